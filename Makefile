@@ -1,0 +1,72 @@
+# Everyday commands of Darkroom; `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-check up down status reset shell demo test check bench lock format
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python -m
+export PYTHONPATH := $(CURDIR)
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.installed ## make the virtual environment from the hash-locked requirements
+
+$(VENV)/.installed: requirements/runtime.txt requirements/installer.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "Darkroom needs Python 3.11 or newer; choose one with make PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	    { echo "Python's venv module is missing; install it with: apt-get install python3-venv"; exit 1; }
+	@echo "Installing into $(VENV)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/installer.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements/runtime.txt
+	@touch $@
+
+setup-check: $(VENV)/.installed-check
+
+$(VENV)/.installed-check: $(VENV)/.installed requirements/check.txt
+	@echo "Installing formatters, linters and type checkers"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/check.txt
+	@touch $@
+
+up: setup ## start everything and stay: the Dagster UI, until Ctrl-C
+	@$(RUN) infra.local up
+
+down: setup ## stop everything; state is kept
+	@$(RUN) infra.local down
+
+status: setup ## show which servers run, and where
+	@$(RUN) infra.local status
+
+reset: setup ## stop everything and delete all state (asks first)
+	@$(RUN) infra.local reset
+
+shell: setup ## open a shell with the stack's addresses and passwords
+	@$(RUN) infra.local run $${SHELL:-bash}
+
+demo: setup ## send photographs and sales through the platform; IMAGES=dir for your own
+	@$(RUN) infra.demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(COUNT),--count $(COUNT))
+
+test: setup ## pass the tests, on embedded servers
+	@$(BIN)/pytest $(if $(ONLY),$(ONLY))
+
+check: setup-check ## format, lint, types, dbt parse, unit tests
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/sqlfluff lint --disable-progress-bar dbt_project infra
+	@$(BIN)/dbt --quiet parse --project-dir dbt_project --profiles-dir dbt_project
+	@$(BIN)/pytest --quiet tests/unit tests/architecture
+
+format: setup-check ## format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/sqlfluff fix --disable-progress-bar --quiet dbt_project infra
+
+bench: setup ## images per second of the processing asset beside a bare Pillow loop
+	@$(RUN) benchmarks.processing
+
+lock: setup ## lock the newest allowed versions, with hashes, without addresses
+	@$(BIN)/python requirements/lock.py
