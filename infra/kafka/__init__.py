@@ -1,0 +1,1 @@
+"""The Kafka topic: described in `topics.yaml`, made where it is missing."""

@@ -1,0 +1,94 @@
+"""Dagster in the embedded stack: `dagster dev` on the workspace, storage in PostgreSQL."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import requests
+
+from infra.local.errors import StackError
+from infra.local.server import Server
+from infra.local.state import StateFolder
+
+PROJECT = Path(__file__).parents[2]
+DBT_PROJECT = PROJECT / "dbt_project"
+_INSTANCE_SETTINGS = PROJECT / "infra" / "dagster" / "dagster.yaml"
+
+
+def dagster_server(state: StateFolder, port: int, env: Mapping[str, str]) -> Server:
+    """Describes `dagster dev`: web server, daemon and code server in one process group."""
+    return Server(
+        name="dagster",
+        title="Dagster",
+        argv=(
+            sys.executable,
+            *("-m", "dagster", "dev"),
+            *("--workspace", str(PROJECT / "workspace.yaml")),
+            *("--host", "127.0.0.1", "--port", str(port)),
+        ),
+        port=port,
+        port_variable="DAGSTER_PORT",
+        is_ready=lambda: _has_loaded_code(port),
+        state=state,
+        env=env,
+        stop_signal=signal.SIGINT,
+        start_seconds=120,
+    )
+
+
+def prepare_dagster_home(state: StateFolder, env: Mapping[str, str]) -> None:
+    """Writes the instance settings into DAGSTER_HOME and settles runs that a stop cut short."""
+    settings = state.path("dagster", "dagster.yaml")
+    is_first_start = not settings.exists()
+    settings.write_text(_INSTANCE_SETTINGS.read_text())
+    if is_first_start:
+        return
+    command = [sys.executable, "-m", "infra.local.interrupted_runs"]
+    done = subprocess.run(command, env=dict(env), capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        last = done.stderr.strip().splitlines()[-1:]
+        raise StackError(
+            f"Dagster's run storage could not be read: {last}; try `make down`, `make up`."
+        )
+
+
+def parse_dbt_project(env: Mapping[str, str]) -> None:
+    """Writes the dbt manifest that the dbt assets are made from, when it is older than the project.
+
+    Raises `StackError` when the project does not parse.
+    """
+    manifest = DBT_PROJECT / "target" / "manifest.json"
+    if manifest.exists() and manifest.stat().st_mtime >= _newest_change(DBT_PROJECT):
+        return
+    command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "parse"]
+    folders = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
+    done = subprocess.run(
+        [*command, *folders], env=dict(env), capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise StackError(f"The dbt project does not parse; `dbt parse` said: {done.stdout.strip()}")
+
+
+def _newest_change(folder: Path) -> float:
+    generated = {folder / "target", folder / "logs"}
+    return max(
+        path.stat().st_mtime
+        for path in folder.rglob("*")
+        if path.is_file() and generated.isdisjoint(path.parents)
+    )
+
+
+def _has_loaded_code(port: int) -> bool:
+    query = "{ workspaceOrError { ... on Workspace { locationEntries { loadStatus } } } }"
+    try:
+        answer = requests.post(
+            f"http://127.0.0.1:{port}/graphql", json={"query": query}, timeout=10
+        ).json()
+    except (requests.RequestException, ValueError):
+        return False
+    entries = answer["data"]["workspaceOrError"]["locationEntries"]
+    return bool(entries) and all(entry["loadStatus"] == "LOADED" for entry in entries)

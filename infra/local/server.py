@@ -1,0 +1,198 @@
+"""A server process of the embedded stack: start, wait until ready, stop, and say how it is.
+
+A process is known by its pid together with its start time, so that a recycled pid is never mistaken
+for ours and never signalled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+
+import psutil
+import requests
+
+from infra.local.errors import StackError
+from infra.local.state import StateFolder
+
+
+class Health(StrEnum):
+    """How a server is, seen from outside."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    KILLED = "killed"
+
+
+@dataclass(frozen=True)
+class _Record:
+    """A started process: its pid, when it was created, and whether it was asked to end."""
+
+    pid: int
+    created: float
+    is_stopping: bool = False
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server program with its own process group, log and process record.
+
+    Args:
+        name: Short name, used for its files.
+        title: What people call it.
+        argv: Program and arguments.
+        port: The TCP port on 127.0.0.1 that it listens on.
+        port_variable: The environment variable that moves it to another port.
+        is_ready: Whether it answers; called until it does.
+        env: Variables added to its environment.
+        stop_signal: The signal that asks it to end cleanly.
+    """
+
+    name: str
+    title: str
+    argv: tuple[str, ...]
+    port: int
+    port_variable: str
+    is_ready: Callable[[], bool]
+    state: StateFolder
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    stop_signal: signal.Signals = signal.SIGTERM
+    start_seconds: float = 60.0
+    stop_seconds: float = 30.0
+
+    @property
+    def log(self) -> Path:
+        """Where the server's output goes."""
+        return self.state.path("logs", f"{self.name}.log")
+
+    @property
+    def _record_file(self) -> Path:
+        return self.state.path("run", f"{self.name}.json")
+
+    def process(self) -> psutil.Process | None:
+        """Returns the running process, or None."""
+        record = self._read_record()
+        if record is None:
+            return None
+        try:
+            process = psutil.Process(record.pid)
+            is_alive = process.status() != psutil.STATUS_ZOMBIE
+            return process if is_alive and process.create_time() == record.created else None
+        except psutil.NoSuchProcess:
+            return None
+
+    def health(self) -> Health:
+        """Tells whether the server runs, was stopped, or died without being asked to."""
+        if self.process() is not None:
+            return Health.RUNNING
+        record = self._read_record()
+        return Health.KILLED if record and not record.is_stopping else Health.STOPPED
+
+    def start(self) -> None:
+        """Starts the server unless it runs already, and returns when it answers.
+
+        Raises `StackError` when its port is taken, it ends at once, or does not answer in time.
+        """
+        if self.process() is not None:
+            self._wait_until_ready()
+            return
+        self._end_leftovers()
+        self._check_port()
+        with self.log.open("ab") as log:
+            popen = subprocess.Popen(
+                self.argv,
+                env={**os.environ, **self.env},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._write_record(_Record(popen.pid, psutil.Process(popen.pid).create_time()))
+        self._wait_until_ready(popen)
+
+    def stop(self) -> None:
+        """Asks the server to end, insists after `stop_seconds`, and forgets it."""
+        record, process = self._read_record(), self.process()
+        if record is not None and process is not None:
+            self._write_record(replace(record, is_stopping=True))
+            process.send_signal(self.stop_signal)
+            psutil.wait_procs([process], timeout=self.stop_seconds)
+        self._end_leftovers()
+        self._record_file.unlink(missing_ok=True)
+
+    def _read_record(self) -> _Record | None:
+        if not self._record_file.exists():
+            return None
+        return _Record(**json.loads(self._record_file.read_text()))
+
+    def _write_record(self, record: _Record) -> None:
+        self.state.write_private(self._record_file, json.dumps(asdict(record)))
+
+    def _end_leftovers(self) -> None:
+        """Kills what is left of the recorded process's group: children that outlived it."""
+        record = self._read_record()
+        if record is None:
+            return
+        group = [
+            process
+            for process in psutil.process_iter(["create_time"])
+            if process.info["create_time"] >= record.created and _group(process) == record.pid
+        ]
+        for process in group:
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:
+                continue
+        psutil.wait_procs(group, timeout=self.stop_seconds)
+
+    def _check_port(self) -> None:
+        for connection in psutil.net_connections("tcp"):
+            if connection.status != psutil.CONN_LISTEN or not connection.laddr:
+                continue
+            if connection.laddr.port == self.port:
+                owner = f" by pid {connection.pid}" if connection.pid else ""
+                raise StackError(
+                    f"Port {self.port}, wanted for {self.title}, is in use{owner}; "
+                    f"end that program, or choose another port with {self.port_variable}=…"
+                )
+
+    def _wait_until_ready(self, popen: subprocess.Popen[bytes] | None = None) -> None:
+        deadline = time.monotonic() + self.start_seconds
+        while not self.is_ready():
+            if popen is not None and popen.poll() is not None:
+                raise StackError(
+                    f"{self.title} ended while starting (exit code {popen.returncode}); "
+                    f"it said: “{self._last_words()}” (whole log: {self.log})."
+                )
+            if time.monotonic() > deadline:
+                raise StackError(
+                    f"{self.title} did not answer on port {self.port} within "
+                    f"{self.start_seconds:.0f} s; see {self.log}, then `make down` and `make up`."
+                )
+            time.sleep(0.1)
+
+    def _last_words(self) -> str:
+        lines = self.log.read_text(errors="replace").strip().splitlines()
+        return lines[-1][:200] if lines else "nothing"
+
+
+def _group(process: psutil.Process) -> int | None:
+    try:
+        return os.getpgid(process.pid)
+    except ProcessLookupError:
+        return None
+
+
+def answers_http(url: str) -> bool:
+    """Tells whether anything answers HTTP at the address."""
+    try:
+        return requests.get(url, timeout=2).status_code < 500
+    except requests.RequestException:
+        return False

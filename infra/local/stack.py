@@ -1,0 +1,234 @@
+"""The embedded stack as one object: start, wait until ready, stop, status, environment.
+
+`make`, the tests' fixtures and the benchmarks all use this one. A server whose address the
+environment already gives (`DATABASE_URL`, `AWS_ENDPOINT_URL`, `KAFKA_BOOTSTRAP_SERVERS`) is an
+outside server: nothing embedded starts in its place.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from psycopg.conninfo import make_conninfo
+
+from assets.resources.object_store import open_client
+from assets.settings import Settings
+from infra.kafka.topics import provision_topic
+from infra.local.dagster import (
+    PROJECT,
+    dagster_server,
+    parse_dbt_project,
+    prepare_dagster_home,
+)
+from infra.local.errors import StackError
+from infra.local.kafka import KAFKA_BUCKET, kafka_server
+from infra.local.object_store import ACCESS_KEY_ID, object_store_server
+from infra.local.postgres import SUPERUSER, make_data_folder, postgres_server
+from infra.local.server import Health, Server
+from infra.local.state import StateFolder
+from infra.object_store.buckets import make_bucket, provision_buckets
+from infra.postgres import bootstrap
+from infra.postgres.migrate import migrate
+
+_DATABASE_VARIABLES = (
+    "DATABASE_URL",
+    "DATABASE_ADMIN_URL",
+    "DAGSTER_DATABASE_URL",
+    "DBT_HOST",
+    "DBT_USER",
+    "DBT_ENV_SECRET_PASSWORD",
+)
+
+
+@dataclass(frozen=True)
+class Ports:
+    """TCP ports of the embedded servers on 127.0.0.1."""
+
+    postgres: int = 55432
+    s3: int = 54566
+    kafka: int = 59092
+    dagster: int = 3000
+
+    @staticmethod
+    def from_environment(env: Mapping[str, str]) -> Ports:
+        """Takes POSTGRES_PORT, S3_PORT, KAFKA_PORT and DAGSTER_PORT where they are set."""
+        named = {name: env.get(f"{name.upper()}_PORT") for name in asdict(Ports())}
+        try:
+            return Ports(**{name: int(value) for name, value in named.items() if value})
+        except ValueError as error:
+            raise StackError(f"A port must be a whole number: {error}.") from error
+
+
+def no_progress(step: str) -> None:
+    """Says nothing about the step under way."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The embedded servers over one state folder.
+
+    Args:
+        state: Where data, logs and passwords are kept.
+        ports: Where the servers listen.
+        outside: The environment to look for outside servers in.
+        say: Called with each step that begins.
+    """
+
+    state: StateFolder
+    ports: Ports = field(default_factory=Ports)
+    outside: Mapping[str, str] = field(default_factory=dict, repr=False)
+    say: Callable[[str], None] = no_progress
+
+    @staticmethod
+    def of_project(say: Callable[[str], None] = no_progress) -> Stack:
+        """Returns the stack that `make` works on: state in `.local`, the rest from environment."""
+        state = StateFolder(Path(os.environ.get("DARKROOM_STATE", PROJECT / ".local")).resolve())
+        return Stack(state, Ports.from_environment(os.environ), dict(os.environ), say)
+
+    @cached_property
+    def region(self) -> str:
+        """The AWS region that the object store answers for."""
+        return self.outside.get("AWS_DEFAULT_REGION", "eu-central-1")
+
+    @cached_property
+    def servers(self) -> tuple[Server, ...]:
+        """The embedded servers in the order in which they start; no outside ones."""
+        made: list[Server] = []
+        if "DATABASE_URL" not in self.outside:
+            made.append(postgres_server(self.state, self.ports.postgres))
+        if "AWS_ENDPOINT_URL" not in self.outside:
+            made.append(object_store_server(self.state, self.ports.s3, self.region))
+        if "KAFKA_BOOTSTRAP_SERVERS" not in self.outside:
+            if "AWS_ENDPOINT_URL" in self.outside:
+                raise StackError(
+                    "The embedded Kafka keeps its topics in the embedded S3: "
+                    "set KAFKA_BOOTSTRAP_SERVERS as well, or leave AWS_ENDPOINT_URL unset."
+                )
+            made.append(kafka_server(self.state, self.ports.kafka, self._s3_url, self.region))
+        return tuple(made)
+
+    @cached_property
+    def dagster(self) -> Server:
+        """Dagster's own server, which runs on top of the others."""
+        return dagster_server(self.state, self.ports.dagster, self.environment())
+
+    def environment(self) -> dict[str, str]:
+        """The variables that programs need to reach every server, embedded or outside."""
+        embedded = {
+            "DAGSTER_HOME": str(self.state.path("dagster")),
+            "LOGS_BUCKET": self.outside.get("LOGS_BUCKET", "darkroom-logs"),
+        }
+        names, hidden = {server.name for server in self.servers}, set[str]()
+        if "postgres" in names:
+            embedded |= self._postgres_environment()
+        if "object_store" in names:
+            embedded |= {
+                "AWS_ENDPOINT_URL": self._s3_url,
+                "AWS_DEFAULT_REGION": self.region,
+                "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+                "AWS_SECRET_ACCESS_KEY": self.state.secrets().s3_secret_key,
+            }
+            hidden = {"AWS_SESSION_TOKEN", "AWS_PROFILE"}  # a person's own, for real AWS
+        if "kafka" in names:
+            embedded["KAFKA_BOOTSTRAP_SERVERS"] = f"127.0.0.1:{self.ports.kafka}"
+        both = {name: self.outside[name] for name in self.outside.keys() - hidden} | embedded
+        missing = [name for name in _DATABASE_VARIABLES if name not in both]
+        if missing:
+            raise StackError(
+                f"An outside database also needs {', '.join(missing)}; see .env.example."
+            )
+        return both
+
+    def settings(self) -> Settings:
+        """The platform's settings, as programs started with `environment` will see them."""
+        return Settings.of(self.environment())
+
+    def start(self) -> None:
+        """Starts the servers and brings database, buckets and topic to what the platform expects.
+
+        Raises `StackError` with what to do when that cannot be done.
+        """
+        with self.state.lock():
+            for server in self.servers:
+                self._start(server)
+            self._provision()
+
+    def start_dagster(self) -> None:
+        """Starts Dagster over the running servers."""
+        with self.state.lock():
+            self.say("dbt: reading the project")
+            parse_dbt_project(self.environment())
+            self.say("Dagster: web server, daemon and code server")
+            if self.dagster.process() is None:
+                prepare_dagster_home(self.state, self.environment())
+            self.dagster.start()
+
+    def stop(self) -> None:
+        """Stops everything that runs, last started first."""
+        with self.state.lock():
+            for server in reversed((*self.servers, self.dagster)):
+                if server.health() is not Health.STOPPED:
+                    self.say(f"stopping {server.title}")
+                    server.stop()
+
+    def superuser_conninfo(self) -> str:
+        """Connection of the embedded database's superuser, for set-up only."""
+        return make_conninfo(
+            host="127.0.0.1",
+            port=self.ports.postgres,
+            user=SUPERUSER,
+            password=self.state.secrets().postgres_superuser,
+            dbname="postgres",
+        )
+
+    @property
+    def _s3_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.s3}"
+
+    def _start(self, server: Server) -> None:
+        self.say(server.title)
+        if server.name == "postgres":
+            make_data_folder(self.state)
+        if server.name == "kafka":
+            make_bucket(open_client("s3", self.settings()), KAFKA_BUCKET)
+        server.start()
+
+    def _provision(self) -> None:
+        env, settings = self.environment(), self.settings()
+        if any(server.name == "postgres" for server in self.servers):
+            self.say("roles, databases and schemas")
+            known = asdict(self.state.secrets())
+            roles = (bootstrap.ADMIN, bootstrap.LOADER, bootstrap.BUILDER, bootstrap.DAGSTER)
+            bootstrap.bootstrap(self.superuser_conninfo(), {role: known[role] for role in roles})
+        self.say("tables")
+        migrate(env["DATABASE_ADMIN_URL"])
+        self.say("buckets and queue")
+        provision_buckets(open_client("s3", settings), open_client("sqs", settings), settings)
+        self.say("topic")
+        provision_topic(settings.kafka_bootstrap_servers, settings.kafka_topic)
+        lines = [
+            f"{key}={shlex.quote(env[key])}" for key in sorted(env.keys() - self.outside.keys())
+        ]
+        self.state.write_private(self.state.path("env"), "\n".join(lines) + "\n")
+
+    def _postgres_environment(self) -> dict[str, str]:
+        known = asdict(self.state.secrets())
+
+        def url(role: str, database: str) -> str:
+            return f"postgresql://{role}:{known[role]}@127.0.0.1:{self.ports.postgres}/{database}"
+
+        return {
+            "DATABASE_URL": url(bootstrap.LOADER, bootstrap.WAREHOUSE),
+            "DATABASE_ADMIN_URL": url(bootstrap.ADMIN, bootstrap.WAREHOUSE),
+            "DAGSTER_DATABASE_URL": url(bootstrap.DAGSTER, bootstrap.DAGSTER_STORAGE),
+            "DBT_HOST": "127.0.0.1",
+            "DBT_PORT": str(self.ports.postgres),
+            "DBT_USER": bootstrap.BUILDER,
+            "DBT_DBNAME": bootstrap.WAREHOUSE,
+            "DBT_ENV_SECRET_PASSWORD": known[bootstrap.BUILDER],
+        }

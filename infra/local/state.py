@@ -1,0 +1,100 @@
+"""The state folder: data, logs, process records and passwords of the embedded servers."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from infra.local.errors import StackError
+
+
+def _password() -> str:
+    return secrets.token_urlsafe(24)
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """Passwords of the embedded servers, generated once and kept in the state folder (mode 600)."""
+
+    postgres_superuser: str = field(default_factory=_password, repr=False)
+    darkroom_admin: str = field(default_factory=_password, repr=False)
+    darkroom_loader: str = field(default_factory=_password, repr=False)
+    darkroom_builder: str = field(default_factory=_password, repr=False)
+    darkroom_dagster: str = field(default_factory=_password, repr=False)
+    s3_secret_key: str = field(default_factory=_password, repr=False)
+
+
+@dataclass(frozen=True)
+class StateFolder:
+    """One folder with everything that the embedded stack keeps; deleting it is a full reset."""
+
+    root: Path
+
+    def path(self, *parts: str) -> Path:
+        """Returns a path inside the folder, its parent made."""
+        path = self.root.joinpath(*parts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def secrets(self) -> Secrets:
+        """Reads the passwords, generating them at the first call.
+
+        Raises `StackError` when servers hold data but the passwords are gone or unreadable.
+        """
+        path = self.path("secrets.json")
+        if path.exists():
+            try:
+                return Secrets(**json.loads(path.read_text()))
+            except (ValueError, TypeError) as error:
+                raise StackError(
+                    f"{path} cannot be read as this version's passwords; "
+                    "`make reset` deletes the state folder so that `make up` can start afresh."
+                ) from error
+        if self.root.joinpath("postgres").exists():
+            raise StackError(
+                f"{self.root} holds a database but not its passwords ({path.name} is missing); "
+                "put the file back, or `make reset` to delete the state folder and start afresh."
+            )
+        made = Secrets()
+        self.write_private(path, json.dumps(asdict(made), indent=2))
+        return made
+
+    def write_private(self, path: Path, text: str) -> None:
+        """Writes a file that only its owner may read, whole or not at all."""
+        part = path.with_suffix(path.suffix + ".part")
+        part.unlink(missing_ok=True)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+        part.replace(path)
+
+    @contextmanager
+    def lock(self, wait_seconds: float = 60) -> Iterator[None]:
+        """Holds the folder while servers start or stop; another caller waits its turn.
+
+        Raises `StackError` when the other one does not end in time.
+        """
+        lock = FileLock(self.path("lock"))
+        try:
+            lock.acquire(timeout=wait_seconds)
+        except Timeout as error:
+            raise StackError(
+                f"Another command is starting or stopping the stack in {self.root}; "
+                "wait for it to end, or end it, and try again."
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def delete(self) -> None:
+        """Deletes the folder and everything in it."""
+        shutil.rmtree(self.root, ignore_errors=False)

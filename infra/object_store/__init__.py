@@ -1,0 +1,1 @@
+"""Buckets, their queue and their settings, brought to what the platform expects."""

@@ -1,0 +1,70 @@
+"""Makes the buckets and the queue of the raw bucket's notifications, wherever S3 is.
+
+On AWS the same is done by Terraform; this is for the embedded store, for tests, and for any other
+S3 endpoint.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from assets.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+
+def make_bucket(s3: S3Client, bucket: str) -> None:
+    """Makes a bucket unless it is there."""
+    try:
+        s3.head_bucket(Bucket=bucket)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in {"404", "NoSuchBucket"}:
+            raise
+        s3.create_bucket(
+            Bucket=bucket,
+            CreateBucketConfiguration={"LocationConstraint": s3.meta.region_name},  # type: ignore[typeddict-item]
+        )
+
+
+def provision_buckets(s3: S3Client, sqs: SQSClient, settings: Settings) -> None:
+    """Makes the buckets, and sends the raw bucket's notifications to its queue.
+
+    The raw bucket keeps versions: an object overwritten before it was processed is not lost.
+    """
+    for bucket in (*settings.image_buckets, settings.logs_bucket):
+        make_bucket(s3, bucket)
+    s3.put_bucket_versioning(
+        Bucket=settings.raw_bucket, VersioningConfiguration={"Status": "Enabled"}
+    )
+    queue_arn = _make_queue(sqs, settings)
+    wanted = [
+        {"Id": "raw-events", "QueueArn": queue_arn, "Events": ["s3:ObjectCreated:*"]},
+    ]
+    current = s3.get_bucket_notification_configuration(Bucket=settings.raw_bucket)
+    if current.get("QueueConfigurations") != wanted:
+        s3.put_bucket_notification_configuration(
+            Bucket=settings.raw_bucket,
+            NotificationConfiguration={"QueueConfigurations": wanted},  # type: ignore[typeddict-item]
+        )
+
+
+def _make_queue(sqs: SQSClient, settings: Settings) -> str:
+    """Makes the queue with the policy that lets the raw bucket send to it; returns its ARN."""
+    url = sqs.create_queue(QueueName=settings.raw_events_queue)["QueueUrl"]
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    arn = found["Attributes"]["QueueArn"]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": f"arn:aws:s3:::{settings.raw_bucket}"}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    return arn
