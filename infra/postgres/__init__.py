@@ -1,0 +1,1 @@
+"""The only DDL: roles, databases and schemas (bootstrap), tables and grants (migrations)."""
