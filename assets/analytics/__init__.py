@@ -1,0 +1,1 @@
+"""What analysts see: the dbt project as assets."""

@@ -1,0 +1,37 @@
+"""The dbt models and sources as assets; their tests are asset checks."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+from dagster_dbt import DbtCliResource, DbtProject, dbt_assets
+
+PROJECT = DbtProject(project_dir=Path(__file__).parents[2] / "dbt_project")
+
+OWNERS = ["team:analytics-engineering"]
+
+
+def _sales_table(name: str, description: str) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        ["ASSESSMENT", name],
+        group_name="sales",
+        owners=["team:sales-operations"],
+        kinds={"postgres"},
+        description=description,
+    )
+
+
+SALES_TABLES = [
+    _sales_table("TB_MEMBERSHIP", "One row per member."),
+    _sales_table("TB_ITEM", "One row per item of the catalogue, retired ones included."),
+    _sales_table("TB_TRANSACTION", "One row per transaction."),
+    _sales_table("TB_TRANSACTION_ITEM_MAPPING", "One row per item of a transaction."),
+]
+
+
+@dbt_assets(manifest=PROJECT.manifest_path, project=PROJECT)
+def views(
+    context: dg.AssetExecutionContext, dbt: dg.ResourceParam[DbtCliResource]
+) -> Iterator[object]:
+    """Builds and tests the selected models."""
+    yield from dbt.cli(["build"], context=context).stream()

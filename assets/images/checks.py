@@ -1,0 +1,72 @@
+"""Asset checks of the images: each name is a sentence that is true when the check is green."""
+
+from datetime import datetime
+
+import dagster as dg
+import pandas as pd
+
+from assets.images.assets import image_ledger
+from assets.resources.warehouse import Connection, Warehouse
+
+_CONSERVATION = """
+    with known as (
+        select
+            source,
+            date_trunc('hour', arrived_at, 'UTC') as arrived_hour,
+            count(*) filter (where state = 'waiting') as waiting,
+            count(*) filter (where state = 'processed') as processed,
+            count(*) filter (where state = 'rejected') as rejected
+        from image_catalog.image
+        group by 1, 2
+    )
+    select
+        source,
+        arrived_hour,
+        coalesce(landed_count, 0) as landed,
+        coalesce(waiting, 0) as waiting,
+        coalesce(processed, 0) as processed,
+        coalesce(rejected, 0) as rejected,
+        coalesce(purged_count, 0) as purged
+    from image_catalog.arrival_count
+    full join known using (source, arrived_hour)
+    order by arrived_hour desc, source
+"""
+
+
+def balance(connection: Connection) -> pd.DataFrame:
+    """Returns per source and hour of arrival: landed, where they are now, and the difference."""
+    cursor = connection.execute(_CONSERVATION)
+    columns = [column.name for column in cursor.description or ()]
+    table = pd.DataFrame(cursor.fetchall(), columns=columns)
+    accounted = table[["waiting", "processed", "rejected", "purged"]].sum(axis=1)
+    return table.assign(difference=table["landed"] - accounted)
+
+
+@dg.asset_check(asset=image_ledger, blocking=False)
+def landed_equals_waiting_processed_rejected_purged(
+    warehouse: dg.ResourceParam[Warehouse],
+) -> dg.AssetCheckResult:
+    """Every image that landed is waiting, processed, rejected or purged, per source and hour."""
+    with warehouse.connect() as connection:
+        table = balance(connection)
+    wrong = table[table["difference"] != 0]
+    totals = table.drop(columns=["arrived_hour"]).groupby("source").sum()
+    return dg.AssetCheckResult(
+        passed=wrong.empty,
+        description=(
+            f"{int(table['landed'].sum())} images landed and every one is accounted for."
+            if wrong.empty
+            else f"{len(wrong)} hours do not add up; the largest difference is "
+            f"{int(wrong['difference'].abs().max())} images."
+        ),
+        metadata={
+            "totals": dg.MetadataValue.md(totals.to_markdown()),
+            "hours_that_do_not_add_up": dg.MetadataValue.md(wrong.to_markdown(index=False)),
+        },
+    )
+
+
+def oldest_arrival(connection: Connection) -> datetime | None:
+    """Returns when the oldest image in the ledger arrived."""
+    row = connection.execute("select min(arrived_at) from image_catalog.image").fetchone()
+    return row[0] if row else None  # type: ignore[return-value]

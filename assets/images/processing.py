@@ -1,0 +1,186 @@
+"""Waiting images of one day made into renditions, in batches claimed from the ledger."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from assets.images import identity, ledger
+from assets.images.processor import ProcessedImage
+from assets.images.recipe import Recipe
+from assets.images.records import Claim, Outcome, Processed, Rejected, RenditionRecord
+from assets.images.validation import Reason, reject_size
+from assets.images.workers import Workers, workers
+from assets.resources.object_store import ObjectMissingError, ObjectStore
+from assets.resources.warehouse import Warehouse
+from assets.settings import Settings
+from assets.timing import utc_now
+
+BATCH_IMAGES = 100
+"""Images claimed and finished together: what a killed run does again at most."""
+
+LEASE = timedelta(minutes=3)
+
+_THREADS_PER_WORKER = 3
+_IDLE_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class ImageTiming:
+    """How one image fared; it names no image.
+
+    Attributes:
+        outcome: `processed`, or the reason of the rejection.
+        megapixels: Size of the original; 0 where that is not known.
+        fetch_seconds: Reading the original from the raw bucket.
+        work_seconds: Waiting for a worker, and its work.
+        store_seconds: Writing renditions, or the original to quarantine.
+    """
+
+    outcome: str
+    size_bytes: int
+    megapixels: float
+    fetch_seconds: float
+    work_seconds: float
+    store_seconds: float
+
+
+@dataclass(frozen=True)
+class Processing:
+    """The way from the raw bucket to the processed bucket and the catalogue."""
+
+    settings: Settings
+    object_store: ObjectStore
+    warehouse: Warehouse
+    recipe: Recipe
+
+    def run(self, day: date, run_id: str) -> list[ImageTiming]:
+        """Processes a day's waiting images until none has come for a while or the time is used up.
+
+        Raises `ServerUnavailableError` when a server goes away; what was finished stays, and the
+        rest of the batch waits again.
+        """
+        timings: list[ImageTiming] = []
+        budget_ends = time.monotonic() + self.settings.run_budget_seconds
+        with (
+            workers(self.settings.processing_workers, self.recipe) as pool,
+            ThreadPoolExecutor(_THREADS_PER_WORKER * self.settings.processing_workers) as threads,
+        ):
+            idle_since = time.monotonic()
+            while time.monotonic() < budget_ends:
+                claims = self._claim(day, run_id)
+                if claims:
+                    timings += self._process_batch(claims, run_id, pool, threads)
+                    idle_since = time.monotonic()
+                elif time.monotonic() - idle_since >= self.settings.run_linger_seconds:
+                    break
+                else:
+                    time.sleep(_IDLE_SECONDS)
+        return timings
+
+    def _claim(self, day: date, run_id: str) -> list[Claim]:
+        with self.warehouse.connect() as connection:
+            return ledger.claim(connection, day, run_id, LEASE, BATCH_IMAGES)
+
+    def _process_batch(
+        self, claims: Sequence[Claim], run_id: str, pool: Workers, threads: ThreadPoolExecutor
+    ) -> list[ImageTiming]:
+        done: Sequence[tuple[Outcome, ImageTiming]] = ()
+        try:
+            done = list(threads.map(lambda claim: self._process(claim, pool), claims))
+            with self.warehouse.connect() as connection:
+                ledger.finish(connection, run_id, [outcome for outcome, _ in done], utc_now())
+        except BaseException:
+            with self.warehouse.connect() as connection:
+                ledger.release(connection, run_id, is_blameless=True)
+            raise
+        return [timing for _, timing in done]
+
+    def _process(self, claim: Claim, pool: Workers) -> tuple[Outcome, ImageTiming]:
+        started = time.perf_counter()
+        body = self._fetch(claim)
+        fetched = time.perf_counter()
+        result = self._result(claim, body, pool)
+        worked = time.perf_counter()
+        outcome = self._store(claim, body, result)
+        stored = time.perf_counter()
+        timing = ImageTiming(
+            outcome=outcome.reason.value if isinstance(outcome, Rejected) else "processed",
+            size_bytes=len(body or b""),
+            megapixels=_megapixels(result),
+            fetch_seconds=fetched - started,
+            work_seconds=worked - fetched,
+            store_seconds=stored - worked,
+        )
+        return outcome, timing
+
+    def _fetch(self, claim: Claim) -> bytes | None:
+        if claim.size_bytes and reject_size(claim.size_bytes):
+            return None
+        bucket = self.settings.raw_bucket
+        try:
+            return self.object_store.get(bucket, claim.object_key, claim.object_version)
+        except ObjectMissingError:
+            return None
+
+    def _result(self, claim: Claim, body: bytes | None, pool: Workers) -> ProcessedImage | Reason:
+        if body is None:
+            return reject_size(claim.size_bytes) or Reason.OBJECT_MISSING
+        if claim.claim_count > ledger.MAX_CLAIMS:
+            return Reason.GAVE_UP
+        return pool.result(pool.submit(body), body)
+
+    def _store(self, claim: Claim, body: bytes | None, result: ProcessedImage | Reason) -> Outcome:
+        """Stores what came of an image; the ledger is told only afterwards."""
+        if isinstance(result, ProcessedImage):
+            return self._store_renditions(claim, result)
+        if result is Reason.OBJECT_MISSING:
+            return Rejected(claim, result, None)
+        key = identity.quarantine_key(claim.image_id, claim.arrived_at)
+        if body is None:
+            self.object_store.copy(
+                (self.settings.raw_bucket, claim.object_key, claim.object_version),
+                (self.settings.quarantine_bucket, key),
+            )
+        else:
+            bucket = self.settings.quarantine_bucket
+            self.object_store.put(bucket, key, body, "application/octet-stream")
+        return Rejected(claim, result, key)
+
+    def _store_renditions(self, claim: Claim, image: ProcessedImage) -> Processed:
+        records = []
+        for rendition in image.renditions:
+            key = identity.rendition_key(
+                claim.image_id, claim.arrived_at, self.recipe.hash, rendition.name
+            )
+            self.object_store.put(self.settings.processed_bucket, key, rendition.body, "image/jpeg")
+            records.append(
+                RenditionRecord(
+                    name=rendition.name,
+                    object_key=key,
+                    format=rendition.format,
+                    width_px=rendition.width_px,
+                    height_px=rendition.height_px,
+                    size_bytes=len(rendition.body),
+                )
+            )
+        return Processed(
+            claim=claim,
+            format=image.format,
+            mode=image.mode,
+            width_px=image.width_px,
+            height_px=image.height_px,
+            sha256=image.sha256,
+            processing_seconds=image.seconds,
+            recipe_hash=self.recipe.hash,
+            renditions=tuple(records),
+        )
+
+
+def _megapixels(result: ProcessedImage | Reason) -> float:
+    if isinstance(result, ProcessedImage):
+        return result.width_px * result.height_px / 1e6
+    return 0.0

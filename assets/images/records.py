@@ -1,0 +1,91 @@
+"""What goes into the ledger and comes out of it, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from assets.images.validation import Reason
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """An image that is durable in a bucket and about to be known.
+
+    Attributes:
+        reason: Set when it is rejected on arrival; its bytes are in quarantine then.
+    """
+
+    image_id: UUID
+    arrived_at: datetime
+    source: str
+    origin: str
+    object_key: str
+    object_version: str | None
+    size_bytes: int
+    declared_content_type: str | None = None
+    filename: str | None = None
+    uploader: str | None = None
+    reason: Reason | None = None
+    quarantine_key: str | None = None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An image that a run may work on until its lease ends."""
+
+    image_id: UUID
+    arrived_at: datetime
+    object_key: str
+    object_version: str | None
+    size_bytes: int
+    claim_count: int
+
+
+@dataclass(frozen=True)
+class RenditionRecord:
+    """A rendition that is durable in the processed bucket."""
+
+    name: str
+    object_key: str
+    format: str
+    width_px: int
+    height_px: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Processed:
+    """The outcome of a claim: renditions stored."""
+
+    claim: Claim
+    format: str
+    mode: str
+    width_px: int
+    height_px: int
+    sha256: bytes
+    processing_seconds: float
+    recipe_hash: str
+    renditions: tuple[RenditionRecord, ...]
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """The outcome of a claim: a reason, and the bytes in quarantine unless there are none."""
+
+    claim: Claim
+    reason: Reason
+    quarantine_key: str | None
+
+
+Outcome = Processed | Rejected
+
+
+@dataclass(frozen=True)
+class DayBacklog:
+    """Images of one UTC day that wait; `claimable` of them are in nobody's hands."""
+
+    day: date
+    waiting: int
+    claimable: int

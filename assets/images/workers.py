@@ -1,0 +1,87 @@
+"""Worker processes that decode: one that hangs, swells or dies costs one image, not the run.
+
+Workers are spawned, never forked, and know nothing but this module's function: their environment is
+emptied first, so that a decoder that was broken into finds no credentials.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import resource
+from collections.abc import Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pebble import ProcessExpired, ProcessPool
+
+from assets.images.processor import ProcessedImage, process
+from assets.images.recipe import Recipe
+from assets.images.validation import Reason, RejectedImageError
+
+_IMAGE_SECONDS = 30
+_WORKER_BYTES = 2 * 1024**3
+_IMAGES_PER_WORKER = 1000
+
+
+@dataclass(frozen=True)
+class Workers:
+    """A pool of decoding processes."""
+
+    pool: ProcessPool
+    recipe: Recipe
+
+    def submit(self, body: bytes) -> Future[ProcessedImage | Reason]:
+        """Hands an image to a worker; the future gives the result or why it was rejected."""
+        return self.pool.schedule(_work, args=[body, self.recipe], timeout=_IMAGE_SECONDS)
+
+    def result(
+        self, future: Future[ProcessedImage | Reason], body: bytes
+    ) -> ProcessedImage | Reason:
+        """Waits for a result. An image whose worker died is tried once more, alone in its turn."""
+        try:
+            return future.result()
+        except FutureTimeoutError:
+            return Reason.DECODER_TIMEOUT
+        except ProcessExpired:
+            return self._try_again(body)
+
+    def _try_again(self, body: bytes) -> ProcessedImage | Reason:
+        try:
+            return self.submit(body).result()
+        except FutureTimeoutError:
+            return Reason.DECODER_TIMEOUT
+        except ProcessExpired:
+            return Reason.DECODER_DIED
+
+
+@contextmanager
+def workers(count: int, recipe: Recipe) -> Iterator[Workers]:
+    """Opens a pool of `count` processes and ends them all when the block ends."""
+    pool = ProcessPool(
+        max_workers=count,
+        max_tasks=_IMAGES_PER_WORKER,
+        initializer=_limit_worker,
+        context=multiprocessing.get_context("spawn"),
+    )
+    try:
+        yield Workers(pool, recipe)
+    finally:
+        pool.stop()  # type: ignore[no-untyped-call]
+        pool.join(timeout=10)
+
+
+def _limit_worker() -> None:
+    os.environ.clear()
+    resource.setrlimit(resource.RLIMIT_AS, (_WORKER_BYTES, _WORKER_BYTES))
+
+
+def _work(body: bytes, recipe: Recipe) -> ProcessedImage | Reason:
+    try:
+        return process(body, recipe)
+    except RejectedImageError as error:
+        return error.reason
+    except MemoryError:
+        return Reason.DECODER_DIED

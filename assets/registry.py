@@ -1,0 +1,17 @@
+"""Which modules hold the assets and checks of each group; what the definitions load."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import assets.analytics.dbt
+import assets.images.assets
+import assets.images.checks
+import assets.retention.assets
+import assets.retention.checks
+
+MODULES: dict[str, tuple[ModuleType, ...]] = {
+    "images": (assets.images.assets, assets.images.checks),
+    "retention": (assets.retention.assets, assets.retention.checks),
+    "analytics": (assets.analytics.dbt,),
+}

@@ -1,0 +1,1 @@
+"""Clients of the three servers, without business rules and without Dagster."""

@@ -1,0 +1,305 @@
+"""Objects in S3 and their notifications in SQS.
+
+The bytes of images go through obstore, which costs a quarter of boto3's client CPU per object;
+listings, queues and batch deletes go through boto3.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, overload
+from urllib.parse import unquote_plus
+
+import boto3
+import obstore
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from obstore.exceptions import BaseError as ObstoreError
+from obstore.store import S3Store
+
+from assets.resources.errors import ServerUnavailableError
+from assets.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+_DELETE_BATCH = 1000
+_RECEIVE_BATCH = 10
+
+
+class ObjectMissingError(Exception):
+    """The object, or the version asked for, is not in the bucket."""
+
+
+@dataclass(frozen=True)
+class ObjectVersion:
+    """One version of one object, as a listing or a notification tells of it.
+
+    Attributes:
+        bucket: Its bucket.
+        key: Its key, decoded.
+        version: Its version id; None in a bucket that keeps no versions.
+        etag: Its entity tag without quotes.
+        size_bytes: Its length.
+        modified_at: When it was stored (UTC).
+    """
+
+    bucket: str
+    key: str
+    version: str | None
+    etag: str
+    size_bytes: int
+    modified_at: datetime
+
+
+@dataclass(frozen=True)
+class Notification:
+    """One queue message: the objects it tells of and the handle that acknowledges it."""
+
+    receipt_handle: str
+    created: tuple[ObjectVersion, ...]
+
+
+@dataclass(frozen=True)
+class ListingPage:
+    """One page of a bucket's versions, and where the next one begins (None: the end)."""
+
+    versions: tuple[ObjectVersion, ...]
+    delete_markers: tuple[ObjectVersion, ...]
+    next_key: str | None
+    next_version: str | None
+
+
+@dataclass(frozen=True)
+class ObjectStore:
+    """The object store and its notification queue.
+
+    Args:
+        settings: Addresses, bucket names, credentials.
+        s3: boto3's S3 client.
+        sqs: boto3's SQS client.
+    """
+
+    settings: Settings
+    s3: S3Client
+    sqs: SQSClient
+
+    @staticmethod
+    def from_settings(settings: Settings) -> ObjectStore:
+        """Returns the object store with clients for the configured endpoint."""
+        return ObjectStore(settings, open_client("s3", settings), open_client("sqs", settings))
+
+    def put(self, bucket: str, key: str, body: bytes, content_type: str) -> str | None:
+        """Stores an object and returns its version id, if the bucket keeps versions."""
+        with self._translated():
+            stored = obstore.put(
+                self._bucket(bucket), key, body, attributes={"Content-Type": content_type}
+            )
+        return stored["version"]
+
+    def get(self, bucket: str, key: str, version: str | None = None) -> bytes:
+        """Returns an object's bytes.
+
+        Raises `ObjectMissingError` when that key or version is not there.
+        """
+        with self._translated():
+            try:
+                options: Any = {"version": version} if version else None
+                return bytes(obstore.get(self._bucket(bucket), key, options=options).bytes())
+            except FileNotFoundError as error:
+                raise ObjectMissingError(bucket) from error
+
+    def copy(self, source: tuple[str, str, str | None], target: tuple[str, str]) -> None:
+        """Copies an object inside the store, whatever its size.
+
+        Args:
+            source: Bucket, key and version id.
+            target: Bucket and key.
+        """
+        bucket, key, version = source
+        origin = {"Bucket": bucket, "Key": key}
+        if version is not None:
+            origin["VersionId"] = version
+        with self._translated():
+            self.s3.copy(origin, *target)  # type: ignore[arg-type]
+
+    def page_of_versions(
+        self, bucket: str, after_key: str | None, after_version: str | None, limit: int = 1000
+    ) -> ListingPage:
+        """Lists up to `limit` versions of a bucket, resuming behind the given key and version."""
+        position = {"KeyMarker": after_key} if after_key is not None else {}
+        if after_key is not None and after_version is not None:
+            position["VersionIdMarker"] = after_version
+        with self._translated():
+            page = self.s3.list_object_versions(
+                Bucket=bucket,
+                MaxKeys=limit,
+                **position,  # type: ignore[arg-type]
+            )
+        return ListingPage(
+            versions=tuple(_listed(bucket, item) for item in page.get("Versions", [])),
+            delete_markers=tuple(_listed(bucket, item) for item in page.get("DeleteMarkers", [])),
+            next_key=page.get("NextKeyMarker") if page["IsTruncated"] else None,
+            next_version=page.get("NextVersionIdMarker") if page["IsTruncated"] else None,
+        )
+
+    def pages_of_versions(self, bucket: str) -> Iterator[ListingPage]:
+        """Lists a whole bucket page by page."""
+        page = self.page_of_versions(bucket, None, None)
+        yield page
+        while page.next_key is not None:
+            page = self.page_of_versions(bucket, page.next_key, page.next_version)
+            yield page
+
+    def delete(self, bucket: str, objects: Sequence[tuple[str, str | None]]) -> None:
+        """Deletes objects by key and version id; those that are gone already count as deleted.
+
+        Raises `ServerUnavailableError` when the store refuses any of them.
+        """
+        for start in range(0, len(objects), _DELETE_BATCH):
+            batch = [
+                {"Key": key} if version is None else {"Key": key, "VersionId": version}
+                for key, version in objects[start : start + _DELETE_BATCH]
+            ]
+            with self._translated():
+                answer = self.s3.delete_objects(
+                    Bucket=bucket,
+                    Delete={"Objects": batch, "Quiet": True},  # type: ignore[typeddict-item]
+                )
+            if errors := answer.get("Errors"):
+                codes = sorted({error.get("Code", "?") for error in errors})
+                raise self._unavailable(f"{len(errors)} deletions refused: {', '.join(codes)}")
+
+    def notifications_waiting(self) -> int:
+        """Tells about how many notifications wait in the queue."""
+        with self._translated():
+            attributes = self.sqs.get_queue_attributes(
+                QueueUrl=self._queue_url, AttributeNames=["ApproximateNumberOfMessages"]
+            )
+        return int(attributes["Attributes"]["ApproximateNumberOfMessages"])
+
+    def receive(self, wait_seconds: int = 0) -> list[Notification]:
+        """Takes up to ten notifications; unacknowledged ones come back after a while."""
+        with self._translated():
+            answer = self.sqs.receive_message(
+                QueueUrl=self._queue_url,
+                MaxNumberOfMessages=_RECEIVE_BATCH,
+                WaitTimeSeconds=wait_seconds,
+            )
+        return [
+            Notification(message["ReceiptHandle"], objects_created(message["Body"]))
+            for message in answer.get("Messages", [])
+        ]
+
+    def acknowledge(self, notifications: Sequence[Notification]) -> None:
+        """Removes notifications from the queue; what they tell of must be in the ledger by now."""
+        for start in range(0, len(notifications), _RECEIVE_BATCH):
+            entries = [
+                {"Id": str(number), "ReceiptHandle": notification.receipt_handle}
+                for number, notification in enumerate(notifications[start : start + _RECEIVE_BATCH])
+            ]
+            with self._translated():
+                self.sqs.delete_message_batch(QueueUrl=self._queue_url, Entries=entries)  # type: ignore[arg-type]
+
+    @cached_property
+    def _queue_url(self) -> str:
+        return self.sqs.get_queue_url(QueueName=self.settings.raw_events_queue)["QueueUrl"]
+
+    @cached_property
+    def _stores(self) -> dict[str, S3Store]:
+        return {}
+
+    def _bucket(self, bucket: str) -> S3Store:
+        if bucket not in self._stores:
+            self._stores[bucket] = _open(bucket, self.settings)
+        return self._stores[bucket]
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (BotoCoreError, ClientError, ObstoreError, OSError) as error:
+            raise self._unavailable(type(error).__name__) from error
+
+    def _unavailable(self, reason: str) -> ServerUnavailableError:
+        return ServerUnavailableError("S3", self.settings.aws_endpoint_url or "AWS", reason)
+
+
+@overload
+def open_client(service: Literal["s3"], settings: Settings) -> S3Client: ...
+@overload
+def open_client(service: Literal["sqs"], settings: Settings) -> SQSClient: ...
+def open_client(service: Literal["s3", "sqs"], settings: Settings) -> S3Client | SQSClient:
+    """Returns boto3's client of a service for the configured endpoint and credentials."""
+    secret = settings.aws_secret_access_key
+    return boto3.client(
+        service,
+        region_name=settings.aws_default_region,
+        endpoint_url=settings.aws_endpoint_url,
+        aws_access_key_id=settings.aws_access_key_id,
+        aws_secret_access_key=secret.get_secret_value() if secret else None,
+        config=Config(
+            connect_timeout=5,
+            read_timeout=30,
+            retries={"mode": "standard", "total_max_attempts": 3},
+            max_pool_connections=32,
+        ),
+    )
+
+
+def objects_created(body: str) -> tuple[ObjectVersion, ...]:
+    """Reads the objects that a notification's body tells of; a test event tells of none.
+
+    Source: Amazon S3 User Guide, “Event message structure”: keys are URL-encoded, `+` is a space.
+    """
+    records = json.loads(body).get("Records", [])
+    return tuple(
+        ObjectVersion(
+            bucket=record["s3"]["bucket"]["name"],
+            key=unquote_plus(record["s3"]["object"]["key"]),
+            version=record["s3"]["object"].get("versionId"),
+            etag=record["s3"]["object"].get("eTag", ""),
+            size_bytes=record["s3"]["object"].get("size", 0),
+            modified_at=datetime.fromisoformat(record["eventTime"]),
+        )
+        for record in records
+        if record["eventName"].startswith("ObjectCreated:")
+    )
+
+
+def _listed(bucket: str, item: Any) -> ObjectVersion:
+    return ObjectVersion(
+        bucket=bucket,
+        key=item["Key"],
+        version=None if item["VersionId"] == "null" else item["VersionId"],
+        etag=item.get("ETag", "").strip('"'),
+        size_bytes=item.get("Size", 0),
+        modified_at=item["LastModified"].astimezone(UTC),
+    )
+
+
+def _open(bucket: str, settings: Settings) -> S3Store:
+    secret = settings.aws_secret_access_key
+    credentials: Any = (
+        {
+            "access_key_id": settings.aws_access_key_id,
+            "secret_access_key": secret.get_secret_value(),
+        }
+        if settings.aws_access_key_id and secret
+        else {}
+    )
+    endpoint: Any = {"endpoint": settings.aws_endpoint_url} if settings.aws_endpoint_url else {}
+    return S3Store(
+        bucket,
+        region=settings.aws_default_region,
+        client_options={"allow_http": settings.aws_endpoint_url is not None, "timeout": "30s"},
+        retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=15)},
+        **credentials,
+        **endpoint,
+    )
