@@ -1,0 +1,1 @@
+"""When and with what the assets run."""

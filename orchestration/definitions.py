@@ -1,0 +1,45 @@
+"""The code location: assembles assets, jobs, schedules, sensors and resources, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from assets.registry import MODULES
+from orchestration.jobs import JOBS
+from orchestration.resources import RESOURCES
+from orchestration.schedules import SCHEDULES
+from orchestration.sensors.image_backlog import image_backlog
+from orchestration.sensors.kafka_images import kafka_images
+from orchestration.sensors.raw_bucket import raw_bucket
+from orchestration.sensors.run_failures import release_claims_of_failed_runs
+from orchestration.sensors.sales_changes import sales_changes
+
+SENSORS = [
+    kafka_images,
+    raw_bucket,
+    image_backlog,
+    sales_changes,
+    release_claims_of_failed_runs,
+]
+
+
+def build_defs(overrides: Mapping[str, object] | None = None) -> dg.Definitions:
+    """Assembles the platform.
+
+    Args:
+        overrides: Resources to use in place of the configured ones, by resource key.
+    """
+    modules = [module for group in MODULES.values() for module in group]
+    return dg.Definitions(
+        assets=dg.load_assets_from_modules(modules),
+        asset_checks=dg.load_asset_checks_from_modules(modules),
+        jobs=JOBS,
+        schedules=SCHEDULES,
+        sensors=SENSORS,
+        resources={**RESOURCES, **(overrides or {})},
+    )
+
+
+defs = build_defs()

@@ -1,0 +1,66 @@
+"""Jobs: which assets run together, and how many runs of a kind may run at once."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from assets.images.assets import ARRIVAL_DAYS
+
+_ALONE = "darkroom/single_run"
+_SHARED = "darkroom/shared_run"
+
+land_messages = dg.define_asset_job(
+    "land_messages",
+    selection=dg.AssetSelection.assets(["raw_bucket", "landed_images"]),
+    description="Land the Kafka topic's messages in the raw bucket and the ledger.",
+    tags={_ALONE: "land_messages"},
+    executor_def=dg.in_process_executor,
+)
+register_objects = dg.define_asset_job(
+    "register_objects",
+    selection=dg.AssetSelection.assets(["image_catalog", "image"]),
+    description="Make objects in the raw bucket known to the ledger.",
+    tags={_ALONE: "register_objects"},
+    executor_def=dg.in_process_executor,
+)
+process_images = dg.define_asset_job(
+    "process_images",
+    selection=dg.AssetSelection.assets(
+        ["processed_bucket", "renditions"], ["image_catalog", "rendition"]
+    ),
+    description="Make the renditions of a day's waiting images.",
+    tags={_SHARED: "process_images"},
+    partitions_def=ARRIVAL_DAYS,
+    executor_def=dg.in_process_executor,
+)
+build_views = dg.define_asset_job(
+    "build_views",
+    selection=dg.AssetSelection.groups("sales", "images_analytics"),
+    description="Build and test the dbt models that analysts query.",
+    tags={_ALONE: "build_views"},
+    executor_def=dg.in_process_executor,
+)
+enforce_retention = dg.define_asset_job(
+    "enforce_retention",
+    selection=dg.AssetSelection.groups("retention"),
+    description="Purge what has reached its age, and check that nothing older is left.",
+    tags={_ALONE: "enforce_retention"},
+    executor_def=dg.in_process_executor,
+)
+check_images = dg.define_asset_job(
+    "check_images",
+    selection=dg.AssetSelection.checks_for_assets(["image_catalog", "image"])
+    | dg.AssetSelection.checks_for_assets(["retention", "purge_receipt"]),
+    description="Check that every image is accounted for and none is too old.",
+    tags={_ALONE: "check_images"},
+    executor_def=dg.in_process_executor,
+)
+
+JOBS = [
+    land_messages,
+    register_objects,
+    process_images,
+    build_views,
+    enforce_retention,
+    check_images,
+]
