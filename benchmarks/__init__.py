@@ -1,0 +1,1 @@
+"""Measured against the limit, side by side, in one run."""

@@ -1,0 +1,77 @@
+"""The bare loop that every benchmark compares against: one image in, two JPEG renditions out.
+
+`naive` is what anyone writes first; `tuned` is what Pillow gives to one who reads its manual.
+Neither validates, isolates or stores anything: the distance to them is what the platform costs.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+from PIL import Image, ImageOps
+
+LARGE_PX = 1024
+SMALL_PX = 256
+QUALITY = 85
+
+
+@dataclass(frozen=True)
+class Renditions:
+    """Two JPEG files of one image, upright, with a longest side of at most 1024 and 256 pixels."""
+
+    large: bytes
+    small: bytes
+
+
+def naive(body: bytes) -> Renditions:
+    """Decodes at full size, turns upright, and makes each rendition from the whole picture.
+
+    Raises:
+        OSError: the bytes are no image that Pillow can decode.
+    """
+    with Image.open(io.BytesIO(body)) as image:
+        upright = ImageOps.exif_transpose(image).convert("RGB")
+    return Renditions(*(_jpeg(_thumbnail(upright, side)) for side in (LARGE_PX, SMALL_PX)))
+
+
+def tuned(body: bytes) -> Renditions:
+    """Decodes no larger than needed, and makes the small rendition from the large one.
+
+    Transparent pixels become white.
+
+    Raises:
+        OSError: the bytes are no image that Pillow can decode.
+    """
+    with Image.open(io.BytesIO(body)) as image:
+        size = _fitted(image.size, LARGE_PX)
+        image.draft("RGB", size)
+        large = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    upright = ImageOps.exif_transpose(large.resize(size, reducing_gap=2.0))
+    flat = _on_white(upright)
+    return Renditions(_jpeg(flat), _jpeg(_thumbnail(flat, SMALL_PX)))
+
+
+def _fitted(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """Size in pixels with the longest side cut to `side`; a JPEG is drafted to no less."""
+    scale = min(1.0, side / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _thumbnail(image: Image.Image, side: int) -> Image.Image:
+    small = image.copy()
+    small.thumbnail((side, side), reducing_gap=2.0)
+    return small
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB":
+        return image
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    """Encodes without metadata; of the source's, Pillow would by itself keep the comment."""
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=QUALITY, comment=b"")
+    return file.getvalue()

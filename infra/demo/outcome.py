@@ -1,0 +1,119 @@
+"""What came of the demo's images and sales, read from the database as operator and as analyst."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+from psycopg.rows import dict_row
+
+ANALYST = "demo_analyst"
+
+_BY_SOURCE = """
+    select
+        source,
+        count(*) filter (where state = 'processed') as processed,
+        count(*) filter (where state = 'rejected') as rejected,
+        count(*) filter (where state = 'waiting') as waiting,
+        percentile_cont(0.5) within group (order by extract(epoch from finished_at - arrived_at))
+            filter (where state = 'processed') as median_seconds,
+        percentile_cont(0.95) within group (order by extract(epoch from finished_at - arrived_at))
+            filter (where state = 'processed') as p95_seconds,
+        min(arrived_at) as first_arrived_at,
+        max(finished_at) as last_finished_at
+    from image_catalog.image
+    where registered_at >= %s
+    group by source
+    order by source
+"""
+_REASONS = """
+    select source, reason_code, count(*) as images
+    from image_catalog.image
+    where registered_at >= %s and state = 'rejected'
+    group by source, reason_code
+    order by source, images desc, reason_code
+"""
+
+Row = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an analyst sees: images finished, and transactions in the member summary."""
+
+    finished_images: int = 0
+    transactions: int = 0
+
+
+@dataclass(frozen=True)
+class SourceOutcome:
+    """What came of the images that one door took; latency from arrival to visible, in seconds."""
+
+    source: str
+    processed: int
+    rejected: int
+    waiting: int
+    median_seconds: float
+    p95_seconds: float
+    first_arrived_at: datetime
+    last_finished_at: datetime | None
+    reasons: dict[str, int]
+
+
+def seen_by(analyst: psycopg.Connection) -> Seen:
+    """Reads the two views as the analyst; views that are not built yet show nothing."""
+    try:
+        images = analyst.execute(
+            "select coalesce(sum(processed_images + rejected_images), 0) "
+            "from analytics.view_image_daily_summary"
+        ).fetchone()
+        sales = analyst.execute(
+            "select coalesce("
+            "sum(completed_transactions + pending_transactions + cancelled_transactions), 0) "
+            "from analytics.view_member_sales_summary"
+        ).fetchone()
+    except psycopg.errors.UndefinedTable:
+        return Seen()
+    return Seen(int(images[0]) if images else 0, int(sales[0]) if sales else 0)
+
+
+def outcomes_since(loader: psycopg.Connection, started_at: datetime) -> list[SourceOutcome]:
+    """Reads from the ledger what came of the images registered since a moment, per source."""
+    cursor = loader.cursor(row_factory=dict_row)
+    rows = cursor.execute(_BY_SOURCE, [started_at]).fetchall()
+    reasons: dict[str, dict[str, int]] = {}
+    for row in cursor.execute(_REASONS, [started_at]):
+        reasons.setdefault(row["source"], {})[row["reason_code"]] = row["images"]
+    return [SourceOutcome(**row, reasons=reasons.get(row["source"], {})) for row in rows]
+
+
+def first_rows(analyst: psycopg.Connection, view: str, order: str, limit: int) -> list[Row]:
+    """Reads the first rows of a view of schema `analytics`, as the analyst."""
+    statement = psycopg.sql.SQL("select * from {} order by {} limit {}").format(
+        psycopg.sql.Identifier("analytics", view),
+        psycopg.sql.SQL(order),
+        limit,
+    )
+    return list(analyst.cursor(row_factory=dict_row).execute(statement))
+
+
+def count_transactions(admin: psycopg.Connection) -> int:
+    """Counts the transactions that the member summary should come to show."""
+    row = admin.execute('select count(*) from "ASSESSMENT"."TB_TRANSACTION"').fetchone()
+    return int(row[0]) if row else 0
+
+
+def describe_missing(outcomes: Sequence[SourceOutcome], sent: dict[str, int]) -> str:
+    """Says in one sentence which images did not come through."""
+    parts = []
+    for source, expected in sent.items():
+        found = next((o for o in outcomes if o.source == source), None)
+        finished = found.processed + found.rejected if found else 0
+        known = finished + found.waiting if found else 0
+        if finished < expected:
+            parts.append(
+                f"{source}: {expected} sent, {known} known to the ledger, {finished} finished"
+            )
+    return "; ".join(parts)
