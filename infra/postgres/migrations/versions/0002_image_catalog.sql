@@ -95,6 +95,7 @@ referencing new table as landed
 for each statement execute function image_catalog.count_landed();
 
 -- Makes the day's partitions of image and rendition if they are missing. A day is a UTC calendar day.
+-- A table made on its own and attached takes a lock that stops neither readers nor writers.
 create function image_catalog.ensure_day(arrival_day date) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -103,16 +104,16 @@ declare
 begin
     foreach parent in array array['image', 'rendition'] loop
         child := format('%s_%s', parent, to_char(arrival_day, 'YYYYMMDD'));
-        if to_regclass(format('image_catalog.%I', child)) is null then
-            perform pg_advisory_xact_lock(hashtext('image_catalog.ensure_day'));
-            execute format(
-                'create table if not exists image_catalog.%I partition of image_catalog.%I '
-                'for values from (%L) to (%L)',
-                child, parent,
-                arrival_day::timestamp at time zone 'UTC',
-                (arrival_day + 1)::timestamp at time zone 'UTC'
-            );
-        end if;
+        continue when to_regclass(format('image_catalog.%I', child)) is not null;
+        perform pg_advisory_xact_lock(hashtext('image_catalog.ensure_day'));
+        continue when to_regclass(format('image_catalog.%I', child)) is not null;
+        execute format('create table image_catalog.%I (like image_catalog.%I including all)', child, parent);
+        execute format(
+            'alter table image_catalog.%I attach partition image_catalog.%I for values from (%L) to (%L)',
+            parent, child,
+            arrival_day::timestamp at time zone 'UTC',
+            (arrival_day + 1)::timestamp at time zone 'UTC'
+        );
     end loop;
 end
 $$;
@@ -121,16 +122,43 @@ revoke all on function image_catalog.count_landed() from public;
 revoke all on function image_catalog.ensure_day(date) from public;
 
 comment on schema image_catalog is 'Images known to the platform, their renditions, and the progress of their arrival.';
-comment on table image_catalog.image is 'One row per image, from the moment it is durable in the raw bucket until it is purged.';
-comment on column image_catalog.image.image_id is 'UUIDv5 of the origin: the same message, object version or upload always gets the same id.';
-comment on column image_catalog.image.arrived_at is 'When the image reached the company (UTC): retention counts from here.';
+comment on table image_catalog.image is
+'One row per image, from the moment it is durable in the raw bucket until it is purged.';
+comment on column image_catalog.image.image_id is
+'UUIDv5 of the origin: the same message, object version or upload always gets the same id.';
+comment on column image_catalog.image.arrived_at is
+'When the image reached the company (UTC): retention counts from here.';
+comment on column image_catalog.image.source is 'The door it came through: kafka, bucket or upload.';
 comment on column image_catalog.image.origin is 'topic/partition/offset, or bucket/key with its version.';
+comment on column image_catalog.image.object_key is 'Key of the original in the raw bucket.';
+comment on column image_catalog.image.object_version is 'Version of the original; null where the bucket keeps none.';
+comment on column image_catalog.image.size_bytes is 'Length of the original in bytes.';
+comment on column image_catalog.image.declared_content_type is 'Content type as the sender says; nothing relies on it.';
+comment on column image_catalog.image.filename is 'File name as the sender says; never shown to analysts.';
+comment on column image_catalog.image.uploader is 'Who sent it, as the sender says; never shown to analysts.';
+comment on column image_catalog.image.state is 'waiting, processed or rejected.';
+comment on column image_catalog.image.reason_code is 'Why it was rejected.';
+comment on column image_catalog.image.quarantine_key is 'Key of a rejected original in the quarantine bucket.';
+comment on column image_catalog.image.registered_at is 'When the row was written (UTC).';
+comment on column image_catalog.image.finished_at is 'When it was processed or rejected (UTC).';
+comment on column image_catalog.image.claimed_by is 'The run that works on it.';
+comment on column image_catalog.image.lease_until is
+'Until when the run in claimed_by may work on the image; after that anybody may.';
 comment on column image_catalog.image.claim_count is 'How often a run took this image without finishing it.';
-comment on column image_catalog.image.lease_until is 'Until when the run in claimed_by may work on the image; after that anybody may.';
+comment on column image_catalog.image.format is 'Format by content, as Pillow names it.';
+comment on column image_catalog.image.mode is 'Pixel mode of the original, as Pillow names it.';
+comment on column image_catalog.image.width_px is 'Width with the orientation applied, in pixels.';
+comment on column image_catalog.image.height_px is 'Height with the orientation applied, in pixels.';
+comment on column image_catalog.image.sha256 is 'SHA-256 digest of the original.';
 comment on column image_catalog.image.processing_seconds is 'Decode, resize and encode in the worker, in seconds.';
 comment on table image_catalog.rendition is 'One row per rendition in the processed bucket.';
-comment on table image_catalog.arrival_count is 'One row per source and hour of arrival: how many images landed and how many were purged.';
+comment on column image_catalog.rendition.rendition_name is 'Name of the rendition in its recipe.';
+comment on column image_catalog.rendition.recipe_hash is 'Hash of the recipe that it was made by.';
+comment on table image_catalog.arrival_count is
+'One row per source and hour of arrival: how many images landed and how many were purged.';
 comment on table image_catalog.kafka_offset is 'One row per topic partition: the next offset to land.';
+comment on column image_catalog.kafka_offset.high_watermark is
+'End of the partition as a fetch last reported it; a listed end can be too low.';
 comment on table image_catalog.bucket_sweep is 'One row per bucket: progress of the reconciling listing.';
 
 grant usage on schema image_catalog to darkroom_loader, darkroom_builder;
@@ -138,4 +166,13 @@ grant select, insert, update, delete on image_catalog.image, image_catalog.rendi
 image_catalog.kafka_offset, image_catalog.bucket_sweep to darkroom_loader;
 grant select, update on image_catalog.arrival_count to darkroom_loader;
 grant execute on function image_catalog.ensure_day(date) to darkroom_loader;
-grant select on image_catalog.image, image_catalog.rendition, image_catalog.arrival_count to darkroom_builder;
+
+-- dbt sees what its models show, and neither names nor keys of single images' files.
+grant select (
+    image_id, source, arrived_at, registered_at, state, reason_code, finished_at,
+    format, mode, size_bytes, width_px, height_px, processing_seconds
+) on image_catalog.image to darkroom_builder;
+grant select (
+    image_id, arrived_at, rendition_name, recipe_hash, format, width_px, height_px, size_bytes, created_at
+) on image_catalog.rendition to darkroom_builder;
+grant select on image_catalog.arrival_count to darkroom_builder;

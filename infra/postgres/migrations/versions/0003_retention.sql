@@ -17,6 +17,5 @@ comment on table retention.purge_receipt is 'One row per completed purge: counts
 comment on column retention.purge_receipt.cutoff_at is 'Everything that arrived before this time was purged.';
 comment on column retention.purge_receipt.late_objects_count is 'Objects found by listing that no due row knew of: old versions, delete markers, strays.';
 
-grant usage on schema retention to darkroom_loader, darkroom_builder;
+grant usage on schema retention to darkroom_loader;
 grant select, insert on retention.purge_receipt to darkroom_loader;
-grant select on retention.purge_receipt to darkroom_builder;
