@@ -56,14 +56,14 @@ check: setup-check ## format, lint, types, dbt parse, unit tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/sqlfluff lint --disable-progress-bar dbt_project infra
+	@$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests infra
 	@$(BIN)/dbt --quiet parse --project-dir dbt_project --profiles-dir dbt_project
 	@$(BIN)/pytest --quiet tests/unit tests/architecture
 
 format: setup-check ## format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
-	@$(BIN)/sqlfluff fix --disable-progress-bar --quiet dbt_project infra
+	@$(BIN)/sqlfluff fix --disable-progress-bar --quiet dbt_project/models dbt_project/tests infra
 
 bench: setup ## images per second of the processing asset beside a bare Pillow loop
 	@$(RUN) benchmarks.processing

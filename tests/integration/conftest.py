@@ -1,0 +1,96 @@
+"""A platform of one test: its clients, and short ways to send images and to look at the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import pytest
+from kafka import KafkaProducer
+
+from assets.images.landing import Landed, Landing
+from assets.images.processing import ImageTiming, Processing
+from assets.images.recipe import STANDARD
+from assets.images.registration import Registered, Registration
+from assets.resources.event_log import EventLog
+from assets.resources.object_store import ObjectStore
+from assets.resources.warehouse import Warehouse
+from assets.settings import Settings
+from infra.demo.photographs import Photograph, photographs
+
+
+@dataclass(frozen=True)
+class Platform:
+    settings: Settings
+    object_store: ObjectStore
+    event_log: EventLog
+    warehouse: Warehouse
+
+    def produce(
+        self,
+        bodies: Sequence[bytes | None],
+        headers: Sequence[tuple[str, bytes]] = (),
+        sent_at: datetime | None = None,
+    ) -> None:
+        producer = KafkaProducer(
+            bootstrap_servers=self.settings.kafka_bootstrap_servers, max_request_size=12_000_000
+        )
+        timestamp = int(sent_at.timestamp() * 1000) if sent_at else None
+        for number, body in enumerate(bodies):
+            producer.send(
+                self.settings.kafka_topic,
+                key=str(number).encode(),
+                value=body,
+                headers=list(headers),
+                timestamp_ms=timestamp,
+            )
+        producer.close()
+
+    def drop(self, key: str, body: bytes) -> None:
+        self.object_store.put(self.settings.raw_bucket, key, body, "image/jpeg")
+
+    def forget_notifications(self) -> None:
+        while received := self.object_store.receive():
+            self.object_store.acknowledge(received)
+
+    def land(self) -> Landed:
+        return Landing(self.settings, self.event_log, self.object_store, self.warehouse).run()
+
+    def register(self) -> Registered:
+        return Registration(self.settings, self.object_store, self.warehouse).run()
+
+    def process(self, run_id: str = "a run", day: date | None = None) -> list[ImageTiming]:
+        processing = Processing(self.settings, self.object_store, self.warehouse, STANDARD)
+        return processing.run(day or datetime.now(UTC).date(), run_id)
+
+    def query(self, statement: str) -> list[tuple]:
+        with self.warehouse.connect() as connection:
+            return connection.execute(statement).fetchall()
+
+    def states(self) -> dict[str, int]:
+        """Counts images by reason or state."""
+        return dict(
+            self.query(
+                "select coalesce(reason_code, state), count(*) from image_catalog.image group by 1"
+            )
+        )
+
+    def keys(self, bucket: str) -> set[str]:
+        pages = self.object_store.pages_of_versions(bucket)
+        return {version.key for page in pages for version in page.versions}
+
+
+@pytest.fixture
+def platform(settings: Settings) -> Platform:
+    return Platform(
+        settings,
+        ObjectStore.from_settings(settings),
+        EventLog(settings),
+        Warehouse.from_settings(settings),
+    )
+
+
+@pytest.fixture(scope="session")
+def pictures() -> list[Photograph]:
+    return list(photographs(8, megapixels=0.2))

@@ -1,0 +1,116 @@
+"""Kafka messages become objects and ledger rows, once."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from kafka import TopicPartition
+
+from assets.images import progress
+from assets.resources.errors import ServerUnavailableError
+from assets.resources.event_log import EventLog, TopicMissingError
+from assets.resources.warehouse import Warehouse
+
+
+def test_every_message_becomes_one_object_and_one_waiting_row(platform, pictures):
+    platform.produce([picture.body for picture in pictures])
+    landed = platform.land()
+    assert landed.messages == landed.new_images == len(pictures)
+    assert platform.states() == {"waiting": len(pictures)}
+    assert len(platform.keys(platform.settings.raw_bucket)) == len(pictures)
+
+
+def test_a_second_run_finds_nothing_new(platform, pictures):
+    platform.produce([pictures[0].body])
+    platform.land()
+    assert platform.land().messages == 0
+
+
+def test_messages_read_again_after_a_crash_change_nothing(platform, pictures):
+    platform.produce([picture.body for picture in pictures])
+    platform.land()
+    before = platform.query("select * from image_catalog.image order by image_id")
+    with platform.warehouse.connect() as connection:
+        connection.execute("delete from image_catalog.kafka_offset")
+    again = platform.land()
+    assert (again.messages, again.new_images) == (len(pictures), 0)
+    assert platform.query("select * from image_catalog.image order by image_id") == before
+
+
+def test_a_commit_that_fails_leaves_neither_rows_nor_offsets(platform, pictures, monkeypatch):
+    platform.produce([pictures[0].body])
+
+    def write_and_pull_the_plug(*args):
+        write_offsets(*args)
+        raise RuntimeError("pulled the plug")
+
+    write_offsets = progress.write_offsets
+    with monkeypatch.context() as patch:
+        patch.setattr(progress, "write_offsets", write_and_pull_the_plug)
+        with pytest.raises(RuntimeError, match="pulled the plug"):
+            platform.land()
+    assert platform.states() == {}
+    assert platform.query("select * from image_catalog.kafka_offset") == []
+    assert platform.land().new_images == 1
+    assert len(platform.keys(platform.settings.raw_bucket)) == 1
+
+
+@pytest.mark.parametrize("body", [None, b""], ids=["null value", "empty value"])
+def test_a_message_without_bytes_is_rejected_and_quarantined(platform, pictures, body):
+    platform.produce([body, pictures[0].body])
+    platform.land()
+    assert platform.states() == {"empty": 1, "waiting": 1}
+    assert len(platform.keys(platform.settings.quarantine_bucket)) == 1
+
+
+def test_a_message_over_ten_mebibytes_is_rejected_and_quarantined(platform):
+    platform.produce([b"x" * (10 * 1024 * 1024 + 1)])
+    platform.land()
+    assert platform.states() == {"too_large": 1}
+    assert len(platform.keys(platform.settings.quarantine_bucket)) == 1
+
+
+def test_headers_are_optional_and_kept_when_they_come(platform, pictures):
+    platform.produce([pictures[0].body])
+    platform.produce([pictures[1].body], headers=[("filename", b"a\x00b.jpg"), ("uploader", b"u1")])
+    platform.land()
+    rows = platform.query(
+        "select filename, uploader from image_catalog.image order by 1 nulls last"
+    )
+    assert rows == [("ab.jpg", "u1"), (None, None)]
+
+
+def test_a_sender_with_a_wrong_clock_does_not_decide_when_its_image_arrived(platform, pictures):
+    platform.produce([pictures[0].body], sent_at=datetime(1999, 1, 1, tzinfo=UTC))
+    platform.land()
+    [(arrived_at,)] = platform.query("select arrived_at from image_catalog.image")
+    assert datetime.now(UTC) - arrived_at < timedelta(minutes=1)
+
+
+def test_the_group_on_the_broker_shows_the_progress(platform, pictures):
+    platform.produce([picture.body for picture in pictures])
+    platform.land()
+    ledger = platform.query("select partition_no, next_offset from image_catalog.kafka_offset")
+    with platform.event_log._consumer() as consumer:
+        topic = platform.settings.kafka_topic
+        reported = [(p, consumer.committed(TopicPartition(topic, p)) or 0) for p, _ in ledger]
+    assert sorted(reported) == sorted(ledger)
+
+
+def test_a_topic_that_does_not_exist_is_named(platform):
+    nowhere = platform.settings.model_copy(update={"kafka_topic": "no-such-topic"})
+    with pytest.raises(TopicMissingError, match="no-such-topic"):
+        EventLog(nowhere).end_offsets("no-such-topic")
+
+
+def test_a_broker_that_is_down_is_said_in_one_plain_sentence(platform):
+    nowhere = platform.settings.model_copy(update={"kafka_bootstrap_servers": "127.0.0.1:1"})
+    with pytest.raises(ServerUnavailableError, match=r"Kafka at 127\.0\.0\.1:1 does not answer"):
+        EventLog(nowhere).end_offsets("images")
+
+
+def test_a_database_that_is_down_is_said_in_one_plain_sentence_without_its_password():
+    warehouse = Warehouse("postgresql://someone:secret@127.0.0.1:1/nowhere")
+    with pytest.raises(ServerUnavailableError) as error, warehouse.connect():
+        pass
+    assert "PostgreSQL at 127.0.0.1:1 does not answer" in str(error.value)
+    assert "secret" not in str(error.value)
