@@ -33,7 +33,7 @@ def build_defs(overrides: Mapping[str, object] | None = None) -> dg.Definitions:
     """
     modules = [module for group in MODULES.values() for module in group]
     return dg.Definitions(
-        assets=dg.load_assets_from_modules(modules),
+        assets=dg.load_assets_from_modules(modules, include_specs=True),
         asset_checks=dg.load_asset_checks_from_modules(modules),
         jobs=JOBS,
         schedules=SCHEDULES,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dagster as dg
 
-from assets.images.assets import ARRIVAL_DAYS
-
 _ALONE = "darkroom/single_run"
 _SHARED = "darkroom/shared_run"
 
@@ -26,11 +24,10 @@ register_objects = dg.define_asset_job(
 process_images = dg.define_asset_job(
     "process_images",
     selection=dg.AssetSelection.assets(
-        ["processed_bucket", "renditions"], ["image_catalog", "rendition"]
+        ["processed_bucket", "rendition_files"], ["image_catalog", "rendition"]
     ),
     description="Make the renditions of a day's waiting images.",
     tags={_SHARED: "process_images"},
-    partitions_def=ARRIVAL_DAYS,
     executor_def=dg.in_process_executor,
 )
 build_views = dg.define_asset_job(

@@ -1,16 +1,19 @@
-"""The embedded stack for tests: one for the session, and a warehouse, buckets and topic for each test.
+"""The embedded stack for tests: one for the session; a warehouse, buckets and topic for each test.
 
-Outside servers given by the environment (`DATABASE_URL`, `KAFKA_BOOTSTRAP_SERVERS`, …) are used instead.
+Outside servers given by the environment (`DATABASE_URL`, `KAFKA_BOOTSTRAP_SERVERS`, …) are used
+instead.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import socket
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import psycopg
 import pytest
 from psycopg import sql
@@ -19,6 +22,7 @@ from psycopg.conninfo import make_conninfo
 from assets.resources.object_store import open_client
 from assets.settings import Settings
 from infra.kafka.topics import provision_topic
+from infra.local.dagster import parse_dbt_project
 from infra.local.stack import Ports, Stack
 from infra.local.state import StateFolder
 from infra.object_store.buckets import provision_buckets
@@ -43,6 +47,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield made
     finally:
         made.stop()
+
+
+@pytest.fixture(scope="session")
+def definitions() -> dg.Definitions:
+    """What workspace.yaml names; it needs the dbt manifest, which is made here if it is missing."""
+    parse_dbt_project(os.environ)
+    return importlib.import_module("orchestration.definitions").defs
 
 
 @pytest.fixture

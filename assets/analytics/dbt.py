@@ -34,6 +34,4 @@ def views(
     context: dg.AssetExecutionContext, dbt: dg.ResourceParam[DbtCliResource]
 ) -> Iterator[object]:
     """Builds the selected models and tests their data; unit tests of the logic belong to CI."""
-    yield from dbt.cli(
-        ["build", "--exclude-resource-type", "unit_test"], context=context
-    ).stream()
+    yield from dbt.cli(["build", "--exclude-resource-type", "unit_test"], context=context).stream()

@@ -101,7 +101,7 @@ def image_ledger(
     name="renditions",
     specs=[
         dg.AssetSpec(
-            ["processed_bucket", "renditions"],
+            ["processed_bucket", "rendition_files"],
             deps=[image_ledger],
             group_name=GROUP,
             owners=OWNERS,
@@ -134,7 +134,7 @@ def renditions(
     timings = Processing(settings, object_store, warehouse, STANDARD).run(day, context.run_id)
     table = by_outcome(timings)
     processed = sum(timing.outcome == "processed" for timing in timings)
-    for key in (["processed_bucket", "renditions"], ["image_catalog", "rendition"]):
+    for key in (["processed_bucket", "rendition_files"], ["image_catalog", "rendition"]):
         yield dg.MaterializeResult(
             asset_key=key,
             metadata={

@@ -51,16 +51,18 @@ def landed_equals_waiting_processed_rejected_purged(
         table = balance(connection)
     wrong = table[table["difference"] != 0]
     totals = table.drop(columns=["arrived_hour"]).groupby("source").sum()
+    sums = {name: int(total) for name, total in totals.sum().items()}
     return dg.AssetCheckResult(
         passed=wrong.empty,
         description=(
-            f"{int(table['landed'].sum())} images landed and every one is accounted for."
+            f"{sums['landed']} images landed and every one is accounted for."
             if wrong.empty
             else f"{len(wrong)} hours do not add up; the largest difference is "
             f"{int(wrong['difference'].abs().max())} images."
         ),
         metadata={
-            "totals": dg.MetadataValue.md(totals.to_markdown()),
+            **sums,
+            "by_source": dg.MetadataValue.md(totals.to_markdown()),
             "hours_that_do_not_add_up": dg.MetadataValue.md(wrong.to_markdown(index=False)),
         },
     )

@@ -5,7 +5,7 @@ from datetime import date
 
 import dagster as dg
 
-from assets.images.assets import ARRIVAL_DAYS, DROPPED_IMAGES, OWNERS, image_ledger, landed_images
+from assets.images.assets import ARRIVAL_DAYS, OWNERS, image_ledger
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from assets.retention.policy import cutoff
@@ -19,10 +19,8 @@ GROUP = "retention"
 @dg.asset(
     key=["retention", "purge_receipt"],
     deps=[
-        DROPPED_IMAGES,
-        landed_images,
         image_ledger,
-        dg.AssetKey(["processed_bucket", "renditions"]),
+        dg.AssetKey(["processed_bucket", "rendition_files"]),
         dg.AssetKey(["image_catalog", "rendition"]),
     ],
     group_name=GROUP,

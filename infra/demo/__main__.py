@@ -31,10 +31,11 @@ from infra.demo.photographs import (
 from infra.demo.report import DemoResult, print_report, write_report
 from infra.demo.senders import drop_into_bucket, produce_to_topic
 from infra.local.errors import StackError
+from infra.local.server import Health
 from infra.local.stack import Stack
 from infra.postgres.bootstrap import make_person
 
-_SALES = Path(__file__).with_name("sales.sql")
+SALES = Path(__file__).with_name("sales.sql")
 _ANALYST_SETTINGS = {"default_transaction_read_only": "on", "statement_timeout": "30s"}
 _WAIT_SECONDS = 150
 
@@ -85,7 +86,7 @@ class Demo:
         ):
             before = outcome.seen_by(analyst)
             with self._step("send"):
-                admin.execute(_SALES.read_text())
+                admin.execute(SALES.read_text())
                 sent = self._send(pictures)
             expected = outcome.Seen(
                 before.finished_images + sum(sent.values()), outcome.count_transactions(admin)
@@ -214,7 +215,7 @@ def main(folder: Path | None, count: int) -> None:
 
     console.print("[bold]Darkroom demo[/]")
     stack = Stack.of_project(say)
-    was_running = stack.dagster.process() is not None
+    was_running = stack.dagster.health() is Health.RUNNING
     try:
         result = Demo(stack, console, count, folder).run()
     except (StackError, PhotographsError, ServerUnavailableError, DemoIncompleteError) as error:

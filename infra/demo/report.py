@@ -9,12 +9,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from infra.demo.outcome import Row, SourceOutcome
 
-_DOORS = {"bucket": "raw bucket", "kafka": "Kafka topic"}
 _MEMBER_COLUMNS = {
     "first_name": "first",
     "last_name": "last",
@@ -96,10 +95,11 @@ def write_report(path: Path, result: DemoResult) -> None:
 def _sources(result: DemoResult) -> Table:
     table = Table(title="Images", title_justify="left", title_style="bold")
     for column in ("source", "sent", "processed", "rejected", "why", "median s", "p95 s"):
-        table.add_column(column, justify="left" if column in {"source", "why"} else "right")
+        justify: JustifyMethod = "left" if column in {"source", "why"} else "right"
+        table.add_column(column, justify=justify, no_wrap=True)
     for outcome in result.outcomes:
         table.add_row(
-            _DOORS.get(outcome.source, outcome.source),
+            outcome.source,
             str(result.sent[outcome.source]),
             f"[green]{outcome.processed}[/]",
             f"[yellow]{outcome.rejected}[/]",
@@ -127,7 +127,7 @@ def _shown(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, Decimal | float):
-        return f"{value:,.1f}" if value == round(value, 1) else f"{value:,.2f}"
+        return f"{value:,.2f}"
     return "" if value is None else str(value)
 
 

@@ -46,7 +46,7 @@ def main() -> None:
 def up() -> None:
     """Start everything and stay until Ctrl-C."""
     stack = Stack.of_project(say)
-    if stack.dagster.process() is not None:
+    if stack.dagster.health() is Health.RUNNING:
         raise StackError(f"The platform is already up at {_ui(stack)}; `make down` stops it.")
     console.print("[bold]Starting Darkroom[/]")
     signal.signal(signal.SIGTERM, _interrupt)

@@ -90,10 +90,10 @@ class Server:
 
     def health(self) -> Health:
         """Tells whether the server runs, was stopped, or died without being asked to."""
-        if self.process() is not None:
-            return Health.RUNNING
         record = self._read_record()
-        return Health.KILLED if record and not record.is_stopping else Health.STOPPED
+        if record is None or record.is_stopping:
+            return Health.STOPPED
+        return Health.RUNNING if self.process() is not None else Health.KILLED
 
     def start(self) -> None:
         """Starts the server unless it runs already, and returns when it answers.

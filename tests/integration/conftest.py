@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+import psycopg
 import pytest
 from kafka import KafkaProducer
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from assets.images.landing import Landed, Landing
 from assets.images.processing import ImageTiming, Processing
@@ -17,7 +19,9 @@ from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
+from infra.demo.__main__ import SALES
 from infra.demo.photographs import Photograph, photographs
+from infra.local.stack import Stack
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,15 @@ def platform(settings: Settings) -> Platform:
         EventLog(settings),
         Warehouse.from_settings(settings),
     )
+
+
+@pytest.fixture
+def sales(stack: Stack, settings: Settings) -> None:
+    """Members, items and transactions in this test's warehouse."""
+    loader = conninfo_to_dict(settings.database_url.get_secret_value())
+    admin = make_conninfo(stack.environment()["DATABASE_ADMIN_URL"], dbname=loader["dbname"])
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(SALES.read_text())
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import io
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import psutil
 import pytest
 from PIL import Image
+from pydantic import SecretStr
 
 from assets.images import ledger
 from assets.images.checks import balance
@@ -151,7 +151,7 @@ def test_an_outage_during_a_batch_gives_every_image_back_without_blame(platform,
         platform.event_log,
         platform.warehouse,
     )
-    with pytest.raises(ServerUnavailableError, match="S3 at http://127.0.0.1:1 does not answer"):
+    with pytest.raises(ServerUnavailableError, match="does not answer"):
         unplugged.process()
     rows = platform.query("select state, claimed_by, claim_count from image_catalog.image")
     assert rows == [("waiting", None, 0)]
@@ -162,12 +162,11 @@ def test_a_run_killed_in_the_middle_of_a_batch_is_finished_by_the_next_one(platf
     platform.land()
     victim = start_processing(platform)
     wait_until(lambda: platform.keys(platform.settings.processed_bucket), "a rendition")
-    for process in [
-        *psutil.Process(victim.pid).children(recursive=True),
-        psutil.Process(victim.pid),
-    ]:
-        process.send_signal(signal.SIGKILL)
+    workers = psutil.Process(victim.pid).children(recursive=True)
+    victim.kill()
     victim.wait()
+    _, still_alive = psutil.wait_procs(workers, timeout=20)
+    assert still_alive == [], "workers outlive the run that they belong to"
     assert platform.states()["waiting"] > 0
     with platform.warehouse.connect() as connection:
         ledger.release(connection, "the victim", is_blameless=False)
@@ -193,7 +192,7 @@ def start_processing(platform) -> subprocess.Popen:
     )
     values = platform.settings.model_dump()
     variables = {
-        name.upper(): value.get_secret_value() if hasattr(value, "get_secret_value") else str(value)
+        name.upper(): value.get_secret_value() if isinstance(value, SecretStr) else str(value)
         for name, value in values.items()
     }
     return subprocess.Popen([sys.executable, "-c", program], env={**os.environ, **variables})
