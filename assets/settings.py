@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -19,7 +20,7 @@ class Settings(BaseSettings):
     Raises `pydantic.ValidationError` when a variable is missing or out of range.
     """
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
     database_url: SecretStr = Field(description="PostgreSQL warehouse, as the loading role")
 
@@ -54,6 +55,15 @@ class Settings(BaseSettings):
         600, gt=0, description="time between listings of the raw bucket"
     )
     processing_workers: int = Field(2, ge=1)
+
+    @model_validator(mode="after")
+    def _purges_after_arrival(self) -> Self:
+        if self.retention_margin_hours >= self.retention_hours:
+            raise ValueError(
+                "RETENTION_MARGIN_HOURS must be less than RETENTION_HOURS: "
+                "an image cannot be purged before it arrives"
+            )
+        return self
 
     @classmethod
     def of(cls, variables: Mapping[str, str]) -> Settings:

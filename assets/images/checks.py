@@ -51,7 +51,7 @@ def landed_equals_waiting_processed_rejected_purged(
         table = balance(connection)
     wrong = table[table["difference"] != 0]
     totals = table.drop(columns=["arrived_hour"]).groupby("source").sum()
-    sums = {name: int(total) for name, total in totals.sum().items()}
+    sums = {str(name): int(total) for name, total in totals.sum().items()}
     return dg.AssetCheckResult(
         passed=wrong.empty,
         description=(

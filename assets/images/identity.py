@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
 from assets.resources.event_log import Message
-from assets.resources.object_store import ObjectVersion
+from assets.resources.objects import ObjectVersion
 
 _NAMESPACE = UUID("6b0c5a52-51d4-5b0e-9c43-6f1f7f1f4f0d")
-_LANDED_KEY = re.compile(r"kafka/[^/]+/\d{4}-\d{2}-\d{2}/\d+-\d+")
+_LANDED_KEY = re.compile(r"kafka/[a-zA-Z0-9._-]+/[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]+-[0-9]+")
 
 
 def message_origin(message: Message) -> str:
@@ -33,7 +33,7 @@ def image_id(source: str, origin: str) -> UUID:
 
 def landed_key(message: Message) -> str:
     """Returns the raw bucket's key for a message's bytes: the same for every repetition."""
-    day = message.sent_at.strftime("%Y-%m-%d")
+    day = message.sent_at.date().isoformat()
     return f"kafka/{message.topic}/{day}/{message.partition}-{message.offset}"
 
 
@@ -44,12 +44,12 @@ def is_landed_key(key: str) -> bool:
 
 def rendition_key(image: UUID, arrived_at: datetime, recipe_hash: str, name: str) -> str:
     """Returns the processed bucket's key of a rendition."""
-    return f"{arrived_at.astimezone(UTC):%Y-%m-%d}/{image}/{recipe_hash}/{name}.jpg"
+    return f"{arrived_at.astimezone(UTC).date()}/{image}/{recipe_hash}/{name}.jpg"
 
 
 def quarantine_key(image: UUID, arrived_at: datetime) -> str:
     """Returns the quarantine bucket's key of a rejected image's bytes."""
-    return f"{arrived_at.astimezone(UTC):%Y-%m-%d}/{image}"
+    return f"{arrived_at.astimezone(UTC).date()}/{image}"
 
 
 def message_arrival(message: Message, now: datetime, retention: timedelta) -> datetime:

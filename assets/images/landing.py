@@ -102,8 +102,7 @@ class Landing:
             if arrival.quarantine_key
             else (self.settings.raw_bucket, arrival.object_key)
         )
-        content_type = arrival.declared_content_type or "application/octet-stream"
-        version = self.object_store.put(bucket, key, body, content_type)
+        version = self.object_store.put(bucket, key, body, "application/octet-stream")
         return replace(arrival, object_version=None if reason else version)
 
 
@@ -131,4 +130,4 @@ def describe(message: Message, reason: Reason | None, now: datetime, settings: S
 def _header(message: Message, name: str) -> str | None:
     """Returns a header as text that every store accepts: printable, of bounded length."""
     text = message.headers.get(name, "")
-    return "".join(filter(str.isprintable, text))[:_HEADER_LENGTH] or None
+    return "".join(filter(str.isprintable, text))[:_HEADER_LENGTH].strip() or None

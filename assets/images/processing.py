@@ -14,6 +14,7 @@ from assets.images.recipe import Recipe
 from assets.images.records import Claim, Outcome, Processed, Rejected, RenditionRecord
 from assets.images.validation import Reason, reject_size
 from assets.images.workers import Workers, workers
+from assets.resources.errors import ServerError
 from assets.resources.object_store import ObjectMissingError, ObjectStore
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
@@ -93,9 +94,10 @@ class Processing:
             done = list(threads.map(lambda claim: self._process(claim, pool), claims))
             with self.warehouse.connect() as connection:
                 ledger.finish(connection, run_id, [outcome for outcome, _ in done], utc_now())
-        except BaseException:
+        except BaseException as error:
+            is_blameless = isinstance(error, ServerError)
             with self.warehouse.connect() as connection:
-                ledger.release(connection, run_id, is_blameless=True)
+                ledger.release(connection, run_id, is_blameless=is_blameless)
             raise
         return [timing for _, timing in done]
 

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from assets.images import identity, ledger, progress
 from assets.images.progress import Sweep
 from assets.images.records import Arrival
-from assets.resources.object_store import ObjectStore, ObjectVersion
+from assets.resources.object_store import ObjectStore
+from assets.resources.objects import ObjectVersion
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
 from assets.timing import utc_now

@@ -1,7 +1,7 @@
 """Worker processes that decode: one that hangs, swells or dies costs one image, not the run.
 
-Workers are spawned, never forked, and know nothing but this module's function: their environment is
-emptied first, so that a decoder that was broken into finds no credentials.
+Workers are spawned, never forked. Their environment is emptied first, so that no library in them
+picks a credential up, and their memory is limited.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import resource
 from collections.abc import Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -26,26 +28,31 @@ _WORKER_BYTES = 2 * 1024**3
 _IMAGES_PER_WORKER = 1000
 
 
-@dataclass(frozen=True)
+@dataclass
 class Workers:
-    """A pool of decoding processes."""
+    """A pool of decoding processes, made anew if all of them die at once."""
 
     pool: ProcessPool
     recipe: Recipe
+    count: int = 1
+    _renewal: Lock = field(default_factory=Lock)
 
     def submit(self, body: bytes) -> Future[ProcessedImage | Reason]:
         """Hands an image to a worker; the future gives the result or why it was rejected."""
-        return self.pool.schedule(_work, args=[body, self.recipe], timeout=_IMAGE_SECONDS)
+        with self._renewal:
+            if not self.pool.active:
+                self.pool = _open_pool(self.count)
+            return self.pool.schedule(_work, args=[body, self.recipe], timeout=_IMAGE_SECONDS)
 
     def result(
         self, future: Future[ProcessedImage | Reason], body: bytes
     ) -> ProcessedImage | Reason:
-        """Waits for a result. An image whose worker died is tried once more, alone in its turn."""
+        """Waits for a result. An image whose worker died is tried once more."""
         try:
             return future.result()
         except FutureTimeoutError:
             return Reason.DECODER_TIMEOUT
-        except ProcessExpired:
+        except (ProcessExpired, BrokenProcessPool):
             return self._try_again(body)
 
     def _try_again(self, body: bytes) -> ProcessedImage | Reason:
@@ -53,24 +60,28 @@ class Workers:
             return self.submit(body).result()
         except FutureTimeoutError:
             return Reason.DECODER_TIMEOUT
-        except ProcessExpired:
+        except (ProcessExpired, BrokenProcessPool):
             return Reason.DECODER_DIED
 
 
 @contextmanager
 def workers(count: int, recipe: Recipe) -> Iterator[Workers]:
     """Opens a pool of `count` processes and ends them all when the block ends."""
-    pool = ProcessPool(
+    made = Workers(_open_pool(count), recipe, count)
+    try:
+        yield made
+    finally:
+        made.pool.stop()  # type: ignore[no-untyped-call]
+        made.pool.join(timeout=10)
+
+
+def _open_pool(count: int) -> ProcessPool:
+    return ProcessPool(
         max_workers=count,
         max_tasks=_IMAGES_PER_WORKER,
         initializer=_limit_worker,
         context=multiprocessing.get_context("spawn"),
     )
-    try:
-        yield Workers(pool, recipe)
-    finally:
-        pool.stop()  # type: ignore[no-untyped-call]
-        pool.join(timeout=10)
 
 
 def _limit_worker() -> None:

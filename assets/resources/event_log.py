@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
@@ -20,6 +20,9 @@ _MAX_MESSAGE_BYTES = 12 * 1024 * 1024
 _MAX_FETCH_BYTES = 32 * 1024 * 1024
 _MAX_POLL_RECORDS = 200
 _LOG_APPEND_TIME = 1
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST = datetime.min.replace(tzinfo=UTC)
+_LAST = datetime.max.replace(tzinfo=UTC)
 
 
 class TopicMissingError(Exception):
@@ -66,14 +69,14 @@ class EventLog:
 
     @contextmanager
     def reader(self, topic: str, next_offsets: Mapping[int, int]) -> Iterator[Reader]:
-        """Opens a reader at the given offsets; partitions not among them begin at their start."""
+        """Opens a reader at the given offsets, or where a partition begins if that is later."""
         with self._consumer() as consumer:
             partitions = _partitions(consumer, topic)
             consumer.assign(partitions)
             beginnings = consumer.beginning_offsets(partitions)
             for partition in partitions:
-                start = next_offsets.get(partition.partition, beginnings[partition])
-                consumer.seek(partition, start)
+                beginning = beginnings[partition]
+                consumer.seek(partition, max(beginning, next_offsets.get(partition.partition, 0)))
             yield Reader(consumer, tuple(partitions))
 
     @contextmanager
@@ -144,12 +147,20 @@ def _partitions(consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:
     return [TopicPartition(topic, number) for number in sorted(numbers)]
 
 
+def _moment(milliseconds: int) -> datetime:
+    """Returns a timestamp as a moment; a sender may write any 64-bit number."""
+    try:
+        return _EPOCH + timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        return _FIRST if milliseconds < 0 else _LAST
+
+
 def _message(record: Any) -> Message:
     return Message(
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
-        sent_at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
+        sent_at=_moment(record.timestamp),
         is_broker_time=record.timestamp_type == _LOG_APPEND_TIME,
         value=record.value,
         headers={

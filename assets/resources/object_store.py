@@ -6,14 +6,12 @@ listings, queues and batch deletes go through boto3.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, overload
-from urllib.parse import unquote_plus
 
 import boto3
 import obstore
@@ -22,7 +20,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from obstore.exceptions import BaseError as ObstoreError
 from obstore.store import S3Store
 
-from assets.resources.errors import ServerUnavailableError
+from assets.resources.errors import ServerRefusedError, ServerUnavailableError
+from assets.resources.objects import (
+    ListingPage,
+    Notification,
+    listed_version,
+    objects_created,
+)
 from assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,45 +39,6 @@ _RECEIVE_BATCH = 10
 
 class ObjectMissingError(Exception):
     """The object, or the version asked for, is not in the bucket."""
-
-
-@dataclass(frozen=True)
-class ObjectVersion:
-    """One version of one object, as a listing or a notification tells of it.
-
-    Attributes:
-        bucket: Its bucket.
-        key: Its key, decoded.
-        version: Its version id; None in a bucket that keeps no versions.
-        etag: Its entity tag without quotes.
-        size_bytes: Its length.
-        modified_at: When it was stored (UTC).
-    """
-
-    bucket: str
-    key: str
-    version: str | None
-    etag: str
-    size_bytes: int
-    modified_at: datetime
-
-
-@dataclass(frozen=True)
-class Notification:
-    """One queue message: the objects it tells of and the handle that acknowledges it."""
-
-    receipt_handle: str
-    created: tuple[ObjectVersion, ...]
-
-
-@dataclass(frozen=True)
-class ListingPage:
-    """One page of a bucket's versions, and where the next one begins (None: the end)."""
-
-    versions: tuple[ObjectVersion, ...]
-    delete_markers: tuple[ObjectVersion, ...]
-    next_key: str | None
-    next_version: str | None
 
 
 @dataclass(frozen=True)
@@ -98,6 +63,11 @@ class ObjectStore:
     def put(self, bucket: str, key: str, body: bytes, content_type: str) -> str | None:
         """Stores an object and returns its version id, if the bucket keeps versions."""
         with self._translated():
+            if not _is_plain(key):
+                answer = self.s3.put_object(
+                    Bucket=bucket, Key=key, Body=body, ContentType=content_type
+                )
+                return answer.get("VersionId")
             stored = obstore.put(
                 self._bucket(bucket), key, body, attributes={"Content-Type": content_type}
             )
@@ -110,9 +80,12 @@ class ObjectStore:
         """
         with self._translated():
             try:
+                if not _is_plain(key):
+                    named = {"VersionId": version} if version else {}
+                    return self.s3.get_object(Bucket=bucket, Key=key, **named)["Body"].read()  # type: ignore[arg-type]
                 options: Any = {"version": version} if version else None
                 return bytes(obstore.get(self._bucket(bucket), key, options=options).bytes())
-            except FileNotFoundError as error:
+            except (FileNotFoundError, self.s3.exceptions.NoSuchKey) as error:
                 raise ObjectMissingError(bucket) from error
 
     def copy(self, source: tuple[str, str, str | None], target: tuple[str, str]) -> None:
@@ -143,8 +116,10 @@ class ObjectStore:
                 **position,  # type: ignore[arg-type]
             )
         return ListingPage(
-            versions=tuple(_listed(bucket, item) for item in page.get("Versions", [])),
-            delete_markers=tuple(_listed(bucket, item) for item in page.get("DeleteMarkers", [])),
+            versions=tuple(listed_version(bucket, item) for item in page.get("Versions", [])),
+            delete_markers=tuple(
+                listed_version(bucket, item) for item in page.get("DeleteMarkers", [])
+            ),
             next_key=page.get("NextKeyMarker") if page["IsTruncated"] else None,
             next_version=page.get("NextVersionIdMarker") if page["IsTruncated"] else None,
         )
@@ -160,7 +135,7 @@ class ObjectStore:
     def delete(self, bucket: str, objects: Sequence[tuple[str, str | None]]) -> None:
         """Deletes objects by key and version id; those that are gone already count as deleted.
 
-        Raises `ServerUnavailableError` when the store refuses any of them.
+        Raises `ServerRefusedError` when the store refuses any of them.
         """
         for start in range(0, len(objects), _DELETE_BATCH):
             batch = [
@@ -174,7 +149,7 @@ class ObjectStore:
                 )
             if errors := answer.get("Errors"):
                 codes = sorted({error.get("Code", "?") for error in errors})
-                raise self._unavailable(f"{len(errors)} deletions refused: {', '.join(codes)}")
+                raise self._refused(f"{len(errors)} deletions: {', '.join(codes)}")
 
     def notifications_waiting(self) -> int:
         """Tells about how many notifications wait in the queue."""
@@ -224,11 +199,17 @@ class ObjectStore:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except (BotoCoreError, ClientError, ObstoreError, OSError) as error:
-            raise self._unavailable(type(error).__name__) from error
+        except ClientError as error:
+            raise self._refused(error.response["Error"].get("Code", "?")) from error
+        except (BotoCoreError, ObstoreError, OSError) as error:
+            raise ServerUnavailableError("S3", self._address, type(error).__name__) from error
 
-    def _unavailable(self, reason: str) -> ServerUnavailableError:
-        return ServerUnavailableError("S3", self.settings.aws_endpoint_url or "AWS", reason)
+    @property
+    def _address(self) -> str:
+        return self.settings.aws_endpoint_url or "AWS"
+
+    def _refused(self, reason: str) -> ServerRefusedError:
+        return ServerRefusedError("S3", self._address, reason)
 
 
 @overload
@@ -253,35 +234,10 @@ def open_client(service: Literal["s3", "sqs"], settings: Settings) -> S3Client |
     )
 
 
-def objects_created(body: str) -> tuple[ObjectVersion, ...]:
-    """Reads the objects that a notification's body tells of; a test event tells of none.
-
-    Source: Amazon S3 User Guide, “Event message structure”: keys are URL-encoded, `+` is a space.
-    """
-    records = json.loads(body).get("Records", [])
-    return tuple(
-        ObjectVersion(
-            bucket=record["s3"]["bucket"]["name"],
-            key=unquote_plus(record["s3"]["object"]["key"]),
-            version=record["s3"]["object"].get("versionId"),
-            etag=record["s3"]["object"].get("eTag", ""),
-            size_bytes=record["s3"]["object"].get("size", 0),
-            modified_at=datetime.fromisoformat(record["eventTime"]),
-        )
-        for record in records
-        if record["eventName"].startswith("ObjectCreated:")
-    )
-
-
-def _listed(bucket: str, item: Any) -> ObjectVersion:
-    return ObjectVersion(
-        bucket=bucket,
-        key=item["Key"],
-        version=None if item["VersionId"] == "null" else item["VersionId"],
-        etag=item.get("ETag", "").strip('"'),
-        size_bytes=item.get("Size", 0),
-        modified_at=item["LastModified"].astimezone(UTC),
-    )
+def _is_plain(key: str) -> bool:
+    """Tells whether obstore takes a key as it is; it reads keys as paths and mends odd ones."""
+    parts = key.split("/")
+    return key.isprintable() and not any(part in {"", ".", ".."} for part in parts)
 
 
 def _open(bucket: str, settings: Settings) -> S3Store:

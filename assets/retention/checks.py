@@ -10,7 +10,7 @@ from assets.retention.assets import purge_receipt
 from assets.settings import Settings
 from assets.timing import utc_now
 
-_WARN_AT = 0.99
+_WARN_AT = 0.997  # half an hour before seven days: an hourly purge two hours early is overdue
 
 
 def judge_age(
@@ -19,7 +19,7 @@ def judge_age(
     """Judges the oldest image's age: passed, how bad otherwise, and a sentence."""
     age = now - oldest if oldest else timedelta(0)
     hours = f"The oldest image is {age / timedelta(hours=1):.2f} h old"
-    if age > retention:
+    if age >= retention:
         return False, dg.AssetCheckSeverity.ERROR, f"{hours}: past the retention; purge now."
     if age > retention * _WARN_AT:
         return False, dg.AssetCheckSeverity.WARN, f"{hours}: the purge is late."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 
 def cutoff(now: datetime, age: timedelta) -> datetime:
@@ -19,7 +19,7 @@ def cutoff(now: datetime, age: timedelta) -> datetime:
         raise ValueError("now must be aware: pass a datetime with a time zone")
     if age <= timedelta(0):
         raise ValueError("the retention age must be positive")
-    return now - age
+    return now.astimezone(UTC) - age
 
 
 def is_due(arrived_at: datetime, now: datetime, age: timedelta) -> bool:

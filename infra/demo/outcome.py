@@ -49,14 +49,17 @@ class Seen:
 
 @dataclass(frozen=True)
 class SourceOutcome:
-    """What came of the images that one door took; latency from arrival to visible, in seconds."""
+    """What came of the images that one door took; latency from arrival to visible, in seconds.
+
+    The latencies are None where no image was processed.
+    """
 
     source: str
     processed: int
     rejected: int
     waiting: int
-    median_seconds: float
-    p95_seconds: float
+    median_seconds: float | None
+    p95_seconds: float | None
     first_arrived_at: datetime
     last_finished_at: datetime | None
     reasons: dict[str, int]

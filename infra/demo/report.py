@@ -81,8 +81,8 @@ def write_report(path: Path, result: DemoResult) -> None:
             f"{prefix}.sent": result.sent[outcome.source],
             f"{prefix}.processed": outcome.processed,
             f"{prefix}.rejected": outcome.rejected,
-            f"{prefix}.latency_median_seconds": round(outcome.median_seconds, 3),
-            f"{prefix}.latency_p95_seconds": round(outcome.p95_seconds, 3),
+            f"{prefix}.latency_median_seconds": outcome.median_seconds,
+            f"{prefix}.latency_p95_seconds": outcome.p95_seconds,
         }
         flat |= {f"{prefix}.rejected.{why}": count for why, count in outcome.reasons.items()}
     flat["images_per_second"] = round(result.images_per_second, 3)
@@ -104,8 +104,8 @@ def _sources(result: DemoResult) -> Table:
             f"[green]{outcome.processed}[/]",
             f"[yellow]{outcome.rejected}[/]",
             "\n".join(f"{count} {why}" for why, count in outcome.reasons.items()),
-            f"{outcome.median_seconds:.1f}",
-            f"{outcome.p95_seconds:.1f}",
+            _seconds(outcome.median_seconds),
+            _seconds(outcome.p95_seconds),
         )
     table.caption = "latency: from arrival to visible in the analysts' views"
     return table
@@ -119,6 +119,10 @@ def _rows(title: str, rows: Sequence[Row], columns: dict[str, str]) -> Table:
     for row in rows:
         table.add_row(*(_shown(row[name]) for name in columns))
     return table
+
+
+def _seconds(latency: float | None) -> str:
+    return "–" if latency is None else f"{latency:.1f}"
 
 
 def _shown(value: object) -> str:

@@ -50,6 +50,7 @@ def up() -> None:
         raise StackError(f"The platform is already up at {_ui(stack)}; `make down` stops it.")
     console.print("[bold]Starting Darkroom[/]")
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         stack.start()
         stack.start_dagster()
@@ -59,6 +60,7 @@ def up() -> None:
         console.print("\n[bold]Stopping Darkroom[/]")
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         stack.stop()
 
 
@@ -133,7 +135,8 @@ def _watch(stack: Stack) -> None:
         for server in (*stack.servers, stack.dagster):
             if server.health() is Health.KILLED:
                 console.print(f"[yellow]![/] {server.title} ended unexpectedly; starting it again.")
-                server.start()
+                stack.start()
+                stack.start_dagster()
         time.sleep(2)
     console.print("Darkroom was stopped by `make down`.")
 

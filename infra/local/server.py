@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -83,10 +83,14 @@ class Server:
             return None
         try:
             process = psutil.Process(record.pid)
-            is_alive = process.status() != psutil.STATUS_ZOMBIE
-            return process if is_alive and process.create_time() == record.created else None
+            is_ours = process.create_time() == record.created
         except psutil.NoSuchProcess:
             return None
+        return process if is_ours and _is_alive(process) else None
+
+    def is_known(self) -> bool:
+        """Tells whether the server was started and not yet stopped, whatever became of it."""
+        return self._record_file.exists()
 
     def health(self) -> Health:
         """Tells whether the server runs, was stopped, or died without being asked to."""
@@ -105,17 +109,26 @@ class Server:
             return
         self._end_leftovers()
         self._check_port()
-        with self.log.open("ab") as log:
-            popen = subprocess.Popen(
-                self.argv,
-                env={**os.environ, **self.env},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        popen = self._launch()
         self._write_record(_Record(popen.pid, psutil.Process(popen.pid).create_time()))
         self._wait_until_ready(popen)
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            try:
+                return subprocess.Popen(
+                    self.argv,
+                    env={**os.environ, **self.env},
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise StackError(
+                    f"{self.title} cannot be started: {self.argv[0]} ({error.strerror}); "
+                    "run `make setup`, or install the program that is missing."
+                ) from error
 
     def stop(self) -> None:
         """Asks the server to end, insists after `stop_seconds`, and forgets it."""
@@ -123,14 +136,18 @@ class Server:
         if record is not None and process is not None:
             self._write_record(replace(record, is_stopping=True))
             process.send_signal(self.stop_signal)
-            psutil.wait_procs([process], timeout=self.stop_seconds)
+            _wait_until_gone([process], self.stop_seconds)
         self._end_leftovers()
         self._record_file.unlink(missing_ok=True)
 
     def _read_record(self) -> _Record | None:
         if not self._record_file.exists():
             return None
-        return _Record(**json.loads(self._record_file.read_text()))
+        try:
+            return _Record(**json.loads(self._record_file.read_text()))
+        except (ValueError, TypeError):
+            self._record_file.unlink(missing_ok=True)  # half made: it never named a process
+            return None
 
     def _write_record(self, record: _Record) -> None:
         self.state.write_private(self._record_file, json.dumps(asdict(record)))
@@ -138,7 +155,7 @@ class Server:
     def _end_leftovers(self) -> None:
         """Kills what is left of the recorded process's group: children that outlived it."""
         record = self._read_record()
-        if record is None:
+        if record is None or _is_strangers(record):
             return
         group = [
             process
@@ -150,7 +167,7 @@ class Server:
                 process.kill()
             except psutil.NoSuchProcess:
                 continue
-        psutil.wait_procs(group, timeout=self.stop_seconds)
+        _wait_until_gone(group, self.stop_seconds)
 
     def _check_port(self) -> None:
         for connection in psutil.net_connections("tcp"):
@@ -181,6 +198,31 @@ class Server:
     def _last_words(self) -> str:
         lines = self.log.read_text(errors="replace").strip().splitlines()
         return lines[-1][:200] if lines else "nothing"
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    """A zombie is dead: its parent, another `make`, has not asked for its exit code yet."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _wait_until_gone(processes: Sequence[psutil.Process], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while any(map(_is_alive, processes)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def _is_strangers(record: _Record) -> bool:
+    """Tells whether the pid is somebody else's by now; then no process of our group is left.
+
+    Linux gives no pid away while a process group of that number lives.
+    """
+    try:
+        return psutil.Process(record.pid).create_time() != record.created
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _group(process: psutil.Process) -> int | None:

@@ -29,7 +29,7 @@ from infra.local.errors import StackError
 from infra.local.kafka import KAFKA_BUCKET, kafka_server
 from infra.local.object_store import ACCESS_KEY_ID, object_store_server
 from infra.local.postgres import SUPERUSER, make_data_folder, postgres_server
-from infra.local.server import Health, Server
+from infra.local.server import Server
 from infra.local.state import StateFolder
 from infra.object_store.buckets import make_bucket, provision_buckets
 from infra.postgres import bootstrap
@@ -58,10 +58,15 @@ class Ports:
     def from_environment(env: Mapping[str, str]) -> Ports:
         """Takes POSTGRES_PORT, S3_PORT, KAFKA_PORT and DAGSTER_PORT where they are set."""
         named = {name: env.get(f"{name.upper()}_PORT") for name in asdict(Ports())}
-        try:
-            return Ports(**{name: int(value) for name, value in named.items() if value})
-        except ValueError as error:
-            raise StackError(f"A port must be a whole number: {error}.") from error
+        return Ports(**{name: _port(name, value) for name, value in named.items() if value})
+
+
+def _port(name: str, value: str) -> int:
+    if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= 65535:
+        raise StackError(
+            f"A port must be a whole number: {name.upper()}_PORT is “{value}”, not 1 to 65535."
+        )
+    return int(value)
 
 
 def no_progress(step: str) -> None:
@@ -88,7 +93,8 @@ class Stack:
     def of_project(say: Callable[[str], None] = no_progress) -> Stack:
         """Returns the stack that `make` works on: state in `.local`, the rest from environment."""
         state = StateFolder(Path(os.environ.get("DARKROOM_STATE", PROJECT / ".local")).resolve())
-        return Stack(state, Ports.from_environment(os.environ), dict(os.environ), say)
+        given = {name: value for name, value in os.environ.items() if value}
+        return Stack(state, Ports.from_environment(given), given, say)
 
     @cached_property
     def region(self) -> str:
@@ -172,7 +178,7 @@ class Stack:
         """Stops everything that runs, last started first."""
         with self.state.lock():
             for server in reversed((*self.servers, self.dagster)):
-                if server.health() is not Health.STOPPED:
+                if server.is_known():
                     self.say(f"stopping {server.title}")
                     server.stop()
 

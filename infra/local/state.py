@@ -8,7 +8,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -32,6 +32,20 @@ class Secrets:
     s3_secret_key: str = field(default_factory=_password, repr=False)
 
 
+def _read_secrets(path: Path) -> Secrets:
+    names = {secret.name for secret in fields(Secrets)}
+    try:
+        known = json.loads(path.read_text())
+    except ValueError:
+        known = None
+    if not isinstance(known, dict) or known.keys() != names:
+        raise StackError(
+            f"{path} cannot be read as this version's passwords; "
+            "`make reset` deletes the state folder so that `make up` can start afresh."
+        )
+    return Secrets(**known)
+
+
 @dataclass(frozen=True)
 class StateFolder:
     """One folder with everything that the embedded stack keeps; deleting it is a full reset."""
@@ -51,13 +65,7 @@ class StateFolder:
         """
         path = self.path("secrets.json")
         if path.exists():
-            try:
-                return Secrets(**json.loads(path.read_text()))
-            except (ValueError, TypeError) as error:
-                raise StackError(
-                    f"{path} cannot be read as this version's passwords; "
-                    "`make reset` deletes the state folder so that `make up` can start afresh."
-                ) from error
+            return _read_secrets(path)
         if self.root.joinpath("postgres").exists():
             raise StackError(
                 f"{self.root} holds a database but not its passwords ({path.name} is missing); "

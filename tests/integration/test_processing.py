@@ -187,7 +187,8 @@ def start_processing(platform) -> subprocess.Popen:
         "from assets.settings import Settings\n"
         "if __name__ == '__main__':\n"
         "    s = Settings()\n"
-        "    p = Processing(s, ObjectStore.from_settings(s), Warehouse.from_settings(s), STANDARD)\n"
+        "    store, warehouse = ObjectStore.from_settings(s), Warehouse.from_settings(s)\n"
+        "    p = Processing(s, store, warehouse, STANDARD)\n"
         "    p.run(datetime.now(UTC).date(), 'the victim')\n"
     )
     values = platform.settings.model_dump()

@@ -1,0 +1,92 @@
+"""Files stay short, locked requirements name no address, and the README can be read in one go."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+NOT_OURS = {
+    ".git",
+    ".hypothesis",
+    ".local",
+    ".mypy_cache",
+    ".pytest_cache",
+    ".ruff_cache",
+    ".venv",
+    "__pycache__",
+    "dbt_packages",
+    "logs",
+    "node_modules",
+    "target",
+}
+WRITTEN_BY_HAND = {
+    ".css",
+    ".html",
+    ".js",
+    ".md",
+    ".py",
+    ".sh",
+    ".sql",
+    ".tf",
+    ".toml",
+    ".yaml",
+    ".yml",
+}
+MOST_LINES = 320
+MOST_LINES_OF_README = 120
+
+REQUIREMENTS = sorted((PROJECT / "requirements").glob("*.txt"))
+LOCKED = [path for path in REQUIREMENTS if "--hash=" in path.read_text()]
+
+
+def written_by_hand() -> list[Path]:
+    found = []
+    for folder, folders, files in os.walk(PROJECT):
+        folders[:] = [name for name in folders if name not in NOT_OURS]
+        found += [Path(folder, name) for name in files if Path(name).suffix in WRITTEN_BY_HAND]
+    return found
+
+
+def lines(path: Path) -> int:
+    return len(path.read_text().splitlines())
+
+
+def test_there_are_files_to_look_at() -> None:
+    assert len(written_by_hand()) > 50
+
+
+def test_no_file_is_longer_than_a_person_reads_at_once() -> None:
+    looked_at = [path for path in written_by_hand() if (PROJECT / "tests") not in path.parents]
+    long = {str(path.relative_to(PROJECT)): lines(path) for path in looked_at}
+    assert {name: count for name, count in long.items() if count > MOST_LINES} == {}
+
+
+def test_the_readme_is_read_in_one_go() -> None:
+    readme = PROJECT / "README.md"
+    if not readme.exists():
+        pytest.skip("there is no README yet")
+    assert lines(readme) <= MOST_LINES_OF_README
+
+
+def test_there_are_requirements_to_look_at() -> None:
+    assert len(LOCKED) >= 3
+
+
+@pytest.mark.parametrize("path", REQUIREMENTS, ids=lambda path: path.name)
+def test_requirements_name_no_address(path: Path) -> None:
+    addresses = r"https?://|git\+|file:|--(extra-)?index-url|--find-links|^-[if] "
+    assert re.findall(addresses, path.read_text(), re.MULTILINE) == []
+
+
+@pytest.mark.parametrize("path", LOCKED, ids=lambda path: path.name)
+def test_every_locked_requirement_has_one_version_and_its_hashes(path: Path) -> None:
+    logical = path.read_text().replace("\\\n", " ").splitlines()
+    entries = [line for line in logical if line.strip() and not line.lstrip().startswith("#")]
+    loose = [
+        line.split()[0] for line in entries if "==" not in line or "--hash=sha256:" not in line
+    ]
+    assert loose == []

@@ -1,0 +1,78 @@
+"""Small pictures and their encodings, for tests of what is done to pictures."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+from PIL import Image, ImageStat
+
+from assets.images.processor import ProcessedImage, process
+from assets.images.recipe import STANDARD
+
+Colour = tuple[float, ...]
+
+ORIENTATION = 0x0112
+QUARTERS = ("red", "lime", "blue", "yellow")
+
+
+def four_corners(width: int = 48, height: int = 32) -> Image.Image:
+    """Each quarter has a colour of its own, so that a turn or a flip shows."""
+    image = Image.new("RGB", (width, height))
+    half_width, half_height = width // 2, height // 2
+    for number, colour in enumerate(QUARTERS):
+        left, top = number % 2 * half_width, number // 2 * half_height
+        image.paste(colour, (left, top, left + half_width, top + half_height))
+    return image
+
+
+def noise(width: int = 40, height: int = 30) -> Image.Image:
+    return Image.effect_noise((width, height), 60).convert("RGB")
+
+
+def encoded(image: Image.Image, format_: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, format_, **options)
+    return file.getvalue()
+
+
+def orientation(number: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[ORIENTATION] = number
+    return exif
+
+
+def decoded(body: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(body))
+    image.load()
+    return image
+
+
+def processed(body: bytes) -> ProcessedImage:
+    return process(body, STANDARD)
+
+
+def medium(body: bytes) -> Image.Image:
+    """The larger rendition of an image's bytes."""
+    return decoded(processed(body).renditions[0].body)
+
+
+def mean_of_quarters(image: Image.Image) -> list[Colour]:
+    width, height = image.size
+    boxes = [
+        (left * width // 2, top * height // 2, (left + 1) * width // 2, (top + 1) * height // 2)
+        for top in (0, 1)
+        for left in (0, 1)
+    ]
+    return [tuple(ImageStat.Stat(image.convert("RGB").crop(box)).mean) for box in boxes]
+
+
+def is_close(one: Colour, other: Colour, tolerance: float = 24) -> bool:
+    return all(abs(a - b) <= tolerance for a, b in zip(one, other, strict=True))
+
+
+def patched(body: bytes, change: Callable[[bytearray], None]) -> bytes:
+    """The bytes after a change that is made in place."""
+    changed = bytearray(body)
+    change(changed)
+    return bytes(changed)

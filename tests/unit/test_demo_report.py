@@ -1,0 +1,164 @@
+"""The demo's closing words: what is missing in one sentence, what happened as tables and JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from infra.demo.outcome import SourceOutcome, describe_missing
+from infra.demo.report import DemoResult, print_report, write_report
+
+NOON = datetime(2024, 5, 17, 12, tzinfo=UTC)
+BUCKET = SourceOutcome(
+    source="bucket",
+    processed=60,
+    rejected=5,
+    waiting=0,
+    median_seconds=2.5,
+    p95_seconds=4.25,
+    first_arrived_at=NOON,
+    last_finished_at=NOON + timedelta(seconds=10),
+    reasons={"truncated": 3, "empty": 2},
+)
+KAFKA = replace(BUCKET, source="kafka", last_finished_at=NOON + timedelta(seconds=13))
+ALL_REJECTED = replace(
+    BUCKET,
+    processed=0,
+    rejected=65,
+    median_seconds=None,  # type: ignore[arg-type]
+    p95_seconds=None,  # type: ignore[arg-type]
+    reasons={"not_an_image": 65},
+)
+MEMBER = {
+    "first_name": "Ada",
+    "last_name": "Lovelace",
+    "membership_status": "ACTIVE",
+    "completed_transactions": 3,
+    "items": 1200,
+    "total_spent": Decimal("1234.50"),
+    "total_weight_kg": Decimal("1.25"),
+    "average_basket": None,
+}
+DAY = {
+    "arrived_on": date(2024, 5, 17),
+    "source": "bucket",
+    "landed_images": 65,
+    "processed_images": 60,
+    "rejected_images": 5,
+    "megapixels": 71.3,
+    "median_seconds_to_processed": 2.5,
+    "p95_seconds_to_processed": 4.25,
+}
+RESULT = DemoResult(
+    sent={"bucket": 65, "kafka": 65},
+    outcomes=[BUCKET, KAFKA],
+    members=[MEMBER],
+    days=[DAY],
+    seconds={"start": 20.123, "send": 3.0},
+)
+REJECTED_RESULT = replace(RESULT, outcomes=[ALL_REJECTED], sent={"bucket": 65})
+
+
+def written(result: DemoResult, path: Path) -> dict[str, Any]:
+    write_report(path, result)
+    return dict(json.loads(path.read_text()))
+
+
+def printed(result: DemoResult) -> str:
+    console = Console(file=io.StringIO(), width=160)
+    print_report(console, result)
+    return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
+
+
+def test_nothing_is_missing_when_all_is_finished() -> None:
+    assert describe_missing([BUCKET, KAFKA], {"bucket": 65, "kafka": 65}) == ""
+
+
+def test_rejected_images_have_come_through() -> None:
+    assert describe_missing([ALL_REJECTED], {"bucket": 65}) == ""
+
+
+def test_what_still_waits_is_told_with_its_numbers() -> None:
+    waits = replace(BUCKET, processed=50, waiting=8)
+    assert describe_missing([waits], {"bucket": 65}) == (
+        "bucket: 65 sent, 63 known to the ledger, 55 finished"
+    )
+
+
+def test_a_door_that_nothing_came_through_is_told_too() -> None:
+    assert describe_missing([BUCKET], {"bucket": 65, "kafka": 65}) == (
+        "kafka: 65 sent, 0 known to the ledger, 0 finished"
+    )
+
+
+def test_several_doors_are_told_in_one_sentence() -> None:
+    assert describe_missing([], {"bucket": 1, "kafka": 2}).count("; ") == 1
+
+
+def test_the_json_has_flat_keys_and_beside_them_the_analysts_rows(tmp_path: Path) -> None:
+    report = written(RESULT, tmp_path / "demo.json")
+    views = {"view_member_sales_summary", "view_image_daily_summary"}
+    assert {name for name, value in report.items() if isinstance(value, dict | list)} == views
+
+
+def test_the_json_tells_per_source_what_was_sent_processed_and_rejected(tmp_path: Path) -> None:
+    report = written(RESULT, tmp_path / "demo.json")
+    assert (
+        report.items()
+        >= {
+            "images.bucket.sent": 65,
+            "images.bucket.processed": 60,
+            "images.bucket.rejected": 5,
+            "images.bucket.rejected.truncated": 3,
+            "images.bucket.latency_median_seconds": 2.5,
+            "images.kafka.latency_p95_seconds": 4.25,
+            "seconds.start": 20.12,
+        }.items()
+    )
+
+
+def test_images_per_second_count_from_the_first_arrival_to_the_last_one_visible(
+    tmp_path: Path,
+) -> None:
+    assert written(RESULT, tmp_path / "demo.json")["images_per_second"] == 10.0
+
+
+def test_the_analysts_rows_are_numbers_dates_and_text_in_the_json(tmp_path: Path) -> None:
+    report = written(RESULT, tmp_path / "demo.json")
+    assert report["view_member_sales_summary"][0]["total_spent"] == 1234.5
+    assert report["view_image_daily_summary"][0]["arrived_on"] == "2024-05-17"
+
+
+def test_what_has_no_json_form_is_refused_by_the_name_of_its_type(tmp_path: Path) -> None:
+    odd = replace(RESULT, members=[MEMBER | {"first_name": object()}])
+    with pytest.raises(TypeError, match="object has no JSON form"):
+        write_report(tmp_path / "demo.json", odd)
+
+
+def test_images_that_were_all_rejected_are_a_report_too(tmp_path: Path) -> None:
+    """PostgreSQL's percentile of no rows is null."""
+    report = written(REJECTED_RESULT, tmp_path / "demo.json")
+    assert report["images.bucket.rejected.not_an_image"] == 65
+
+
+def test_images_that_were_all_rejected_can_be_printed_too() -> None:
+    assert "65 not_an_image" in printed(REJECTED_RESULT)
+
+
+@pytest.mark.parametrize(
+    "word", ["bucket", "kafka", "3 truncated", "2 empty", "Lovelace", "1,234.50", "2024-05-17"]
+)
+def test_a_person_reads_what_happened_and_what_an_analyst_sees(word: str) -> None:
+    assert word in printed(RESULT)
+
+
+def test_a_view_without_rows_is_printed_as_an_empty_table() -> None:
+    assert "view_member_sales_summary" in printed(replace(RESULT, members=[], days=[]))

@@ -1,0 +1,182 @@
+"""An image's id and keys follow from its origin alone, and no two origins share them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assets.images import identity
+from tests.unit.arrivals import NOON, message, object_version
+
+RETENTION = timedelta(days=7)
+SECOND = timedelta(seconds=1)
+AN_ID = UUID("6b0c5a52-51d4-5b0e-9c43-6f1f7f1f4f0d")
+
+topics = st.from_regex(r"[a-zA-Z0-9._-]{1,249}", fullmatch=True).filter(
+    lambda name: name not in {".", ".."}
+)
+partitions = st.integers(0, 2**31 - 1)
+offsets = st.integers(0, 2**63 - 1)
+moments = st.datetimes(timezones=st.just(UTC))
+message_places = st.tuples(topics, partitions, offsets)
+keys = st.text(min_size=1, max_size=40)
+versions = st.from_regex(r"[A-Za-z0-9._-]{1,64}", fullmatch=True)
+object_places = st.tuples(st.from_regex(r"[a-z0-9.-]{3,63}", fullmatch=True), keys, versions)
+
+
+def message_id(place: tuple[str, int, int]) -> UUID:
+    topic, partition, offset = place
+    origin = identity.message_origin(message(topic=topic, partition=partition, offset=offset))
+    return identity.image_id("kafka", origin)
+
+
+def object_id(place: tuple[str, str, str]) -> UUID:
+    bucket, key, version = place
+    origin = identity.object_origin(object_version(bucket=bucket, key=key, version=version))
+    return identity.image_id("bucket", origin)
+
+
+@given(message_places, moments, moments)
+def test_a_message_read_again_has_the_same_id_whatever_else_changed(
+    place: tuple[str, int, int], once: datetime, again: datetime
+) -> None:
+    topic, partition, offset = place
+    origins = {
+        identity.message_origin(
+            message(topic=topic, partition=partition, offset=offset, sent_at=sent_at, value=value)
+        )
+        for sent_at, value in ((once, b"bytes"), (again, None))
+    }
+    assert len({identity.image_id("kafka", origin) for origin in origins}) == 1
+
+
+@given(st.lists(message_places, min_size=2, max_size=8, unique=True))
+def test_no_two_messages_share_an_id(places: list[tuple[str, int, int]]) -> None:
+    assert len({message_id(place) for place in places}) == len(places)
+
+
+@given(st.lists(object_places, min_size=2, max_size=8, unique=True))
+def test_no_two_object_versions_share_an_id(places: list[tuple[str, str, str]]) -> None:
+    assert len({object_id(place) for place in places}) == len(places)
+
+
+@given(st.text(max_size=60))
+def test_the_same_origin_behind_two_doors_is_two_images(origin: str) -> None:
+    assert identity.image_id("kafka", origin) != identity.image_id("bucket", origin)
+
+
+def test_an_id_never_changes_between_releases() -> None:
+    origin = identity.message_origin(message())
+    assert origin == "images/1/42"
+    assert identity.image_id("kafka", origin) == UUID("2724d571-4789-57d4-a7cd-03d64674bca6")
+
+
+def test_without_versions_the_entity_tag_tells_objects_of_one_key_apart() -> None:
+    origins = {
+        identity.object_origin(object_version(version=None, etag=etag)) for etag in ("a", "b")
+    }
+    assert len(origins) == 2
+
+
+@given(st.lists(message_places, min_size=2, max_size=8, unique=True))
+def test_no_two_messages_share_a_landed_key(places: list[tuple[str, int, int]]) -> None:
+    landed = {
+        identity.landed_key(message(topic=topic, partition=partition, offset=offset))
+        for topic, partition, offset in places
+    }
+    assert len(landed) == len(places)
+
+
+@given(message_places, moments)
+def test_a_key_that_the_landing_makes_is_known_as_landed(
+    place: tuple[str, int, int], sent_at: datetime
+) -> None:
+    topic, partition, offset = place
+    landed = message(topic=topic, partition=partition, offset=offset, sent_at=sent_at)
+    assert identity.is_landed_key(identity.landed_key(landed))
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "holiday/beach.jpg",
+        "kafka/images/2024-05-17/1-42.jpg",
+        "kafka/images/2024-05-17/1-42/",
+        "kafka/images/2024-05-17/1",
+        "kafka/images/2024-05-17/1--42",
+        "kafka/images/17-05-2024/1-42",
+        "kafka//2024-05-17/1-42",
+        "kafka/a/b/2024-05-17/1-42",
+        "x/kafka/images/2024-05-17/1-42",
+        "Kafka/images/2024-05-17/1-42",
+        "kafka/images/2024-05-17/1-42\n",
+    ],
+)
+def test_a_key_that_the_landing_does_not_make_is_somebodys(key: str) -> None:
+    assert not identity.is_landed_key(key)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "kafka/my holiday/2024-05-17/1-42",
+        "kafka/ferien-münchen/2024-05-17/1-42",
+        "kafka/images/２０２４-05-17/1-42",
+        "kafka/images/2024-05-17/1-٤٢",
+    ],
+)
+def test_a_key_with_characters_that_no_topic_or_number_has_is_somebodys(key: str) -> None:
+    """Kafka allows ASCII letters, digits, dot, underscore and hyphen in a topic's name."""
+    assert not identity.is_landed_key(key)
+
+
+@given(st.timezones(), st.timedeltas(timedelta(days=-12_000), timedelta(days=25_000)))
+def test_a_rendition_key_is_the_same_whatever_zone_its_time_is_told_in(
+    zone: timezone, since: timedelta
+) -> None:
+    arrived_at = NOON + since
+    assert identity.rendition_key(AN_ID, arrived_at, "r", "n") == identity.rendition_key(
+        AN_ID, arrived_at.astimezone(zone), "r", "n"
+    )
+
+
+def test_keys_of_what_is_made_begin_with_the_utc_day_of_arrival() -> None:
+    late = datetime(2024, 5, 18, 1, 30, tzinfo=timezone(timedelta(hours=2)))
+    assert identity.rendition_key(AN_ID, late, "0123", "medium") == (
+        f"2024-05-17/{AN_ID}/0123/medium.jpg"
+    )
+    assert identity.quarantine_key(AN_ID, late) == f"2024-05-17/{AN_ID}"
+
+
+@pytest.mark.parametrize("sent_at", [NOON - timedelta(days=400), NOON, NOON + timedelta(days=1)])
+def test_the_brokers_time_is_believed(sent_at: datetime) -> None:
+    told = message(sent_at=sent_at, is_broker_time=True)
+    assert identity.message_arrival(told, NOON, RETENTION) == sent_at
+
+
+@pytest.mark.parametrize(
+    "sent_at", [NOON - RETENTION, NOON - RETENTION + SECOND, NOON - SECOND, NOON]
+)
+def test_a_senders_time_within_the_retention_is_believed(sent_at: datetime) -> None:
+    told = message(sent_at=sent_at, is_broker_time=False)
+    assert identity.message_arrival(told, NOON, RETENTION) == sent_at
+
+
+@pytest.mark.parametrize(
+    "sent_at", [datetime(1970, 1, 1, tzinfo=UTC), NOON - RETENTION - SECOND, NOON + SECOND]
+)
+def test_a_senders_time_that_cannot_be_true_counts_as_now(sent_at: datetime) -> None:
+    told = message(sent_at=sent_at, is_broker_time=False)
+    assert identity.message_arrival(told, NOON, RETENTION) == NOON
+
+
+@given(moments)
+def test_by_a_senders_clock_no_image_arrives_in_the_future_or_before_the_retention(
+    sent_at: datetime,
+) -> None:
+    told = message(sent_at=sent_at, is_broker_time=False)
+    assert NOON - RETENTION <= identity.message_arrival(told, NOON, RETENTION) <= NOON

@@ -1,0 +1,132 @@
+"""What S3's notifications tell of: decoded keys, creations only, what a listing tells too."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assets.images.identity import object_origin
+from assets.resources.objects import ObjectVersion, listed_version, objects_created
+from tests.unit.arrivals import object_version
+
+
+def record(event: str = "ObjectCreated:Put", **changes: Any) -> dict[str, Any]:
+    """One record as in Amazon's “Event message structure”, shortened to what is read."""
+    told = {
+        "key": "holiday/beach.jpg",
+        "size": 5,
+        "eTag": "9e107d9d372bb6826bd81d3542a419d6",
+        "versionId": "v1",
+        "sequencer": "0055AED6DCD90281E5",
+    } | changes
+    return {
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "eventTime": "2024-05-17T12:00:00.000Z",
+        "eventName": event,
+        "s3": {"bucket": {"name": "darkroom-raw"}, "object": told},
+    }
+
+
+def created(*records: dict[str, Any]) -> tuple[ObjectVersion, ...]:
+    return objects_created(json.dumps({"Records": records}))
+
+
+def listed(**changes: Any) -> ObjectVersion:
+    item = {
+        "Key": "holiday/beach.jpg",
+        "VersionId": "v1",
+        "ETag": '"9e107d9d372bb6826bd81d3542a419d6"',
+        "Size": 5,
+        "LastModified": datetime(2024, 5, 17, 12, tzinfo=UTC),
+    }
+    return listed_version("darkroom-raw", item | changes)
+
+
+def test_a_notification_tells_everything_about_an_object() -> None:
+    assert created(record()) == (object_version(),)
+
+
+def test_a_notification_and_a_listing_tell_the_same_of_an_object() -> None:
+    assert created(record()) == (listed(),)
+
+
+def test_a_buckets_test_event_tells_of_no_object() -> None:
+    body = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "darkroom-raw"}
+    assert objects_created(json.dumps(body)) == ()
+
+
+@pytest.mark.parametrize(
+    "event",
+    ["ObjectCreated:Put", "ObjectCreated:Post", "ObjectCreated:Copy",
+     "ObjectCreated:CompleteMultipartUpload"],
+)  # fmt: skip
+def test_every_way_of_creating_an_object_counts(event: str) -> None:
+    assert len(created(record(event))) == 1
+
+
+@pytest.mark.parametrize(
+    "event",
+    ["ObjectRemoved:Delete", "ObjectRemoved:DeleteMarkerCreated", "ObjectRestore:Completed",
+     "ObjectTagging:Put", "LifecycleExpiration:Delete"],
+)  # fmt: skip
+def test_what_creates_no_object_is_left_out(event: str) -> None:
+    assert created(record(event)) == ()
+
+
+def test_a_removal_does_not_hide_its_neighbours() -> None:
+    found = created(record(), record("ObjectRemoved:Delete"), record(key="other.jpg"))
+    assert [one.key for one in found] == ["holiday/beach.jpg", "other.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("told", "key"),
+    [
+        ("my+holiday/b%C3%A4ch.jpg", "my holiday/bäch.jpg"),
+        ("1%2B1.jpg", "1+1.jpg"),
+        ("100%25.jpg", "100%.jpg"),
+        ("%E5%AF%8C%E5%A3%AB.jpg", "富士.jpg"),
+    ],
+)
+def test_a_key_is_decoded(told: str, key: str) -> None:
+    assert created(record(key=told))[0].key == key
+
+
+@given(st.text(min_size=1, max_size=100))
+def test_every_key_survives_its_encoding(key: str) -> None:
+    assert created(record(key=quote_plus(key, safe="/")))[0].key == key
+
+
+def test_an_object_of_a_bucket_without_versions_has_none() -> None:
+    told = record()
+    del told["s3"]["object"]["versionId"]
+    assert created(told)[0].version is None
+
+
+def test_a_version_named_null_is_none_however_it_is_told() -> None:
+    """What is put while versioning is suspended has the version id `null`."""
+    assert object_origin(created(record(versionId="null"))[0]) == object_origin(
+        listed(VersionId="null")
+    )
+
+
+def test_an_empty_object_is_told_with_its_size() -> None:
+    assert created(record(size=0))[0].size_bytes == 0
+
+
+def test_a_time_is_aware_and_in_utc() -> None:
+    assert created(record())[0].modified_at == datetime(2024, 5, 17, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "body", ["", "not json", "[]", '"text"', "null", "42", '{"Records": null}']
+)
+def test_a_message_that_is_no_notification_tells_of_no_object(body: str) -> None:
+    """Anybody may put a message into a queue; the notifications beside it still count."""
+    assert objects_created(body) == ()

@@ -1,0 +1,135 @@
+"""Seven days to the second: what is due, and how the oldest image's age is judged."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assets.retention.checks import judge_age
+from assets.retention.policy import cutoff, is_due
+from tests.unit.arrivals import NOON
+
+AGE = timedelta(days=7)
+SECOND = timedelta(seconds=1)
+PURGE_EVERY = timedelta(hours=1)
+
+ages = st.timedeltas(SECOND, timedelta(days=7))
+CLOCKS_CHANGE = datetime(2024, 10, 25, tzinfo=UTC)
+
+moments = st.timedeltas(timedelta(days=-12_000), timedelta(days=25_000)).map(NOON.__add__)
+moments |= st.timedeltas(timedelta(0), timedelta(days=15)).map(CLOCKS_CHANGE.__add__)
+zones = st.timezones() | st.sampled_from(
+    [ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York"), ZoneInfo("Australia/Lord_Howe")]
+)
+
+
+def test_the_cutoff_is_the_age_before_now_to_the_second() -> None:
+    assert cutoff(NOON, AGE) == datetime(2024, 5, 10, 12, 0, 0, tzinfo=UTC)
+
+
+def test_at_its_age_exactly_an_image_is_due() -> None:
+    assert is_due(NOON - AGE, NOON, AGE)
+
+
+def test_a_microsecond_before_its_age_an_image_is_not_due() -> None:
+    assert not is_due(NOON - AGE + timedelta(microseconds=1), NOON, AGE)
+
+
+def test_a_second_past_its_age_an_image_is_due() -> None:
+    assert is_due(NOON - AGE - SECOND, NOON, AGE)
+
+
+def test_a_naive_now_is_refused() -> None:
+    with pytest.raises(ValueError, match="now must be aware"):
+        cutoff(datetime(2024, 5, 17, 12), AGE)  # noqa: DTZ001
+
+
+@pytest.mark.parametrize("age", [timedelta(0), -SECOND])
+def test_an_age_that_is_not_positive_is_refused(age: timedelta) -> None:
+    with pytest.raises(ValueError, match="must be positive"):
+        cutoff(NOON, age)
+
+
+@given(moments, moments, ages)
+def test_nothing_younger_than_the_age_is_ever_due(
+    arrived_at: datetime, now: datetime, age: timedelta
+) -> None:
+    assert is_due(arrived_at, now, age) == (now - arrived_at >= age)
+
+
+@given(moments, ages, zones, zones)
+def test_the_same_instant_in_any_zone_gives_the_same_answer(
+    now: datetime, age: timedelta, zone: tzinfo, other: tzinfo
+) -> None:
+    for arrived_at in (now - age, now - age + SECOND):
+        there = is_due(arrived_at.astimezone(other), now.astimezone(zone), age)
+        assert there == is_due(arrived_at, now, age)
+
+
+@given(moments, ages, zones)
+def test_the_cutoff_of_an_instant_is_the_same_instant_in_any_zone(
+    now: datetime, age: timedelta, zone: tzinfo
+) -> None:
+    assert cutoff(now.astimezone(zone), age).astimezone(UTC) == cutoff(now, age)
+
+
+@pytest.mark.parametrize("changed_on", [datetime(2024, 3, 31, 12), datetime(2024, 10, 27, 12)])  # noqa: DTZ001
+def test_the_change_of_clocks_makes_no_image_live_an_hour_more_or_less(
+    changed_on: datetime,
+) -> None:
+    now = changed_on.replace(tzinfo=ZoneInfo("Europe/Berlin"))
+    arrived_at = now.astimezone(UTC) - timedelta(days=1)
+    assert is_due(arrived_at, now, timedelta(days=1))
+    assert not is_due(arrived_at + SECOND, now, timedelta(days=1))
+
+
+def judged(age: timedelta) -> tuple[bool, dg.AssetCheckSeverity]:
+    passed, severity, _ = judge_age(NOON - age, NOON, AGE)
+    return passed, severity
+
+
+def test_an_empty_ledger_holds_nothing_too_old() -> None:
+    assert judge_age(None, NOON, AGE)[0]
+
+
+def test_an_image_of_today_is_young_enough() -> None:
+    assert judged(timedelta(hours=3))[0]
+
+
+def test_an_image_that_the_next_purge_will_take_in_time_is_no_reason_to_warn() -> None:
+    """The purge takes images two hours early and runs every hour: until then this is in order."""
+    just_missed = AGE - timedelta(hours=2) + PURGE_EVERY - SECOND
+    assert judged(just_missed)[0]
+
+
+def test_an_image_just_before_the_retention_is_a_warning() -> None:
+    assert judged(AGE - timedelta(minutes=1)) == (False, dg.AssetCheckSeverity.WARN)
+
+
+def test_an_image_at_the_retention_exactly_does_not_pass() -> None:
+    assert not judged(AGE)[0]
+
+
+def test_an_image_a_second_past_the_retention_is_an_error() -> None:
+    assert judged(AGE + SECOND) == (False, dg.AssetCheckSeverity.ERROR)
+
+
+def test_the_judgement_tells_the_age_and_what_to_do() -> None:
+    _, _, sentence = judge_age(NOON - timedelta(hours=170), NOON, AGE)
+    assert sentence == "The oldest image is 170.00 h old: past the retention; purge now."
+
+
+@given(ages, ages)
+def test_an_older_image_is_never_judged_better(one: timedelta, other: timedelta) -> None:
+    rank = {
+        (True, dg.AssetCheckSeverity.ERROR): 0,
+        (False, dg.AssetCheckSeverity.WARN): 1,
+        (False, dg.AssetCheckSeverity.ERROR): 2,
+    }
+    younger, older = sorted([one, other])
+    assert rank[judged(younger)] <= rank[judged(older)]

@@ -1,0 +1,171 @@
+"""One server of the stack, tried on a tiny real process: start, readiness, end, plain sentences."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+
+import psutil
+import pytest
+
+from infra.local.errors import StackError
+from infra.local.server import Health, Server
+from tests.unit.tiny_server import LISTEN, WAIT, MakeServer, accepts
+
+STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+WITH_CHILD = (
+    "import subprocess; child = subprocess.Popen([sys.executable, '-S', '-c', 'import time; "
+    "time.sleep(60)']); print(child.pid, flush=True); "
+)
+
+
+def kill(server: Server) -> None:
+    process = server.process()
+    assert process is not None
+    process.kill()
+    psutil.wait_procs([process], timeout=5)
+
+
+def has_ended(process: psutil.Process | None) -> bool:
+    """Whether a process does no work any more; this test, its parent, may not have reaped it."""
+    assert process is not None
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def failure_of(server: Server) -> str:
+    with pytest.raises(StackError) as failed:
+        server.start()
+    return str(failed.value)
+
+
+def test_a_server_never_started_is_stopped(tiny: MakeServer) -> None:
+    assert (tiny().health(), tiny().process()) == (Health.STOPPED, None)
+
+
+def test_a_started_server_answers_when_start_returns(tiny: MakeServer) -> None:
+    server = tiny()
+    server.start()
+    assert accepts(server.port)
+    assert server.health() is Health.RUNNING
+
+
+def test_another_command_sees_the_server_that_this_one_started(tiny: MakeServer) -> None:
+    tiny().start()
+    assert tiny().health() is Health.RUNNING
+
+
+def test_a_server_that_runs_is_not_started_again(tiny: MakeServer) -> None:
+    server = tiny()
+    server.start()
+    first = server.process()
+    server.start()
+    assert server.process() == first
+
+
+def test_a_stopped_server_is_gone_and_stopped(tiny: MakeServer) -> None:
+    server = tiny()
+    server.start()
+    server.stop()
+    assert not accepts(server.port)
+    assert server.health() is Health.STOPPED
+
+
+def test_stopping_what_does_not_run_is_no_error(tiny: MakeServer) -> None:
+    tiny().stop()
+    assert tiny().health() is Health.STOPPED
+
+
+def test_a_server_that_was_killed_is_told_from_one_that_was_stopped(tiny: MakeServer) -> None:
+    server = tiny()
+    server.start()
+    kill(server)
+    assert server.health() is Health.KILLED
+
+
+def test_a_killed_server_starts_again(tiny: MakeServer) -> None:
+    server = tiny()
+    server.start()
+    kill(server)
+    server.start()
+    assert server.health() is Health.RUNNING
+
+
+def test_a_server_that_does_not_listen_to_reason_is_ended(tiny: MakeServer) -> None:
+    server = tiny(STUBBORN + LISTEN + WAIT, stop_seconds=0.2)
+    server.start()
+    process = server.process()
+    server.stop()
+    assert has_ended(process)
+
+
+def test_what_a_killed_server_leaves_behind_is_ended_with_it(tiny: MakeServer) -> None:
+    server = tiny(LISTEN + WITH_CHILD + WAIT)
+    server.start()
+    child = psutil.Process(int(server.log.read_text()))
+    kill(server)
+    server.stop()
+    assert has_ended(child)
+
+
+def test_a_port_in_use_is_told_with_its_owner_and_the_way_out(tiny: MakeServer) -> None:
+    server = tiny()
+    with socket.create_server(("127.0.0.1", server.port)):
+        sentence = failure_of(server)
+    assert sentence == (
+        f"Port {server.port}, wanted for Tiny, is in use by pid {os.getpid()}; "
+        "end that program, or choose another port with TINY_PORT=…"
+    )
+
+
+def test_a_server_whose_port_is_in_use_counts_as_stopped(tiny: MakeServer) -> None:
+    server = tiny()
+    with socket.create_server(("127.0.0.1", server.port)):
+        failure_of(server)
+    assert server.health() is Health.STOPPED
+
+
+def test_a_server_that_dies_at_its_start_is_told_with_its_last_words(tiny: MakeServer) -> None:
+    server = tiny("import sys; print('first'); print('no space left on device'); sys.exit(3)")
+    sentence = failure_of(server)
+    assert sentence == (
+        "Tiny ended while starting (exit code 3); it said: “no space left on device” "
+        f"(whole log: {server.log})."
+    )
+
+
+def test_a_server_that_dies_without_a_word_is_told_too(tiny: MakeServer) -> None:
+    assert "it said: “nothing”" in failure_of(tiny("import sys; sys.exit(1)"))
+
+
+def test_a_server_that_does_not_answer_in_time_is_told_with_the_way_out(tiny: MakeServer) -> None:
+    server = tiny("import time; time.sleep(60)", start_seconds=0.2)
+    sentence = failure_of(server)
+    assert f"Tiny did not answer on port {server.port} within 0 s" in sentence
+    assert "`make down` and `make up`" in sentence
+
+
+def test_a_program_that_is_not_there_is_told_in_a_sentence(tiny: MakeServer) -> None:
+    assert "Tiny" in failure_of(tiny(argv=("/no/such/program",)))
+
+
+def test_a_server_shows_nothing_of_its_environment(tiny: MakeServer) -> None:
+    assert "hunter2" not in repr(tiny(env={"PASSWORD": "hunter2"}))
+
+
+def test_a_server_gets_its_variables(tiny: MakeServer) -> None:
+    program = "import os; print(os.environ['GREETING'], flush=True); " + LISTEN + WAIT
+    server = tiny(program, env={"GREETING": "hello"})
+    server.start()
+    assert server.log.read_text() == "hello\n"
+
+
+def test_a_server_is_asked_to_end_by_its_own_signal(tiny: MakeServer) -> None:
+    program = (
+        "import signal; signal.signal(signal.SIGINT, lambda *_: (print('asked', flush=True), "
+        "sys.exit())); " + LISTEN + WAIT
+    )
+    server = tiny(program, stop_signal=signal.SIGINT)
+    server.start()
+    server.stop()
+    assert server.log.read_text() == "asked\n"

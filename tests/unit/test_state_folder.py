@@ -1,0 +1,131 @@
+"""The state folder: passwords made once and kept private, files written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from infra.local.errors import StackError
+from infra.local.state import Secrets, StateFolder
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> StateFolder:
+    return StateFolder(tmp_path / "state")
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_passwords_stay_the_same(state: StateFolder) -> None:
+    assert state.secrets() == StateFolder(state.root).secrets()
+
+
+def test_every_password_is_another_one(state: StateFolder) -> None:
+    made = asdict(state.secrets()).values()
+    assert len(set(made)) == len(made) == 6
+
+
+def test_another_folder_has_other_passwords(state: StateFolder, tmp_path: Path) -> None:
+    other = asdict(StateFolder(tmp_path / "other").secrets()).values()
+    assert set(asdict(state.secrets()).values()).isdisjoint(other)
+
+
+def test_only_the_owner_may_read_the_passwords(state: StateFolder) -> None:
+    state.secrets()
+    assert mode(state.path("secrets.json")) == 0o600
+
+
+def test_passwords_are_never_shown() -> None:
+    made = Secrets(postgres_superuser="hunter2", s3_secret_key="hunter2")
+    assert "hunter2" not in f"{made} {made!r}"
+
+
+def test_a_database_without_its_passwords_is_told_with_the_way_out(state: StateFolder) -> None:
+    state.path("postgres", "PG_VERSION").write_text("18")
+    with pytest.raises(StackError, match=r"holds a database but not its passwords.*make reset"):
+        state.secrets()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", '"text"', '{"password_of_another_version": "x"}', "{}",
+     '{"postgres_superuser": "x"}'],
+)  # fmt: skip
+def test_passwords_that_are_not_all_there_are_told_with_the_way_out(
+    state: StateFolder, text: str
+) -> None:
+    state.path("secrets.json").write_text(text)
+    with pytest.raises(StackError, match=r"cannot be read as this version's passwords.*make reset"):
+        state.secrets()
+
+
+def test_passwords_that_are_no_text_are_told_with_the_way_out(state: StateFolder) -> None:
+    state.path("secrets.json").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(StackError, match="cannot be read"):
+        state.secrets()
+
+
+def test_a_private_file_is_private_whatever_the_umask(state: StateFolder) -> None:
+    before = os.umask(0)
+    try:
+        state.write_private(state.path("env"), "A=1\n")
+    finally:
+        os.umask(before)
+    assert mode(state.path("env")) == 0o600
+
+
+def test_a_private_file_written_over_an_open_one_is_private(state: StateFolder) -> None:
+    path = state.path("env")
+    path.write_text("old")
+    path.chmod(0o644)
+    state.write_private(path, "new")
+    assert (path.read_text(), mode(path)) == ("new", 0o600)
+
+
+def test_a_private_file_that_cannot_be_written_leaves_the_old_one_whole(state: StateFolder) -> None:
+    path = state.path("env")
+    state.write_private(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        state.write_private(path, "new" * 10_000 + "\ud800")
+    assert path.read_text() == "old"
+
+
+def test_what_an_interrupted_write_left_behind_is_in_nobodys_way(state: StateFolder) -> None:
+    state.path("env.part").write_text("half")
+    state.write_private(state.path("env"), "whole")
+    assert state.path("env").read_text() == "whole"
+    assert not state.path("env.part").exists()
+
+
+def test_passwords_are_stored_as_json_that_a_person_can_read(state: StateFolder) -> None:
+    made = state.secrets()
+    assert json.loads(state.path("secrets.json").read_text()) == asdict(made)
+
+
+def test_a_path_in_the_folder_has_its_parents(state: StateFolder) -> None:
+    assert state.path("logs", "kafka.log").parent.is_dir()
+
+
+def test_a_second_command_waits_and_then_says_who_it_waited_for(state: StateFolder) -> None:
+    another = StateFolder(state.root).lock(wait_seconds=0.05)
+    with state.lock(), pytest.raises(StackError, match="Another command is starting"), another:
+        pass
+
+
+def test_the_lock_is_free_again_after_an_error(state: StateFolder) -> None:
+    with pytest.raises(KeyError), state.lock():
+        raise KeyError
+    with state.lock(wait_seconds=0.05):
+        assert state.root.exists()
+
+
+def test_deleting_the_folder_deletes_everything(state: StateFolder) -> None:
+    state.secrets()
+    state.delete()
+    assert not state.root.exists()

@@ -1,0 +1,58 @@
+"""A server of the stack that is one line of Python, for tests of starting and ending servers."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from infra.local.server import Server
+from infra.local.state import StateFolder
+
+LISTEN = "import socket, sys, time; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); "
+WAIT = "time.sleep(60)"
+
+MakeServer = Callable[..., Server]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def accepts(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def tiny_servers(folder: Path) -> Iterator[MakeServer]:
+    """Makes servers of one program each, all under one name in one folder, and ends them."""
+    made: list[Server] = []
+    port = free_port()
+
+    def make(program: str = LISTEN + WAIT, **changes: object) -> Server:
+        told: dict[str, object] = {
+            "name": "tiny",
+            "title": "Tiny",
+            "argv": (sys.executable, "-S", "-c", program, str(port)),
+            "port": port,
+            "port_variable": "TINY_PORT",
+            "is_ready": lambda: accepts(port),
+            "state": StateFolder(folder),
+            "start_seconds": 10.0,
+            "stop_seconds": 5.0,
+        }
+        made.append(Server(**told | changes))  # type: ignore[arg-type]
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        for server in made:
+            server.stop()
