@@ -40,8 +40,8 @@ down: setup ## stop everything; state is kept
 status: setup ## show which servers run, and where
 	@$(RUN) infra.local status
 
-reset: setup ## stop everything and delete all state (asks first)
-	@$(RUN) infra.local reset
+reset: setup ## stop everything and delete all state (asks first; YES=1 does not)
+	@$(RUN) infra.local reset $(if $(YES),--yes)
 
 shell: setup ## open a shell with the stack's addresses and passwords
 	@$(RUN) infra.local run $${SHELL:-bash}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import socket
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,18 +22,10 @@ from assets.resources.object_store import open_client
 from assets.settings import Settings
 from infra.kafka.topics import provision_topic
 from infra.local.dagster import parse_dbt_project
-from infra.local.stack import Ports, Stack
+from infra.local.stack import Stack, free_ports
 from infra.local.state import StateFolder
 from infra.object_store.buckets import provision_buckets
 from infra.postgres.bootstrap import ADMIN, WAREHOUSE
-
-
-def free_ports() -> Ports:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(4)]
-    ports = Ports(*(s.getsockname()[1] for s in sockets))
-    for s in sockets:
-        s.close()
-    return ports
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import shlex
+import socket
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 
@@ -59,6 +60,15 @@ class Ports:
         """Takes POSTGRES_PORT, S3_PORT, KAFKA_PORT and DAGSTER_PORT where they are set."""
         named = {name: env.get(f"{name.upper()}_PORT") for name in asdict(Ports())}
         return Ports(**{name: _port(name, value) for name, value in named.items() if value})
+
+
+def free_ports() -> Ports:
+    """Returns ports that nothing listens on at this moment, for stacks that live briefly."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in fields(Ports)]
+    ports = Ports(*(found.getsockname()[1] for found in sockets))
+    for found in sockets:
+        found.close()
+    return ports
 
 
 def _port(name: str, value: str) -> int:
