@@ -81,10 +81,11 @@ def status() -> None:
         health, process = server.health(), server.process()
         colour = {"running": "green", "stopped": "dim", "killed": "red"}[health]
         pid = str(process.pid) if process else ""
-        log = os.path.relpath(server.log)
-        table.add_row(server.title, f"[{colour}]{health}[/]", f"127.0.0.1:{server.port}", pid, log)
+        address = f"127.0.0.1:{server.port}"
+        table.add_row(server.title, f"[{colour}]{health}[/]", address, pid, server.log.name)
         if health is Health.KILLED:
             advice = f"{server.title} ended without being stopped; `make up` starts it again."
+    table.caption = f"logs are in {os.path.relpath(stack.state.path('logs'))}"
     console.print(table)
     if advice:
         raise StackError(advice)
@@ -137,6 +138,7 @@ def _watch(stack: Stack) -> None:
                 console.print(f"[yellow]![/] {server.title} ended unexpectedly; starting it again.")
                 stack.start()
                 stack.start_dagster()
+                console.print(f"[green]✓[/] {server.title} runs again.")
         time.sleep(2)
     console.print("Darkroom was stopped by `make down`.")
 
