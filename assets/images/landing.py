@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from assets.counts import Counts
 from assets.images import identity, ledger, progress
 from assets.images.records import Arrival
 from assets.images.validation import Reason, reject_size
@@ -23,22 +24,13 @@ _HEADER_LENGTH = 255
 
 
 @dataclass(frozen=True)
-class Landed:
+class Landed(Counts):
     """What one run landed: counts only."""
 
     messages: int = 0
     new_images: int = 0
     rejected: int = 0
     size_bytes: int = 0
-
-    def __add__(self, other: Landed) -> Landed:
-        """Adds two counts."""
-        return Landed(
-            self.messages + other.messages,
-            self.new_images + other.new_images,
-            self.rejected + other.rejected,
-            self.size_bytes + other.size_bytes,
-        )
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from assets.counts import Counts
 from assets.images import identity, ledger, progress
 from assets.images.progress import Sweep
 from assets.images.records import Arrival
@@ -24,20 +25,12 @@ class RegistrationBusyError(Exception):
 
 
 @dataclass(frozen=True)
-class Registered:
+class Registered(Counts):
     """What one run found: counts only."""
 
     notified: int = 0
     listed: int = 0
     new_images: int = 0
-
-    def __add__(self, other: Registered) -> Registered:
-        """Adds two counts."""
-        return Registered(
-            self.notified + other.notified,
-            self.listed + other.listed,
-            self.new_images + other.new_images,
-        )
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
+from assets.counts import Counts
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Connection, Warehouse
 from assets.retention.policy import cutoff, is_due
@@ -18,7 +19,7 @@ ObjectKey = tuple[str, str | None]
 
 
 @dataclass(frozen=True)
-class Purged:
+class Purged(Counts):
     """What a purge deleted: counts only. `late_objects` are those that no due row knew of."""
 
     images: int = 0
@@ -27,10 +28,6 @@ class Purged:
     processed_objects: int = 0
     quarantined_objects: int = 0
     late_objects: int = 0
-
-    def __add__(self, other: Purged) -> Purged:
-        """Adds two counts."""
-        return Purged(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
 
 @dataclass(frozen=True)

@@ -66,10 +66,7 @@ def test_no_file_is_longer_than_a_person_reads_at_once() -> None:
 
 
 def test_the_readme_is_read_in_one_go() -> None:
-    readme = PROJECT / "README.md"
-    if not readme.exists():
-        pytest.skip("there is no README yet")
-    assert lines(readme) <= MOST_LINES_OF_README
+    assert lines(PROJECT / "README.md") <= MOST_LINES_OF_README
 
 
 def test_there_are_requirements_to_look_at() -> None:

@@ -1,0 +1,15 @@
+"""What a run reports: named counts that add up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Base of frozen dataclasses whose fields are all whole numbers."""
+
+    def __add__(self, other: Self) -> Self:
+        """Adds field by field."""
+        return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
