@@ -95,7 +95,8 @@ class Processing:
             with self.warehouse.connect() as connection:
                 ledger.finish(connection, run_id, [outcome for outcome, _ in done], utc_now())
         except BaseException as error:
-            is_blameless = isinstance(error, ServerError)
+            # No image takes a server down, or asks a run to stop.
+            is_blameless = isinstance(error, ServerError) or not isinstance(error, Exception)
             with self.warehouse.connect() as connection:
                 ledger.release(connection, run_id, is_blameless=is_blameless)
             raise

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +22,9 @@ import requests
 
 from infra.local.errors import StackError
 from infra.local.state import StateFolder
+
+_LEFTOVER_SECONDS = 10.0
+"""How long a child that outlived its server may take to end by itself, such as a Dagster run."""
 
 
 class Health(StrEnum):
@@ -153,7 +157,7 @@ class Server:
         self.state.write_private(self._record_file, json.dumps(asdict(record)))
 
     def _end_leftovers(self) -> None:
-        """Kills what is left of the recorded process's group: children that outlived it."""
+        """Ends what is left of the recorded process's group: children that outlived it."""
         record = self._read_record()
         if record is None or _is_strangers(record):
             return
@@ -162,11 +166,9 @@ class Server:
             for process in psutil.process_iter(["create_time"])
             if process.info["create_time"] >= record.created and _group(process) == record.pid
         ]
-        for process in group:
-            try:
-                process.kill()
-            except psutil.NoSuchProcess:
-                continue
+        _signal(group, signal.SIGTERM)
+        _wait_until_gone(group, _LEFTOVER_SECONDS)
+        _signal(group, signal.SIGKILL)
         _wait_until_gone(group, self.stop_seconds)
 
     def _check_port(self) -> None:
@@ -206,6 +208,12 @@ def _is_alive(process: psutil.Process) -> bool:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def _signal(processes: Sequence[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
 
 
 def _wait_until_gone(processes: Sequence[psutil.Process], seconds: float) -> None:
