@@ -138,6 +138,7 @@ class Stack:
         embedded = {
             "DAGSTER_HOME": str(self.state.path("dagster")),
             "LOGS_BUCKET": self.outside.get("LOGS_BUCKET", "darkroom-logs"),
+            "LOGS_FOLDER": str(self.state.path("dagster", "compute_logs")),
         }
         names, hidden = {server.name for server in self.servers}, set[str]()
         if "postgres" in names:
