@@ -5,8 +5,10 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -16,6 +18,15 @@ from infra.local.state import StateFolder
 
 PROJECT = Path(__file__).parents[2]
 DBT_PROJECT = PROJECT / "dbt_project"
+_LOCATIONS = "{ workspaceOrError { ... on Workspace { locationEntries { loadStatus } } } }"
+_IN_FLIGHT = """{
+    runsOrError(filter: {statuses: [QUEUED, NOT_STARTED, STARTING, STARTED, CANCELING]}) {
+        ... on Runs { results { runId } }
+    }
+}"""
+_TERMINATE = """mutation($runIds: [String!]!) {
+    terminateRuns(runIds: $runIds) { __typename }
+}"""
 _INSTANCE_SETTINGS = PROJECT / "infra" / "dagster" / "dagster.yaml"
 
 
@@ -56,6 +67,17 @@ def prepare_dagster_home(state: StateFolder, env: Mapping[str, str]) -> None:
         )
 
 
+def cancel_runs(port: int, seconds: float = 15) -> None:
+    """Asks every run in flight to end, and waits a while for it: a stop is no failure.
+
+    What they had claimed is given back. A Dagster that does not answer has no runs to ask.
+    """
+    deadline = time.monotonic() + seconds
+    while (run_ids := _runs_in_flight(port)) and time.monotonic() < deadline:
+        _ask(port, _TERMINATE, {"runIds": run_ids})
+        time.sleep(0.5)
+
+
 def parse_dbt_project(env: Mapping[str, str]) -> None:
     """Writes the dbt manifest that the dbt assets are made from, when it is older than the project.
 
@@ -83,12 +105,23 @@ def _newest_change(folder: Path) -> float:
 
 
 def _has_loaded_code(port: int) -> bool:
-    query = "{ workspaceOrError { ... on Workspace { locationEntries { loadStatus } } } }"
-    try:
-        answer = requests.post(
-            f"http://127.0.0.1:{port}/graphql", json={"query": query}, timeout=10
-        ).json()
-    except (requests.RequestException, ValueError):
+    answer = _ask(port, _LOCATIONS)
+    if answer is None:
         return False
-    entries = answer["data"]["workspaceOrError"]["locationEntries"]
+    entries = answer["workspaceOrError"]["locationEntries"]
     return bool(entries) and all(entry["loadStatus"] == "LOADED" for entry in entries)
+
+
+def _runs_in_flight(port: int) -> list[str]:
+    answer = _ask(port, _IN_FLIGHT)
+    return [run["runId"] for run in answer["runsOrError"]["results"]] if answer else []
+
+
+def _ask(port: int, query: str, variables: Mapping[str, object] | None = None) -> Any:
+    """Returns what Dagster answers to a GraphQL query, or None when it does not."""
+    request = {"query": query, "variables": variables or {}}
+    try:
+        answer = requests.post(f"http://127.0.0.1:{port}/graphql", json=request, timeout=10)
+        return answer.json()["data"]
+    except (requests.RequestException, ValueError):
+        return None

