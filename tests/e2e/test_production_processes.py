@@ -1,0 +1,64 @@
+"""The workspace loaded by dagster-webserver and dagster-daemon, as production starts them."""
+
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from infra.local.dagster import PROJECT, parse_dbt_project, prepare_dagster_home
+from infra.local.stack import Stack, free_ports
+from infra.local.state import StateFolder
+from tests.e2e.conftest import wait_until
+
+HEALTH = """{
+    workspaceOrError { ... on Workspace { locationEntries { name loadStatus } } }
+    instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } }
+}"""
+
+
+@pytest.fixture
+def own_stack(tmp_path):
+    made = Stack(StateFolder(tmp_path / "state"), free_ports())
+    made.start()
+    yield made
+    made.stop()
+
+
+def ask(port: int) -> dict | None:
+    with contextlib.suppress(requests.RequestException, ValueError):
+        url = f"http://127.0.0.1:{port}/graphql"
+        return requests.post(url, json={"query": HEALTH}, timeout=10).json()["data"]
+    return None
+
+
+def test_web_server_and_daemon_run_the_workspace(own_stack, tmp_path):
+    env, port = own_stack.environment(), own_stack.ports.dagster
+    parse_dbt_project(env)
+    prepare_dagster_home(own_stack.state, env)
+    programs = Path(sys.executable).parent
+    workspace = ["-w", str(PROJECT / "workspace.yaml")]
+    commands = [
+        [programs / "dagster-webserver", *workspace, "-h", "127.0.0.1", "-p", str(port)],
+        [programs / "dagster-daemon", "run", *workspace],
+    ]
+    with contextlib.ExitStack() as running:
+        log = running.enter_context((tmp_path / "log").open("wb"))
+        for command in commands:
+            process = running.enter_context(
+                subprocess.Popen(command, env=env, cwd=PROJECT, stdout=log, stderr=log)
+            )
+            running.callback(process.terminate)
+
+        def is_healthy():
+            answer = ask(port)
+            if not answer:
+                return False
+            daemons = answer["instance"]["daemonHealth"]["allDaemonStatuses"]
+            locations = answer["workspaceOrError"]["locationEntries"]
+            is_loaded = [entry["name"] for entry in locations] == ["orchestration.definitions"]
+            return is_loaded and all(d["healthy"] for d in daemons if d["required"])
+
+        wait_until(is_healthy, "web server and daemon to be healthy", 120)
