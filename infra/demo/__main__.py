@@ -114,10 +114,9 @@ class Demo:
             own = list(photographs_in(self.folder))
             return {"bucket": own, "kafka": own}
         made = list(photographs(2 * self.count, seed=secrets.randbelow(2**32)))
-        half = self.count // 2
         return {
-            "bucket": [*made[:half], *broken_files(), *made[half : self.count]],
-            "kafka": [*made[self.count : -half], *broken_files(), *made[-half:]],
+            "bucket": _with_broken_files(made[: self.count]),
+            "kafka": _with_broken_files(made[self.count :]),
         }
 
     def _send(self, pictures: dict[str, Sequence[Photograph]]) -> dict[str, int]:
@@ -203,9 +202,20 @@ class Demo:
         self.seconds[name] = time.monotonic() - started
 
 
+def _with_broken_files(pictures: Sequence[Photograph]) -> Sequence[Photograph]:
+    middle = len(pictures) // 2
+    return [*pictures[:middle], *broken_files(), *pictures[middle:]]
+
+
 @click.command()
 @click.option("--images", "folder", type=click.Path(path_type=Path), help="Send your own images.")
-@click.option("--count", default=60, show_default=True, help="Photographs per door.")
+@click.option(
+    "--count",
+    type=click.IntRange(min=1),
+    default=60,
+    show_default=True,
+    help="Photographs per door.",
+)
 def main(folder: Path | None, count: int) -> None:
     """Send real photographs and sales through the platform and show what an analyst sees."""
     console = Console(highlight=False)
