@@ -92,6 +92,16 @@ def wait_until(is_true: Callable[[], object], what: str, seconds: float) -> None
         time.sleep(0.2)
 
 
+def open_instance(stack: Stack) -> DagsterInstance:
+    """Opens the platform's own Dagster instance; its settings name variables of the stack."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in stack.environment().items():
+            patch.setenv(name, value)
+        instance = DagsterInstance.get()
+        instance.get_runs(limit=1)
+    return instance
+
+
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     state = StateFolder(Path(tmp_path_factory.mktemp("platform")))
@@ -99,10 +109,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     try:
         stack.start()
         stack.start_dagster()
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in stack.environment().items():
-                patch.setenv(name, value)
-            with DagsterInstance.get() as instance:
-                yield Running(stack, instance)
+        with open_instance(stack) as instance:
+            yield Running(stack, instance)
     finally:
         stack.stop()
