@@ -198,8 +198,10 @@ class Server:
             time.sleep(0.1)
 
     def _last_words(self) -> str:
+        """Returns the last line of the log that tells of an error, or else the last one."""
         lines = self.log.read_text(errors="replace").strip().splitlines()
-        return lines[-1][:200] if lines else "nothing"
+        errors = [line for line in lines if "FATAL" in line or "rror" in line]
+        return (errors or lines or ["nothing"])[-1][:200]
 
 
 def _is_alive(process: psutil.Process) -> bool:

@@ -8,11 +8,13 @@ outside server: nothing embedded starts in its place.
 from __future__ import annotations
 
 import os
+import random
 import shlex
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
@@ -49,11 +51,15 @@ _DATABASE_VARIABLES = (
 
 @dataclass(frozen=True)
 class Ports:
-    """TCP ports of the embedded servers on 127.0.0.1."""
+    """TCP ports of the embedded servers on 127.0.0.1.
 
-    postgres: int = 55432
-    s3: int = 54566
-    kafka: int = 59092
+    All below 32768, where Linux begins to hand ports to outgoing connections: one of those, gone a
+    moment later, would keep a server from starting.
+    """
+
+    postgres: int = 15432
+    s3: int = 14566
+    kafka: int = 19092
     dagster: int = 3000
 
     @staticmethod
@@ -65,11 +71,16 @@ class Ports:
 
 def free_ports() -> Ports:
     """Returns ports that nothing listens on at this moment, for stacks that live briefly."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in fields(Ports)]
-    ports = Ports(*(found.getsockname()[1] for found in sockets))
-    for found in sockets:
-        found.close()
-    return ports
+    candidates = random.sample(range(20_000, 32_000), k=200)
+    return Ports(*islice(filter(_is_free, candidates), len(fields(Ports))))
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def _port(name: str, value: str) -> int:

@@ -31,7 +31,7 @@ def state(tmp_path: Path) -> StateFolder:
 
 
 def test_ports_not_named_are_the_usual_ones() -> None:
-    assert Ports.from_environment({}) == Ports(55432, 54566, 59092, 3000)
+    assert Ports.from_environment({}) == Ports(15432, 14566, 19092, 3000)
 
 
 @pytest.mark.parametrize("name", ["postgres", "s3", "kafka", "dagster"])
@@ -135,7 +135,7 @@ def test_an_outside_object_store_without_brokers_is_told_with_both_ways_out(
 
 def test_the_platforms_settings_can_be_read_from_it(state: StateFolder) -> None:
     settings = Stack(state, outside=DATABASE).settings()
-    assert settings.kafka_bootstrap_servers == "127.0.0.1:59092"
+    assert settings.kafka_bootstrap_servers == "127.0.0.1:19092"
 
 
 def test_a_stack_shows_no_password(state: StateFolder) -> None:
