@@ -126,7 +126,7 @@ def _cascade(image: Image.Image, recipe: Recipe, orientation: int) -> Iterator[R
     """Makes each rendition from the one before it; turns the small picture, not the large one."""
     for spec in recipe.renditions:
         side = spec.longest_side_px
-        image.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=_REDUCING_GAP)
+        image.thumbnail((side, side), Image.Resampling.BICUBIC, reducing_gap=_REDUCING_GAP)
         turned = image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
         encoded = io.BytesIO()
         turned.save(encoded, "JPEG", quality=recipe.quality)
