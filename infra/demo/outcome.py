@@ -44,7 +44,15 @@ class Seen:
     """What an analyst sees: images finished, and transactions in the member summary."""
 
     finished_images: int = 0
+    waiting_images: int = 0
     transactions: int = 0
+
+    def shows(self, expected: Seen) -> bool:
+        """Tells whether everything expected is there; others may send at the same time."""
+        return (
+            self.finished_images >= expected.finished_images
+            and self.transactions >= expected.transactions
+        )
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,8 @@ def seen_by(analyst: psycopg.Connection) -> Seen:
     """Reads the two views as the analyst; views that are not built yet show nothing."""
     try:
         images = analyst.execute(
-            "select coalesce(sum(processed_images + rejected_images), 0) "
+            "select coalesce(sum(processed_images + rejected_images), 0), "
+            "coalesce(sum(waiting_images), 0) "
             "from analytics.view_image_daily_summary"
         ).fetchone()
         sales = analyst.execute(
@@ -79,7 +88,8 @@ def seen_by(analyst: psycopg.Connection) -> Seen:
         ).fetchone()
     except psycopg.errors.UndefinedTable:
         return Seen()
-    return Seen(int(images[0]) if images else 0, int(sales[0]) if sales else 0)
+    finished, waiting = images or (0, 0)
+    return Seen(int(finished), int(waiting), int(sales[0]) if sales else 0)
 
 
 def outcomes_since(loader: psycopg.Connection, started_at: datetime) -> list[SourceOutcome]:
