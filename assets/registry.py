@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
+import assets.access.checks
 import assets.analytics.dbt
 import assets.images.assets
 import assets.images.checks
@@ -14,4 +15,5 @@ MODULES: dict[str, tuple[ModuleType, ...]] = {
     "images": (assets.images.assets, assets.images.checks),
     "retention": (assets.retention.assets, assets.retention.checks),
     "analytics": (assets.analytics.dbt,),
+    "access": (assets.access.checks,),
 }

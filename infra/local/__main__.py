@@ -10,31 +10,12 @@ import time
 from types import FrameType
 
 import click
-from rich.console import Console
 from rich.table import Table
 
+from infra.local.console import SentenceGroup, console, say
 from infra.local.errors import StackError
 from infra.local.server import Health
 from infra.local.stack import Stack
-
-console = Console(highlight=False)
-
-
-def say(step: str) -> None:
-    """Prints a step that begins."""
-    console.print(f"  [cyan]•[/] {step}")
-
-
-class SentenceGroup(click.Group):
-    """Prints what a user can mend as one sentence, and ends with exit code 1."""
-
-    def invoke(self, ctx: click.Context) -> object:
-        """Runs the command."""
-        try:
-            return super().invoke(ctx)
-        except StackError as error:
-            console.print(f"[bold red]✗[/] {error}")
-            ctx.exit(1)
 
 
 @click.group(cls=SentenceGroup)

@@ -17,7 +17,6 @@ from infra.local.server import Server
 from infra.local.state import StateFolder
 
 PROJECT = Path(__file__).parents[2]
-DBT_PROJECT = PROJECT / "dbt_project"
 _LOCATIONS = "{ workspaceOrError { ... on Workspace { locationEntries { loadStatus } } } }"
 _IN_FLIGHT = """{
     runsOrError(filter: {statuses: [QUEUED, NOT_STARTED, STARTING, STARTED, CANCELING]}) {
@@ -76,32 +75,6 @@ def cancel_runs(port: int, seconds: float = 15) -> None:
     while (run_ids := _runs_in_flight(port)) and time.monotonic() < deadline:
         _ask(port, _TERMINATE, {"runIds": run_ids})
         time.sleep(0.5)
-
-
-def parse_dbt_project(env: Mapping[str, str]) -> None:
-    """Writes the dbt manifest that the dbt assets are made from, when it is older than the project.
-
-    Raises `StackError` when the project does not parse.
-    """
-    manifest = DBT_PROJECT / "target" / "manifest.json"
-    if manifest.exists() and manifest.stat().st_mtime >= _newest_change(DBT_PROJECT):
-        return
-    command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "parse"]
-    folders = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
-    done = subprocess.run(
-        [*command, *folders], env=dict(env), capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        raise StackError(f"The dbt project does not parse; `dbt parse` said: {done.stdout.strip()}")
-
-
-def _newest_change(folder: Path) -> float:
-    generated = {folder / "target", folder / "logs"}
-    return max(
-        path.stat().st_mtime
-        for path in folder.rglob("*")
-        if path.is_file() and generated.isdisjoint(path.parents)
-    )
 
 
 def _has_loaded_code(port: int) -> bool:

@@ -19,16 +19,19 @@ from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
 
+from assets.access.policy import PolicyError, load_policy
 from assets.resources.object_store import open_client
 from assets.settings import Settings
+from infra.access.apply import apply
+from infra.access.errors import AccessError
 from infra.kafka.topics import provision_topic
 from infra.local.dagster import (
     PROJECT,
     cancel_runs,
     dagster_server,
-    parse_dbt_project,
     prepare_dagster_home,
 )
+from infra.local.dbt import parse_dbt_project
 from infra.local.errors import StackError
 from infra.local.kafka import KAFKA_BUCKET, kafka_server
 from infra.local.object_store import ACCESS_KEY_ID, object_store_server
@@ -187,6 +190,14 @@ class Stack:
                 self._start(server)
             self._provision()
 
+    def start_database(self) -> None:
+        """Starts the database alone, as `start` does with everything."""
+        with self.state.lock():
+            for server in self.servers:
+                if server.name == "postgres":
+                    self._start(server)
+            self._provision_database()
+
     def start_dagster(self) -> None:
         """Starts Dagster over the running servers."""
         with self.state.lock():
@@ -231,14 +242,8 @@ class Stack:
         server.start()
 
     def _provision(self) -> None:
+        self._provision_database()
         env, settings = self.environment(), self.settings()
-        if any(server.name == "postgres" for server in self.servers):
-            self.say("roles, databases and schemas")
-            known = asdict(self.state.secrets())
-            roles = (bootstrap.ADMIN, bootstrap.LOADER, bootstrap.BUILDER, bootstrap.DAGSTER)
-            bootstrap.bootstrap(self.superuser_conninfo(), {role: known[role] for role in roles})
-        self.say("tables")
-        migrate(env["DATABASE_ADMIN_URL"])
         self.say("buckets and queue")
         provision_buckets(open_client("s3", settings), open_client("sqs", settings), settings)
         self.say("topic")
@@ -247,6 +252,23 @@ class Stack:
             f"{key}={shlex.quote(env[key])}" for key in sorted(env.keys() - self.outside.keys())
         ]
         self.state.write_private(self.state.path("env"), "\n".join(lines) + "\n")
+
+    def _provision_database(self) -> None:
+        admin_conninfo = self.environment()["DATABASE_ADMIN_URL"]
+        if any(server.name == "postgres" for server in self.servers):
+            self.say("roles, databases and schemas")
+            known = asdict(self.state.secrets())
+            roles = (bootstrap.ADMIN, bootstrap.LOADER, bootstrap.BUILDER, bootstrap.DAGSTER)
+            bootstrap.bootstrap(self.superuser_conninfo(), {role: known[role] for role in roles})
+        self.say("tables")
+        migrate(admin_conninfo)
+        if any(server.name == "postgres" for server in self.servers):
+            bootstrap.seal_audit_log(self.superuser_conninfo())
+        self.say("grants")
+        try:
+            apply(admin_conninfo, load_policy())  # too much is for the daily check to tell
+        except (PolicyError, AccessError) as error:
+            raise StackError(str(error)) from error
 
     def _postgres_environment(self) -> dict[str, str]:
         known = asdict(self.state.secrets())

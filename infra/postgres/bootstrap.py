@@ -18,17 +18,34 @@ ADMIN = "darkroom_admin"
 LOADER = "darkroom_loader"
 BUILDER = "darkroom_builder"
 DAGSTER = "darkroom_dagster"
+AUDITOR = "darkroom_auditor"
 TEAMS = ("TEAM_LOGISTICS", "TEAM_ANALYTICS", "TEAM_SALES")
 
 _DATABASE_OWNERS = {WAREHOUSE: ADMIN, DAGSTER_STORAGE: DAGSTER}
 _SCHEMA_OWNERS = {
     "migration": ADMIN,
     "ASSESSMENT": ADMIN,
+    "change_queue": ADMIN,
     "image_catalog": ADMIN,
     "retention": ADMIN,
     "staging": BUILDER,
     "analytics": BUILDER,
 }
+_NOTHING_BY_DEFAULT = "alter default privileges for role {} revoke execute on functions from public"
+# PostgreSQL lets everybody who connects keep large objects, whatever they were granted.
+_NO_LARGE_OBJECTS = (
+    "revoke execute on function lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea) "
+    "from public"
+)
+_SEAL = (
+    "alter schema {schema} owner to {auditor}",
+    "grant usage, create on schema {schema} to {admin} with grant option",
+    "alter table {log} owner to {auditor}",
+    "alter function {writer} owner to {auditor}",
+    "alter function {refusal} owner to {auditor}",
+    "grant select on {log} to {admin}",
+    "grant execute on function {writer}, {refusal} to {admin}",
+)
 
 
 def bootstrap(superuser_conninfo: str, passwords: Mapping[str, str]) -> None:
@@ -41,43 +58,47 @@ def bootstrap(superuser_conninfo: str, passwords: Mapping[str, str]) -> None:
     with psycopg.connect(superuser_conninfo, autocommit=True) as server:
         for role, password in passwords.items():
             _make_login_role(server, role, password)
+        _make_role(server, AUDITOR)
         for team in TEAMS:
             _make_role(server, team)
             server.execute(_sql("grant {} to {} with admin option", team, ADMIN))
+        server.execute(_sql("grant {} to {} with admin option", BUILDER, ADMIN))
         for database, owner in _DATABASE_OWNERS.items():
             _make_database(server, database, owner)
-        for role in (LOADER, BUILDER, *TEAMS):
-            server.execute(_sql("grant connect on database {} to {}", WAREHOUSE, role))
-        for role in (LOADER, BUILDER):
-            server.execute(_sql("grant temporary on database {} to {}", WAREHOUSE, role))
     warehouse = make_conninfo(superuser_conninfo, dbname=WAREHOUSE)
     with psycopg.connect(warehouse, autocommit=True) as connection:
         for schema, owner in _SCHEMA_OWNERS.items():
             connection.execute(
                 _sql("create schema if not exists {} authorization {}", schema, owner)
             )
-        connection.execute(_sql("grant usage on schema analytics to {}", "TEAM_ANALYTICS"))
+        connection.execute(_sql("revoke all on schema public from public"))
+        connection.execute(_NO_LARGE_OBJECTS)
+        for role in (ADMIN, BUILDER, AUDITOR):
+            connection.execute(_sql(_NOTHING_BY_DEFAULT, role))
 
 
-def make_person(
-    conninfo: str, name: str, team: str, password: str, settings: Mapping[str, str]
-) -> None:
-    """Makes a login role for a person in a team, or gives an existing one a new password.
+def seal_audit_log(superuser_conninfo: str, database: str = WAREHOUSE) -> None:
+    """Hands the audit log to a role that nobody can become, once the migrations have made it.
+
+    After that not even the administration role, which owns all else, can change, delete or drop it:
+    the owner of a schema could, so the schema goes with it.
 
     Args:
-        conninfo: Connection of the administration role.
-        name: Login name.
-        team: One of `TEAMS`.
-        password: The new password.
-        settings: Session defaults of the person, such as a statement time-out.
+        superuser_conninfo: A superuser's connection to any database of the server.
+        database: Name of the warehouse.
     """
-    with psycopg.connect(conninfo, autocommit=True) as server:
-        if not _role_exists(server, name):
-            server.execute(_sql("create role {} login connection limit 10", name))
-            server.execute(_sql("grant {} to {}", team, name))
-        _set_password(server, name, password)
-        for setting, value in settings.items():
-            server.execute(_sql("alter role {} set {} = ", name, setting) + sql.Literal(value))
+    conninfo = make_conninfo(superuser_conninfo, dbname=database)
+    names = {
+        "log": sql.Identifier("ASSESSMENT", "TB_AUDIT_LOG"),
+        "writer": sql.Identifier("ASSESSMENT", "write_audit"),
+        "refusal": sql.Identifier("ASSESSMENT", "refuse"),
+        "schema": sql.Identifier("ASSESSMENT"),
+        "auditor": sql.Identifier(AUDITOR),
+        "admin": sql.Identifier(ADMIN),
+    }
+    with psycopg.connect(conninfo) as connection:
+        for statement in _SEAL:
+            connection.execute(sql.SQL(statement).format(**names))
 
 
 def _sql(template: str, *names: str) -> sql.Composed:
@@ -112,4 +133,9 @@ def _make_database(server: psycopg.Connection, database: str, owner: str) -> Non
     found = server.execute("select 1 from pg_database where datname = %s", [database])
     if found.fetchone() is None:
         server.execute(_sql("create database {} owner {}", database, owner))
+    close_database(server, database)
+
+
+def close_database(server: psycopg.Connection, database: str) -> None:
+    """Takes from PUBLIC what PostgreSQL gives it on every new database: to connect, for one."""
     server.execute(_sql("revoke all on database {} from public", database))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 import psycopg
@@ -11,6 +12,7 @@ import pytest
 from kafka import KafkaProducer
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from assets.access.policy import Policy, load_policy
 from assets.images.landing import Landed, Landing
 from assets.images.processing import ImageTiming, Processing
 from assets.images.recipe import STANDARD
@@ -19,9 +21,11 @@ from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
-from infra.demo.__main__ import SALES
+from infra.access.people import list_people, make_person, remove_person
 from infra.demo.photographs import Photograph, photographs
 from infra.local.stack import Stack
+from infra.local.warehouses import copied_warehouse
+from infra.sales.seed import SCALES, seed
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,48 @@ def sales(stack: Stack, settings: Settings) -> None:
     loader = conninfo_to_dict(settings.database_url.get_secret_value())
     admin = make_conninfo(stack.environment()["DATABASE_ADMIN_URL"], dbname=loader["dbname"])
     with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(SALES.read_text())
+        seed(connection, SCALES["demo"], lambda _: None)
+
+
+@pytest.fixture
+def own_warehouse(stack: Stack) -> Iterator[dict[str, str]]:
+    """The environment of a warehouse that only this test uses; it needs nothing but PostgreSQL."""
+    with copied_warehouse(stack, f"test_{uuid.uuid4().hex[:12]}") as env:
+        yield env
+
+
+@dataclass(frozen=True)
+class People:
+    """Makes people for a test, named after their team, and removes them after it."""
+
+    env: dict[str, str]
+    policy: Policy
+    made: list[str] = field(default_factory=list)
+
+    def join(self, team: str) -> str:
+        """Admits somebody to a team; returns the connection that they log in with."""
+        name = f"{team.removeprefix('TEAM_').lower()}_{uuid.uuid4().hex[:6]}"
+        password = make_person(self.env["DATABASE_ADMIN_URL"], self.policy, name, team)
+        self.made.append(name)
+        return make_conninfo(self.env["DATABASE_ADMIN_URL"], user=name, password=password)
+
+    def leave(self) -> None:
+        admin = self.env["DATABASE_ADMIN_URL"]
+        there = {person.name for person in list_people(admin, self.policy)}
+        for name in there.intersection(self.made):
+            remove_person(admin, self.policy, name)
+
+
+@pytest.fixture
+def policy() -> Policy:
+    return load_policy()
+
+
+@pytest.fixture
+def people(own_warehouse: dict[str, str], policy: Policy) -> Iterator[People]:
+    made = People(own_warehouse, policy)
+    yield made
+    made.leave()
 
 
 @pytest.fixture(scope="session")

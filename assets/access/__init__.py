@@ -1,0 +1,1 @@
+"""Who may do what in the warehouse: what the access file says, and what PostgreSQL holds."""

@@ -1,0 +1,221 @@
+"""The access file: its shape, and what makes it valid. `expected` says what that means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+ACCESS_FILE = Path(__file__).parents[2] / "infra" / "postgres" / "access.yaml"
+
+
+def _shaped(pattern: str, otherwise: str) -> AfterValidator:
+    """Refuses a name that has not the shape of its kind."""
+
+    def check(name: str) -> str:
+        if not re.fullmatch(pattern, name):
+            raise ValueError(otherwise)
+        return name
+
+    return AfterValidator(check)
+
+
+Columns = Literal["all"] | Annotated[list[str], Field(min_length=1)]
+QualifiedName = Annotated[
+    str, _shaped(r"[^.]+\.[^.]+", "a name stands with its schema, as in schema.relation")
+]
+TeamName = Annotated[str, _shaped(r"TEAM_[A-Z_]+", "a team is named as in TEAM_SALES")]
+ProgramName = Annotated[
+    str, _shaped(r"darkroom_[a-z_]+", "a program is named as in darkroom_loader")
+]
+
+COLUMN_PRIVILEGES = ("select", "insert", "update")
+
+
+class PolicyError(Exception):
+    """The access file says something that cannot be meant; the message says where and what."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Rights(_Model):
+    """What a role may do with one relation."""
+
+    select: Columns | None = None
+    insert: Columns | None = None
+    update: Columns | None = None
+    delete: Literal["all"] | None = None
+    truncate: Literal["all"] | None = None
+    why: str | None = None
+
+    def given(self) -> Iterator[tuple[str, Columns]]:
+        """Yields each privilege that is given, with its columns."""
+        for privilege in (*COLUMN_PRIVILEGES, "delete", "truncate"):
+            columns = getattr(self, privilege)
+            if columns is not None:
+                yield privilege, columns
+
+
+class People(_Model):
+    """What each person of a team begins with."""
+
+    connection_limit: int = Field(ge=1)
+    settings: dict[str, str] = Field(default_factory=dict)
+
+
+class Holder(_Model):
+    """A role that may do something."""
+
+    why: str
+    database: list[Literal["connect", "temporary", "create"]] = Field(default_factory=list)
+    schemas: dict[str, list[Literal["usage", "create", "grant option"]]] = Field(
+        default_factory=dict
+    )
+    relations: dict[QualifiedName, Rights] = Field(default_factory=dict)
+    sequences: dict[QualifiedName, list[Literal["usage", "select", "update"]]] = Field(
+        default_factory=dict
+    )
+    routines: list[QualifiedName] = Field(default_factory=list)
+
+
+class Team(Holder):
+    """A group of people; nobody logs in under its name."""
+
+    people: People
+
+
+class Program(Holder):
+    """A role of the platform itself."""
+
+    attributes: list[Literal["login", "createrole"]] = Field(default_factory=list)
+    member_of: list[str] = Field(default_factory=list)
+    admin_of: list[str] = Field(default_factory=list)
+    settings: dict[str, str] = Field(default_factory=dict)
+
+
+class Policy(_Model):
+    """The whole file."""
+
+    public: Literal["nothing"]
+    personal: dict[QualifiedName, list[str]]
+    built_by_dbt: list[str]
+    owners: dict[ProgramName, list[str]]
+    operators: list[str]
+    teams: dict[TeamName, Team]
+    programs: dict[ProgramName, Program]
+
+    @property
+    def holders(self) -> Mapping[str, Holder]:
+        """Every role of the file by name, teams first."""
+        return {**self.teams, **self.programs}
+
+    @property
+    def database_owner(self) -> str:
+        """The role that owns the warehouse: the one that makes the other roles."""
+        return next(n for n, p in self.programs.items() if "createrole" in p.attributes)
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        for complaint in self._complaints():
+            raise ValueError(complaint)
+        return self
+
+    def _complaints(self) -> Iterator[str]:
+        creators = [n for n, p in self.programs.items() if "createrole" in p.attributes]
+        if len(creators) != 1:
+            yield "exactly one program must have the attribute createrole: it admits the people"
+        for owner in self.owners.keys() - self.programs.keys():
+            yield f"the owner {owner} is not among the programs"
+        for name, program in self.programs.items():
+            for group in {*program.member_of, *program.admin_of} - self.holders.keys():
+                yield f"{name} is a member of {group}, which is neither a team nor a program here"
+        for name, holder in self.holders.items():
+            yield from self._complaints_about(name, holder)
+
+    def _complaints_about(self, name: str, holder: Holder) -> Iterator[str]:
+        for schema, privileges in holder.schemas.items():
+            if privileges == ["grant option"]:
+                yield f"{name} may pass on privileges on {schema}, but none are named"
+        for relation in [*holder.relations, *holder.sequences, *holder.routines]:
+            schema = relation.split(".")[0]
+            if not self._may_use(name, holder, schema):
+                yield f"{name} is given {relation}, but not usage of the schema {schema}"
+        for relation, rights in holder.relations.items():
+            is_pattern = "*" in relation
+            if is_pattern and relation.split(".")[0] not in self.built_by_dbt:
+                yield f"{name} is given {relation}; a pattern may name what dbt builds only"
+            for privilege, columns in rights.given():
+                if is_pattern and columns != "all":
+                    yield f"{name} is given columns of {relation}; a pattern covers whole views"
+                yield from self._personal_complaints(name, relation, privilege, columns)
+            if not list(rights.given()):
+                yield f"{name} is given nothing on {relation}; leave the line out"
+
+    def _may_use(self, name: str, holder: Holder, schema: str) -> bool:
+        return "usage" in holder.schemas.get(schema, []) or schema in self.owners.get(name, [])
+
+    def _personal_complaints(
+        self, name: str, relation: str, privilege: str, columns: Columns
+    ) -> Iterator[str]:
+        personal = self.personal.get(relation, [])
+        named = [column for column in personal if columns == "all" or column in columns]
+        if named and privilege in COLUMN_PRIVILEGES:
+            yield (
+                f"{name} is given {privilege} of {relation} with {', '.join(named)}, "
+                "which the file says are personal"
+            )
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is written twice, of which YAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
+        keys = [key.value for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise PolicyError(f"line {node.start_mark.line + 1}: {key} is written twice")
+        return super().construct_mapping(node, deep)
+
+
+def load_policy(path: Path = ACCESS_FILE) -> Policy:
+    """Reads the access file.
+
+    Raises:
+        PolicyError: The file is no valid access file; one sentence says where and why.
+    """
+    return parse_policy(path.read_text(), path.name)
+
+
+def parse_policy(text: str, name: str = ACCESS_FILE.name) -> Policy:
+    """Reads an access file's text; as `load_policy`."""
+    try:
+        content = yaml.load(text, _Loader)  # noqa: S506 - derives SafeLoader
+    except PolicyError as error:
+        raise PolicyError(f"{name}, {error}.") from None
+    except yaml.YAMLError as error:
+        raise PolicyError(f"{name} is not YAML: {' '.join(str(error).split())}.") from None
+    return validate_policy(content, name)
+
+
+def validate_policy(content: object, name: str = ACCESS_FILE.name) -> Policy:
+    """Takes an access file's content; as `load_policy`."""
+    try:
+        return Policy.model_validate(content)
+    except ValidationError as error:
+        raise PolicyError(f"{name}: {_sentence(error)}.") from None
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first thing that is wrong, with the way to it."""
+    first = error.errors()[0]
+    way = " → ".join(str(part) for part in first["loc"] if part not in {"[key]", "function-after"})
+    if first["type"] == "extra_forbidden":
+        return f"{way} is not a key that is known here"
+    message = first["msg"].removeprefix("Value error, ").replace("Input should", "it should")
+    return f"{way}: {message}" if way else message

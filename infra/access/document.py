@@ -1,0 +1,121 @@
+"""docs/access.md: what the access file says, as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from assets.access.policy import Holder, Policy, Rights
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "access.md"
+
+_HEAD = """\
+# Who may do what in the warehouse
+
+Made from [`infra/postgres/access.yaml`](../infra/postgres/access.yaml) by `make access-document`;
+change that file, not this one. What is not in a table nobody may do, and who is in no team cannot
+even connect. `make access` grants what is written; `make access-report` connects as each team and
+tries all of it; the asset check `grants_match_the_access_file` compares daily.
+"""
+_PEOPLE = """\
+A person logs in under a name of their own (`make user NAME=… TEAM=…`), by SCRAM, with the rights of
+one team, and cannot become the team or anybody else.
+"""
+
+
+def document(policy: Policy) -> str:
+    """Returns the whole page."""
+    return "\n".join(
+        [
+            _HEAD,
+            "## Teams\n",
+            _PEOPLE,
+            *_teams(policy),
+            *_matrices(policy.teams),
+            "## Personal columns\n",
+            "No team and no program may be given them: the file would be refused.\n",
+            *(f"- `{name}`: {_code(columns)}" for name, columns in policy.personal.items()),
+            "",
+            "## Programs\n",
+            *_programs(policy),
+            *_matrices(policy.programs),
+            "## Owners\n",
+            "An owner may do anything with what it owns.\n",
+            *(f"- {owner}: {_code(names)}" for owner, names in policy.owners.items()),
+            "",
+        ]
+    )
+
+
+def write_document(policy: Policy) -> bool:
+    """Writes the page; tells whether that changed it."""
+    text = document(policy)
+    if DOCUMENT.exists() and DOCUMENT.read_text() == text:
+        return False
+    DOCUMENT.write_text(text)
+    return True
+
+
+def _teams(policy: Policy) -> Iterator[str]:
+    for name, team in policy.teams.items():
+        settings = [f"`{key} = {value}`" for key, value in team.people.settings.items()]
+        begins = f", beginning with {' and '.join(settings)}" if settings else ""
+        sessions = f"At most {team.people.connection_limit} sessions each{begins}."
+        yield f"- **{name}**: {team.why} {sessions}"
+    yield ""
+
+
+def _programs(policy: Policy) -> Iterator[str]:
+    for name, program in policy.programs.items():
+        parts = [attribute.upper() for attribute in program.attributes] or ["no login"]
+        parts += [f"member of {group}" for group in program.member_of]
+        parts += [f"administrator and member of {group}" for group in program.admin_of]
+        parts += [f"`{key} = {value}`" for key, value in program.settings.items()]
+        yield f"- **{name}** ({', '.join(parts)}): {program.why}"
+    yield ""
+
+
+def _matrices(holders: Mapping[str, Holder]) -> Iterator[str]:
+    """Yields one table for all kinds of objects, and the reasons beneath it."""
+    cells: dict[tuple[int, str], dict[str, str]] = {}
+    reasons: list[str] = []
+    for role, holder in holders.items():
+        for place, name, what in _lines(holder):
+            cells.setdefault((place, name), {})[role] = what
+        for name, rights in holder.relations.items():
+            if rights.why:
+                reasons.append(f"- {role}, {name}: {rights.why}")
+    roles = [role for role in holders if any(role in row for row in cells.values())]
+    yield f"| | {' | '.join(roles)} |"
+    yield f"|---|{'---|' * len(roles)}"
+    for place, name in sorted(cells):
+        row = cells[place, name]
+        yield f"| `{name}` | {' | '.join(row.get(role, '–') for role in roles)} |"
+    yield ""
+    yield from reasons
+    yield ""
+
+
+def _lines(holder: Holder) -> Iterator[tuple[int, str, str]]:
+    """Yields place in the table, name, and what may be done to it, for all that an entry names."""
+    if holder.database:
+        yield 0, "the database", ", ".join(holder.database)
+    for schema, privileges in holder.schemas.items():
+        yield 1, f"schema {schema}", ", ".join(privileges)
+    for name, rights in holder.relations.items():
+        yield 2, name, _rights(rights)
+    for name, sequence_privileges in holder.sequences.items():
+        yield 3, f"sequence {name}", ", ".join(sequence_privileges)
+    for name in holder.routines:
+        yield 4, f"{name}()", "execute"
+
+
+def _rights(rights: Rights) -> str:
+    return "; ".join(
+        privilege if columns == "all" else f"{privilege} of {_code(columns)}"
+        for privilege, columns in rights.given()
+    )
+
+
+def _code(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

@@ -1,0 +1,91 @@
+"""Runs the dbt of this Python environment on the project."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.local.errors import StackError
+
+DBT_PROJECT = Path(__file__).parents[2] / "dbt_project"
+
+
+@dataclass(frozen=True)
+class DbtResult:
+    """What came of one command: whether it succeeded, what it printed, seconds by model name."""
+
+    succeeded: bool
+    output: str
+    seconds: Mapping[str, float]
+
+
+def run_dbt(env: Mapping[str, str], *arguments: str, outputs: Path | None = None) -> DbtResult:
+    """Runs a dbt command to its end.
+
+    Args:
+        env: The whole environment of the command; a stack's `environment()` has what it needs.
+        arguments: The command and its options.
+        outputs: Folder for compiled SQL and logs, when not the project's own.
+    """
+    folders = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
+    if outputs:
+        folders += ["--target-path", str(outputs), "--log-path", str(outputs)]
+    dbt = Path(sys.executable).with_name("dbt")
+    done = subprocess.run(
+        [dbt, "--no-use-colors", *arguments, *folders],
+        env=dict(env),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    results = (outputs or DBT_PROJECT / "target") / "run_results.json"
+    return DbtResult(done.returncode == 0, done.stdout, _seconds(results))
+
+
+def build(env: Mapping[str, str], *arguments: str, outputs: Path | None = None) -> DbtResult:
+    """Runs `dbt build` as a scheduled run does, without the unit tests.
+
+    Raises `StackError` with the end of dbt's own words when it fails.
+    """
+    unit_tests = ("--exclude-resource-type", "unit_test")
+    result = run_dbt(env, "build", *unit_tests, *arguments, outputs=outputs)
+    if not result.succeeded:
+        raise StackError(f"The views could not be built; dbt said: {result.output[-2000:]}")
+    return result
+
+
+def parse_dbt_project(env: Mapping[str, str]) -> None:
+    """Writes the dbt manifest that the dbt assets are made from, when it is older than the project.
+
+    Raises `StackError` when the project does not parse.
+    """
+    manifest = DBT_PROJECT / "target" / "manifest.json"
+    if manifest.exists() and manifest.stat().st_mtime >= _newest_change(DBT_PROJECT):
+        return
+    result = run_dbt(env, "--quiet", "parse")
+    if not result.succeeded:
+        raise StackError(f"The dbt project does not parse; `dbt parse` said: {result.output}")
+
+
+def _seconds(results: Path) -> dict[str, float]:
+    if not results.exists():
+        return {}
+    nodes = json.loads(results.read_text())["results"]
+    return {
+        node["unique_id"].split(".")[2]: float(node["execution_time"])
+        for node in nodes
+        if node["unique_id"].startswith("model.")
+    }
+
+
+def _newest_change(folder: Path) -> float:
+    generated = {folder / "target", folder / "logs"}
+    return max(
+        path.stat().st_mtime
+        for path in folder.rglob("*")
+        if path.is_file() and generated.isdisjoint(path.parents)
+    )

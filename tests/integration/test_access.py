@@ -1,0 +1,382 @@
+"""The access file and a real warehouse: applying, drift of every kind, and the asset check."""
+
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+
+import dagster as dg
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from assets.access.checks import grants_match_the_access_file
+from assets.access.drift import Drift, read_drift
+from assets.access.policy import Policy, validate_policy
+from assets.resources.warehouse import Warehouse
+from infra.access.apply import apply
+from infra.access.errors import AccessError
+from infra.local.dbt import DBT_PROJECT, parse_dbt_project
+
+Execute = Callable[[str], None]
+
+
+@pytest.fixture
+def superuser(stack, own_warehouse) -> Iterator[Execute]:
+    conninfo = make_conninfo(stack.superuser_conninfo(), dbname=own_warehouse["DBT_DBNAME"])
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        yield connection.execute
+
+
+@pytest.fixture
+def admin(own_warehouse) -> Iterator[Execute]:
+    with psycopg.connect(own_warehouse["DATABASE_ADMIN_URL"], autocommit=True) as connection:
+        yield connection.execute
+
+
+@pytest.fixture
+def analyst(people) -> str:
+    """The login name of somebody in TEAM_ANALYTICS."""
+    return str(conninfo_to_dict(people.join("TEAM_ANALYTICS"))["user"])
+
+
+def drift_of(env: dict[str, str], policy: Policy) -> Drift:
+    """What differs, read by the loading role as the asset check does."""
+    with Warehouse(env["DATABASE_URL"]).connect() as connection:
+        return read_drift(connection, policy)
+
+
+def extra(drift: Drift) -> set[str]:
+    return {str(one.fact) for one in drift.extra}
+
+
+def missing(drift: Drift) -> set[str]:
+    return {str(one.fact) for one in drift.missing}
+
+
+def test_a_fresh_warehouse_is_as_the_file_says(own_warehouse, policy):
+    assert drift_of(own_warehouse, policy).differences == ()
+
+
+def test_applied_twice_changes_nothing_and_says_so(own_warehouse, superuser, policy):
+    superuser('revoke select on "ASSESSMENT"."TB_ITEM" from "TEAM_SALES"')
+    first = apply(own_warehouse["DATABASE_ADMIN_URL"], policy)
+    assert [str(fact) for fact in first.given] == ["TEAM_SALES has SELECT on ASSESSMENT.TB_ITEM"]
+    second = apply(own_warehouse["DATABASE_ADMIN_URL"], policy)
+    assert (second.has_changed, second.left.differences) == (False, ())
+
+
+def test_a_warehouse_without_any_grant_gets_all_of_them(own_warehouse, superuser, policy):
+    database = own_warehouse["DBT_DBNAME"]
+    for role in ("TEAM_LOGISTICS", "TEAM_ANALYTICS", "TEAM_SALES", "darkroom_loader"):
+        superuser(f'revoke all on database {database} from "{role}"')
+        for schema in ("ASSESSMENT", "change_queue", "image_catalog", "retention", "analytics"):
+            superuser(f'revoke all on all tables in schema "{schema}" from "{role}"')
+            superuser(f'revoke all on all routines in schema "{schema}" from "{role}"')
+            superuser(f'revoke all on schema "{schema}" from "{role}"')
+    as_admin = own_warehouse | {"DATABASE_URL": own_warehouse["DATABASE_ADMIN_URL"]}
+    assert len(drift_of(as_admin, policy).missing) > 50
+    assert apply(own_warehouse["DATABASE_ADMIN_URL"], policy).left.differences == ()
+
+
+def test_a_role_of_the_file_that_the_server_lacks_is_said(own_warehouse, policy):
+    more = policy.model_dump(exclude_none=True)
+    more["teams"]["TEAM_NOBODY"] = more["teams"]["TEAM_SALES"]
+    with pytest.raises(AccessError, match="names TEAM_NOBODY, which the server does not have"):
+        apply(own_warehouse["DATABASE_ADMIN_URL"], validate_policy(more))
+
+
+def test_a_table_of_the_file_that_the_warehouse_lacks_is_said(own_warehouse, superuser, policy):
+    superuser("drop table change_queue.changed_item")
+    assert "change_queue.changed_item exists" in missing(drift_of(own_warehouse, policy))
+
+
+@pytest.mark.parametrize(
+    ("change", "fact"),
+    [
+        (
+            'grant select on "ASSESSMENT"."TB_MEMBERSHIP" to "TEAM_SALES"',
+            "TEAM_SALES has SELECT on ASSESSMENT.TB_MEMBERSHIP",
+        ),
+        (
+            'grant select ("EMAIL_ADDR") on "ASSESSMENT"."TB_MEMBERSHIP" to "TEAM_LOGISTICS"',
+            "TEAM_LOGISTICS has SELECT(EMAIL_ADDR) on ASSESSMENT.TB_MEMBERSHIP",
+        ),
+        (
+            'grant truncate on "ASSESSMENT"."TB_ITEM" to "TEAM_SALES"',
+            "TEAM_SALES has TRUNCATE on ASSESSMENT.TB_ITEM",
+        ),
+        (
+            "grant select on image_catalog.image to public",
+            "PUBLIC has SELECT on image_catalog.image",
+        ),
+        (
+            "grant execute on function image_catalog.ensure_day(date) to public",
+            "PUBLIC has EXECUTE on image_catalog.ensure_day(date)",
+        ),
+        (
+            'grant usage on sequence change_queue.booking_batch to "TEAM_SALES"',
+            "TEAM_SALES has USAGE on change_queue.booking_batch",
+        ),
+        (
+            'grant create on schema analytics to "TEAM_ANALYTICS"',
+            "TEAM_ANALYTICS has CREATE on schema analytics",
+        ),
+        ("grant usage on schema public to public", "PUBLIC has USAGE on schema public"),
+        (
+            "grant select on image_catalog.image to darkroom_loader with grant option",
+            "darkroom_loader may pass on SELECT on image_catalog.image",
+        ),
+        (
+            'alter default privileges for role darkroom_admin in schema "ASSESSMENT" '
+            'grant select on tables to "TEAM_SALES"',
+            "TEAM_SALES has SELECT on all tables that darkroom_admin will make in ASSESSMENT",
+        ),
+        (
+            "alter default privileges for role darkroom_admin grant execute on functions to public",
+            "PUBLIC has EXECUTE on all routines that darkroom_admin will make",
+        ),
+        (
+            "grant select on image_catalog.image to {person}",
+            "{person} has SELECT on image_catalog.image",
+        ),
+        ("grant darkroom_builder to {person}", "{person} has the rights of darkroom_builder"),
+        ('grant "TEAM_ANALYTICS" to {person} with set true', "{person} can become TEAM_ANALYTICS"),
+        (
+            'grant "TEAM_ANALYTICS" to {person} with admin true',
+            "{person} can admit others to TEAM_ANALYTICS",
+        ),
+        ("alter role {person} createrole", "{person} is CREATEROLE"),
+        ('alter role "TEAM_SALES" login', "TEAM_SALES is LOGIN"),
+        ("alter role {person} set role = 'x'", "{person} begins with role = x"),
+        (
+            "alter role {person} in database {database} set statement_timeout = 0",
+            "{person} begins in database {database} with statement_timeout = 0",
+        ),
+    ],
+    ids=lambda value: value[:60],
+)
+def test_what_is_too_much_is_found_kept_until_asked_and_then_taken(
+    own_warehouse, analyst, admin, superuser, policy, change, fact
+):
+    names = {"person": analyst, "database": own_warehouse["DBT_DBNAME"]}
+    by_role = (
+        admin if "{person} with" in change or "grant darkroom_builder" in change else superuser
+    )
+    by_role(change.format(**names))
+    fact = fact.format(**names)
+    assert fact in extra(drift_of(own_warehouse, policy))
+    kept = apply(own_warehouse["DATABASE_ADMIN_URL"], policy)
+    assert (kept.taken, fact in extra(kept.left)) == ((), True)
+    taken = apply(own_warehouse["DATABASE_ADMIN_URL"], policy, revoke=True)
+    assert fact in {str(one) for one in taken.taken}
+    assert taken.left.differences == ()
+    assert drift_of(own_warehouse, policy).differences == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "fact", "undo"),
+    [
+        (
+            "alter role {person} superuser",
+            "{person} is SUPERUSER",
+            "alter role {person} nosuperuser",
+        ),
+        (
+            "alter role {person} bypassrls",
+            "{person} is BYPASSRLS",
+            "alter role {person} nobypassrls",
+        ),
+        ("alter role {person} createdb", "{person} is CREATEDB", "alter role {person} nocreatedb"),
+        (
+            "alter role darkroom_loader replication",
+            "darkroom_loader is REPLICATION",
+            "alter role darkroom_loader noreplication",
+        ),
+        (
+            "grant pg_read_all_data to {person}",
+            "{person} has the rights of pg_read_all_data",
+            "revoke pg_read_all_data from {person}",
+        ),
+        (
+            "grant darkroom_auditor to darkroom_admin",
+            "darkroom_admin can become darkroom_auditor",
+            "revoke darkroom_auditor from darkroom_admin",
+        ),
+        (
+            "grant darkroom_auditor to darkroom_admin with admin true, inherit false, set false",
+            "darkroom_admin can admit others to darkroom_auditor",
+            "revoke darkroom_auditor from darkroom_admin",
+        ),
+        (
+            'grant set on parameter session_replication_role to "TEAM_SALES"',
+            "TEAM_SALES has SET on parameter session_replication_role",
+            'revoke set on parameter session_replication_role from "TEAM_SALES"',
+        ),
+        (
+            'grant execute on function pg_read_file(text) to "TEAM_SALES"',
+            "TEAM_SALES has EXECUTE on pg_catalog.pg_read_file(text)",
+            'revoke execute on function pg_read_file(text) from "TEAM_SALES"',
+        ),
+        (
+            'grant select on "ASSESSMENT"."TB_AUDIT_LOG" to "TEAM_SALES"',
+            "TEAM_SALES has SELECT on ASSESSMENT.TB_AUDIT_LOG",
+            'revoke select on "ASSESSMENT"."TB_AUDIT_LOG" from "TEAM_SALES"',
+        ),
+        (
+            'alter table "ASSESSMENT"."TB_AUDIT_LOG" owner to darkroom_admin',
+            "darkroom_admin owns ASSESSMENT.TB_AUDIT_LOG",
+            'alter table "ASSESSMENT"."TB_AUDIT_LOG" owner to darkroom_auditor',
+        ),
+        (
+            "alter table change_queue.changed_item owner to {person}",
+            "{person} owns change_queue.changed_item",
+            "alter table change_queue.changed_item owner to darkroom_admin",
+        ),
+    ],
+    ids=lambda value: value[:60],
+)
+def test_what_only_a_superuser_can_take_is_found_and_left_over_honestly(
+    own_warehouse, analyst, superuser, policy, change, fact, undo
+):
+    superuser(change.format(person=analyst))
+    try:
+        fact = fact.format(person=analyst)
+        assert fact in extra(drift_of(own_warehouse, policy))
+        asked = apply(own_warehouse["DATABASE_ADMIN_URL"], policy, revoke=True)
+        assert fact in extra(asked.left)
+        assert fact not in {str(one) for one in asked.taken}
+    finally:
+        superuser(undo.format(person=analyst))
+
+
+def test_somebody_in_two_teams_is_found(own_warehouse, analyst, admin, policy):
+    admin(f'grant "TEAM_SALES" to {analyst}')
+    found = extra(drift_of(own_warehouse, policy))
+    assert f"{analyst} is in TEAM_ANALYTICS and TEAM_SALES" in found
+
+
+@pytest.mark.parametrize(
+    ("change", "fact"),
+    [
+        (
+            "alter role {person} reset statement_timeout",
+            "{person} begins with statement_timeout = 30s",
+        ),
+        (
+            "alter role {person} set default_transaction_read_only = off",
+            "{person} begins with default_transaction_read_only = on",
+        ),
+        ("alter role {person} connection limit -1", "{person} may have 5 sessions"),
+        (
+            "alter role darkroom_builder reset work_mem",
+            "darkroom_builder begins with work_mem = 64MB",
+        ),
+    ],
+)
+def test_what_a_session_should_begin_with_is_found_missing_and_set(
+    own_warehouse, analyst, superuser, policy, change, fact
+):
+    superuser(change.format(person=analyst))
+    drift = drift_of(own_warehouse, policy)
+    assert (missing(drift), extra(drift)) == ({fact.format(person=analyst)}, set())
+    assert apply(own_warehouse["DATABASE_ADMIN_URL"], policy).left.differences == ()
+
+
+def test_revoking_a_whole_table_leaves_the_columns_that_the_file_gives(
+    own_warehouse, superuser, policy
+):
+    superuser('grant select on "ASSESSMENT"."TB_MEMBERSHIP" to "TEAM_LOGISTICS"')
+    asked = apply(own_warehouse["DATABASE_ADMIN_URL"], policy, revoke=True)
+    assert (len(asked.taken), asked.left.differences) == (1, ())
+
+
+def test_the_asset_check_is_green_when_all_is_as_the_file_says(own_warehouse):
+    warehouse = Warehouse(own_warehouse["DATABASE_URL"])
+    assert grants_match_the_access_file(warehouse=warehouse).passed
+
+
+def test_the_asset_check_is_red_with_a_table_of_what_is_too_much(own_warehouse, superuser):
+    superuser('grant select on image_catalog.image to "TEAM_SALES"')
+    result = grants_match_the_access_file(warehouse=Warehouse(own_warehouse["DATABASE_URL"]))
+    assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert result.metadata["too_much"].value == 1
+    assert "TEAM_SALES has SELECT on image_catalog.image" in result.metadata["differences"].value
+
+
+def test_the_asset_check_warns_of_what_is_missing(own_warehouse, superuser):
+    superuser('revoke select on "ASSESSMENT"."TB_ITEM" from "TEAM_SALES"')
+    result = grants_match_the_access_file(warehouse=Warehouse(own_warehouse["DATABASE_URL"]))
+    assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
+
+
+def test_dbt_grants_on_every_view_what_the_file_says(policy):
+    parse_dbt_project(os.environ)
+    manifest = json.loads((DBT_PROJECT / "target" / "manifest.json").read_text())
+    views = {
+        f"analytics.{node['name']}": {
+            role.strip('"') for role in node["config"]["grants"].get("select", [])
+        }
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["schema"] == "analytics"
+    }
+    assert len(views) > 5
+    said = {
+        view: {
+            name
+            for name, holder in policy.holders.items()
+            for pattern, rights in holder.relations.items()
+            if fnmatchcase(view, pattern) and rights.select
+        }
+        for view in views
+    }
+    assert views == said
+
+
+def test_dbt_grants_nothing_on_what_is_not_for_analysts():
+    parse_dbt_project(os.environ)
+    manifest = json.loads((DBT_PROJECT / "target" / "manifest.json").read_text())
+    granted = [
+        node["name"]
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model"
+        and node["schema"] != "analytics"
+        and node["config"]["grants"]
+    ]
+    assert granted == []
+
+
+def test_public_can_execute_nothing_of_ours(superuser):
+    found = superuser(
+        """
+        select pg_proc.oid::regprocedure::text
+        from pg_proc
+        join pg_namespace on pg_namespace.oid = pronamespace
+        where
+            nspname !~ '^pg_' and nspname <> 'information_schema'
+            and has_function_privilege('public', pg_proc.oid, 'execute')
+        """
+    ).fetchall()
+    assert found == []
+
+
+def test_a_function_made_tomorrow_is_not_for_everybody(own_warehouse, admin, policy):
+    name = f"made_{uuid.uuid4().hex[:6]}"
+    admin(f"create function retention.{name}() returns int language sql as 'select 1'")
+    assert drift_of(own_warehouse, policy).differences == ()
+
+
+def test_every_function_that_runs_as_its_owner_pins_the_search_path(superuser):
+    functions = dict(
+        superuser(
+            """
+            select proname::text, array_to_string(proconfig, ',')
+            from pg_proc
+            join pg_namespace on pg_namespace.oid = pronamespace
+            where prosecdef and nspname !~ '^pg_' and nspname <> 'information_schema'
+            """
+        ).fetchall()
+    )
+    assert {"write_audit", "note_changes", "record_transaction"} <= functions.keys()
+    assert set(functions.values()) == {"search_path=pg_catalog, pg_temp"}

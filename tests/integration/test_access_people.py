@@ -1,0 +1,271 @@
+"""People: admitted, equipped, renewed and taken out; and the commands that do it."""
+
+import time
+import uuid
+
+import psycopg
+import pytest
+from click.testing import CliRunner
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from infra.access.__main__ import main
+from infra.access.database import running_database
+from infra.access.errors import AccessError
+from infra.access.people import (
+    list_people,
+    make_person,
+    remove_person,
+    renew_person,
+    team_named,
+)
+from infra.local.server import Health
+from infra.local.stack import Stack, free_ports
+from infra.local.state import StateFolder
+
+
+@pytest.fixture
+def admin(own_warehouse) -> str:
+    return own_warehouse["DATABASE_ADMIN_URL"]
+
+
+@pytest.fixture
+def superuser(stack, own_warehouse):
+    conninfo = make_conninfo(stack.superuser_conninfo(), dbname=own_warehouse["DBT_DBNAME"])
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        yield connection.execute
+
+
+@pytest.fixture
+def command(stack):
+    """Runs a command of `python -m infra.access` on the session's stack."""
+    env = {
+        "DARKROOM_STATE": str(stack.state.root),
+        "POSTGRES_PORT": str(stack.ports.postgres),
+        "S3_PORT": str(stack.ports.s3),
+        "KAFKA_PORT": str(stack.ports.kafka),
+        "DAGSTER_PORT": str(stack.ports.dagster),
+        "COLUMNS": "200",
+    }
+    return lambda *arguments: CliRunner().invoke(main, arguments, env=env)
+
+
+def name_of(conninfo: str) -> str:
+    return str(conninfo_to_dict(conninfo)["user"])
+
+
+def test_a_person_logs_in_and_has_the_teams_rights(people):
+    with psycopg.connect(people.join("TEAM_SALES")) as sales:
+        assert sales.execute('select count(*) from "ASSESSMENT"."TB_ITEM"').fetchone() == (0,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            sales.execute('select 1 from "ASSESSMENT"."TB_TRANSACTION"')
+
+
+def test_the_server_keeps_a_scram_verifier_and_no_password(people, superuser):
+    conninfo = people.join("TEAM_SALES")
+    [(kept,)] = superuser(
+        "select rolpassword from pg_authid where rolname = %s", [name_of(conninfo)]
+    ).fetchall()
+    assert kept.startswith("SCRAM-SHA-256$4096:")
+    assert str(conninfo_to_dict(conninfo)["password"]) not in kept
+
+
+def test_a_wrong_password_is_refused(people):
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(make_conninfo(people.join("TEAM_SALES"), password="guessed"))
+
+
+def test_nobody_has_more_sessions_than_the_file_gives(people, policy):
+    conninfo = people.join("TEAM_SALES")
+    limit = policy.teams["TEAM_SALES"].people.connection_limit
+    sessions = [psycopg.connect(conninfo) for _ in range(limit)]
+    with pytest.raises(psycopg.OperationalError, match="too many connections for role"):
+        psycopg.connect(conninfo)
+    for session in sessions:
+        session.close()
+
+
+def test_an_analysts_session_only_reads_and_not_for_long(people):
+    with psycopg.connect(people.join("TEAM_ANALYTICS")) as analyst:
+        shown = [
+            analyst.execute(f"show {name}").fetchone()[0]
+            for name in ("default_transaction_read_only", "statement_timeout")
+        ]
+        assert shown == ["on", "30s"]
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            analyst.execute("create temporary table mine (x int)")
+
+
+def test_a_person_cannot_become_the_team(people):
+    with (
+        psycopg.connect(people.join("TEAM_SALES")) as sales,
+        pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied to set role"),
+    ):
+        sales.execute('set role "TEAM_SALES"')
+
+
+def test_people_are_listed_with_team_and_sessions(people, admin, policy):
+    conninfo = people.join("TEAM_LOGISTICS")
+    with psycopg.connect(conninfo):
+        listed = {(p.name, p.team, p.sessions) for p in list_people(admin, policy)}
+    assert (name_of(conninfo), "TEAM_LOGISTICS", 1) in listed
+
+
+def test_a_new_password_replaces_the_old_and_restores_what_the_team_begins_with(
+    people, admin, policy, superuser
+):
+    old = people.join("TEAM_ANALYTICS")
+    superuser(f"alter role {name_of(old)} reset statement_timeout")
+    new = make_conninfo(old, password=renew_person(admin, policy, name_of(old)))
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(old)
+    with psycopg.connect(new) as analyst:
+        assert analyst.execute("show statement_timeout").fetchone() == ("30s",)
+
+
+def test_who_is_taken_out_is_disconnected_and_gone(people, admin, policy, superuser):
+    conninfo = people.join("TEAM_SALES")
+    name = name_of(conninfo)
+    with psycopg.connect(conninfo, autocommit=True) as sales:
+        sales.execute("select 1")
+        remove_person(admin, policy, name)
+        with pytest.raises(psycopg.OperationalError):
+            sales.execute("select 1")
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(conninfo)
+    assert superuser("select 1 from pg_roles where rolname = %s", [name]).fetchall() == []
+
+
+def test_who_holds_locks_in_a_transaction_is_taken_out_all_the_same(people, admin, policy):
+    conninfo = people.join("TEAM_SALES")
+    sales = psycopg.connect(conninfo)
+    sales.execute(
+        'insert into "ASSESSMENT"."TB_ITEM" '
+        '("ITEM_NAME", "MANUFACTURER_NAME", "COST_NO", "WEIGHT_KG") values (%s, %s, 1, 1)',
+        ["Lamp", "Lumen"],
+    )
+    started = time.monotonic()
+    remove_person(admin, policy, name_of(conninfo))
+    assert time.monotonic() - started < 30
+    with psycopg.connect(admin) as connection:
+        assert connection.execute('select 1 from "ASSESSMENT"."TB_ITEM"').fetchall() == []
+
+
+def test_what_was_granted_to_a_person_goes_with_them(people, admin, policy, superuser):
+    name = name_of(people.join("TEAM_SALES"))
+    superuser(f'grant select ("TOTAL_PRICE_NO") on "ASSESSMENT"."TB_TRANSACTION" to {name}')
+    superuser(f"grant create on schema analytics to {name}")
+    remove_person(admin, policy, name)
+    assert superuser("select 1 from pg_roles where rolname = %s", [name]).fetchall() == []
+
+
+def test_who_owns_something_is_not_taken_out(people, admin, policy, superuser):
+    name = name_of(people.join("TEAM_SALES"))
+    superuser(
+        f"create table retention.theirs (x int); alter table retention.theirs owner to {name}"
+    )
+    with pytest.raises(AccessError, match=rf"{name} owns 1 object\(s\), which would be lost"):
+        remove_person(admin, policy, name)
+    superuser("alter table retention.theirs owner to darkroom_admin")
+
+
+def test_rights_that_only_a_superuser_can_take_are_said_and_the_person_is_locked_out(
+    people, admin, policy, superuser
+):
+    conninfo = people.join("TEAM_SALES")
+    name = name_of(conninfo)
+    superuser(f'grant select on "ASSESSMENT"."TB_AUDIT_LOG" to {name}')
+    with pytest.raises(AccessError, match="cannot log in any more, but has rights left"):
+        remove_person(admin, policy, name)
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(conninfo)
+    superuser(f"drop owned by {name}")
+    remove_person(admin, policy, name)
+
+
+@pytest.mark.parametrize(
+    "name", ["darkroom_loader", "TEAM_SALES", "postgres", "pg_monitor", "nobody_at_all"]
+)
+def test_only_people_are_taken_out(admin, policy, name):
+    with pytest.raises(AccessError, match=f"“{name}” is no person"):
+        remove_person(admin, policy, name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "Anna", "1st", "a b", "a;drop", 'a"b', "a" * 32, "pg_anna", "darkroom_x", "public", "ü"],
+)
+def test_a_name_that_cannot_be_a_persons_is_refused(admin, policy, name):
+    with pytest.raises(AccessError, match="cannot be a person's name: begin with a small letter"):
+        make_person(admin, policy, name, "TEAM_SALES")
+
+
+def test_a_name_that_is_taken_is_refused_with_what_to_do(people, admin, policy):
+    name = name_of(people.join("TEAM_SALES"))
+    with pytest.raises(AccessError, match=r"is in TEAM_SALES already; `make user-password NAME="):
+        make_person(admin, policy, name, "TEAM_LOGISTICS")
+
+
+def test_a_name_of_another_role_is_refused(admin, policy):
+    with pytest.raises(AccessError, match="“postgres” that is no person's; choose another name"):
+        make_person(admin, policy, "postgres", "TEAM_SALES")
+
+
+@pytest.mark.parametrize("name", ["sales", "SALES", "TEAM_SALES", "team_sales"])
+def test_a_team_is_known_by_its_short_and_its_long_name(policy, name):
+    assert team_named(policy, name) == "TEAM_SALES"
+
+
+def test_a_team_that_is_none_is_refused_with_those_that_are(policy):
+    with pytest.raises(AccessError, match="choose one of logistics, analytics, sales"):
+        team_named(policy, "marketing")
+
+
+def test_the_commands_admit_list_renew_and_take_out(command):
+    name = f"anna_{uuid.uuid4().hex[:6]}"
+    added = command("user-add", name, "--team", "sales")
+    assert (added.exit_code, f"{name} is in TEAM_SALES." in added.output) == (0, True)
+    assert name in command("users").output
+    again = command("user-add", name, "--team", "sales")
+    assert (again.exit_code, "already" in again.output) == (1, True)
+    assert "has a new password" in command("user-password", name).output
+    assert command("user-remove", name).exit_code == 0
+    assert name not in command("users").output
+
+
+def test_the_commands_say_and_mend_a_difference(command, stack):
+    admin = stack.environment()["DATABASE_ADMIN_URL"]
+    assert command("drift").exit_code == 0
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute('grant select on retention.purge_receipt to "TEAM_SALES"')
+    found = command("drift")
+    sentence = "TEAM_SALES has SELECT on retention.purge_receipt; the file does not say so."
+    assert (found.exit_code, sentence in found.output) == (1, True)
+    kept = command("apply")
+    assert (kept.exit_code, "`make access REVOKE=1`" in kept.output) == (0, True)
+    taken = command("apply", "--revoke")
+    assert "- TEAM_SALES has SELECT on retention.purge_receipt" in taken.output
+    assert "nothing was changed" in command("apply").output
+
+
+def test_the_report_command_says_that_the_views_are_not_built(command):
+    made = command("report")
+    assert made.exit_code == 1
+    assert "build the views first" in " ".join(made.output.split())
+
+
+def test_a_database_that_does_not_run_is_started_for_the_while(tmp_path):
+    idle = Stack(StateFolder(tmp_path / "state"), free_ports())
+    with (
+        running_database(idle) as env,
+        psycopg.connect(env["DATABASE_ADMIN_URL"]) as connection,
+    ):
+        assert connection.execute("select count(*) from pg_roles").fetchone()[0] > 10
+        assert [server.health() for server in idle.servers[1:]] == [Health.STOPPED] * 2
+    assert {server.health() for server in idle.servers} == {Health.STOPPED}
+
+
+def test_a_database_that_runs_is_left_running(stack):
+    pid = stack.servers[0].process().pid
+    with running_database(stack):
+        pass
+    assert stack.servers[0].process().pid == pid

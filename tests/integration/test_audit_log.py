@@ -1,0 +1,190 @@
+"""The audit log: written for everybody, under the acting person's name, and changed by nobody."""
+
+import uuid
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+LOG = '"ASSESSMENT"."TB_AUDIT_LOG"'
+ATTACKS = [
+    f"""update {LOG} set "ACTING_PERSON_TXT" = 'nobody'""",
+    f"delete from {LOG}",
+    f"truncate {LOG}",
+    f"truncate {LOG} cascade",
+    f"drop table {LOG}",
+    f"drop table {LOG} cascade",
+    f"alter table {LOG} disable trigger all",
+    f"alter table {LOG} disable trigger refuse_change",
+    f"drop trigger refuse_change on {LOG}",
+    f'alter table {LOG} drop column "BEFORE_TXT"',
+    f"alter table {LOG} add column x int",
+    f"alter table {LOG} rename to mine",
+    f"alter table {LOG} set schema retention",
+    f"alter table {LOG} owner to current_user",
+    f"create trigger mine before insert on {LOG} execute function \"ASSESSMENT\".refuse('no')",
+    f"create rule mine as on insert to {LOG} do instead nothing",
+    f"comment on table {LOG} is 'gone'",
+    'drop schema "ASSESSMENT" cascade',
+    'alter schema "ASSESSMENT" rename to gone',
+    'alter schema "ASSESSMENT" owner to current_user',
+    'drop function "ASSESSMENT".write_audit() cascade',
+    'alter function "ASSESSMENT".write_audit() rename to gone',
+    'create or replace function "ASSESSMENT".write_audit() returns trigger '
+    "language plpgsql as 'begin return null; end'",
+    'create or replace function "ASSESSMENT".refuse() returns trigger '
+    "language plpgsql as 'begin return new; end'",
+    "set role darkroom_auditor",
+    "grant darkroom_auditor to current_user",
+    "alter role darkroom_auditor login",
+    "set session authorization darkroom_auditor",
+    "set session_replication_role = replica",
+    f"""insert into {LOG} (
+        "DATABASE_USER_TXT", "ACTING_PERSON_TXT", "TABLE_TXT", "ACTION_CD", "KEY_TXT", "AFTER_TXT"
+    ) values ('anna', 'anna', 'TB_ITEM', 'INSERT', '{{}}', '{{}}')""",
+]
+ADD_ITEM = 'call "ASSESSMENT".add_item(%s, %s, 1, 1, null)'
+
+
+@pytest.fixture
+def log(own_warehouse):
+    """Reads database user, acting person, table and action of each entry, oldest first."""
+
+    def read() -> list[tuple]:
+        with psycopg.connect(own_warehouse["DATABASE_ADMIN_URL"]) as admin:
+            return admin.execute(
+                'select "DATABASE_USER_TXT", "ACTING_PERSON_TXT", "TABLE_TXT", "ACTION_CD" '
+                f'from {LOG} order by "AUDIT_ID_NO"'
+            ).fetchall()
+
+    return read
+
+
+@pytest.fixture
+def portal(stack, own_warehouse, people) -> tuple[str, str]:
+    """A program that may act as one person of Sales: its connection and the person's name."""
+    person = str(conninfo_to_dict(people.join("TEAM_SALES"))["user"])
+    name, password = f"portal_{uuid.uuid4().hex[:6]}", uuid.uuid4().hex
+    conninfo = make_conninfo(stack.superuser_conninfo(), dbname=own_warehouse["DBT_DBNAME"])
+    with psycopg.connect(conninfo, autocommit=True) as superuser:
+        superuser.execute(f"create role {name} login password '{password}'")
+        superuser.execute(f"grant {person} to {name} with inherit false, set true")
+        superuser.execute(f"grant connect on database {own_warehouse['DBT_DBNAME']} to {name}")
+        yield make_conninfo(conninfo, user=name, password=password), person
+        superuser.execute(f"drop owned by {name}; drop role {name}")
+
+
+def connect_as(who: str, own_warehouse: dict[str, str], people) -> psycopg.Connection:
+    if who.startswith("TEAM_"):
+        return psycopg.connect(people.join(who))
+    if who == "darkroom_builder":
+        user, password = own_warehouse["DBT_USER"], own_warehouse["DBT_ENV_SECRET_PASSWORD"]
+        return psycopg.connect(own_warehouse["DATABASE_URL"], user=user, password=password)
+    variable = {"darkroom_admin": "DATABASE_ADMIN_URL", "darkroom_loader": "DATABASE_URL"}[who]
+    return psycopg.connect(own_warehouse[variable])
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        "TEAM_LOGISTICS",
+        "TEAM_ANALYTICS",
+        "TEAM_SALES",
+        "darkroom_loader",
+        "darkroom_builder",
+        "darkroom_admin",
+    ],
+)
+def test_nobody_can_change_empty_drop_alter_or_forge_the_audit_log(own_warehouse, people, who):
+    possible = []
+    with connect_as(who, own_warehouse, people) as connection:
+        connection.execute("set default_transaction_read_only = off")
+        connection.commit()
+        for attack in ATTACKS:
+            try:
+                connection.execute(attack)
+                possible.append(attack)
+            except psycopg.errors.InsufficientPrivilege:
+                pass
+            connection.rollback()
+    assert possible == []
+
+
+def test_who_may_read_the_log_cannot_let_others_read_it(own_warehouse, people):
+    with psycopg.connect(own_warehouse["DATABASE_ADMIN_URL"]) as admin:
+        admin.execute(f"grant all on {LOG} to public")  # PostgreSQL only warns
+    with (
+        psycopg.connect(people.join("TEAM_SALES")) as sales,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        sales.execute(f"select 1 from {LOG}")
+
+
+def test_even_the_owner_of_the_log_cannot_change_it_without_altering_it_first(
+    stack, own_warehouse, people
+):
+    with psycopg.connect(people.join("TEAM_SALES")) as sales:
+        sales.execute(ADD_ITEM, ["Lamp", "Lumen"])
+    conninfo = make_conninfo(stack.superuser_conninfo(), dbname=own_warehouse["DBT_DBNAME"])
+    for attack in ATTACKS[:3]:
+        with (
+            psycopg.connect(conninfo) as superuser,
+            pytest.raises(psycopg.errors.InsufficientPrivilege, match="only ever added to"),
+        ):
+            superuser.execute(attack)
+
+
+def test_what_a_person_does_is_in_the_log_under_that_persons_name(people, log):
+    conninfo = people.join("TEAM_SALES")
+    with psycopg.connect(conninfo) as sales:
+        sales.execute(ADD_ITEM, ["Lamp", "Lumen"])
+    person = conninfo_to_dict(conninfo)["user"]
+    assert log() == [(person, person, "TB_ITEM", "INSERT")]
+
+
+def test_what_a_program_does_as_a_person_is_in_the_log_under_both_names(portal, log):
+    conninfo, person = portal
+    with psycopg.connect(conninfo) as program:
+        program.execute(f"set role {person}")
+        program.execute(ADD_ITEM, ["Lamp", "Lumen"])
+    assert log() == [(conninfo_to_dict(conninfo)["user"], person, "TB_ITEM", "INSERT")]
+
+
+def test_the_stamps_name_the_acting_person_too(portal, own_warehouse):
+    conninfo, person = portal
+    with psycopg.connect(conninfo) as program:
+        program.execute(f"set role {person}")
+        program.execute(ADD_ITEM, ["Lamp", "Lumen"])
+    with psycopg.connect(own_warehouse["DATABASE_ADMIN_URL"]) as admin:
+        stamps = admin.execute(
+            'select "CREATED_BY_ID_NO"::oid::regrole::text, "UPDATED_BY_ID_NO"::oid::regrole::text '
+            'from "ASSESSMENT"."TB_ITEM"'
+        ).fetchall()
+    assert stamps == [(person, person)]
+
+
+def test_settings_that_a_session_makes_up_change_nothing_in_the_log(people, log):
+    conninfo = people.join("TEAM_SALES")
+    with psycopg.connect(conninfo, application_name="darkroom_admin") as sales:
+        sales.execute("set application_name = 'darkroom_admin'")
+        for setting in ("darkroom.person", "darkroom.acting_person", "app.person"):
+            sales.execute(f"set {setting} = 'darkroom_admin'")
+        sales.execute(ADD_ITEM, ["Lamp", "Lumen"])
+    person = conninfo_to_dict(conninfo)["user"]
+    assert log() == [(person, person, "TB_ITEM", "INSERT")]
+
+
+def test_a_person_can_act_as_nobody_else(people):
+    other = conninfo_to_dict(people.join("TEAM_SALES"))["user"]
+    with psycopg.connect(people.join("TEAM_SALES")) as sales:
+        for name in (other, '"TEAM_SALES"', "darkroom_admin"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                sales.execute(f"set role {name}")
+            sales.rollback()
+
+
+def test_a_change_that_is_undone_is_not_in_the_log(people, log):
+    with psycopg.connect(people.join("TEAM_SALES")) as sales:
+        sales.execute(ADD_ITEM, ["Lamp", "Lumen"])
+        sales.rollback()
+    assert log() == []

@@ -1,0 +1,105 @@
+"""Differences between what is to hold and what holds, their sentences, and how bad they are."""
+
+import dagster as dg
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assets.access.checks import as_table, judge
+from assets.access.drift import Drift, Extra, Missing, compare
+from assets.access.expected import Expected
+from assets.access.facts import (
+    Attribute,
+    ConnectionLimit,
+    Grant,
+    InTeams,
+    Kind,
+    Member,
+    Membership,
+    Owner,
+    Setting,
+)
+
+ROLES = st.sampled_from(["anna", "TEAM_SALES", "PUBLIC"])
+FACTS = st.frozensets(
+    st.builds(
+        Grant,
+        ROLES,
+        st.just(Kind.RELATION),
+        st.tuples(st.just("ASSESSMENT"), st.sampled_from(["TB_ITEM", "TB_TRANSACTION"])),
+        st.sampled_from([None, "STATUS_CD"]),
+        st.sampled_from(["SELECT", "UPDATE"]),
+        st.booleans(),
+    )
+    | st.builds(Member, ROLES, ROLES, st.sampled_from(Membership))
+    | st.builds(Attribute, ROLES, st.sampled_from(["LOGIN", "SUPERUSER"])),
+    max_size=8,
+)
+
+
+@given(FACTS, FACTS)
+def test_what_is_missing_added_and_what_is_too_much_taken_leaves_no_difference(wanted, held):
+    drift = compare(Expected(wanted), held)
+    given_ = {one.fact for one in drift.missing}
+    taken = {one.fact for one in drift.extra}
+    assert (held | given_) - taken == wanted
+    assert bool(drift.differences) == (wanted != held)
+    assert drift.agreed == len(wanted & held)
+
+
+def test_another_value_of_a_setting_is_one_difference():
+    wanted = {Setting("anna", "statement_timeout", "30s"), ConnectionLimit("anna", 5)}
+    held = {Setting("anna", "statement_timeout", "0"), ConnectionLimit("anna", -1)}
+    drift = compare(Expected(frozenset(wanted)), held)
+    assert {one.fact for one in drift.missing} == wanted
+    assert drift.extra == ()
+
+
+def test_a_setting_for_one_database_overrides_and_is_a_difference_of_its_own():
+    everywhere = Setting("anna", "statement_timeout", "30s")
+    here = Setting("anna", "statement_timeout", "0", "darkroom")
+    drift = compare(Expected(frozenset({everywhere})), {everywhere, here})
+    assert [one.fact for one in drift.extra] == [here]
+
+
+def test_every_difference_is_a_sentence():
+    table = ("ASSESSMENT", "TB_ITEM")
+    sentences = [
+        str(Extra(Grant("bob", Kind.RELATION, table, "COST_NO", "SELECT"))),
+        str(Missing(Grant("bob", Kind.SCHEMA, ("analytics",), None, "USAGE", True))),
+        str(Extra(Grant("PUBLIC", Kind.ROUTINE, ("a", "f", "int", "text"), None, "EXECUTE"))),
+        str(Extra(Grant("bob", Kind.DEFAULT, ("adm", "tables", "a"), None, "SELECT"))),
+        str(Extra(Member("bob", "TEAM_SALES", Membership.ADMIN))),
+        str(Extra(InTeams("bob", ("TEAM_A", "TEAM_B")))),
+        str(Extra(ConnectionLimit("bob", -1))),
+        str(Extra(Setting("bob", "role", "x", "darkroom"))),
+        str(Extra(Owner("bob", Kind.RELATION, table))),
+    ]
+    assert sentences == [
+        "bob has SELECT(COST_NO) on ASSESSMENT.TB_ITEM; the file does not say so.",
+        "The file says that bob may pass on USAGE on schema analytics; it is not so.",
+        "PUBLIC has EXECUTE on a.f(int, text); the file does not say so.",
+        "bob has SELECT on all tables that adm will make in a; the file does not say so.",
+        "bob can admit others to TEAM_SALES; the file does not say so.",
+        "bob is in TEAM_A and TEAM_B; the file does not say so.",
+        "bob may have any number of sessions; the file does not say so.",
+        "bob begins in database darkroom with role = x; the file does not say so.",
+        "bob owns ASSESSMENT.TB_ITEM; the file does not say so.",
+    ]
+
+
+def test_too_much_is_an_error_too_little_a_warning():
+    fact = Attribute("bob", "SUPERUSER")
+    too_much = Drift((), (Extra(fact),), 3, ())
+    too_little = Drift((Missing(fact),), (), 3, ())
+    assert judge(too_much)[0] is dg.AssetCheckSeverity.ERROR
+    assert judge(too_little)[0] is dg.AssetCheckSeverity.WARN
+    assert judge(Drift((), (), 3, ()))[1] == "All 3 facts are as the access file says."
+
+
+def test_the_checks_table_names_each_difference():
+    fact = Attribute("bob", "SUPERUSER")
+    rows = as_table(Drift((Missing(fact),), (Extra(fact),), 0, ())).splitlines()[2:]
+    assert [[cell.strip() for cell in row.strip("|").split("|")] for row in rows] == [
+        ["too much", "bob is SUPERUSER"],
+        ["missing", "bob is SUPERUSER"],
+    ]

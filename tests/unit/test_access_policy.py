@@ -1,0 +1,273 @@
+"""The access file: what is valid, what is refused and how, and what it comes to."""
+
+import copy
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assets.access.catalog import Catalog, Relation, Routine
+from assets.access.expected import expected
+from assets.access.facts import Attribute, ConnectionLimit, Exists, Grant, Kind, Member, Owner
+from assets.access.policy import (
+    ACCESS_FILE,
+    Policy,
+    PolicyError,
+    load_policy,
+    parse_policy,
+    validate_policy,
+)
+from infra.access.document import DOCUMENT, document
+from infra.postgres import bootstrap
+
+POLICY = load_policy()
+FILE = yaml.safe_load(ACCESS_FILE.read_text())
+MEMBERSHIP = ("teams", "TEAM_LOGISTICS", "relations", "ASSESSMENT.TB_MEMBERSHIP")
+PERSONAL = ["EMAIL_ADDR", "MOBILE_NO", "BIRTH_DT"]
+HARMLESS = ["MEMBERSHIP_ID_TXT", "FIRST_NAME", "LAST_NAME", "STATUS_CD"]
+
+
+def changed(way: tuple[str, ...], value: object) -> Policy:
+    """The access file with one value changed or added."""
+    content = copy.deepcopy(FILE)
+    place = content
+    for key in way[:-1]:
+        place = place[key]
+    place[way[-1]] = value
+    return validate_policy(content)
+
+
+def relation(name: str, *columns: str, owner: str = "darkroom_admin", kind: str = "r") -> Relation:
+    return Relation(
+        tuple(name.split(".")), kind, False, owner, tuple((column, "text") for column in columns)
+    )
+
+
+def grants_of(role: str, catalog: Catalog) -> set[tuple[str, str, str | None]]:
+    """Role's privileges on relations and routines, as privilege, name and column."""
+    return {
+        (fact.privilege, ".".join(fact.object[:2]), fact.column)
+        for fact in expected(POLICY, catalog).facts
+        if isinstance(fact, Grant) and fact.role == role and len(fact.object) > 1
+    }
+
+
+def test_the_file_is_valid():
+    assert set(load_policy().teams) == {"TEAM_LOGISTICS", "TEAM_ANALYTICS", "TEAM_SALES"}
+
+
+def test_its_roles_are_those_that_bootstrap_makes():
+    programs = {
+        bootstrap.ADMIN,
+        bootstrap.LOADER,
+        bootstrap.BUILDER,
+        bootstrap.DAGSTER,
+        bootstrap.AUDITOR,
+    }
+    policy = load_policy()
+    assert (set(policy.teams), set(policy.programs)) == (set(bootstrap.TEAMS), programs)
+
+
+def test_the_page_about_it_is_current():
+    assert document(load_policy()) == DOCUMENT.read_text(), "run `make access-document`"
+
+
+@pytest.mark.parametrize(
+    ("way", "value", "sentence"),
+    [
+        (("team",), {}, "team is not a key that is known here"),
+        (
+            ("teams", "TEAM_SALES", "tables"),
+            {},
+            "teams → TEAM_SALES → tables is not a key that is known here",
+        ),
+        ((*MEMBERSHIP, "selct"), "all", "selct is not a key that is known here"),
+        ((*MEMBERSHIP, "delete"), ["STATUS_CD"], "delete: it should be 'all'"),
+        (
+            ("teams", "TEAM_SALES", "database"),
+            ["conect"],
+            "database → 0: it should be 'connect'",
+        ),
+        (
+            ("teams", "TEAM_SALES", "schemas"),
+            {"ASSESSMENT": ["all"]},
+            "ASSESSMENT → 0: it should be 'usage', 'create' or 'grant option'",
+        ),
+        (("public",), "connect", "public: it should be 'nothing'"),
+        (("teams", "sales"), {}, "teams → sales: a team is named as in TEAM_SALES"),
+        (
+            ("programs", "darkroom_admin", "admin_of"),
+            ["TEAM_SLAES"],
+            "darkroom_admin is a member of TEAM_SLAES, which is neither a team nor a program here",
+        ),
+        (("owners", "darkroom_other"), ["x"], "the owner darkroom_other is not among the programs"),
+        (
+            ("programs", "darkroom_loader", "attributes"),
+            ["superuser"],
+            "attributes → 0: it should be 'login' or 'createrole'",
+        ),
+        (
+            ("programs", "darkroom_loader", "attributes"),
+            ["login", "createrole"],
+            "exactly one program must have the attribute createrole",
+        ),
+        (
+            ("teams", "TEAM_ANALYTICS", "people", "settings", "default_transaction_read_only"),
+            True,
+            "default_transaction_read_only: it should be a valid string",
+        ),
+        (("teams", "TEAM_SALES", "people", "connection_limit"), 0, "greater than or equal to 1"),
+        (
+            ("teams", "TEAM_SALES", "relations", "retention.purge_receipt"),
+            {"select": "all"},
+            "TEAM_SALES is given retention.purge_receipt, but not usage of the schema retention",
+        ),
+        (
+            ("teams", "TEAM_SALES", "relations", "ASSESSMENT.*"),
+            {"select": "all"},
+            "a pattern may name what dbt builds only",
+        ),
+        (
+            ("teams", "TEAM_SALES", "relations", "analytics.view_*"),
+            {"select": ["item_id"]},
+            "a pattern covers whole views",
+        ),
+        (
+            ("teams", "TEAM_SALES", "relations", "analytics.view_item_catalogue"),
+            {"why": "no reason"},
+            "TEAM_SALES is given nothing on analytics.view_item_catalogue; leave the line out",
+        ),
+        (
+            ("teams", "TEAM_SALES", "relations", "TB_ITEM"),
+            {"select": "all"},
+            "TB_ITEM: a name stands with its schema",
+        ),
+    ],
+    ids=lambda value: ".".join(value) if isinstance(value, tuple) else None,
+)
+def test_what_cannot_be_meant_is_refused_with_a_sentence(way, value, sentence):
+    with pytest.raises(PolicyError) as refused:
+        changed(way, value)
+    message = str(refused.value)
+    assert sentence in message
+    assert message.startswith("access.yaml: ")
+    assert "\n" not in message
+    assert message.endswith(".")
+
+
+def test_a_key_that_is_written_twice_is_refused():
+    twice = ACCESS_FILE.read_text() + "\npublic: nothing\n"
+    with pytest.raises(PolicyError, match="public is written twice"):
+        parse_policy(twice)
+
+
+def test_what_is_not_yaml_is_refused_in_one_sentence():
+    with pytest.raises(PolicyError, match=r"^access.yaml is not YAML: [^\n]*\.$"):
+        parse_policy("teams: [")
+
+
+@given(
+    st.sampled_from(["select", "insert", "update"]),
+    st.lists(st.sampled_from(PERSONAL + HARMLESS), min_size=1, unique=True),
+    st.sampled_from([("teams", "TEAM_LOGISTICS"), ("programs", "darkroom_builder")]),
+)
+def test_a_personal_column_is_refused_for_every_team_and_program(privilege, columns, role):
+    way = (*role, "relations", "ASSESSMENT.TB_MEMBERSHIP")
+    if set(columns) & set(PERSONAL):
+        with pytest.raises(PolicyError, match="which the file says are personal"):
+            changed(way, {privilege: columns})
+    else:
+        changed(way, {privilege: columns})
+
+
+def test_a_whole_table_with_personal_columns_is_refused():
+    with pytest.raises(PolicyError, match="EMAIL_ADDR, MOBILE_NO, BIRTH_DT"):
+        changed((*MEMBERSHIP, "select"), "all")
+
+
+def test_the_file_names_every_personal_column():
+    assert load_policy().personal == {"ASSESSMENT.TB_MEMBERSHIP": PERSONAL}
+
+
+@given(st.lists(st.from_regex(r"[a-z_]{1,12}", fullmatch=True), unique=True))
+def test_a_pattern_covers_exactly_the_views_that_are_there(names):
+    views = [relation(f"analytics.{name}", "a", kind="v") for name in names]
+    catalog = Catalog("darkroom", "darkroom_admin", {"analytics": "darkroom_builder"}, views)
+    covered = {("SELECT", f"analytics.{name}", None) for name in names if name[:5] == "view_"}
+    assert grants_of("TEAM_ANALYTICS", catalog) == covered
+
+
+def test_a_name_means_that_relation_and_no_partition_or_namesake():
+    catalog = Catalog(
+        "darkroom",
+        "darkroom_admin",
+        relations=[
+            relation("image_catalog.image", "image_id"),
+            relation("image_catalog.image_20260101", "image_id"),
+            relation("elsewhere.image", "image_id"),
+        ],
+    )
+    granted = {name for _, name, _ in grants_of("darkroom_loader", catalog)}
+    assert granted == {"image_catalog.image"}
+
+
+def test_a_routine_is_granted_with_whatever_arguments_it_has():
+    routines = [
+        Routine(("ASSESSMENT", "add_item", "text"), True, "darkroom_admin"),
+        Routine(("ASSESSMENT", "add_item", "text", "bigint"), True, "darkroom_admin"),
+        Routine(("ASSESSMENT", "stamp_update"), False, "darkroom_admin"),
+    ]
+    facts = expected(load_policy(), Catalog("d", "darkroom_admin", routines=routines)).facts
+    granted = {fact.object for fact in facts if isinstance(fact, Grant) and len(fact.object) > 1}
+    assert granted == {routine.name for routine in routines[:2]}
+
+
+def test_a_view_that_is_not_built_yet_is_no_difference_and_a_missing_table_is():
+    wanted = expected(load_policy(), Catalog("darkroom", "darkroom_admin"))
+    assert "analytics.view_fulfilment" in wanted.not_built
+    assert Exists(Kind.RELATION, ("ASSESSMENT", "TB_ITEM")) in wanted.facts
+    assert not [fact for fact in wanted.facts if "view_fulfilment" in str(fact)]
+
+
+def test_a_column_that_is_not_there_is_a_difference():
+    catalog = Catalog(
+        "darkroom", "darkroom_admin", relations=[relation("ASSESSMENT.TB_TRANSACTION", "STATUS")]
+    )
+    absent = Exists(Kind.RELATION, ("ASSESSMENT", "TB_TRANSACTION", "STATUS_CD"))
+    assert absent in expected(load_policy(), catalog).facts
+
+
+def test_the_owner_of_an_object_is_who_names_it_whole():
+    catalog = Catalog(
+        "darkroom",
+        "darkroom_admin",
+        {"ASSESSMENT": "x"},
+        [relation("ASSESSMENT.TB_AUDIT_LOG"), relation("ASSESSMENT.TB_ITEM")],
+    )
+    owners = {
+        fact.object: fact.role
+        for fact in expected(load_policy(), catalog).facts
+        if isinstance(fact, Owner)
+    }
+    assert owners == {
+        ("darkroom",): "darkroom_admin",
+        ("ASSESSMENT",): "darkroom_auditor",
+        ("ASSESSMENT", "TB_AUDIT_LOG"): "darkroom_auditor",
+        ("ASSESSMENT", "TB_ITEM"): "darkroom_admin",
+    }
+
+
+def test_a_person_has_the_teams_rights_login_and_limit_and_nothing_more():
+    catalog = Catalog("darkroom", "darkroom_admin", people={"anna": ("TEAM_SALES",)})
+    about_anna = {
+        fact
+        for fact in expected(load_policy(), catalog).facts
+        if getattr(fact, "role", None) == "anna"
+    }
+    assert {str(fact) for fact in about_anna} == {
+        "anna has the rights of TEAM_SALES",
+        "anna is LOGIN",
+        "anna may have 5 sessions",
+    }
+    assert {type(fact) for fact in about_anna} == {Member, Attribute, ConnectionLimit}
