@@ -1,0 +1,71 @@
+"""The scales of invented sales, and what `make seed` says about them."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import astuple
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from infra.sales import __main__ as command
+from infra.sales.seed import SCALES
+
+CATALOGUE = Path(command.__file__).with_name("catalogue.sql").read_text()
+BY_SIZE = ("demo", "small", "medium", "large")
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The scales that the command went on with, instead of seeding."""
+    scales = []
+    monkeypatch.setattr(command, "_run", lambda scale: bool(scales.append(scale)))
+    return scales
+
+
+def test_each_scale_is_larger_than_the_one_before_it():
+    for smaller, larger in pairwise(SCALES[name] for name in BY_SIZE):
+        assert larger.transactions >= 10 * smaller.transactions
+        assert larger.members >= 10 * smaller.members
+        assert larger.items >= smaller.items
+
+
+def test_the_demo_and_the_large_scale_are_as_big_as_promised():
+    assert astuple(SCALES["demo"]) == (200, 60, 600, 90)
+    assert astuple(SCALES["large"]) == (1_000_000, 10_000, 5_000_000, 3 * 365)
+
+
+def test_no_two_members_of_any_scale_can_have_the_same_code():
+    """Multiplying is one to one on five digits to base 36 where no factor is shared."""
+    [factor] = set(re.findall(r"member_no \* (\d+)", CATALOGUE))
+    assert math.gcd(int(factor), 36**5) == 1
+    assert max(scale.members for scale in SCALES.values()) < 36**5
+
+
+@pytest.mark.parametrize("name", ["small", "medium", "large"])
+def test_the_command_seeds_the_scale_that_it_is_given(asked, name):
+    done = CliRunner().invoke(command.main, ["--scale", name])
+    assert (done.exit_code, asked) == (0, [SCALES[name]])
+
+
+def test_the_command_seeds_the_small_scale_when_it_is_given_none(asked):
+    CliRunner().invoke(command.main, [])
+    assert asked == [SCALES["small"]]
+
+
+@pytest.mark.parametrize("name", ["huge", "demo", ""])
+def test_a_scale_that_does_not_exist_is_refused_in_one_sentence(asked, name):
+    done = CliRunner().invoke(command.main, ["--scale", name])
+    assert done.exit_code == 1
+    sentence = f"Error: There is no scale “{name}”; choose small, medium or large.\n"
+    assert (done.output, asked) == (sentence, [])
+
+
+def test_help_tells_how_large_each_scale_is():
+    words = CliRunner().invoke(command.main, ["--help"]).output.split()
+    for name in ("small", "medium", "large"):
+        assert name in words
+        assert f"{SCALES[name].transactions:,}" in words
