@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dagster as dg
 
+from assets.analytics.dbt import FULL_SCANS, SALES_AGGREGATES
+
 _ALONE = "darkroom/single_run"
 _SHARED = "darkroom/shared_run"
 
@@ -32,8 +34,22 @@ process_images = dg.define_asset_job(
 )
 build_views = dg.define_asset_job(
     "build_views",
-    selection=dg.AssetSelection.groups("sales", "images_analytics"),
-    description="Build and test the dbt models that analysts query.",
+    selection=dg.AssetSelection.groups("sales", "images_analytics") - FULL_SCANS,
+    description="Build the views that analysts query, and bring what they read up to date.",
+    tags={_ALONE: "build_views"},
+    executor_def=dg.in_process_executor,
+)
+refresh_sales = dg.define_asset_job(
+    "refresh_sales",
+    selection=SALES_AGGREGATES - FULL_SCANS,
+    description="Bring what the sales views read up to date, at the cost of what changed.",
+    tags={_ALONE: "build_views"},
+    executor_def=dg.in_process_executor,
+)
+check_sales = dg.define_asset_job(
+    "check_sales",
+    selection=FULL_SCANS,
+    description="Check the sales views and what they are made of, row by row.",
     tags={_ALONE: "build_views"},
     executor_def=dg.in_process_executor,
 )
@@ -52,12 +68,22 @@ check_images = dg.define_asset_job(
     tags={_ALONE: "check_images"},
     executor_def=dg.in_process_executor,
 )
+check_access = dg.define_asset_job(
+    "check_access",
+    selection=dg.AssetSelection.checks_for_assets(["warehouse", "grants"]),
+    description="Check that every role has what the access file gives it, and nothing else.",
+    tags={_ALONE: "check_access"},
+    executor_def=dg.in_process_executor,
+)
 
 JOBS = [
     land_messages,
     register_objects,
     process_images,
     build_views,
+    refresh_sales,
     enforce_retention,
     check_images,
+    check_sales,
+    check_access,
 ]

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import dagster as dg
 
-from orchestration.jobs import build_views, check_images, enforce_retention
+from orchestration.jobs import (
+    build_views,
+    check_access,
+    check_images,
+    check_sales,
+    enforce_retention,
+)
 
 _RUNNING = dg.DefaultScheduleStatus.RUNNING
 
@@ -25,6 +31,18 @@ SCHEDULES = [
         name="check_images_every_quarter_hour",
         job=check_images,
         cron_schedule="*/15 * * * *",
+        default_status=_RUNNING,
+    ),
+    dg.ScheduleDefinition(
+        name="check_sales_daily",
+        job=check_sales,
+        cron_schedule="11 4 * * *",
+        default_status=_RUNNING,
+    ),
+    dg.ScheduleDefinition(
+        name="check_access_daily",
+        job=check_access,
+        cron_schedule="41 4 * * *",
         default_status=_RUNNING,
     ),
 ]

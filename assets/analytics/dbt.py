@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
-from dagster_dbt import DbtCliResource, DbtProject, dbt_assets
+from dagster_dbt import DbtCliResource, DbtProject, build_dbt_asset_selection, dbt_assets
 
 PROJECT = DbtProject(project_dir=Path(__file__).parents[2] / "dbt_project")
 
@@ -35,3 +35,10 @@ def views(
 ) -> Iterator[object]:
     """Builds the selected models and tests their data; unit tests of the logic belong to CI."""
     yield from dbt.cli(["build", "--exclude-resource-type", "unit_test"], context=context).stream()
+
+
+FULL_SCANS = build_dbt_asset_selection([views], dbt_select="tag:full_scan")
+"""The checks that read whole sales tables: too slow for each build, and due once a day."""
+
+SALES_AGGREGATES = build_dbt_asset_selection([views], dbt_select="intermediate.sales")
+"""What the sales views read: the only models that a change of a sales table makes stale."""

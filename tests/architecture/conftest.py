@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 import yaml
 
-from infra.local.dagster import parse_dbt_project
+from infra.local.dbt import parse_dbt_project
 
 PROJECT = Path(__file__).parents[2]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 import pytest
 
-EXTERNAL = {
+DOORS = {
     "kafka/image_messages",
     "raw_bucket/dropped_images",
     "ASSESSMENT/TB_MEMBERSHIP",
@@ -13,6 +13,7 @@ EXTERNAL = {
     "ASSESSMENT/TB_TRANSACTION",
     "ASSESSMENT/TB_TRANSACTION_ITEM_MAPPING",
 }
+EXTERNAL = DOORS | {"warehouse/grants"}
 OWN = {
     "raw_bucket/landed_images",
     "image_catalog/image",
@@ -51,6 +52,9 @@ def test_the_jobs_are_those_of_the_platform(repository: dg.RepositoryDefinition)
         "build_views",
         "enforce_retention",
         "check_images",
+        "check_access",
+        "check_sales",
+        "refresh_sales",
     }
 
 
@@ -69,6 +73,8 @@ def test_the_schedules_are_those_of_the_platform(repository: dg.RepositoryDefini
         "enforce_retention_hourly",
         "build_views_hourly",
         "check_images_every_quarter_hour",
+        "check_sales_daily",
+        "check_access_daily",
     }
 
 
@@ -160,7 +166,7 @@ def test_from_each_door_the_lineage_leads_to_what_analysts_see(
     repository: dg.RepositoryDefinition,
 ) -> None:
     graph = repository.asset_graph
-    for door in EXTERNAL:
+    for door in DOORS:
         reached = dg.AssetSelection.assets(dg.AssetKey(door.split("/"))).downstream()
         views = {key for key in reached.resolve(graph) if key.path[0] == "analytics"}
         assert views, f"nothing that analysts see comes from {door}"
@@ -172,12 +178,13 @@ def test_every_asset_is_made_by_a_job(repository: dg.RepositoryDefinition) -> No
     assert repository.asset_graph.materializable_asset_keys - made == set()
 
 
-def test_conservation_and_age_are_checked(repository: dg.RepositoryDefinition) -> None:
+def test_conservation_age_and_access_are_checked(repository: dg.RepositoryDefinition) -> None:
     assert (
         checks(repository).items()
         >= {
             "landed_equals_waiting_processed_rejected_purged": "image_catalog/image",
             "no_image_is_older_than_retention": "retention/purge_receipt",
+            "grants_match_the_access_file": "warehouse/grants",
         }.items()
     )
 

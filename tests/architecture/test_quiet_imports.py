@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from assets.settings import Settings
-from infra.local.dagster import parse_dbt_project
+from infra.local.dbt import parse_dbt_project
 
 PROJECT = Path(__file__).parents[2]
 OURS = {name.upper() for name in Settings.model_fields} | {

@@ -4,7 +4,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import dagster as dg
+import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from assets.images import ledger, progress
 from assets.images.assets import ARRIVAL_DAYS
@@ -153,13 +155,35 @@ def test_images_of_a_run_whose_lease_ended_ask_again(instance, platform, picture
 def test_a_platform_that_never_built_its_views_builds_them_once(instance, platform):
     first = tick(sales_changes, instance, platform)
     second = tick(sales_changes, instance, platform, cursor=first.cursor)
-    assert (len(first.run_requests), len(second.run_requests)) == (1, 0)
+    assert [request.job_name for request in first.run_requests] == ["build_views"]
+    assert second.run_requests == []
 
 
-def test_a_change_in_a_sales_table_asks_for_one_build(instance, platform, sales):
-    first = tick(sales_changes, instance, platform, cursor="never")
+def test_a_change_in_a_sales_table_asks_for_one_refresh(instance, platform, sales):
+    first = tick(sales_changes, instance, platform, cursor="nothing")
     second = tick(sales_changes, instance, platform, cursor=first.cursor)
-    assert (len(first.run_requests), len(second.run_requests)) == (1, 0)
+    assert [request.job_name for request in first.run_requests] == ["refresh_sales"]
+    assert second.run_requests == []
+    assert "did not take what waits" in second.skip_reason.skip_message
+
+
+def test_without_a_change_no_build_is_asked_for(instance, platform):
+    skipped = tick(sales_changes, instance, platform, cursor="members 1-200")
+    assert skipped.skip_reason.skip_message == "No change of a sales table waits."
+
+
+def test_a_change_that_commits_after_later_ones_were_built_still_asks(
+    instance, stack, platform, sales
+):
+    first = tick(sales_changes, instance, platform, cursor="nothing")
+    loader = conninfo_to_dict(platform.settings.database_url.get_secret_value())
+    admin = make_conninfo(stack.environment()["DATABASE_ADMIN_URL"], dbname=loader["dbname"])
+    with psycopg.connect(admin) as connection:
+        connection.execute("delete from change_queue.changed_member where change_id > 1")
+        connection.execute("delete from change_queue.changed_item")
+        connection.execute("delete from change_queue.changed_transaction")
+    late = tick(sales_changes, instance, platform, cursor=first.cursor)
+    assert len(late.run_requests) == 1
 
 
 @pytest.mark.parametrize("sensor", [kafka_images, raw_bucket, image_backlog, sales_changes])

@@ -1,18 +1,19 @@
 {#-
     A view that is replaced where it stands. dbt's own way drops the old view with all that depends on it, so analysts
     would find nothing until the dependants are built again, or for as long as a failing test holds those back.
-    PostgreSQL can replace a view that keeps its columns or adds some at the end; after any other change of shape, or
-    with `--full-refresh`, the old view and its dependants are dropped and dbt builds them again in this run.
+    PostgreSQL can replace a view that keeps its columns or adds some at the end; after any other change of shape the old
+    view and its dependants are dropped and dbt builds them again in this run.
 -#}
 {% materialization view, adapter='postgres' %}
 
     {%- set existing = load_cached_relation(this) -%}
     {%- set view = this.incorporate(type='view') -%}
+    {%- set is_barrier = config.get('meta', {}).get('security_barrier', false) | lower -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
-    {% if existing is not none and (should_full_refresh() or not existing.is_view) %}
+    {% if existing is not none and not existing.is_view %}
         {% do adapter.drop_relation(existing) %}
     {% endif %}
 
@@ -20,12 +21,12 @@
         {% if config.get('contract').enforced %}{{ get_assert_columns_equivalent(sql) }}{% endif %}
         do $build$
         begin
-            create or replace view {{ view }} as (
+            create or replace view {{ view }} with (security_barrier = {{ is_barrier }}) as (
                 {{ sql }}
             );
         exception when invalid_table_definition then
             drop view {{ view }} cascade;
-            create view {{ view }} as (
+            create view {{ view }} with (security_barrier = {{ is_barrier }}) as (
                 {{ sql }}
             );
         end

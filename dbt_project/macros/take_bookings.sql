@@ -1,0 +1,37 @@
+{#-
+    Notes up to which batch the model, whose `pre_hook` this is, sums up the bookings, and gives an incremental build the
+    ones that it has not summed up yet as the temporary table `new_bookings`. Both in the model's own transaction.
+-#}
+{% macro take_bookings() -%}
+    {%- set bookings = ref('int_sales__booked') -%}
+    insert into change_queue.summed_batch (aggregate_name)
+    values ('{{ this.name }}')
+    on conflict (aggregate_name) do nothing;
+    update change_queue.summed_batch
+    set
+        after_batch = {{ 'upto_batch' if is_incremental() else 0 }},
+        upto_batch = coalesce((select max(batch) from {{ bookings }}), {{ 'upto_batch' if is_incremental() else 0 }})
+    where aggregate_name = '{{ this.name }}'
+    {%- if is_incremental() %};
+    do $check$
+    begin
+        if exists (
+            select from change_queue.summed_batch
+            where
+                aggregate_name = '{{ this.name }}'
+                and after_batch > 0
+                and not exists (select from {{ bookings }} where batch <= after_batch)
+        ) then
+            raise exception 'The bookings were made anew; build {{ this.name }} with --full-refresh too.';
+        end if;
+    end
+    $check$;
+    create temporary table new_bookings on commit drop as
+    select bookings.*
+    from {{ bookings }} as bookings
+    where
+        bookings.batch > (select after_batch from change_queue.summed_batch where aggregate_name = '{{ this.name }}')
+        and bookings.batch <= (select upto_batch from change_queue.summed_batch where aggregate_name = '{{ this.name }}');
+    analyze new_bookings
+    {%- endif %}
+{%- endmacro %}

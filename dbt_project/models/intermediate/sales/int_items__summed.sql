@@ -1,0 +1,119 @@
+{{
+    config(
+        unique_key='item_id',
+        pre_hook=["{{ take_changes('changed_item', 'item_id') }}", "{{ take_bookings() }}"],
+        incremental_predicates=['kept.item_id in (select item_id from changed_item_taken)'],
+        indexes=[{'columns': ['item_id'], 'unique': true}, {'columns': ['items_sold']}],
+    )
+}}
+
+with
+
+bookings as (
+    select * from {{ 'new_bookings' if is_incremental() else ref('int_sales__booked') }}
+    where item_id is not null and is_sale
+),
+
+changes as (
+    select
+        item_id,
+        sum(transactions) as sales,
+        sum(items) as items_sold,
+        min(transaction_at) filter (where transactions > 0) as first_gained_at,
+        max(transaction_at) filter (where transactions > 0) as last_gained_at,
+        min(transaction_at) filter (where transactions < 0) as first_lost_at,
+        max(transaction_at) filter (where transactions < 0) as last_lost_at
+    from bookings
+    group by item_id
+),
+
+{% if is_incremental() %}
+previous as (
+    select
+        item_id,
+        sales,
+        items_sold,
+        first_sold_at,
+        last_sold_at
+    from {{ this }}
+),
+{% else %}
+previous as (
+    select
+        null::bigint as item_id,
+        null::bigint as sales,
+        null::bigint as items_sold,
+        null::timestamptz as first_sold_at,
+        null::timestamptz as last_sold_at
+    where false
+),
+{% endif %}
+
+-- An item that lost its first or last sale: which one is first or last now is looked up among all its bookings.
+to_look_up as (
+    select changes.item_id
+    from changes
+    left join previous on changes.item_id = previous.item_id
+    where
+        changes.first_lost_at <= coalesce(previous.first_sold_at, 'infinity')
+        or changes.last_lost_at >= coalesce(previous.last_sold_at, '-infinity')
+),
+
+looked_up as (
+    select
+        to_look_up.item_id,
+        ends.first_sold_at,
+        ends.last_sold_at
+    from to_look_up
+    cross join lateral (  -- noqa: ST05
+        with
+
+        sales as (
+            select booked.transaction_at
+            from {{ ref('int_sales__booked') }} as booked
+            where booked.item_id = to_look_up.item_id and booked.is_sale
+            group by booked.transaction_id, booked.transaction_at
+            having sum(booked.transactions) > 0
+        )
+
+        select
+            min(sales.transaction_at) as first_sold_at,
+            max(sales.transaction_at) as last_sold_at
+        from sales
+    ) as ends
+),
+
+items as (
+    select * from {{ ref('stg_assessment__items') }}
+    {% if is_incremental() %}
+    where
+        item_id in (select changed_item_taken.item_id from changed_item_taken)
+        or item_id in (select changes.item_id from changes)
+    {% endif %}
+),
+
+final as (
+    select
+        items.item_id,
+        items.item_name,
+        items.manufacturer_name,
+        items.cost,
+        items.weight_kg,
+        items.retired_at,
+        (coalesce(previous.sales, 0) + coalesce(changes.sales, 0))::bigint as sales,
+        (coalesce(previous.items_sold, 0) + coalesce(changes.items_sold, 0))::bigint as items_sold,
+        case
+            when looked_up.item_id is null then least(previous.first_sold_at, changes.first_gained_at)
+            else looked_up.first_sold_at
+        end as first_sold_at,
+        case
+            when looked_up.item_id is null then greatest(previous.last_sold_at, changes.last_gained_at)
+            else looked_up.last_sold_at
+        end as last_sold_at
+    from items
+    left join previous on items.item_id = previous.item_id
+    left join changes on items.item_id = changes.item_id
+    left join looked_up on items.item_id = looked_up.item_id
+)
+
+select * from final

@@ -1,0 +1,123 @@
+{{
+    config(
+        incremental_strategy='append',
+        pre_hook="{{ take_changes('changed_transaction', 'transaction_id') }}",
+        indexes=[
+            {'columns': ['transaction_id']},
+            {'columns': ['member_id']},
+            {'columns': ['item_id']},
+            {'columns': ['batch']},
+        ],
+    )
+}}
+
+with
+
+transactions as (
+    select * from {{ ref('stg_assessment__transactions') }}
+    {% if is_incremental() %}
+    where transaction_id in (select changed_transaction_taken.transaction_id from changed_transaction_taken)
+    {% endif %}
+),
+
+transaction_items as (
+    select * from {{ ref('stg_assessment__transaction_items') }}
+    {% if is_incremental() %}
+    where transaction_id in (select changed_transaction_taken.transaction_id from changed_transaction_taken)
+    {% endif %}
+),
+
+baskets as (
+    select
+        transaction_id,
+        sum(quantity) as items
+    from transaction_items
+    group by transaction_id
+),
+
+fresh as (
+    select
+        transactions.transaction_id,
+        null::bigint as item_id,
+        transactions.member_id,
+        transactions.transaction_at,
+        transactions.transaction_status,
+        1::bigint as transactions,
+        coalesce(baskets.items, 0)::bigint as items,
+        transactions.total_price::numeric(16, 2) as total_price,
+        transactions.total_weight_kg::numeric(16, 2) as total_weight_kg
+    from transactions
+    left join baskets on transactions.transaction_id = baskets.transaction_id
+    union all
+    select
+        transactions.transaction_id,
+        transaction_items.item_id,
+        null::text as member_id,
+        transactions.transaction_at,
+        transactions.transaction_status,
+        1::bigint as transactions,
+        transaction_items.quantity::bigint as items,
+        null::numeric(16, 2) as total_price,
+        null::numeric(16, 2) as total_weight_kg
+    from transaction_items
+    inner join transactions on transaction_items.transaction_id = transactions.transaction_id
+),
+
+{% if is_incremental() %}
+reversed as (
+    select
+        transaction_id,
+        item_id,
+        member_id,
+        transaction_at,
+        transaction_status,
+        -transactions as transactions,
+        -items as items,
+        -total_price as total_price,
+        -total_weight_kg as total_weight_kg
+    from {{ this }}
+    where transaction_id in (select changed_transaction_taken.transaction_id from changed_transaction_taken)
+),
+
+differences as (
+    select
+        transaction_id,
+        item_id,
+        member_id,
+        transaction_at,
+        transaction_status,
+        sum(transactions)::bigint as transactions,
+        sum(items)::bigint as items,
+        sum(total_price)::numeric(16, 2) as total_price,
+        sum(total_weight_kg)::numeric(16, 2) as total_weight_kg
+    from (
+        select * from fresh
+        union all
+        select * from reversed
+    ) as booked
+    group by transaction_id, item_id, member_id, transaction_at, transaction_status
+),
+{% endif %}
+
+final as (
+    select
+        (select nextval('change_queue.booking_batch')) as batch,
+        transaction_id,
+        item_id,
+        member_id,
+        transaction_at,
+        transaction_status,
+        transaction_status <> 'CANCELLED' as is_sale,
+        transactions,
+        items,
+        total_price,
+        total_weight_kg
+    {% if is_incremental() %}
+    from differences
+    where transactions <> 0 or items <> 0 or total_price <> 0 or total_weight_kg <> 0
+    {% else %}
+    from fresh
+    {% endif %}
+)
+
+select * from final
