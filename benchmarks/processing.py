@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import multiprocessing
 import statistics
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
-from pathlib import Path
 
 import click
 import dagster as dg
@@ -34,10 +31,9 @@ from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
 from benchmarks.naive_pillow import naive
 from benchmarks.report import write_report
+from benchmarks.stack import fresh_stack
 from infra.demo.photographs import Photograph, photographs
 from infra.demo.senders import produce_to_topic
-from infra.local.stack import Stack, free_ports
-from infra.local.state import StateFolder
 
 console = Console(highlight=False)
 
@@ -91,18 +87,6 @@ def asset_rate(settings: Settings, pictures: Sequence[Photograph]) -> float:
     return len(pictures) / seconds
 
 
-@contextmanager
-def fresh_stack() -> Iterator[Settings]:
-    """Starts servers of its own, so that nothing of a running platform is touched."""
-    with tempfile.TemporaryDirectory(prefix="darkroom-bench-") as folder:
-        stack = Stack(StateFolder(Path(folder)), free_ports())
-        try:
-            stack.start()
-            yield stack.settings().model_copy(update={"run_linger_seconds": 0.0})
-        finally:
-            stack.stop()
-
-
 def measure(settings: Settings, pictures: Sequence[Photograph]) -> Rates:
     """Measures the three ways of working on the same photographs."""
     bodies, processes = [picture.body for picture in pictures], settings.processing_workers
@@ -137,7 +121,8 @@ def main(images: int, megapixels: float, rounds: int) -> None:
     with console.status(f"making {images} photographs of {megapixels:g} megapixels"):
         pictures = list(photographs(images, megapixels=megapixels))
     measured = []
-    with fresh_stack() as settings:
+    with fresh_stack() as stack:
+        settings = stack.settings().model_copy(update={"run_linger_seconds": 0.0})
         for number in range(rounds):
             with console.status(f"round {number + 1} of {rounds}"):
                 measured.append(measure(settings, pictures))

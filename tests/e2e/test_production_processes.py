@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from infra.local.dagster import PROJECT, parse_dbt_project, prepare_dagster_home
+from infra.local.dagster import PROJECT, prepare_dagster_home
+from infra.local.dbt import parse_dbt_project
 from infra.local.stack import Stack, free_ports
 from infra.local.state import StateFolder
 from tests.e2e.conftest import wait_until
