@@ -40,10 +40,12 @@ def print_report(console: Console, report: Report) -> None:
 def _print_relations(console: Console, report: Report, results: Sequence[Result]) -> None:
     table = _table(report, f"relations: {', '.join(OF_RELATIONS)}")
     rows = _grouped(results, lambda result: result.attempt.on)
-    for _, names in groupby(rows, key=lambda name: name.partition(".")[0]):
+    for schema, names in groupby(rows, key=lambda name: name.partition(".")[0]):
+        table.add_row(f"[bold]{escape(schema)}[/]")
         for name in names:
             whole = [one for one in rows[name] if one.attempt.column is None]
-            table.add_row(escape(name), *_cells(report, whole, OF_RELATIONS))
+            title = escape(name.removeprefix(f"{schema}."))
+            table.add_row(title, *_cells(report, whole, OF_RELATIONS))
             by_column = _grouped(
                 (one for one in rows[name] if one.attempt.column),
                 lambda result: result.attempt.column or "",
@@ -90,7 +92,9 @@ def _by_schema(names: Sequence[str], known: Sequence[str]) -> list[str]:
 
 
 def _table(report: Report, title: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
     table.add_column("", overflow="fold")
     for subject in report.titles:
         table.add_column(subject, no_wrap=True)
@@ -111,7 +115,7 @@ def _cells(report: Report, results: Iterable[Result], actions: Cells) -> Cells:
     """Returns for each subject the marks of the actions, in their order."""
     marks = {(one.subject, one.attempt.action): _mark(one) for one in results}
     return tuple(
-        " ".join(marks.get((subject, action), _NOT_TRIED) for action in actions).rstrip()
+        "".join(marks.get((subject, action), _NOT_TRIED) for action in actions).rstrip()
         for subject in report.titles
     )
 

@@ -32,6 +32,7 @@ from infra.demo.photographs import (
 )
 from infra.demo.report import DemoResult, print_report, write_report
 from infra.demo.senders import drop_into_bucket, produce_to_topic
+from infra.local.console import console, say
 from infra.local.errors import StackError
 from infra.local.server import Health
 from infra.local.stack import Stack
@@ -206,6 +207,17 @@ def _password_of_analyst(admin_conninfo: str) -> str:
     return make_person(admin_conninfo, policy, outcome.ANALYST, "TEAM_ANALYTICS")
 
 
+def _run(folder: Path | None, count: int) -> tuple[DemoResult, Path]:
+    """Leaves the platform as it was, running or not; returns the result and where to write it."""
+    stack = Stack.of_project(say)
+    was_running = stack.dagster.health() is Health.RUNNING
+    try:
+        return Demo(stack, console, count, folder).run(), stack.state.path("demo.json")
+    finally:
+        if not was_running:
+            stack.stop()
+
+
 def _with_broken_files(pictures: Sequence[Photograph]) -> Sequence[Photograph]:
     middle = len(pictures) // 2
     return [*pictures[:middle], *broken_files(), *pictures[middle:]]
@@ -222,24 +234,13 @@ def _with_broken_files(pictures: Sequence[Photograph]) -> Sequence[Photograph]:
 )
 def main(folder: Path | None, count: int) -> None:
     """Send real photographs and sales through the platform and show what an analyst sees."""
-    console = Console(highlight=False)
-
-    def say(step: str) -> None:
-        console.print(f"  [cyan]•[/] {step}")
-
     console.print("[bold]Darkroom demo[/]")
-    stack = Stack.of_project(say)
-    was_running = stack.dagster.health() is Health.RUNNING
     try:
-        result = Demo(stack, console, count, folder).run()
+        result, path = _run(folder, count)
     except (StackError, PhotographsError, ServerUnavailableError, DemoIncompleteError) as error:
         console.print(f"[bold red]✗[/] {error}")
         sys.exit(1)
-    finally:
-        if not was_running:
-            stack.stop()
     print_report(console, result)
-    path = stack.state.path("demo.json")
     write_report(path, result)
     console.print(f"[bold green]✓[/] Everything sent came through. The same as JSON: {path}")
 

@@ -9,22 +9,16 @@ from contextlib import contextmanager
 
 import click
 import psycopg
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from infra.local.console import console, say
 from infra.local.errors import StackError
 from infra.local.server import Health
 from infra.local.stack import Stack
 from infra.sales.seed import SCALES, Scale, rows_per_table, seed
 
-console = Console(highlight=False)
 _CHOICES = [name for name in SCALES if name != "demo"]
-
-
-def say(step: str) -> None:
-    """Prints a step that begins."""
-    console.print(f"  [cyan]•[/] {step}")
 
 
 def chosen(_context: click.Context, _parameter: click.Parameter, name: str) -> Scale:
