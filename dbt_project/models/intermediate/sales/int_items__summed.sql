@@ -60,27 +60,7 @@ to_look_up as (
 ),
 
 looked_up as (
-    select
-        to_look_up.item_id,
-        ends.first_sold_at,
-        ends.last_sold_at
-    from to_look_up
-    cross join lateral (  -- noqa: ST05
-        with
-
-        sales as (
-            select booked.transaction_at
-            from {{ ref('int_sales__booked') }} as booked
-            where booked.item_id = to_look_up.item_id and booked.is_sale
-            group by booked.transaction_id, booked.transaction_at
-            having sum(booked.transactions) > 0
-        )
-
-        select
-            min(sales.transaction_at) as first_sold_at,
-            max(sales.transaction_at) as last_sold_at
-        from sales
-    ) as ends
+    {{ first_and_last_sale('item_id', 'first_sold_at', 'last_sold_at') }}
 ),
 
 items as (

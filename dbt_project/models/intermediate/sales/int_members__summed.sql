@@ -70,27 +70,7 @@ to_look_up as (
 ),
 
 looked_up as (
-    select
-        to_look_up.member_id,
-        ends.first_purchase_at,
-        ends.last_purchase_at
-    from to_look_up
-    cross join lateral (  -- noqa: ST05
-        with
-
-        sales as (
-            select booked.transaction_at
-            from {{ ref('int_sales__booked') }} as booked
-            where booked.member_id = to_look_up.member_id and booked.is_sale
-            group by booked.transaction_id, booked.transaction_at
-            having sum(booked.transactions) > 0
-        )
-
-        select
-            min(sales.transaction_at) as first_purchase_at,
-            max(sales.transaction_at) as last_purchase_at
-        from sales
-    ) as ends
+    {{ first_and_last_sale('member_id', 'first_purchase_at', 'last_purchase_at') }}
 ),
 
 members as (
