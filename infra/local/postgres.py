@@ -29,7 +29,7 @@ SUPERUSER = "postgres"
 _SERVER_USER = "embedded_postgres"
 _SHARED = Path("/var/lib/darkroom/embedded-postgres")
 _CAP_DAC_READ_SEARCH = 2
-_MOST_SHARED_BYTES = 4 * 2**30
+_MOST_SHARED_BYTES = 6 * 2**30
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
