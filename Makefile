@@ -1,7 +1,7 @@
 # Everyday commands of Darkroom; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-check up down status reset shell demo seed test check bench bench-warehouse \
-    access access-drift access-report access-document user user-password user-remove users lock format
+.PHONY: help setup setup-check up down status reset shell demo seed test check chaos test-apache-kafka test-browser setup-browser bench bench-warehouse bench-ingest bench-freshness \
+    produce topic topic-drift gaps explain-gap requeue access access-drift access-report access-document user user-password user-remove users api-key api-keys api-key-revoke lock format
 
 PYTHON ?= python3
 VENV := .venv
@@ -32,6 +32,13 @@ $(VENV)/.installed-check: $(VENV)/.installed requirements/check.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/check.txt
 	@touch $@
 
+setup-browser: $(VENV)/.installed-browser
+
+$(VENV)/.installed-browser: $(VENV)/.installed requirements/browser.txt
+	@echo "Installing the driver of the browser"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/browser.txt
+	@touch $@
+
 up: setup ## start everything and stay: the Dagster UI, until Ctrl-C
 	@$(RUN) infra.local up
 
@@ -52,6 +59,24 @@ demo: setup ## send photographs and sales through the platform; IMAGES=dir for y
 
 seed: setup ## make invented sales: SCALE=small, medium or large (a million members)
 	@$(RUN) infra.sales --scale $(or $(SCALE),small)
+
+produce: setup ## send the files of a folder to Kafka: DIR=~/Pictures UPLOADER=ann; CLAIM_CHECK=1 by way of the bucket
+	@$(RUN) infra.kafka produce "$(DIR)" $(if $(UPLOADER),--uploader "$(UPLOADER)") $(if $(CLAIM_CHECK),--claim-check)
+
+topic: setup ## make the Kafka topic what infra/kafka/topics.yaml says
+	@$(RUN) infra.kafka topic
+
+topic-drift: setup ## show where the Kafka topic and its file differ
+	@$(RUN) infra.kafka topic-drift
+
+gaps: setup ## list the ranges of Kafka messages that were gone before they could be landed
+	@$(RUN) infra.kafka gaps
+
+explain-gap: setup ## record why messages are missing: GAP=3 BECAUSE="the test topic was deleted"
+	@$(RUN) infra.kafka explain-gap "$(GAP)" --because "$(BECAUSE)"
+
+requeue: setup ## send rejected images through again: REASON=corrupt SOURCE=kafka SINCE=2026-01-31; YES=1 does not ask
+	@$(RUN) infra.images requeue "$(REASON)" $(if $(SOURCE),--source "$(SOURCE)") $(if $(SINCE),--since "$(SINCE)") $(if $(YES),--yes)
 
 access: setup ## grant what infra/postgres/access.yaml says; REVOKE=1 also takes what it does not say
 	@$(RUN) infra.access apply $(if $(REVOKE),--revoke)
@@ -77,8 +102,25 @@ user-remove: setup ## end a person's sessions and take them out: NAME=ann
 users: setup ## list the people, their teams and sessions
 	@$(RUN) infra.access users
 
+api-key: setup ## let somebody send images to the upload API: UPLOADER=shop; shows the key once
+	@$(RUN) infra.upload key-add "$(UPLOADER)"
+
+api-keys: setup ## list the keys of the upload API
+	@$(RUN) infra.upload keys
+
+api-key-revoke: setup ## end a key of the upload API: KEY=<key id>
+	@$(RUN) infra.upload key-revoke "$(KEY)"
+
 test: setup ## pass the tests, on embedded servers
 	@$(BIN)/pytest $(if $(ONLY),$(ONLY))
+
+test-apache-kafka: setup ## pass the tests that need Apache Kafka, and so Java 17 and Maven
+	@$(BIN)/pytest tests/apache_kafka
+
+test-browser: setup-browser ## pass the tests of the upload page, in Chromium
+	@command -v chromium >/dev/null || \
+	    { echo "The upload page is tested in Chromium; install it with: apt-get install chromium"; exit 1; }
+	@$(BIN)/pytest tests/browser
 
 check: setup-check ## format, lint, types, dbt parse, unit tests
 	@$(BIN)/ruff format --check .
@@ -93,11 +135,20 @@ format: setup-check ## format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/sqlfluff fix --disable-progress-bar --quiet dbt_project/models dbt_project/tests infra benchmarks
 
+chaos: setup ## kill, cut and delay while images stream in, and count them: N=20 IMAGES=2000 KAFKA=apache SEED=1
+	@$(RUN) infra.chaos $(if $(N),--kills $(N)) $(if $(IMAGES),--images $(IMAGES)) $(if $(KAFKA),--kafka $(KAFKA)) $(if $(SEED),--seed $(SEED))
+
 bench: setup ## images per second of the processing asset beside a bare Pillow loop
 	@$(RUN) benchmarks.processing
 
 bench-warehouse: setup ## questions and refreshes over millions of sales; SCALE=medium for a tenth
 	@$(RUN) benchmarks.warehouse $(if $(SCALE),--scale $(SCALE))
+
+bench-ingest: setup ## Kafka landing, ledger and upload API beside bare loops; ROUNDS=3 KAFKA=apache ONLY=landing
+	@$(RUN) benchmarks.ingest $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(KAFKA),--kafka $(KAFKA)) $(if $(ONLY),--only $(ONLY))
+
+bench-freshness: setup ## seconds from arrival to visible, and the highest rate; RATE=5 MINUTES=5 NAIVE=40
+	@$(RUN) benchmarks.freshness $(if $(RATE),--rate $(RATE)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(NAIVE),--naive $(NAIVE)) $(if $(KAFKA),--kafka $(KAFKA))
 
 lock: setup ## lock the newest allowed versions, with hashes, without addresses
 	@$(BIN)/python requirements/lock.py

@@ -39,6 +39,14 @@ class Settings(BaseSettings):
     kafka_bootstrap_servers: str
     kafka_topic: str = "images"
     kafka_group: str = "darkroom-landing"
+    kafka_chunk_bytes: int = Field(
+        32 * 1024 * 1024,
+        ge=1024 * 1024,
+        description="messages that a landing run holds at once; one is held whatever its size",
+    )
+    kafka_hole_seconds: float = Field(
+        60, ge=0, description="how long a missing offset may still fill, where brokers do that"
+    )
 
     retention_hours: int = Field(
         168, ge=1, le=168, description="age at which an image must be gone"
@@ -46,13 +54,19 @@ class Settings(BaseSettings):
     retention_margin_hours: int = Field(2, ge=1, description="how much earlier the purge takes it")
 
     run_budget_seconds: float = Field(
-        240, gt=0, description="after this a run stops taking new work"
+        600, gt=0, description="after this a run stops taking new work"
     )
     run_linger_seconds: float = Field(
-        5, ge=0, description="how long a run waits for more work when idle"
+        20, ge=0, description="how long a run waits for more work when idle"
     )
     sweep_interval_seconds: float = Field(
-        600, gt=0, description="time between listings of the raw bucket"
+        600, gt=0, description="time between slices of the raw bucket's listing"
+    )
+    sweep_pages: int = Field(
+        100, ge=1, description="pages of a thousand versions that a slice of the listing has"
+    )
+    hourly_prefixes: str = Field(
+        "upload,drop", description="folders with one per hour below; the last hours come first"
     )
     processing_workers: int = Field(2, ge=1)
 
@@ -77,8 +91,14 @@ class Settings(BaseSettings):
         return self.raw_bucket, self.processed_bucket, self.quarantine_bucket
 
     @property
+    def hourly_folders(self) -> tuple[str, ...]:
+        """Folders of the raw bucket that have `YYYY-MM-DD/HH/` below them, without slashes."""
+        names = (name.strip().strip("/") for name in self.hourly_prefixes.split(","))
+        return tuple(name for name in names if name)
+
+    @property
     def sweep_interval(self) -> timedelta:
-        """Time between two listings of the raw bucket."""
+        """Time between two slices of the raw bucket's listing."""
         return timedelta(seconds=self.sweep_interval_seconds)
 
     @property
@@ -90,3 +110,32 @@ class Settings(BaseSettings):
     def purge_age(self) -> timedelta:
         """Age at which the purge takes an image: the retention less its margin."""
         return self.retention - timedelta(hours=self.retention_margin_hours)
+
+
+class UploadSettings(Settings):
+    """Settings of the upload API: those of the platform, and its own."""
+
+    database_url: SecretStr = Field(description="PostgreSQL warehouse, as darkroom_uploader")
+    kafka_bootstrap_servers: str = Field("", description="the upload API needs no Kafka")
+
+    upload_host: str = "127.0.0.1"
+    upload_port: int = Field(18080, ge=1, le=65535)
+    upload_root_path: str = Field("", description="prefix that a proxy takes off, such as /prod")
+    upload_trusted_proxies: str = Field(
+        "", description="addresses whose X-Forwarded headers count, with commas between them"
+    )
+    upload_requests_per_minute: int = Field(
+        600, ge=1, description="uploads of one uploader that a process takes"
+    )
+    upload_memory_bytes: int = Field(
+        256 * 1024 * 1024, ge=10 * 1024 * 1024, description="bodies that are held at the same time"
+    )
+    upload_idle_seconds: float = Field(20, gt=0, description="longest pause within a body")
+    upload_body_seconds: float = Field(300, gt=0, description="time that a whole body may take")
+    upload_store_seconds: float = Field(20, gt=0, description="time that S3 may take for an answer")
+    upload_database_seconds: float = Field(
+        3, gt=0, description="time that PostgreSQL may take; after it uploads are answered with 202"
+    )
+    upload_keys_seconds: float = Field(
+        20, gt=0, le=50, description="time between readings of the API keys: revocation takes that"
+    )

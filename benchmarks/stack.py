@@ -2,22 +2,89 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
+import psycopg
+
+from assets.images import api_keys
+from assets.resources.warehouse import Warehouse
+from benchmarks.doors import Addresses
+from infra.local.dagster import cancel_runs
 from infra.local.stack import Stack, free_ports
 from infra.local.state import StateFolder
 
+# A measurement is one uploader, who sends more than any may.
+_NO_RATE_LIMIT = {"UPLOAD_REQUESTS_PER_MINUTE": "1000000"}
+_UPLOADER = "bench"
+
 
 @contextmanager
-def fresh_stack() -> Iterator[Stack]:
-    """Starts servers over a temporary folder, and stops them and deletes it afterwards."""
+def fresh_stack(kafka: str = "tansu") -> Iterator[Stack]:
+    """Starts servers over a temporary folder, and stops them and deletes it afterwards.
+
+    Args:
+        kafka: Which broker, as the variable KAFKA says it.
+    """
+    outside = {"KAFKA": kafka, **_NO_RATE_LIMIT}
+    signal.signal(signal.SIGTERM, _interrupt)
     with tempfile.TemporaryDirectory(prefix="darkroom-bench-") as folder:
-        stack = Stack(StateFolder(Path(folder)), free_ports())
+        stack = Stack(StateFolder(Path(folder)), free_ports(), outside)
         try:
             stack.start()
             yield stack
         finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)  # impatience would leave servers behind
             stack.stop()
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def start_upload_api(stack: Stack) -> str:
+    """Starts the upload API; returns a key to it."""
+    key = api_keys.new_key()
+    with psycopg.connect(stack.environment()["DATABASE_ADMIN_URL"]) as admin:
+        api_keys.insert(admin, key, _UPLOADER)
+    stack.start_upload_api()
+    return key.text
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A whole platform that runs: servers, Dagster with its default sensors, upload API."""
+
+    stack: Stack
+    addresses: Addresses
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The ledger's database, as the loading role."""
+        return Warehouse.from_settings(self.addresses.settings)
+
+    @property
+    def dagster_conninfo(self) -> str:
+        """The database in which Dagster keeps its runs."""
+        return self.stack.environment()["DAGSTER_DATABASE_URL"]
+
+    def stop_programs(self) -> None:
+        """Stops Dagster and the upload API; the servers go on."""
+        cancel_runs(self.stack.ports.dagster)
+        for program in reversed(self.stack.programs):
+            program.stop()
+
+
+@contextmanager
+def fresh_platform(kafka: str = "tansu") -> Iterator[Platform]:
+    """Starts a whole platform over a temporary folder, and stops and deletes it afterwards."""
+    with fresh_stack(kafka) as stack:
+        stack.start_dagster()
+        upload_url = f"http://127.0.0.1:{stack.ports.upload_api}/v1/images"
+        yield Platform(stack, Addresses(stack.settings(), upload_url, start_upload_api(stack)))

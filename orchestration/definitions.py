@@ -8,6 +8,7 @@ import dagster as dg
 
 from assets.registry import MODULES
 from orchestration.jobs import JOBS
+from orchestration.replay import replay_messages
 from orchestration.resources import RESOURCES
 from orchestration.schedules import SCHEDULES
 from orchestration.sensors.image_backlog import image_backlog
@@ -35,7 +36,7 @@ def build_defs(overrides: Mapping[str, object] | None = None) -> dg.Definitions:
     return dg.Definitions(
         assets=dg.load_assets_from_modules(modules, include_specs=True),
         asset_checks=dg.load_asset_checks_from_modules(modules),
-        jobs=JOBS,
+        jobs=[*JOBS, replay_messages],
         schedules=SCHEDULES,
         sensors=SENSORS,
         resources={**RESOURCES, **(overrides or {})},

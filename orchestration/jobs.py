@@ -63,6 +63,7 @@ enforce_retention = dg.define_asset_job(
 check_images = dg.define_asset_job(
     "check_images",
     selection=dg.AssetSelection.checks_for_assets(["image_catalog", "image"])
+    | dg.AssetSelection.checks_for_assets(["raw_bucket", "landed_images"])
     | dg.AssetSelection.checks_for_assets(["retention", "purge_receipt"]),
     description="Check that every image is accounted for and none is too old.",
     tags={_ALONE: "check_images"},

@@ -49,6 +49,7 @@ DROPPED_IMAGES = dg.AssetSpec(
     kinds={"kafka", "s3", "python"},
 )
 def landed_images(
+    context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
     event_log: dg.ResourceParam[EventLog],
     object_store: dg.ResourceParam[ObjectStore],
@@ -57,15 +58,22 @@ def landed_images(
     """One object in the raw bucket and one ledger row per Kafka message.
 
     The bytes become durable first; ledger rows and offsets follow in one transaction. Reads on
-    while there is more, up to the time budget of a run.
+    while there is more, up to the time budget of a run. A message without bytes may name an object
+    that is in the bucket already; messages that the brokers have lost are recorded as gaps.
     """
     landed = Landing(settings, event_log, object_store, warehouse).run()
+    if landed.missing:
+        context.log.warning(
+            f"{landed.missing} messages were gone before they could be landed; "
+            "`make gaps` shows where."
+        )
     return dg.MaterializeResult(
         metadata={
             "messages": landed.messages,
             "new_images": landed.new_images,
             "rejected_on_arrival": landed.rejected,
             "megabytes": round(landed.size_bytes / 1e6, 2),
+            "missing_messages": landed.missing,
         }
     )
 

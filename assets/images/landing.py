@@ -3,34 +3,67 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from assets.counts import Counts
-from assets.images import identity, ledger, progress
-from assets.images.records import Arrival
-from assets.images.validation import Reason, reject_size
-from assets.resources.event_log import EventLog, Message, Reader
+from assets.images import ledger, progress, topics
+from assets.images.gaps import count_missing, write_gaps
+from assets.images.intake import Intake, Taken, open_intake
+from assets.images.topics import OpenedTopic
+from assets.resources.event_log import EventLog
+from assets.resources.event_reader import OffsetsGoneError, Reader
+from assets.resources.messages import Hole
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
 from assets.timing import utc_now
 
-_STORE_THREADS = 8
-_POLL_SECONDS = 1.0
-_HEADER_LENGTH = 255
+_READ_SECONDS = 1.0
+_LOOK_SECONDS = 10.0
+_NOTHING: Mapping[int, int] = {}
 
 
 @dataclass(frozen=True)
 class Landed(Counts):
-    """What one run landed: counts only."""
+    """What one run landed: counts only. `missing` are messages that were no longer there."""
 
     messages: int = 0
     new_images: int = 0
     rejected: int = 0
     size_bytes: int = 0
+    missing: int = 0
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What one read gave, and where it ended."""
+
+    taken: Taken
+    holes: Sequence[Hole]
+    positions: Mapping[int, tuple[int, int]]
+
+
+@dataclass
+class _Source:
+    """A topic that is being read.
+
+    Attributes:
+        under_way: Reads whose messages are being stored while more are read.
+        reached: The next offsets that are in the ledger.
+    """
+
+    opened: OpenedTopic
+    reader: Reader
+    intake: Intake
+    reached: Mapping[int, int]
+    under_way: deque[_Read] = field(default_factory=deque)
+
+    @property
+    def bytes_under_way(self) -> int:
+        """The memory that messages under way take."""
+        return sum(read.taken.size_bytes for read in self.under_way)
 
 
 @dataclass(frozen=True)
@@ -45,81 +78,102 @@ class Landing:
     def run(self) -> Landed:
         """Lands messages until none has come for a while or the time budget is used up.
 
+        A topic that changes meanwhile, by partitions added or by being made anew, is opened again.
+
         Raises `ServerUnavailableError` when a server goes away; what was committed stays, the rest
         is read again next time.
         """
-        topic, landed = self.settings.kafka_topic, Landed()
+        landed = Landed()
+        gone: Mapping[int, int] | None = _NOTHING
         budget_ends = time.monotonic() + self.settings.run_budget_seconds
-        with self.warehouse.connect() as connection:
-            stored = progress.read_offsets(connection, topic)
-        starts = {partition: offset for partition, (offset, _) in stored.items()}
-        with (
-            ThreadPoolExecutor(_STORE_THREADS) as threads,
-            self.event_log.reader(topic, starts) as reader,
-        ):
-            idle_since = time.monotonic()
-            while time.monotonic() < budget_ends:
-                messages = reader.poll(_POLL_SECONDS)
-                if messages:
-                    landed += self._land(reader, messages, threads)
-                    idle_since = time.monotonic()
-                elif time.monotonic() - idle_since >= self.settings.run_linger_seconds:
-                    break
+        with open_intake(self.settings, self.object_store, self.warehouse) as intake:
+            while gone is not None and time.monotonic() < budget_ends:
+                opened = self._open(gone)
+                landed += Landed(missing=count_missing(opened.gaps))
+                with self.event_log.reader(opened.state, opened.next_offsets) as reader:
+                    source = _Source(opened, reader, intake, opened.next_offsets)
+                    read, gone = self._read(source, budget_ends)
+                landed += read
         return landed
 
-    def _land(
-        self, reader: Reader, messages: Sequence[Message], threads: ThreadPoolExecutor
-    ) -> Landed:
-        now = utc_now()
-        arrivals = list(threads.map(lambda message: self._store(message, now), messages))
-        positions = reader.positions()
+    def _open(self, gone: Mapping[int, int]) -> OpenedTopic:
+        state = self.event_log.look(self.settings.kafka_topic)
         with self.warehouse.connect() as connection:
+            return topics.open_topic(connection, state, gone)
+
+    def _read(self, source: _Source, budget_ends: float) -> tuple[Landed, Mapping[int, int] | None]:
+        """Lands what comes; tells also whether to open the topic again, and which offsets are gone.
+
+        None: there is no need to.
+        """
+        landed, reader = Landed(), source.reader
+        idle_since = looked_at = time.monotonic()
+        while (now := time.monotonic()) < budget_ends:
+            try:
+                is_news = self._begin(source)
+            except OffsetsGoneError as error:
+                return landed + self._settle(source, 0), error.next_offsets
+            if is_news or source.under_way:
+                idle_since = now
+                landed += self._settle(source, self._most_bytes if is_news else 0)
+            elif self._has_waited(reader, idle_since):
+                break
+            if not is_news or now - looked_at >= _LOOK_SECONDS:
+                looked_at = now
+                reader.report(source.reached)
+                # Silence is checked by asking: a broker that has gone is found out here, too.
+                if not reader.is_topic_unchanged():
+                    return landed + self._settle(source, 0), _NOTHING
+        landed += self._settle(source, 0)
+        reader.report(source.reached)
+        return landed, None
+
+    def _has_waited(self, reader: Reader, idle_since: float) -> bool:
+        """Tells whether it is time to end: sooner where nothing more is announced."""
+        linger = self.settings.run_linger_seconds
+        patience = linger if reader.is_at_end() else max(linger, reader.patience_seconds)
+        return time.monotonic() - idle_since >= patience
+
+    def _begin(self, source: _Source) -> bool:
+        """Reads, and begins to store what came; does not wait while there is other work."""
+        chunk = source.reader.read(0 if source.under_way else _READ_SECONDS)
+        if not chunk.messages and not chunk.holes:
+            return False
+        taken = source.intake.begin(chunk.messages, source.opened.incarnation, utc_now())
+        source.under_way.append(_Read(taken, chunk.holes, source.reader.positions()))
+        return True
+
+    @property
+    def _most_bytes(self) -> int:
+        """What may be under way before the next read, which takes as much at most."""
+        return self.settings.kafka_chunk_bytes // 2
+
+    def _settle(self, source: _Source, most_bytes: int) -> Landed:
+        """Lands what came first if more than so much is under way, until half of that is left.
+
+        The other half is stored meanwhile. Of nothing, nothing is left.
+        """
+        ripe: list[_Read] = []
+        if source.bytes_under_way > most_bytes:
+            while source.under_way and source.bytes_under_way > most_bytes // 2:
+                ripe.append(source.under_way.popleft())
+        return self._land(source, ripe) if ripe else Landed()
+
+    def _land(self, source: _Source, reads: Sequence[_Read]) -> Landed:
+        """Makes reads known once their objects are there: rows, gaps, offsets in a transaction."""
+        now, opened, positions = utc_now(), source.opened, reads[-1].positions
+        arrivals = [one for read in reads for one in source.intake.finish(read.taken, now)]
+        gaps = topics.missing_offsets(opened, (hole for read in reads for hole in read.holes))
+        with self.warehouse.connect() as connection:
+            topics.hold(connection, opened)
             new_images = ledger.register(connection, arrivals, now)
-            progress.write_offsets(connection, self.settings.kafka_topic, positions)
-        reader.report({partition: offset for partition, (offset, _) in positions.items()})
+            write_gaps(connection, gaps)
+            progress.write_offsets(connection, opened.state.name, positions)
+        source.reached = {partition: offset for partition, (offset, _) in positions.items()}
         return Landed(
-            messages=len(messages),
+            messages=sum(read.taken.messages for read in reads),
             new_images=new_images,
             rejected=sum(arrival.reason is not None for arrival in arrivals),
             size_bytes=sum(arrival.size_bytes for arrival in arrivals),
+            missing=count_missing(gaps),
         )
-
-    def _store(self, message: Message, now: datetime) -> Arrival:
-        """Makes a message's bytes durable; what cannot be an image goes to quarantine."""
-        body = message.value or b""
-        reason = reject_size(len(body))
-        arrival = describe(message, reason, now, self.settings)
-        bucket, key = (
-            (self.settings.quarantine_bucket, arrival.quarantine_key)
-            if arrival.quarantine_key
-            else (self.settings.raw_bucket, arrival.object_key)
-        )
-        version = self.object_store.put(bucket, key, body, "application/octet-stream")
-        return replace(arrival, object_version=None if reason else version)
-
-
-def describe(message: Message, reason: Reason | None, now: datetime, settings: Settings) -> Arrival:
-    """Returns the arrival that a message is, from its origin and headers."""
-    origin = identity.message_origin(message)
-    image = identity.image_id("kafka", origin)
-    arrived_at = identity.message_arrival(message, now, settings.retention)
-    return Arrival(
-        image_id=image,
-        arrived_at=arrived_at,
-        source="kafka",
-        origin=origin,
-        object_key=identity.landed_key(message),
-        object_version=None,
-        size_bytes=len(message.value or b""),
-        declared_content_type=_header(message, "content-type"),
-        filename=_header(message, "filename"),
-        uploader=_header(message, "uploader"),
-        reason=reason,
-        quarantine_key=identity.quarantine_key(image, arrived_at) if reason else None,
-    )
-
-
-def _header(message: Message, name: str) -> str | None:
-    """Returns a header as text that every store accepts: printable, of bounded length."""
-    text = message.headers.get(name, "")
-    return "".join(filter(str.isprintable, text))[:_HEADER_LENGTH].strip() or None

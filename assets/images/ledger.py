@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
 
 from assets.images.records import (
     Arrival,
@@ -22,6 +23,19 @@ from assets.resources.warehouse import Connection
 MAX_CLAIMS = 5
 """After so many runs that took an image and did not finish it, it is rejected."""
 
+_COPY_ARRIVALS = """
+    copy image_catalog.image (
+        image_id, arrived_at, source, origin, object_key, object_version, size_bytes,
+        declared_content_type, filename, uploader, sha256, state, reason_code, quarantine_key,
+        finished_at
+    )
+    from stdin (format binary)
+"""
+_ARRIVAL_TYPES = (
+    *("uuid", "timestamptz", "text", "text", "text", "text", "int8"),
+    *("text", "text", "text", "bytea", "text", "text", "text", "timestamptz"),
+)
+
 
 def register(connection: Connection, arrivals: Sequence[Arrival], now: datetime) -> int:
     """Makes arrivals known; those known already are left as they are.
@@ -33,37 +47,41 @@ def register(connection: Connection, arrivals: Sequence[Arrival], now: datetime)
         return 0
     for day in sorted({_utc_day(arrival.arrived_at) for arrival in arrivals}):
         connection.execute("select image_catalog.ensure_day(%s)", [day])
+    by_age = sorted(arrivals, key=lambda arrival: arrival.arrived_at, reverse=True)
+    new = {arrival.image_id.hex: arrival for arrival in by_age}
+    for known in _hold_and_find(connection, new):
+        del new[known.hex]
+    if new:
+        with connection.cursor().copy(_COPY_ARRIVALS) as copy:
+            copy.set_types(_ARRIVAL_TYPES)
+            for arrival in new.values():
+                copy.write_row(_arrival_row(arrival, now))
+    return len(new)
+
+
+def _hold_and_find(connection: Connection, images: Iterable[str]) -> list[UUID]:
+    """Keeps other doors from making these images known until the end of the transaction.
+
+    Two doors can learn of one image at once, such as an upload and its notification: the second
+    waits here for the first, and then sees its row.
+
+    Returns:
+        Those that are known already.
+    """
+    ids = "{" + ",".join(images) + "}"
     connection.execute(
         """
-        create temporary table arrival on commit drop as
-        select
-            image_id, arrived_at, source, origin, object_key, object_version, size_bytes,
-            declared_content_type, filename, uploader, state, reason_code, quarantine_key,
-            finished_at
-        from image_catalog.image
-        with no data
-        """
+        select count(pg_advisory_xact_lock(uuid_hash_extended(image_id, 0)))
+        from (select image_id from unnest(%s::uuid[]) as image_id order by image_id) as one
+        """,
+        [ids],
     )
-    rows = (_arrival_row(arrival, now) for arrival in arrivals)
-    _copy(connection, "arrival", rows)
-    inserted = connection.execute(
-        """
-        insert into image_catalog.image (
-            image_id, arrived_at, source, origin, object_key, object_version, size_bytes,
-            declared_content_type, filename, uploader, state, reason_code, quarantine_key,
-            finished_at
-        )
-        select distinct on (arrival.image_id) arrival.*
-        from arrival
-        where not exists (
-            select 1 from image_catalog.image where image.image_id = arrival.image_id
-        )
-        order by arrival.image_id, arrival.arrived_at
-        on conflict do nothing
-        """
+    # A day that has just begun has no statistics yet: left to itself the planner reads all of it.
+    connection.execute("set local enable_seqscan to off")
+    found = connection.execute(
+        "select image_id from image_catalog.image where image_id = any(%s::uuid[])", [ids]
     )
-    connection.execute("drop table arrival")
-    return inserted.rowcount
+    return [row[0] for row in found]  # type: ignore[misc]
 
 
 def claim(
@@ -91,7 +109,8 @@ def claim(
         from claimable
         where image.image_id = claimable.image_id and image.arrived_at = claimable.arrived_at
         returning
-            image.image_id, image.arrived_at, object_key, object_version, size_bytes, claim_count
+            image.image_id, image.arrived_at, object_key, object_version, size_bytes, claim_count,
+            quarantine_key
         """,
         {"day": day, "run_id": run_id, "lease": lease, "limit": limit},
     )
@@ -144,7 +163,7 @@ def finish(connection: Connection, run_id: str, outcomes: Sequence[Outcome], now
         set
             state = outcome.state,
             reason_code = outcome.reason_code,
-            quarantine_key = outcome.quarantine_key,
+            quarantine_key = coalesce(outcome.quarantine_key, image.quarantine_key),
             finished_at = outcome.finished_at,
             format = outcome.format,
             mode = outcome.mode,
@@ -241,6 +260,7 @@ def _arrival_row(arrival: Arrival, now: datetime) -> tuple[object, ...]:
         arrival.declared_content_type,
         arrival.filename,
         arrival.uploader,
+        arrival.sha256,
         "rejected" if arrival.reason else "waiting",
         arrival.reason,
         arrival.quarantine_key,

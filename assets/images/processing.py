@@ -123,9 +123,8 @@ class Processing:
     def _fetch(self, claim: Claim) -> bytes | None:
         if claim.size_bytes and reject_size(claim.size_bytes):
             return None
-        bucket = self.settings.raw_bucket
         try:
-            return self.object_store.get(bucket, claim.object_key, claim.object_version)
+            return self.object_store.get(*self._original(claim))
         except ObjectMissingError:
             return None
 
@@ -142,16 +141,21 @@ class Processing:
             return self._store_renditions(claim, result)
         if result is Reason.OBJECT_MISSING:
             return Rejected(claim, result, None)
+        if claim.quarantine_key is not None:
+            return Rejected(claim, result, claim.quarantine_key)
         key = identity.quarantine_key(claim.image_id, claim.arrived_at)
         if body is None:
-            self.object_store.copy(
-                (self.settings.raw_bucket, claim.object_key, claim.object_version),
-                (self.settings.quarantine_bucket, key),
-            )
+            self.object_store.copy(self._original(claim), (self.settings.quarantine_bucket, key))
         else:
             bucket = self.settings.quarantine_bucket
             self.object_store.put(bucket, key, body, "application/octet-stream")
         return Rejected(claim, result, key)
+
+    def _original(self, claim: Claim) -> tuple[str, str, str | None]:
+        """Returns where the bytes are: in quarantine, if the image was rejected once before."""
+        if claim.quarantine_key is not None:
+            return self.settings.quarantine_bucket, claim.quarantine_key, None
+        return self.settings.raw_bucket, claim.object_key, claim.object_version
 
     def _store_renditions(self, claim: Claim, image: ProcessedImage) -> Processed:
         records = []

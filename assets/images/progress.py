@@ -20,11 +20,13 @@ class Sweep:
         resume_key: The key to go on behind; None at the beginning of the bucket.
         resume_version: The version of that key to go on behind.
         completed_at: When a listing last reached the end of the bucket; None: never.
+        listed_at: When the last slice of the listing ended; None: none has.
     """
 
     resume_key: str | None = None
     resume_version: str | None = None
     completed_at: datetime | None = None
+    listed_at: datetime | None = None
 
 
 def read_offsets(connection: Connection, topic: str) -> dict[int, tuple[int, int]]:
@@ -73,7 +75,7 @@ def read_sweep(connection: Connection, bucket: str) -> Sweep:
     """Returns how far the listing of a bucket has come."""
     row = connection.execute(
         """
-        select resume_key, resume_version, completed_at
+        select resume_key, resume_version, completed_at, listed_at
         from image_catalog.bucket_sweep
         where bucket = %s
         """,
@@ -86,13 +88,22 @@ def write_sweep(connection: Connection, bucket: str, sweep: Sweep) -> None:
     """Records how far the listing has come; belongs to the transaction that registers its page."""
     connection.execute(
         """
-        insert into image_catalog.bucket_sweep (bucket, resume_key, resume_version, completed_at)
-        values (%s, %s, %s, %s)
+        insert into image_catalog.bucket_sweep (
+            bucket, resume_key, resume_version, completed_at, listed_at
+        )
+        values (%s, %s, %s, %s, %s)
         on conflict (bucket) do update
         set
             resume_key = excluded.resume_key,
             resume_version = excluded.resume_version,
-            completed_at = excluded.completed_at
+            completed_at = excluded.completed_at,
+            listed_at = excluded.listed_at
         """,
-        [bucket, sweep.resume_key, sweep.resume_version, sweep.completed_at],
+        [
+            bucket,
+            sweep.resume_key,
+            sweep.resume_version,
+            sweep.completed_at,
+            sweep.listed_at,
+        ],
     )

@@ -15,6 +15,7 @@ class Arrival:
 
     Attributes:
         reason: Set when it is rejected on arrival; its bytes are in quarantine then.
+        sha256: Digest of its bytes, where the door has seen them.
     """
 
     image_id: UUID
@@ -29,6 +30,7 @@ class Arrival:
     uploader: str | None = None
     reason: Reason | None = None
     quarantine_key: str | None = None
+    sha256: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Claim:
     object_version: str | None
     size_bytes: int
     claim_count: int
+    quarantine_key: str | None = None
 
 
 @dataclass(frozen=True)

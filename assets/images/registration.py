@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from assets.counts import Counts
 from assets.images import identity, ledger, progress
+from assets.images.known import read_known
+from assets.images.listing import ListedPage, is_sweep_due, pages_of_slice
 from assets.images.progress import Sweep
+from assets.images.raw_objects import Standing, describe, standing
 from assets.images.records import Arrival
-from assets.resources.object_store import ObjectStore
-from assets.resources.objects import ObjectVersion
+from assets.resources.object_store import ObjectMissingError, ObjectStore
+from assets.resources.objects import Notification, ObjectVersion
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
 from assets.timing import utc_now
 
-_RECEIVES_PER_TRANSACTION = 50
+_NOTIFICATIONS_PER_TRANSACTION = 500
+_HEAD_THREADS = 8
 
 
 class RegistrationBusyError(Exception):
@@ -42,61 +46,62 @@ class Registration:
     warehouse: Warehouse
 
     def run(self) -> Registered:
-        """Drains the notifications, lists the bucket if that is due, and waits a while for more.
+        """Takes notifications and lists the bucket when that is due, in turns, while there is more.
 
         Raises `ServerUnavailableError` when a server goes away; unacknowledged notifications come
         back, and the listing resumes where it stood.
         """
+        done, pages, wait_seconds = Registered(), self._pages(), 0
         budget_ends = time.monotonic() + self.settings.run_budget_seconds
-        done = self._drain(budget_ends) + self._sweep(budget_ends)
         idle_since = time.monotonic()
         while time.monotonic() < budget_ends:
-            drained = self._drain(budget_ends, wait_seconds=1)
+            drained = self._drain(wait_seconds)
+            page = next(pages)
             done += drained
-            if drained.notified:
+            if page is not None:
+                new_images = self._register(page.versions, page.sweep)
+                done += Registered(listed=len(page.versions), new_images=new_images)
+            if page is not None or drained.notified:
                 idle_since = time.monotonic()
             elif time.monotonic() - idle_since >= self.settings.run_linger_seconds:
                 break
+            wait_seconds = 0 if page is not None else 1
         return done
 
-    def _drain(self, budget_ends: float, wait_seconds: int = 0) -> Registered:
-        done = Registered()
-        while time.monotonic() < budget_ends:
-            notifications = []
-            for _ in range(_RECEIVES_PER_TRANSACTION):
-                received = self.object_store.receive(wait_seconds)
-                notifications += received
-                if not received:
-                    break
-            if not notifications:
-                break
-            created = [found for notification in notifications for found in notification.created]
-            done += Registered(notified=len(notifications), new_images=self._register(created))
-            self.object_store.acknowledge(notifications)
-        return done
+    def _drain(self, wait_seconds: int) -> Registered:
+        """Takes the notifications that wait, as many as one transaction should hold."""
+        notifications = self._receive(wait_seconds)
+        if not notifications:
+            return Registered()
+        created = [found for notification in notifications for found in notification.created]
+        new_images = self._register(created)
+        self.object_store.acknowledge(notifications)
+        return Registered(notified=len(notifications), new_images=new_images)
 
-    def _sweep(self, budget_ends: float) -> Registered:
-        """Lists the bucket from where the last listing stood, page by page."""
-        bucket, done = self.settings.raw_bucket, Registered()
+    def _receive(self, wait_seconds: int) -> list[Notification]:
+        received = self.object_store.receive(wait_seconds)
+        notifications = list(received)
+        while received and len(notifications) < _NOTIFICATIONS_PER_TRANSACTION:
+            received = self.object_store.receive()
+            notifications += received
+        return notifications
+
+    def _pages(self) -> Iterator[ListedPage | None]:
+        """Lists a slice of the bucket whenever one is due; tells None in between."""
         with self.warehouse.connect() as connection:
-            sweep = progress.read_sweep(connection, bucket)
-        while (
-            is_sweep_due(sweep, utc_now(), self.settings.sweep_interval)
-            and time.monotonic() < budget_ends
-        ):
-            page = self.object_store.page_of_versions(
-                bucket, sweep.resume_key, sweep.resume_version
-            )
-            at_end = page.next_key is None
-            sweep = Sweep(
-                page.next_key, page.next_version, utc_now() if at_end else sweep.completed_at
-            )
-            new_images = self._register(page.versions, sweep)
-            done += Registered(listed=len(page.versions), new_images=new_images)
-        return done
+            sweep = progress.read_sweep(connection, self.settings.raw_bucket)
+        while True:
+            if is_sweep_due(sweep, utc_now(), self.settings.sweep_interval):
+                for page in pages_of_slice(self.object_store, self.settings, sweep):
+                    yield page
+                    sweep = page.sweep or sweep
+            yield None
 
     def _register(self, found: Iterable[ObjectVersion], sweep: Sweep | None = None) -> int:
-        arrivals = [describe(version) for version in found if is_somebodys(version, self.settings)]
+        """Makes new images known, and the listing's progress with them; returns how many."""
+        arrivals = self._arrivals([one for one in found if one.bucket == self.settings.raw_bucket])
+        if not arrivals and sweep is None:
+            return 0
         with self.warehouse.connect() as connection:
             if not progress.hold(connection, "register_raw_objects"):
                 raise RegistrationBusyError("Another run registers objects; this one gives way.")
@@ -105,28 +110,26 @@ class Registration:
                 progress.write_sweep(connection, self.settings.raw_bucket, sweep)
         return new_images
 
+    def _arrivals(self, found: list[ObjectVersion]) -> list[Arrival]:
+        """Returns what is to be made known of some object versions of the raw bucket."""
+        if not found:
+            return []
+        with self.warehouse.connect() as connection:
+            known = read_known(connection, found, self.settings.kafka_topic)
+        now, age = utc_now(), self.settings.purge_age
+        new = [one for one in found if standing(one, known, now, age) is Standing.NEW]
+        with ThreadPoolExecutor(_HEAD_THREADS) as threads:
+            return [arrival for arrival in threads.map(self._describe, new) if arrival]
 
-def is_sweep_due(sweep: Sweep, now: datetime, interval: timedelta) -> bool:
-    """Tells whether the bucket should be listed: a listing is under way, or the last one is old."""
-    if sweep.resume_key is not None or sweep.completed_at is None:
-        return True
-    return now - sweep.completed_at >= interval
+    def _describe(self, found: ObjectVersion) -> Arrival | None:
+        """Describes an object version; an upload that is gone before anybody saw it is none.
 
-
-def is_somebodys(found: ObjectVersion, settings: Settings) -> bool:
-    """Tells whether somebody put an object, and not the landing, which registers its own."""
-    return found.bucket == settings.raw_bucket and not identity.is_landed_key(found.key)
-
-
-def describe(found: ObjectVersion) -> Arrival:
-    """Returns the arrival that an object version is."""
-    origin = identity.object_origin(found)
-    return Arrival(
-        image_id=identity.image_id("bucket", origin),
-        arrived_at=found.modified_at,
-        source="bucket",
-        origin=origin,
-        object_key=found.key,
-        object_version=found.version,
-        size_bytes=found.size_bytes,
-    )
+        A drop that is gone becomes a row all the same, which processing rejects: who put it there
+        has no other answer.
+        """
+        if identity.read_upload_key(found.key) is None:
+            return describe(found)
+        try:
+            return describe(found, self.object_store.head(found.bucket, found.key, found.version))
+        except ObjectMissingError:
+            return None

@@ -2,53 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime
 
-from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
-from kafka.structs import OffsetAndMetadata
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.errors import AuthorizationError, KafkaError, SaslAuthenticationFailedError
 
-from assets.resources.errors import ServerUnavailableError
+from assets.resources.errors import ServerRefusedError, ServerUnavailableError
+from assets.resources.event_reader import Reader
+from assets.resources.messages import TopicState
+from assets.resources.topic_states import read_state
 from assets.settings import Settings
 
 _TIMEOUT_MS = 10_000
 _MAX_MESSAGE_BYTES = 12 * 1024 * 1024
-_MAX_FETCH_BYTES = 32 * 1024 * 1024
-_MAX_POLL_RECORDS = 200
-_LOG_APPEND_TIME = 1
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FIRST = datetime.min.replace(tzinfo=UTC)
-_LAST = datetime.max.replace(tzinfo=UTC)
-
-
-class TopicMissingError(Exception):
-    """The topic does not exist on the brokers."""
-
-
-@dataclass(frozen=True)
-class Message:
-    """One message of a topic partition.
-
-    Attributes:
-        partition: Its partition.
-        offset: Its offset in the partition.
-        sent_at: Its timestamp (UTC).
-        is_broker_time: Whether the broker's clock gave the timestamp, or the sender's.
-        value: Its bytes; None for a null value.
-        headers: Its headers; of several with one name the last counts.
-    """
-
-    topic: str
-    partition: int
-    offset: int
-    sent_at: datetime
-    is_broker_time: bool
-    value: bytes | None
-    headers: Mapping[str, str]
+_MAX_POLL_RECORDS = 1000
 
 
 @dataclass(frozen=True)
@@ -57,115 +27,76 @@ class EventLog:
 
     settings: Settings
 
-    def end_offsets(self, topic: str) -> dict[int, int]:
-        """Returns each partition's end offset as listed.
+    def look(self, topic: str) -> TopicState:
+        """Returns what the brokers tell of a topic now.
 
-        Some brokers list less than there is (the last batch's first offset + 1): take a listed end
-        as a sign of news and read on to the high watermark that a fetch reports.
+        Raises `TopicMissingError`.
         """
-        with self._consumer() as consumer:
-            ends = consumer.end_offsets(_partitions(consumer, topic))
-        return {partition.partition: end for partition, end in ends.items()}
+        with self._translated(), self._admin() as admin:
+            return read_state(admin, topic)
 
     @contextmanager
-    def reader(self, topic: str, next_offsets: Mapping[int, int]) -> Iterator[Reader]:
-        """Opens a reader at the given offsets, or where a partition begins if that is later."""
-        with self._consumer() as consumer:
-            partitions = _partitions(consumer, topic)
-            consumer.assign(partitions)
-            beginnings = consumer.beginning_offsets(partitions)
-            for partition in partitions:
-                beginning = beginnings[partition]
-                consumer.seek(partition, max(beginning, next_offsets.get(partition.partition, 0)))
-            yield Reader(consumer, tuple(partitions))
+    def reader(self, topic: TopicState, next_offsets: Mapping[int, int]) -> Iterator[Reader]:
+        """Opens a reader of these partitions at these offsets."""
+        with self._translated(), self._admin() as admin, self._consumer(topic) as consumer:
+            consumer.assign([TopicPartition(topic.name, number) for number in next_offsets])
+            hole_seconds = self.settings.kafka_hole_seconds
+            yield Reader(consumer, admin, topic, next_offsets, hole_seconds)
+
+    def offsets_at(
+        self, topic: TopicState, partitions: Iterable[int], moment: datetime
+    ) -> dict[int, int | None]:
+        """Returns per partition the first offset with a timestamp not before the moment, if any."""
+        milliseconds = int(moment.timestamp() * 1000)
+        asked = {TopicPartition(topic.name, number): milliseconds for number in partitions}
+        with self._translated(), self._consumer(topic) as consumer:
+            found = consumer.offsets_for_times(asked)
+        return {
+            # Tansu answers offset 0 without a timestamp where Apache Kafka answers nothing.
+            named.partition: told.offset if told is not None and told.timestamp >= 0 else None
+            for named, told in found.items()
+        }
 
     @contextmanager
-    def _consumer(self) -> Iterator[KafkaConsumer]:
+    def _admin(self) -> Iterator[KafkaAdminClient]:
+        admin = KafkaAdminClient(
+            bootstrap_servers=self.settings.kafka_bootstrap_servers,
+            bootstrap_timeout_ms=_TIMEOUT_MS,
+            request_timeout_ms=_TIMEOUT_MS,
+        )
+        try:
+            yield admin
+        finally:
+            admin.close()
+
+    @contextmanager
+    def _consumer(self, topic: TopicState) -> Iterator[KafkaConsumer]:
+        """Opens a consumer that returns half a chunk of messages at once, and fetches as much."""
+        most_bytes = self.settings.kafka_chunk_bytes // 2 // max(1, topic.brokers)
+        consumer = KafkaConsumer(
+            bootstrap_servers=self.settings.kafka_bootstrap_servers,
+            group_id=self.settings.kafka_group,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            allow_auto_create_topics=False,
+            isolation_level="read_committed",
+            bootstrap_timeout_ms=_TIMEOUT_MS,
+            request_timeout_ms=_TIMEOUT_MS,
+            fetch_max_bytes=max(_MAX_MESSAGE_BYTES, most_bytes),
+            max_partition_fetch_bytes=_MAX_MESSAGE_BYTES,
+            max_poll_records=_MAX_POLL_RECORDS,
+        )
+        try:
+            yield consumer
+        finally:
+            consumer.close(autocommit=False, timeout_ms=_TIMEOUT_MS)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
         servers = self.settings.kafka_bootstrap_servers
         try:
-            consumer = KafkaConsumer(
-                bootstrap_servers=servers,
-                group_id=self.settings.kafka_group,
-                enable_auto_commit=False,
-                auto_offset_reset="none",
-                bootstrap_timeout_ms=_TIMEOUT_MS,
-                request_timeout_ms=_TIMEOUT_MS,
-                fetch_max_bytes=_MAX_FETCH_BYTES,
-                max_partition_fetch_bytes=_MAX_MESSAGE_BYTES,
-                max_poll_records=_MAX_POLL_RECORDS,
-            )
-            try:
-                yield consumer
-            finally:
-                consumer.close(autocommit=False, timeout_ms=_TIMEOUT_MS)
+            yield
+        except (AuthorizationError, SaslAuthenticationFailedError) as error:
+            raise ServerRefusedError("Kafka", servers, type(error).__name__) from error
         except (KafkaError, OSError) as error:
             raise ServerUnavailableError("Kafka", servers, type(error).__name__) from error
-
-
-@dataclass(frozen=True)
-class Reader:
-    """A position in every partition of a topic."""
-
-    consumer: KafkaConsumer
-    partitions: tuple[TopicPartition, ...]
-
-    def poll(self, timeout_seconds: float) -> list[Message]:
-        """Returns the next messages, at most about 32 MiB; none when nothing comes in time.
-
-        A broker that has gone is found out here: silence is checked by asking it for its offsets.
-        """
-        polled = self.consumer.poll(timeout_ms=int(timeout_seconds * 1000))
-        messages = [_message(record) for records in polled.values() for record in records]
-        if not messages:
-            self.consumer.end_offsets(list(self.partitions))
-        return messages
-
-    def positions(self) -> dict[int, tuple[int, int]]:
-        """Returns per partition the next offset and the high watermark as last fetched."""
-        found = {}
-        for partition in self.partitions:
-            position = self.consumer.position(partition)
-            high_watermark = self.consumer.highwater(partition)
-            found[partition.partition] = (position, max(position, high_watermark or 0))
-        return found
-
-    def report(self, next_offsets: Mapping[int, int]) -> None:
-        """Commits offsets to the brokers for lag monitors; the ledger's offsets are the truth."""
-        topic = self.partitions[0].topic
-        self.consumer.commit(
-            {
-                TopicPartition(topic, partition): OffsetAndMetadata(offset, "", -1)
-                for partition, offset in next_offsets.items()
-            }
-        )
-
-
-def _partitions(consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:
-    numbers = consumer.partitions_for_topic(topic)
-    if not numbers:
-        raise TopicMissingError(f"The topic {topic} does not exist; make it, or set KAFKA_TOPIC.")
-    return [TopicPartition(topic, number) for number in sorted(numbers)]
-
-
-def _moment(milliseconds: int) -> datetime:
-    """Returns a timestamp as a moment; a sender may write any 64-bit number."""
-    try:
-        return _EPOCH + timedelta(milliseconds=milliseconds)
-    except OverflowError:
-        return _FIRST if milliseconds < 0 else _LAST
-
-
-def _message(record: Any) -> Message:
-    return Message(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        sent_at=_moment(record.timestamp),
-        is_broker_time=record.timestamp_type == _LOG_APPEND_TIME,
-        value=record.value,
-        headers={
-            name: value.decode(errors="replace")
-            for name, value in record.headers
-            if value is not None
-        },
-    )

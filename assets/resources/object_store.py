@@ -24,8 +24,10 @@ from assets.resources.errors import ServerRefusedError, ServerUnavailableError
 from assets.resources.objects import (
     ListingPage,
     Notification,
+    ObjectHead,
     listed_version,
     objects_created,
+    read_head,
 )
 from assets.settings import Settings
 
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
 _DELETE_BATCH = 1000
 _RECEIVE_BATCH = 10
+# A HEAD has no body that says more: 404 for what is not there, 405 for a delete marker.
+_MISSING = {"404", "NoSuchKey", "NoSuchVersion", "405", "MethodNotAllowed"}
 
 
 class ObjectMissingError(Exception):
@@ -88,6 +92,21 @@ class ObjectStore:
             except (FileNotFoundError, self.s3.exceptions.NoSuchKey) as error:
                 raise ObjectMissingError(bucket) from error
 
+    def head(self, bucket: str, key: str, version: str | None = None) -> ObjectHead:
+        """Returns what the store says of an object, without its bytes.
+
+        Raises `ObjectMissingError` when that key or version is not there, or is a delete marker.
+        """
+        named = {"VersionId": version} if version else {}
+        with self._translated():
+            try:
+                answer = self.s3.head_object(Bucket=bucket, Key=key, **named)  # type: ignore[arg-type]
+            except ClientError as error:
+                if error.response["Error"].get("Code") in _MISSING:
+                    raise ObjectMissingError(bucket) from error
+                raise
+        return read_head(bucket, key, answer)
+
     def copy(self, source: tuple[str, str, str | None], target: tuple[str, str]) -> None:
         """Copies an object inside the store, whatever its size.
 
@@ -103,15 +122,24 @@ class ObjectStore:
             self.s3.copy(origin, *target)  # type: ignore[arg-type]
 
     def page_of_versions(
-        self, bucket: str, after_key: str | None, after_version: str | None, limit: int = 1000
+        self,
+        bucket: str,
+        after_key: str | None,
+        after_version: str | None,
+        limit: int = 1000,
+        prefix: str = "",
     ) -> ListingPage:
-        """Lists up to `limit` versions of a bucket, resuming behind the given key and version."""
+        """Lists up to `limit` versions of a bucket, resuming behind the given key and version.
+
+        With a prefix, only of keys that begin with it.
+        """
         position = {"KeyMarker": after_key} if after_key is not None else {}
         if after_key is not None and after_version is not None:
             position["VersionIdMarker"] = after_version
         with self._translated():
             page = self.s3.list_object_versions(
                 Bucket=bucket,
+                Prefix=prefix,
                 MaxKeys=limit,
                 **position,  # type: ignore[arg-type]
             )
@@ -192,7 +220,7 @@ class ObjectStore:
 
     def _bucket(self, bucket: str) -> S3Store:
         if bucket not in self._stores:
-            self._stores[bucket] = _open(bucket, self.settings)
+            self._stores[bucket] = open_store(bucket, self.settings)
         return self._stores[bucket]
 
     @contextmanager
@@ -240,7 +268,8 @@ def _is_plain(key: str) -> bool:
     return key.isprintable() and not any(part in {"", ".", ".."} for part in parts)
 
 
-def _open(bucket: str, settings: Settings) -> S3Store:
+def open_store(bucket: str, settings: Settings) -> S3Store:
+    """Returns obstore's client of a bucket for the configured endpoint and credentials."""
     secret = settings.aws_secret_access_key
     credentials: Any = (
         {

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote_plus
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+_MAX_KEY_BYTES = 1024
+_MAX_SIZE_BYTES = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,21 @@ class ObjectVersion:
     etag: str
     size_bytes: int
     modified_at: datetime
+
+
+@dataclass(frozen=True)
+class ObjectHead:
+    """What the store says of one object without sending its bytes.
+
+    Attributes:
+        version: The version that the rest is about.
+        metadata: What its sender wrote beside it; names in lower case.
+        content_type: As its sender declared it.
+    """
+
+    version: ObjectVersion
+    metadata: Mapping[str, str]
+    content_type: str | None
 
 
 @dataclass(frozen=True)
@@ -57,23 +77,56 @@ def objects_created(body: str) -> tuple[ObjectVersion, ...]:
     Source: Amazon S3 User Guide, “Event message structure”: keys are URL-encoded, `+` is a space.
     """
     try:
-        return _objects_created(json.loads(body)["Records"])
-    except (ValueError, KeyError, TypeError, AttributeError):
+        told = _Told.model_validate_json(body)
+        return tuple(
+            _object_created(record)
+            for record in told.records
+            if record.event.startswith("ObjectCreated:")
+        )
+    except (ValueError, OverflowError):  # pydantic's own error is a ValueError
         return ()
 
 
-def _objects_created(records: Any) -> tuple[ObjectVersion, ...]:
-    return tuple(
-        ObjectVersion(
-            bucket=record["s3"]["bucket"]["name"],
-            key=unquote_plus(record["s3"]["object"]["key"]),
-            version=_version(record["s3"]["object"].get("versionId")),
-            etag=record["s3"]["object"].get("eTag", ""),
-            size_bytes=record["s3"]["object"].get("size", 0),
-            modified_at=datetime.fromisoformat(record["eventTime"]),
-        )
-        for record in records
-        if record["eventName"].startswith("ObjectCreated:")
+class _ToldObject(BaseModel):
+    key: str
+    version: str | None = Field(None, alias="versionId")
+    etag: str = Field("", alias="eTag")
+    size: int = Field(0, ge=0, le=_MAX_SIZE_BYTES)
+
+
+class _ToldBucket(BaseModel):
+    name: str
+
+
+class _ToldPlace(BaseModel):
+    bucket: _ToldBucket
+    object: _ToldObject
+
+
+class _ToldRecord(BaseModel):
+    event: str = Field(alias="eventName")
+    time: AwareDatetime = Field(alias="eventTime")
+    s3: _ToldPlace
+
+
+class _Told(BaseModel):
+    """What is read of a notification's body."""
+
+    records: tuple[_ToldRecord, ...] = Field(alias="Records")
+
+
+def _object_created(record: _ToldRecord) -> ObjectVersion:
+    told = record.s3.object
+    key = unquote_plus(told.key, errors="strict")
+    if len(key.encode()) > _MAX_KEY_BYTES:
+        raise ValueError(f"a key has at most {_MAX_KEY_BYTES} bytes")
+    return ObjectVersion(
+        bucket=record.s3.bucket.name,
+        key=key,
+        version=_version(told.version),
+        etag=told.etag,
+        size_bytes=told.size,
+        modified_at=record.time.astimezone(UTC),
     )
 
 
@@ -86,6 +139,22 @@ def listed_version(bucket: str, item: Any) -> ObjectVersion:
         etag=item.get("ETag", "").strip('"'),
         size_bytes=item.get("Size", 0),
         modified_at=item["LastModified"].astimezone(UTC),
+    )
+
+
+def read_head(bucket: str, key: str, answer: Any) -> ObjectHead:
+    """Reads the answer to a HeadObject request."""
+    return ObjectHead(
+        version=ObjectVersion(
+            bucket=bucket,
+            key=key,
+            version=_version(answer.get("VersionId")),
+            etag=answer["ETag"].strip('"'),
+            size_bytes=answer["ContentLength"],
+            modified_at=answer["LastModified"].astimezone(UTC),
+        ),
+        metadata=answer.get("Metadata", {}),
+        content_type=answer.get("ContentType"),
     )
 
 

@@ -25,6 +25,6 @@ def running_database(stack: Stack) -> Iterator[Mapping[str, str]]:
     try:
         yield stack.environment()
     finally:
-        others = [one for one in (*stack.servers, stack.dagster) if one is not server]
+        others = [one for one in (*stack.servers, *stack.programs) if one is not server]
         if is_lent and not any(one.is_known() for one in others):
             stack.stop()

@@ -32,6 +32,7 @@ from infra.demo.photographs import (
 )
 from infra.demo.report import DemoResult, print_report, write_report
 from infra.demo.senders import drop_into_bucket, produce_to_topic
+from infra.kafka.errors import KafkaCommandError
 from infra.local.console import console, say
 from infra.local.errors import StackError
 from infra.local.server import Health
@@ -237,7 +238,13 @@ def main(folder: Path | None, count: int) -> None:
     console.print("[bold]Darkroom demo[/]")
     try:
         result, path = _run(folder, count)
-    except (StackError, PhotographsError, ServerUnavailableError, DemoIncompleteError) as error:
+    except (
+        StackError,
+        PhotographsError,
+        ServerUnavailableError,
+        KafkaCommandError,
+        DemoIncompleteError,
+    ) as error:
         console.print(f"[bold red]✗[/] {error}")
         sys.exit(1)
     print_report(console, result)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
-from kafka import KafkaProducer
-
 from assets.resources.object_store import ObjectStore
 from assets.settings import Settings
 from infra.demo.photographs import Photograph
-
-_MAX_REQUEST_BYTES = 12 * 1024 * 1024
+from infra.kafka.errors import KafkaCommandError
+from infra.kafka.produce import Outgoing, send
 
 
 def drop_into_bucket(
@@ -29,32 +27,23 @@ def produce_to_topic(
 ) -> None:
     """Sends photographs to the topic, one message each, and waits until the broker has them all.
 
-    Raises `kafka.errors.KafkaError` when a message is not taken.
+    Raises `ServerUnavailableError` when the broker does not answer, `KafkaCommandError` when it
+    refuses one.
     """
-    producer = KafkaProducer(
-        bootstrap_servers=settings.kafka_bootstrap_servers,
-        acks="all",
-        max_request_size=_MAX_REQUEST_BYTES,
+    outgoing = (
+        Outgoing(photograph.name, photograph.body, _headers(photograph))
+        for photograph in photographs
     )
-    try:
-        for photograph in photographs:
-            producer.send(
-                settings.kafka_topic,
-                key=photograph.name.encode(),
-                value=photograph.body or None,
-                headers=_headers(photograph),
-            ).get(timeout=30)
-            sent()
-    finally:
-        producer.close()
+    if refused := send(settings, outgoing, lambda _: sent()):
+        raise KafkaCommandError(f"{refused[0].name} was not sent: {refused[0].reason}.")
 
 
-def _headers(photograph: Photograph) -> list[tuple[str, bytes]]:
+def _headers(photograph: Photograph) -> tuple[tuple[str, str], ...]:
     """A broken file comes without headers too: they are optional."""
     if photograph.expected_reason:
-        return []
-    return [
-        ("content-type", photograph.content_type.encode()),
-        ("filename", photograph.name.encode()),
-        ("uploader", b"demo"),
-    ]
+        return ()
+    return (
+        ("content-type", photograph.content_type),
+        ("filename", photograph.name),
+        ("uploader", "demo"),
+    )

@@ -1,15 +1,81 @@
-"""Makes the topics that `topics.yaml` describes and the broker lacks."""
+"""Topics as `topics.yaml` describes them: read, and made where they are missing."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 from kafka import KafkaAdminClient
-from kafka.admin import NewTopic
-from kafka.errors import TopicAlreadyExistsError
+from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-_TOPICS = Path(__file__).with_name("topics.yaml")
+from assets.resources.errors import ServerUnavailableError
+from infra.kafka.errors import KafkaCommandError
+
+TOPICS = Path(__file__).with_name("topics.yaml")
+
+_BROKERS_DEFAULT = -1
+_TIMEOUT_MS = 15_000
+
+
+@dataclass(frozen=True)
+class TopicDescription:
+    """What a topic should be: its partitions, and the settings that are its own."""
+
+    partitions: int
+    config: Mapping[str, str]
+
+
+def load_description(described_as: str = "images", path: Path = TOPICS) -> TopicDescription:
+    """Reads one entry of the topic file.
+
+    Raises `KafkaCommandError` when the file does not describe it.
+    """
+    try:
+        entry = yaml.safe_load(path.read_text())[described_as]
+        config = {str(key): _plain(value) for key, value in entry["config"].items()}
+        return TopicDescription(int(entry["partitions"]), config)
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise KafkaCommandError(
+            f"{path} does not describe {described_as}: it needs a number of partitions and a "
+            f"config ({type(error).__name__})."
+        ) from error
+
+
+@contextmanager
+def administrator(bootstrap_servers: str) -> Iterator[KafkaAdminClient]:
+    """Opens a client that may look at topics and change them.
+
+    Raises `ServerUnavailableError` when the brokers do not answer.
+    """
+    try:
+        admin = KafkaAdminClient(
+            bootstrap_servers=bootstrap_servers,
+            bootstrap_timeout_ms=_TIMEOUT_MS,
+            request_timeout_ms=_TIMEOUT_MS,
+        )
+        try:
+            yield admin
+        finally:
+            admin.close()
+    except (KafkaError, OSError) as error:
+        raise ServerUnavailableError("Kafka", bootstrap_servers, type(error).__name__) from error
+
+
+def make_topic(admin: KafkaAdminClient, name: str, wanted: TopicDescription) -> bool:
+    """Makes a topic unless it is there; tells whether it was made now."""
+    described = {
+        "num_partitions": wanted.partitions,
+        "replication_factor": _BROKERS_DEFAULT,
+        "configs": dict(wanted.config),
+    }
+    try:
+        admin.create_topics({name: described}, wait_for_metadata=True)
+    except TopicAlreadyExistsError:
+        return False
+    return True
 
 
 def provision_topic(bootstrap_servers: str, name: str, described_as: str = "images") -> bool:
@@ -23,18 +89,10 @@ def provision_topic(bootstrap_servers: str, name: str, described_as: str = "imag
     Returns:
         Whether it was made now.
     """
-    described = yaml.safe_load(_TOPICS.read_text())[described_as]
-    admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers)
-    topic = NewTopic(
-        name,
-        num_partitions=described["partitions"],
-        replication_factor=described["replication_factor"],
-        topic_configs={key: str(value) for key, value in described["config"].items()},
-    )
-    try:
-        admin.create_topics([topic])
-    except TopicAlreadyExistsError:
-        return False
-    finally:
-        admin.close()
-    return True
+    with administrator(bootstrap_servers) as admin:
+        return make_topic(admin, name, load_description(described_as))
+
+
+def _plain(value: object) -> str:
+    """Returns a setting as the brokers write it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

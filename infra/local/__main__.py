@@ -6,16 +6,17 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from types import FrameType
 
 import click
+from rich.markup import escape
 from rich.table import Table
 
 from infra.local.console import SentenceGroup, console, say
 from infra.local.errors import StackError
 from infra.local.server import Health
 from infra.local.stack import Stack
+from infra.local.supervisor import watch
 
 
 @click.group(cls=SentenceGroup)
@@ -34,9 +35,11 @@ def up() -> None:
     signal.signal(signal.SIGINT, _interrupt)
     try:
         stack.start()
+        stack.start_upload_api()
         stack.start_dagster()
         _print_addresses(stack)
-        _watch(stack)
+        watch(stack, lambda sentence: console.print(f"[yellow]![/] {escape(sentence)}"))
+        console.print("Darkroom was stopped by `make down`.")
     except KeyboardInterrupt:
         console.print("\n[bold]Stopping Darkroom[/]")
     finally:
@@ -58,7 +61,7 @@ def status() -> None:
     stack = Stack.of_project()
     table = Table("server", "state", "address", "pid", "log")
     advice = None
-    for server in (*stack.servers, stack.dagster):
+    for server in (*stack.servers, *stack.programs):
         health, process = server.health(), server.process()
         colour = {"running": "green", "stopped": "dim", "killed": "red"}[health]
         pid = str(process.pid) if process else ""
@@ -104,24 +107,13 @@ def _ui(stack: Stack) -> str:
 def _print_addresses(stack: Stack) -> None:
     table = Table(show_header=False, box=None)
     table.add_row("Dagster UI", f"[bold]{_ui(stack)}[/]")
+    page = f"http://127.0.0.1:{stack.ports.upload_api}"
+    table.add_row("Upload page", f"[bold]{page}[/] (`make api-key UPLOADER=…` makes a key)")
     for server in stack.servers:
         table.add_row(server.title, f"127.0.0.1:{server.port}")
     table.add_row("passwords", f"{stack.state.path('env')} (for programs: `make shell`)")
     console.print("\n[bold green]Darkroom is up.[/] Ctrl-C stops all of it.")
     console.print(table)
-
-
-def _watch(stack: Stack) -> None:
-    """Waits until the stack is stopped from elsewhere; starts a server again that was killed."""
-    while stack.dagster.health() is not Health.STOPPED:
-        for server in (*stack.servers, stack.dagster):
-            if server.health() is Health.KILLED:
-                console.print(f"[yellow]![/] {server.title} ended unexpectedly; starting it again.")
-                stack.start()
-                stack.start_dagster()
-                console.print(f"[green]✓[/] {server.title} runs again.")
-        time.sleep(2)
-    console.print("Darkroom was stopped by `make down`.")
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -7,9 +7,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import requests
 
 from infra.local.errors import StackError
@@ -72,9 +74,29 @@ def cancel_runs(port: int, seconds: float = 15) -> None:
     What they had claimed is given back. A Dagster that does not answer has no runs to ask.
     """
     deadline = time.monotonic() + seconds
-    while (run_ids := _runs_in_flight(port)) and time.monotonic() < deadline:
+    while (run_ids := runs_in_flight(port)) and time.monotonic() < deadline:
         _ask(port, _TERMINATE, {"runIds": run_ids})
         time.sleep(0.5)
+
+
+def runs_in_flight(port: int) -> list[str] | None:
+    """Returns the ids of the runs that have not ended; None when Dagster does not answer."""
+    answer = _ask(port, _IN_FLIGHT)
+    return [run["runId"] for run in answer["runsOrError"]["results"]] if answer else None
+
+
+def lacks_code_server(dagster: Server) -> bool:
+    """Tells whether Dagster runs without the process that has loaded the code.
+
+    `dagster dev` starts what stands before that process again, and never the process itself.
+    """
+    process = dagster.process()
+    if process is None:
+        return False
+    with suppress(psutil.NoSuchProcess):
+        commands = [set(child.cmdline()) for child in process.children(recursive=True)]
+        return not any({"api", "grpc"} <= words for words in commands)
+    return False
 
 
 def _has_loaded_code(port: int) -> bool:
@@ -83,11 +105,6 @@ def _has_loaded_code(port: int) -> bool:
         return False
     entries = answer["workspaceOrError"]["locationEntries"]
     return bool(entries) and all(entry["loadStatus"] == "LOADED" for entry in entries)
-
-
-def _runs_in_flight(port: int) -> list[str]:
-    answer = _ask(port, _IN_FLIGHT)
-    return [run["runId"] for run in answer["runsOrError"]["results"]] if answer else []
 
 
 def _ask(port: int, query: str, variables: Mapping[str, object] | None = None) -> Any:

@@ -12,9 +12,18 @@ from infra.local.state import StateFolder
 KAFKA_BUCKET = "darkroom-kafka"
 
 
-def kafka_server(state: StateFolder, port: int, s3_endpoint: str, region: str) -> Server:
-    """Describes the broker; its bucket must exist before it starts."""
-    address = f"tcp://127.0.0.1:{port}"
+def kafka_server(
+    state: StateFolder, port: int, advertised_port: int, s3_endpoint: str, region: str
+) -> Server:
+    """Describes the broker; its bucket must exist before it starts.
+
+    Args:
+        state: Where its log goes.
+        port: Where it listens.
+        advertised_port: Where clients are told to find it.
+        s3_endpoint: The object store that keeps its topics.
+        region: The region that the object store answers for.
+    """
     return Server(
         name="kafka",
         title="Kafka (Tansu)",
@@ -25,8 +34,8 @@ def kafka_server(state: StateFolder, port: int, s3_endpoint: str, region: str) -
         state=state,
         env={
             "CLUSTER_ID": "darkroom",
-            "LISTENER_URL": address,
-            "ADVERTISED_LISTENER_URL": address,
+            "LISTENER_URL": f"tcp://127.0.0.1:{port}",
+            "ADVERTISED_LISTENER_URL": f"tcp://127.0.0.1:{advertised_port}",
             "STORAGE_ENGINE": f"s3://{KAFKA_BUCKET}/",
             "AWS_ENDPOINT": s3_endpoint,
             "AWS_ALLOW_HTTP": "true",

@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
@@ -56,6 +56,7 @@ class Server:
         port_variable: The environment variable that moves it to another port.
         is_ready: Whether it answers; called until it does.
         env: Variables added to its environment.
+        withheld: Variables of ours that it does not inherit.
         stop_signal: The signal that asks it to end cleanly.
     """
 
@@ -67,6 +68,7 @@ class Server:
     is_ready: Callable[[], bool]
     state: StateFolder
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    withheld: Collection[str] = ()
     stop_signal: signal.Signals = signal.SIGTERM
     start_seconds: float = 60.0
     stop_seconds: float = 30.0
@@ -118,11 +120,12 @@ class Server:
         self._wait_until_ready(popen)
 
     def _launch(self) -> subprocess.Popen[bytes]:
+        inherited = {name: os.environ[name] for name in os.environ.keys() - self.withheld}
         with self.log.open("ab") as log:
             try:
                 return subprocess.Popen(
                     self.argv,
-                    env={**os.environ, **self.env},
+                    env={**inherited, **self.env},
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -190,6 +193,8 @@ class Server:
                     f"{self.title} ended while starting (exit code {popen.returncode}); "
                     f"it said: “{self._last_words()}” (whole log: {self.log})."
                 )
+            if popen is None and self.process() is None:
+                raise StackError(f"{self.title} ended while it was waited for; start it again.")
             if time.monotonic() > deadline:
                 raise StackError(
                     f"{self.title} did not answer on port {self.port} within "

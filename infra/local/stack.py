@@ -8,13 +8,10 @@ outside server: nothing embedded starts in its place.
 from __future__ import annotations
 
 import os
-import random
 import shlex
-import socket
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
@@ -25,6 +22,7 @@ from assets.settings import Settings
 from infra.access.apply import apply
 from infra.access.errors import AccessError
 from infra.kafka.topics import provision_topic
+from infra.local.apache_kafka import Listeners, apache_kafka_server, prepare_apache_kafka
 from infra.local.dagster import (
     PROJECT,
     cancel_runs,
@@ -35,9 +33,12 @@ from infra.local.dbt import parse_dbt_project
 from infra.local.errors import StackError
 from infra.local.kafka import KAFKA_BUCKET, kafka_server
 from infra.local.object_store import ACCESS_KEY_ID, object_store_server
+from infra.local.ports import Ports as Ports
+from infra.local.ports import free_ports as free_ports
 from infra.local.postgres import SUPERUSER, make_data_folder, postgres_server
 from infra.local.server import Server
 from infra.local.state import StateFolder
+from infra.local.upload_api import upload_api_server
 from infra.object_store.buckets import make_bucket, provision_buckets
 from infra.postgres import bootstrap
 from infra.postgres.migrate import migrate
@@ -45,53 +46,12 @@ from infra.postgres.migrate import migrate
 _DATABASE_VARIABLES = (
     "DATABASE_URL",
     "DATABASE_ADMIN_URL",
+    "DATABASE_UPLOADER_URL",
     "DAGSTER_DATABASE_URL",
     "DBT_HOST",
     "DBT_USER",
     "DBT_ENV_SECRET_PASSWORD",
 )
-
-
-@dataclass(frozen=True)
-class Ports:
-    """TCP ports of the embedded servers on 127.0.0.1.
-
-    All below 32768, where Linux begins to hand ports to outgoing connections: one of those, gone a
-    moment later, would keep a server from starting.
-    """
-
-    postgres: int = 15432
-    s3: int = 14566
-    kafka: int = 19092
-    dagster: int = 3000
-
-    @staticmethod
-    def from_environment(env: Mapping[str, str]) -> Ports:
-        """Takes POSTGRES_PORT, S3_PORT, KAFKA_PORT and DAGSTER_PORT where they are set."""
-        named = {name: env.get(f"{name.upper()}_PORT") for name in asdict(Ports())}
-        return Ports(**{name: _port(name, value) for name, value in named.items() if value})
-
-
-def free_ports() -> Ports:
-    """Returns ports that nothing listens on at this moment, for stacks that live briefly."""
-    candidates = random.sample(range(20_000, 32_000), k=200)
-    return Ports(*islice(filter(_is_free, candidates), len(fields(Ports))))
-
-
-def _is_free(port: int) -> bool:
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True
-
-
-def _port(name: str, value: str) -> int:
-    if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= 65535:
-        raise StackError(
-            f"A port must be a whole number: {name.upper()}_PORT is “{value}”, not 1 to 65535."
-        )
-    return int(value)
 
 
 def no_progress(step: str) -> None:
@@ -107,12 +67,14 @@ class Stack:
         ports: Where the servers listen.
         outside: The environment to look for outside servers in.
         say: Called with each step that begins.
+        listens: Where the servers listen instead, if what stands at `ports` passes connections on.
     """
 
     state: StateFolder
     ports: Ports = field(default_factory=Ports)
     outside: Mapping[str, str] = field(default_factory=dict, repr=False)
     say: Callable[[str], None] = no_progress
+    listens: Ports | None = None
 
     @staticmethod
     def of_project(say: Callable[[str], None] = no_progress) -> Stack:
@@ -131,22 +93,27 @@ class Stack:
         """The embedded servers in the order in which they start; no outside ones."""
         made: list[Server] = []
         if "DATABASE_URL" not in self.outside:
-            made.append(postgres_server(self.state, self.ports.postgres))
+            made.append(postgres_server(self.state, self._listens.postgres))
         if "AWS_ENDPOINT_URL" not in self.outside:
-            made.append(object_store_server(self.state, self.ports.s3, self.region))
+            made.append(object_store_server(self.state, self._listens.s3, self.region))
         if "KAFKA_BOOTSTRAP_SERVERS" not in self.outside:
-            if "AWS_ENDPOINT_URL" in self.outside:
-                raise StackError(
-                    "The embedded Kafka keeps its topics in the embedded S3: "
-                    "set KAFKA_BOOTSTRAP_SERVERS as well, or leave AWS_ENDPOINT_URL unset."
-                )
-            made.append(kafka_server(self.state, self.ports.kafka, self._s3_url, self.region))
+            made.append(self._broker())
         return tuple(made)
 
     @cached_property
     def dagster(self) -> Server:
         """Dagster's own server, which runs on top of the others."""
         return dagster_server(self.state, self.ports.dagster, self.environment())
+
+    @cached_property
+    def upload_api(self) -> Server:
+        """The upload API, which runs on top of database and object store."""
+        return upload_api_server(self.state, self.ports.upload_api, self.environment())
+
+    @property
+    def programs(self) -> tuple[Server, ...]:
+        """The platform's own programs, in the order in which they start over the servers."""
+        return self.upload_api, self.dagster
 
     def environment(self) -> dict[str, str]:
         """The variables that programs need to reach every server, embedded or outside."""
@@ -198,6 +165,12 @@ class Stack:
                     self._start(server)
             self._provision_database()
 
+    def start_upload_api(self) -> None:
+        """Starts the upload API over the running servers."""
+        with self.state.lock():
+            self.say(self.upload_api.title)
+            self.upload_api.start()
+
     def start_dagster(self) -> None:
         """Starts Dagster over the running servers."""
         with self.state.lock():
@@ -214,7 +187,7 @@ class Stack:
             if self.dagster.process() is not None:
                 self.say("asking runs to end")
                 cancel_runs(self.ports.dagster)
-            for server in reversed((*self.servers, self.dagster)):
+            for server in reversed((*self.servers, *self.programs)):
                 if server.is_known():
                     self.say(f"stopping {server.title}")
                     server.stop()
@@ -230,6 +203,33 @@ class Stack:
         )
 
     @property
+    def _listens(self) -> Ports:
+        return self.listens or self.ports
+
+    @property
+    def _is_kafka_apache(self) -> bool:
+        asked_for = self.outside.get("KAFKA", "tansu")
+        if asked_for not in {"tansu", "apache"}:
+            raise StackError(f"KAFKA is “{asked_for}”; it can be tansu (as if unset) or apache.")
+        return asked_for == "apache"
+
+    @property
+    def _kafka_listeners(self) -> Listeners:
+        controller = self._listens.kafka_controller
+        return Listeners(self._listens.kafka, self.ports.kafka, controller)
+
+    def _broker(self) -> Server:
+        if self._is_kafka_apache:
+            return apache_kafka_server(self.state, self._kafka_listeners)
+        if "AWS_ENDPOINT_URL" in self.outside:
+            raise StackError(
+                "The embedded Kafka keeps its topics in the embedded S3: "
+                "set KAFKA_BOOTSTRAP_SERVERS as well, or leave AWS_ENDPOINT_URL unset."
+            )
+        listens, s3_url = self._listens, f"http://127.0.0.1:{self._listens.s3}"
+        return kafka_server(self.state, listens.kafka, self.ports.kafka, s3_url, self.region)
+
+    @property
     def _s3_url(self) -> str:
         return f"http://127.0.0.1:{self.ports.s3}"
 
@@ -237,7 +237,9 @@ class Stack:
         self.say(server.title)
         if server.name == "postgres":
             make_data_folder(self.state)
-        if server.name == "kafka":
+        if server.name == "kafka" and self._is_kafka_apache:
+            prepare_apache_kafka(self.state, self._kafka_listeners)
+        elif server.name == "kafka":
             make_bucket(open_client("s3", self.settings()), KAFKA_BUCKET)
         server.start()
 
@@ -258,7 +260,7 @@ class Stack:
         if any(server.name == "postgres" for server in self.servers):
             self.say("roles, databases and schemas")
             known = asdict(self.state.secrets())
-            roles = (bootstrap.ADMIN, bootstrap.LOADER, bootstrap.BUILDER, bootstrap.DAGSTER)
+            roles = bootstrap.PROGRAMS
             bootstrap.bootstrap(self.superuser_conninfo(), {role: known[role] for role in roles})
         self.say("tables")
         migrate(admin_conninfo)
@@ -279,6 +281,7 @@ class Stack:
         return {
             "DATABASE_URL": url(bootstrap.LOADER, bootstrap.WAREHOUSE),
             "DATABASE_ADMIN_URL": url(bootstrap.ADMIN, bootstrap.WAREHOUSE),
+            "DATABASE_UPLOADER_URL": url(bootstrap.UPLOADER, bootstrap.WAREHOUSE),
             "DAGSTER_DATABASE_URL": url(bootstrap.DAGSTER, bootstrap.DAGSTER_STORAGE),
             "DBT_HOST": "127.0.0.1",
             "DBT_PORT": str(self.ports.postgres),

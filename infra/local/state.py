@@ -27,6 +27,7 @@ class Secrets:
     postgres_superuser: str = field(default_factory=_password, repr=False)
     darkroom_admin: str = field(default_factory=_password, repr=False)
     darkroom_loader: str = field(default_factory=_password, repr=False)
+    darkroom_uploader: str = field(default_factory=_password, repr=False)
     darkroom_builder: str = field(default_factory=_password, repr=False)
     darkroom_dagster: str = field(default_factory=_password, repr=False)
     s3_secret_key: str = field(default_factory=_password, repr=False)

@@ -36,6 +36,9 @@ def copied_warehouse(stack: Stack, database: str) -> Iterator[dict[str, str]]:
             yield env | {
                 "DATABASE_URL": make_conninfo(env["DATABASE_URL"], dbname=database),
                 "DATABASE_ADMIN_URL": make_conninfo(env["DATABASE_ADMIN_URL"], dbname=database),
+                "DATABASE_UPLOADER_URL": make_conninfo(
+                    env["DATABASE_UPLOADER_URL"], dbname=database
+                ),
                 "DBT_DBNAME": database,
             }
         finally:

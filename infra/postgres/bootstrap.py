@@ -16,9 +16,11 @@ DAGSTER_STORAGE = "darkroom_dagster"
 
 ADMIN = "darkroom_admin"
 LOADER = "darkroom_loader"
+UPLOADER = "darkroom_uploader"
 BUILDER = "darkroom_builder"
 DAGSTER = "darkroom_dagster"
 AUDITOR = "darkroom_auditor"
+PROGRAMS = (ADMIN, LOADER, UPLOADER, BUILDER, DAGSTER)
 TEAMS = ("TEAM_LOGISTICS", "TEAM_ANALYTICS", "TEAM_SALES")
 
 _DATABASE_OWNERS = {WAREHOUSE: ADMIN, DAGSTER_STORAGE: DAGSTER}
@@ -53,7 +55,7 @@ def bootstrap(superuser_conninfo: str, passwords: Mapping[str, str]) -> None:
 
     Args:
         superuser_conninfo: A superuser's connection to any database of the server.
-        passwords: Role name to password, for each of the four program roles.
+        passwords: Role name to password, for each of the program roles that log in.
     """
     with psycopg.connect(superuser_conninfo, autocommit=True) as server:
         for role, password in passwords.items():

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.images import progress
+from assets.images import progress, topics
 from assets.images.backlog import lag
 from assets.resources.event_log import EventLog
 from assets.resources.warehouse import Warehouse
@@ -23,14 +23,21 @@ def kafka_images(
     event_log: dg.ResourceParam[EventLog],
     warehouse: dg.ResourceParam[Warehouse],
 ) -> dg.RunRequest | dg.SkipReason:
-    """Asks for one run, which reads on while there is more."""
+    """Asks for one run, which reads on while there is more.
+
+    A topic that was made anew asks as well, however few messages it has: offsets say nothing then.
+    """
     if runs_in_flight(context.instance, land_messages.name):
         return dg.SkipReason("A landing run is in flight; it reads on while there is more.")
-    ends = event_log.end_offsets(settings.kafka_topic)
+    state = event_log.look(settings.kafka_topic)
     with warehouse.connect() as connection:
-        stored = progress.read_offsets(connection, settings.kafka_topic)
-    waiting = lag(ends, stored)
+        known = topics.read_topic(connection, state.name)
+        stored = progress.read_offsets(connection, state.name)
+    if topics.is_made_anew(known, state) or topics.may_be_made_anew(state, stored):
+        context.log.info("The topic seems to be made anew; a landing run finds out.")
+        return dg.RunRequest()
+    waiting = lag(state.ends, stored)
     if not waiting:
-        return dg.SkipReason(f"No message waits in the {len(ends)} partitions of the topic.")
+        return dg.SkipReason(f"No message waits in the {len(state.ends)} partitions of the topic.")
     context.log.info(f"At least {waiting} messages wait in the topic.")
     return dg.RunRequest()

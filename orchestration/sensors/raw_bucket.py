@@ -3,7 +3,7 @@
 import dagster as dg
 
 from assets.images import progress
-from assets.images.registration import is_sweep_due
+from assets.images.listing import is_sweep_due
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
@@ -24,7 +24,7 @@ def raw_bucket(
     object_store: dg.ResourceParam[ObjectStore],
     warehouse: dg.ResourceParam[Warehouse],
 ) -> dg.RunRequest | dg.SkipReason:
-    """Asks for one run, which drains the notifications and lists the bucket where it stood."""
+    """Asks for one run, which takes the notifications and lists a slice of the bucket."""
     if runs_in_flight(context.instance, register_objects.name):
         return dg.SkipReason("A registration run is in flight; it goes on while there is more.")
     waiting = object_store.notifications_waiting()
@@ -33,8 +33,7 @@ def raw_bucket(
     is_due = is_sweep_due(sweep, utc_now(), settings.sweep_interval)
     if not waiting and not is_due:
         return dg.SkipReason(
-            "No notification waits; "
-            f"the bucket was last listed whole at {sweep.completed_at:%H:%M} UTC."
+            f"No notification waits; the listing last went on at {sweep.listed_at:%H:%M} UTC."
         )
     context.log.info(f"{waiting} notifications wait; listing is {'' if is_due else 'not '}due.")
     return dg.RunRequest()

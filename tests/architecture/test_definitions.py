@@ -47,6 +47,7 @@ def test_the_jobs_are_those_of_the_platform(repository: dg.RepositoryDefinition)
     names = {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")}
     assert names == {
         "land_messages",
+        "replay_messages",
         "register_objects",
         "process_images",
         "build_views",
@@ -183,6 +184,7 @@ def test_conservation_age_and_access_are_checked(repository: dg.RepositoryDefini
         checks(repository).items()
         >= {
             "landed_equals_waiting_processed_rejected_purged": "image_catalog/image",
+            "no_offset_gap_is_unexplained": "raw_bucket/landed_images",
             "no_image_is_older_than_retention": "retention/purge_receipt",
             "grants_match_the_access_file": "warehouse/grants",
         }.items()

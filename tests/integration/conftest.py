@@ -26,6 +26,7 @@ from infra.demo.photographs import Photograph, photographs
 from infra.local.stack import Stack
 from infra.local.warehouses import copied_warehouse
 from infra.sales.seed import SCALES, seed
+from tests.integration.upload_api import Api, make_key, serving, upload_settings
 
 
 @dataclass(frozen=True)
@@ -152,3 +153,19 @@ def people(own_warehouse: dict[str, str], policy: Policy) -> Iterator[People]:
 @pytest.fixture(scope="session")
 def pictures() -> list[Photograph]:
     return list(photographs(8, megapixels=0.2))
+
+
+@pytest.fixture
+def upload_api(stack: Stack, settings: Settings) -> Iterator[Api]:
+    """An upload API over this test's warehouse and buckets, as the uploader `shop` sees it."""
+    with serving(upload_settings(stack, settings)) as address:
+        yield Api(address, make_key(stack, settings, "shop"))
+
+
+@pytest.fixture(scope="session")
+def shared_upload_api(stack: Stack) -> Iterator[Api]:
+    """An upload API over a warehouse of its own, for tests that look at its answers only."""
+    with copied_warehouse(stack, "shared_by_tests") as env:
+        settings = Settings.of(env)
+        with serving(upload_settings(stack, settings)) as address:
+            yield Api(address, make_key(stack, settings, "everybody"))

@@ -1,14 +1,25 @@
 """Kafka messages become objects and ledger rows, once."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from kafka import TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 
 from assets.images import progress
+from assets.images.landing import Landing
 from assets.resources.errors import ServerUnavailableError
-from assets.resources.event_log import EventLog, TopicMissingError
+from assets.resources.event_log import EventLog
+from assets.resources.topic_states import TopicMissingError
 from assets.resources.warehouse import Warehouse
+from tests.integration.topic import (
+    MEBIBYTE,
+    fill,
+    images,
+    landing_meanwhile,
+    next_offsets,
+    with_settings,
+)
 
 
 def test_every_message_becomes_one_object_and_one_waiting_row(platform, pictures):
@@ -39,9 +50,10 @@ def test_messages_read_again_after_a_crash_change_nothing(platform, pictures):
 def test_a_commit_that_fails_leaves_neither_rows_nor_offsets(platform, pictures, monkeypatch):
     platform.produce([pictures[0].body])
 
-    def write_and_pull_the_plug(*args):
-        write_offsets(*args)
-        raise RuntimeError("pulled the plug")
+    def write_and_pull_the_plug(connection, topic, positions):
+        write_offsets(connection, topic, positions)
+        if any(offset for offset, _ in positions.values()):
+            raise RuntimeError("pulled the plug")
 
     write_offsets = progress.write_offsets
     with monkeypatch.context() as patch:
@@ -49,7 +61,7 @@ def test_a_commit_that_fails_leaves_neither_rows_nor_offsets(platform, pictures,
         with pytest.raises(RuntimeError, match="pulled the plug"):
             platform.land()
     assert platform.states() == {}
-    assert platform.query("select * from image_catalog.kafka_offset") == []
+    assert set(next_offsets(platform).values()) == {0}
     assert platform.land().new_images == 1
     assert len(platform.keys(platform.settings.raw_bucket)) == 1
 
@@ -89,23 +101,63 @@ def test_a_sender_with_a_wrong_clock_does_not_decide_when_its_image_arrived(plat
 def test_the_group_on_the_broker_shows_the_progress(platform, pictures):
     platform.produce([picture.body for picture in pictures])
     platform.land()
-    ledger = platform.query("select partition_no, next_offset from image_catalog.kafka_offset")
-    with platform.event_log._consumer() as consumer:
-        topic = platform.settings.kafka_topic
-        reported = [(p, consumer.committed(TopicPartition(topic, p)) or 0) for p, _ in ledger]
-    assert sorted(reported) == sorted(ledger)
+    consumer = KafkaConsumer(
+        bootstrap_servers=platform.settings.kafka_bootstrap_servers,
+        group_id=platform.settings.kafka_group,
+    )
+    topic = platform.settings.kafka_topic
+    reported = {one: consumer.committed(TopicPartition(topic, one)) for one in range(3)}
+    consumer.close()
+    assert reported == next_offsets(platform)
+
+
+def test_images_of_ten_mebibytes_are_held_a_few_at_a_time(platform, monkeypatch):
+    held: list[int] = []
+    settle = Landing._settle
+
+    def weigh(landing, source, most_bytes):
+        held.append(source.bytes_under_way)
+        return settle(landing, source, most_bytes)
+
+    monkeypatch.setattr(Landing, "_settle", weigh)
+    for partition in range(3):
+        fill(platform, partition, [bytes([partition, n]) * 5 * MEBIBYTE for n in range(4)])
+    landed = platform.land()
+    assert (landed.new_images, landed.size_bytes) == (12, 120 * MEBIBYTE)
+    assert 10 * MEBIBYTE < max(held) <= platform.settings.kafka_chunk_bytes
+
+
+def test_a_run_takes_what_comes_while_it_lingers(platform):
+    lingering = with_settings(platform, run_linger_seconds=6.0)
+    fill(platform, 0, images(1, "first"))
+    with landing_meanwhile(lingering) as landed:
+        while next_offsets(platform).get(0) != 1:
+            time.sleep(0.1)
+        fill(platform, 1, images(2, "later"))
+    assert landed[0].messages == 3
+
+
+def test_a_run_whose_time_is_up_leaves_the_rest_to_the_next(platform):
+    fill(platform, 0, images(3))
+    assert with_settings(platform, run_budget_seconds=1e-9).land().messages == 0
+    assert platform.land().messages == 3
+
+
+def test_a_key_of_a_message_says_nothing_of_the_image(platform):
+    fill(platform, 0, [b"same", b"same"])
+    assert platform.land().new_images == 2
 
 
 def test_a_topic_that_does_not_exist_is_named(platform):
     nowhere = platform.settings.model_copy(update={"kafka_topic": "no-such-topic"})
     with pytest.raises(TopicMissingError, match="no-such-topic"):
-        EventLog(nowhere).end_offsets("no-such-topic")
+        EventLog(nowhere).look("no-such-topic")
 
 
 def test_a_broker_that_is_down_is_said_in_one_plain_sentence(platform):
     nowhere = platform.settings.model_copy(update={"kafka_bootstrap_servers": "127.0.0.1:1"})
     with pytest.raises(ServerUnavailableError, match=r"Kafka at 127\.0\.0\.1:1 does not answer"):
-        EventLog(nowhere).end_offsets("images")
+        EventLog(nowhere).look("images")
 
 
 def test_a_database_that_is_down_is_said_in_one_plain_sentence_without_its_password():

@@ -19,6 +19,7 @@ from orchestration.sensors.image_backlog import image_backlog
 from orchestration.sensors.kafka_images import kafka_images
 from orchestration.sensors.raw_bucket import raw_bucket
 from orchestration.sensors.sales_changes import sales_changes
+from tests.integration.topic import fill, images, lose, make_topic_anew, with_settings
 
 TODAY = datetime.now(UTC).date()
 
@@ -58,7 +59,7 @@ def finish_listing(platform) -> None:
     with platform.warehouse.connect() as connection:
         now = datetime.now(UTC)
         bucket = platform.settings.raw_bucket
-        progress.write_sweep(connection, bucket, progress.Sweep(completed_at=now))
+        progress.write_sweep(connection, bucket, progress.Sweep(listed_at=now))
 
 
 def test_an_empty_topic_asks_for_nothing_and_says_what_it_looked_at(instance, platform):
@@ -93,6 +94,23 @@ def test_landed_messages_ask_for_nothing(instance, platform, pictures):
     assert tick(kafka_images, instance, platform).run_requests == []
 
 
+def test_a_topic_made_anew_asks_for_a_run_however_few_messages_it_has(instance, platform):
+    fill(platform, 0, images(5, "old"))
+    platform.land()
+    make_topic_anew(platform)
+    fill(platform, 0, images(1, "new"))
+    assert len(tick(kafka_images, instance, platform).run_requests) == 1
+    platform.land()
+    assert tick(kafka_images, instance, platform).run_requests == []
+
+
+def test_a_message_that_was_lost_at_the_very_end_asks_for_no_further_run(instance, platform):
+    fill(platform, 0, images(2))
+    lose(platform, 0, 1)
+    with_settings(platform, kafka_hole_seconds=0.0).land()
+    assert tick(kafka_images, instance, platform).run_requests == []
+
+
 def test_a_bucket_that_was_never_listed_asks_for_a_run(instance, platform):
     assert len(tick(raw_bucket, instance, platform).run_requests) == 1
 
@@ -103,7 +121,7 @@ def test_a_listed_bucket_without_notifications_asks_for_nothing(instance, platfo
     ticked = tick(raw_bucket, instance, platform)
     assert ticked.run_requests == []
     assert ticked.skip_reason.skip_message.startswith(
-        "No notification waits; the bucket was last listed whole"
+        "No notification waits; the listing last went on at"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from assets.resources.event_log import Message
+from assets.resources.messages import Message
 from assets.resources.objects import ObjectVersion
 from assets.settings import Settings
 

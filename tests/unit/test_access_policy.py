@@ -58,13 +58,7 @@ def test_the_file_is_valid():
 
 
 def test_its_roles_are_those_that_bootstrap_makes():
-    programs = {
-        bootstrap.ADMIN,
-        bootstrap.LOADER,
-        bootstrap.BUILDER,
-        bootstrap.DAGSTER,
-        bootstrap.AUDITOR,
-    }
+    programs = {*bootstrap.PROGRAMS, bootstrap.AUDITOR}
     policy = load_policy()
     assert (set(policy.teams), set(policy.programs)) == (set(bootstrap.TEAMS), programs)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.resources.event_log import Message, _message
+from assets.resources.messages import Message, read_message
 
 
 def read(**changes: Any) -> Message:
@@ -23,7 +23,7 @@ def read(**changes: Any) -> Message:
         "value": b"bytes",
         "headers": [],
     }
-    return _message(SimpleNamespace(**told | changes))
+    return read_message(SimpleNamespace(**told | changes))
 
 
 def test_a_message_keeps_its_place() -> None:

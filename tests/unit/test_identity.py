@@ -19,6 +19,7 @@ AN_ID = UUID("6b0c5a52-51d4-5b0e-9c43-6f1f7f1f4f0d")
 topics = st.from_regex(r"[a-zA-Z0-9._-]{1,249}", fullmatch=True).filter(
     lambda name: name not in {".", ".."}
 )
+incarnations = st.integers(0, 2**31 - 1)
 partitions = st.integers(0, 2**31 - 1)
 offsets = st.integers(0, 2**63 - 1)
 moments = st.datetimes(timezones=st.just(UTC))
@@ -28,10 +29,10 @@ versions = st.from_regex(r"[A-Za-z0-9._-]{1,64}", fullmatch=True)
 object_places = st.tuples(st.from_regex(r"[a-z0-9.-]{3,63}", fullmatch=True), keys, versions)
 
 
-def message_id(place: tuple[str, int, int]) -> UUID:
+def message_id(place: tuple[str, int, int], incarnation: int = 0) -> UUID:
     topic, partition, offset = place
-    origin = identity.message_origin(message(topic=topic, partition=partition, offset=offset))
-    return identity.image_id("kafka", origin)
+    told = message(topic=topic, partition=partition, offset=offset)
+    return identity.image_id("kafka", identity.message_origin(told, incarnation))
 
 
 def object_id(place: tuple[str, str, str]) -> UUID:
@@ -47,7 +48,8 @@ def test_a_message_read_again_has_the_same_id_whatever_else_changed(
     topic, partition, offset = place
     origins = {
         identity.message_origin(
-            message(topic=topic, partition=partition, offset=offset, sent_at=sent_at, value=value)
+            message(topic=topic, partition=partition, offset=offset, sent_at=sent_at, value=value),
+            0,
         )
         for sent_at, value in ((once, b"bytes"), (again, None))
     }
@@ -57,6 +59,16 @@ def test_a_message_read_again_has_the_same_id_whatever_else_changed(
 @given(st.lists(message_places, min_size=2, max_size=8, unique=True))
 def test_no_two_messages_share_an_id(places: list[tuple[str, int, int]]) -> None:
     assert len({message_id(place) for place in places}) == len(places)
+
+
+@given(message_places, st.lists(incarnations, min_size=2, max_size=4, unique=True))
+def test_a_topic_made_anew_has_other_images_under_other_keys(
+    place: tuple[str, int, int], several: list[int]
+) -> None:
+    topic, partition, offset = place
+    told = message(topic=topic, partition=partition, offset=offset)
+    assert len({message_id(place, one) for one in several}) == len(several)
+    assert len({identity.landed_key(told, one) for one in several}) == len(several)
 
 
 @given(st.lists(object_places, min_size=2, max_size=8, unique=True))
@@ -70,9 +82,10 @@ def test_the_same_origin_behind_two_doors_is_two_images(origin: str) -> None:
 
 
 def test_an_id_never_changes_between_releases() -> None:
-    origin = identity.message_origin(message())
+    origin = identity.message_origin(message(), 0)
     assert origin == "images/1/42"
     assert identity.image_id("kafka", origin) == UUID("2724d571-4789-57d4-a7cd-03d64674bca6")
+    assert identity.message_origin(message(), 3) == "images~3/1/42"
 
 
 def test_without_versions_the_entity_tag_tells_objects_of_one_key_apart() -> None:
@@ -85,19 +98,21 @@ def test_without_versions_the_entity_tag_tells_objects_of_one_key_apart() -> Non
 @given(st.lists(message_places, min_size=2, max_size=8, unique=True))
 def test_no_two_messages_share_a_landed_key(places: list[tuple[str, int, int]]) -> None:
     landed = {
-        identity.landed_key(message(topic=topic, partition=partition, offset=offset))
+        identity.landed_key(message(topic=topic, partition=partition, offset=offset), 0)
         for topic, partition, offset in places
     }
     assert len(landed) == len(places)
 
 
-@given(message_places, moments)
-def test_a_key_that_the_landing_makes_is_known_as_landed(
-    place: tuple[str, int, int], sent_at: datetime
+@given(message_places, moments, incarnations)
+def test_a_key_that_the_landing_makes_tells_the_message_that_it_is_about(
+    place: tuple[str, int, int], sent_at: datetime, incarnation: int
 ) -> None:
     topic, partition, offset = place
     landed = message(topic=topic, partition=partition, offset=offset, sent_at=sent_at)
-    assert identity.is_landed_key(identity.landed_key(landed))
+    read = identity.read_landed_key(identity.landed_key(landed, incarnation))
+    assert read == identity.LandedKey(topic, incarnation, partition, offset)
+    assert identity.landed_origin(read) == identity.message_origin(landed, incarnation)
 
 
 @pytest.mark.parametrize(
@@ -114,10 +129,13 @@ def test_a_key_that_the_landing_makes_is_known_as_landed(
         "x/kafka/images/2024-05-17/1-42",
         "Kafka/images/2024-05-17/1-42",
         "kafka/images/2024-05-17/1-42\n",
+        "kafka/images~/2024-05-17/1-42",
+        "kafka/images~0/2024-05-17/1-42",
+        "kafka/images~x/2024-05-17/1-42",
     ],
 )
 def test_a_key_that_the_landing_does_not_make_is_somebodys(key: str) -> None:
-    assert not identity.is_landed_key(key)
+    assert identity.read_landed_key(key) is None
 
 
 @pytest.mark.parametrize(
@@ -131,7 +149,30 @@ def test_a_key_that_the_landing_does_not_make_is_somebodys(key: str) -> None:
 )
 def test_a_key_with_characters_that_no_topic_or_number_has_is_somebodys(key: str) -> None:
     """Kafka allows ASCII letters, digits, dot, underscore and hyphen in a topic's name."""
-    assert not identity.is_landed_key(key)
+    assert identity.read_landed_key(key) is None
+
+
+@given(st.uuids(), st.timedeltas(timedelta(0), timedelta(days=25_000)))
+def test_the_key_of_an_upload_tells_its_image(image: UUID, since: timedelta) -> None:
+    key = identity.upload_key(image, NOON + since)
+    assert identity.read_upload_key(key) == image
+    assert identity.read_landed_key(key) is None
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        f"upload/2024-05-17/12/{AN_ID}.jpg",
+        f"upload/2024-05-17/12/{AN_ID}/",
+        f"upload/2024-05-17/12/{str(AN_ID).upper()}",
+        f"upload/2024-05-17/{AN_ID}",
+        f"drop/2024-05-17/12/{AN_ID}",
+        "upload/2024-05-17/12/beach.jpg",
+        f"upload/2024-05-17/12/{AN_ID}\n",
+    ],
+)
+def test_another_key_below_the_uploads_is_none_of_an_upload(key: str) -> None:
+    assert identity.read_upload_key(key) is None
 
 
 @given(st.timezones(), st.timedeltas(timedelta(days=-12_000), timedelta(days=25_000)))

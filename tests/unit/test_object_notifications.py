@@ -125,8 +125,32 @@ def test_a_time_is_aware_and_in_utc() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", ["", "not json", "[]", '"text"', "null", "42", '{"Records": null}']
+    "changes",
+    [{"key": "%ff"}, {"key": "\ud800"}, {"key": "k" * 1025}, {"key": "%E2%98%83" * 342},
+     {"key": 5}, {"size": -1}, {"size": 2**63}, {"size": "much"}, {"versionId": 5}, {"eTag": []}],
+    ids=repr,
+)  # fmt: skip
+def test_what_no_object_can_be_is_none(changes: dict[str, Any]) -> None:
+    """A row could not hold it; the notification would come back for ever."""
+    assert created(record(**changes)) == ()
+
+
+def test_a_key_may_have_1024_bytes() -> None:
+    assert created(record(key="%E2%98%83" * 341))[0].key == "☃" * 341
+
+
+@pytest.mark.parametrize(
+    "time", ["", "noon", None, "2024-05-17T12:00:00", "0001-01-01T00:00:00+14:00"]
 )
+def test_a_time_that_tells_no_moment_makes_no_object(time: str | None) -> None:
+    assert created(record() | {"eventTime": time}) == ()
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "not json", "[]", '"text"', "null", "42", '{"Records": null}', '{"Records": [1]}',
+     '{"Records": [{"eventName": "ObjectCreated:Put"}]}', "[" * 100_000],
+)  # fmt: skip
 def test_a_message_that_is_no_notification_tells_of_no_object(body: str) -> None:
     """Anybody may put a message into a queue; the notifications beside it still count."""
     assert objects_created(body) == ()

@@ -1,21 +1,166 @@
-"""Objects as arrivals: which are somebody's, and when the bucket is to be listed."""
+"""What an object version in the raw bucket is: whose, and which image."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from assets.images.progress import Sweep
-from assets.images.registration import describe, is_somebodys, is_sweep_due
-from tests.unit.arrivals import NOON, object_version, some_settings
+from assets.images import identity
+from assets.images.raw_objects import (
+    LANDING_GRACE,
+    Known,
+    LandedTopic,
+    Standing,
+    describe,
+    kept_since,
+    possible_ids,
+    standing,
+)
+from assets.resources.objects import ObjectHead, ObjectVersion
+from tests.unit.arrivals import NOON, message, object_version
 
-SETTINGS = some_settings()
-TEN_MINUTES = timedelta(minutes=10)
+AGE = timedelta(hours=166)
 SECOND = timedelta(seconds=1)
+LATER = NOON + LANDING_GRACE
+NOTHING = Known({}, {})
+UPLOAD = UUID("2724d571-4789-57d4-a7cd-03d64674bca6")
+UPLOAD_KEY = identity.upload_key(UPLOAD, NOON)
+LANDED_KEY = identity.landed_key(message(), 0)
+MESSAGE_ID = identity.image_id("kafka", identity.message_origin(message(), 0))
+
+offsets = st.integers(0, 2**63 - 1)
 
 
-def test_an_object_becomes_a_waiting_image_of_its_own_key_and_version() -> None:
+def landed_up_to(next_offset: int, incarnation: int = 0) -> Known:
+    return Known({}, {"images": LandedTopic(incarnation, {1: next_offset})})
+
+
+def judged(found: ObjectVersion, known: Known = NOTHING, now=LATER) -> Standing:
+    return standing(found, known, now, AGE)
+
+
+def head(found: ObjectVersion, **metadata: str) -> ObjectHead:
+    return ObjectHead(found, metadata, "image/png")
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["beach.jpg", "notes.txt", "no-extension", "kafka/mine.jpg", "upload/mine.jpg", "a/../b/", "%"],
+)
+def test_what_no_row_knows_is_new(key: str) -> None:
+    assert judged(object_version(key=key)) is Standing.NEW
+
+
+def test_a_drop_that_a_row_knows_is_known_and_its_next_version_is_not() -> None:
+    [id_] = possible_ids(object_version())
+    known = Known({id_: "holiday/beach.jpg"}, {})
+    assert judged(object_version(), known) is Standing.KNOWN
+    assert judged(object_version(version="v2"), known) is Standing.NEW
+
+
+@pytest.mark.parametrize("version", ["v1", "an older one", None])
+def test_every_version_under_the_key_of_a_landed_message_is_known(version: str | None) -> None:
+    """A landing that was killed leaves one; the next landing stores another."""
+    known = Known({MESSAGE_ID: LANDED_KEY}, {"images": LandedTopic(0, {1: 43})})
+    assert judged(object_version(key=LANDED_KEY, version=version), known) is Standing.KNOWN
+
+
+def test_under_another_day_an_object_is_not_the_messages() -> None:
+    known = Known({MESSAGE_ID: LANDED_KEY}, {"images": LandedTopic(0, {1: 43})})
+    found = object_version(key=LANDED_KEY.replace("05-17", "05-16"))
+    assert judged(found, known) is Standing.NEW
+
+
+@given(offsets, offsets)
+def test_what_the_landing_has_yet_to_come_to_is_left_to_it(reached: int, offset: int) -> None:
+    found = object_version(key=identity.landed_key(message(offset=offset), 0))
+    is_left = judged(found, landed_up_to(reached)) is Standing.LANDING
+    assert is_left == (reached <= offset)
+
+
+def test_of_a_partition_that_was_never_landed_everything_is_left_to_the_landing() -> None:
+    known = Known({}, {"images": LandedTopic(0, {0: 100})})
+    assert judged(object_version(key=LANDED_KEY), known) is Standing.LANDING
+
+
+def test_behind_the_landings_back_an_object_is_somebodys_after_the_grace() -> None:
+    found, known = object_version(key=LANDED_KEY), landed_up_to(43)
+    assert judged(found, known, NOON + LANDING_GRACE - SECOND) is Standing.LANDING
+    assert judged(found, known, NOON + LANDING_GRACE) is Standing.NEW
+
+
+@pytest.mark.parametrize("incarnation", [0, 1, 3])
+def test_what_is_named_after_another_incarnation_of_the_topic_is_somebodys(
+    incarnation: int,
+) -> None:
+    found = object_version(key=identity.landed_key(message(), incarnation))
+    assert judged(found, landed_up_to(0, incarnation=2)) is Standing.NEW
+
+
+def test_what_is_named_after_a_topic_that_nobody_lands_is_somebodys() -> None:
+    found = object_version(key=identity.landed_key(message(topic="another"), 0))
+    assert judged(found, landed_up_to(0)) is Standing.NEW
+
+
+@pytest.mark.parametrize("version", ["v1", "a retry's", None])
+def test_every_version_of_a_known_upload_is_known(version: str | None) -> None:
+    known = Known({UPLOAD: "upload/2024-05-17/11/another-hour"}, {})
+    assert judged(object_version(key=UPLOAD_KEY, version=version), known) is Standing.KNOWN
+
+
+def test_an_upload_that_no_row_knows_is_new() -> None:
+    assert judged(object_version(key=UPLOAD_KEY)) is Standing.NEW
+
+
+def test_at_the_purge_age_exactly_an_object_is_retentions() -> None:
+    assert judged(object_version(), now=NOON + AGE - SECOND) is Standing.NEW
+    assert judged(object_version(), now=NOON + AGE) is Standing.OVERDUE
+
+
+@pytest.mark.parametrize("key", [UPLOAD_KEY, LANDED_KEY])
+def test_a_copy_that_outlives_its_purged_image_does_not_bring_it_back(key: str) -> None:
+    """A repetition hours after the first attempt; the row went with the first one's age."""
+    left_behind = object_version(key=key, modified_at=NOON + timedelta(hours=5))
+    assert judged(left_behind, landed_up_to(43), NOON + AGE) is Standing.OVERDUE
+
+
+@pytest.mark.parametrize(
+    "key", [UPLOAD_KEY.replace("2024", "1999"), LANDED_KEY.replace("2024", "1999")]
+)
+def test_a_made_up_time_in_a_key_is_not_believed(key: str) -> None:
+    assert kept_since(object_version(key=key)) == NOON
+    assert judged(object_version(key=key)) is Standing.NEW
+
+
+@pytest.mark.parametrize(
+    "key", [UPLOAD_KEY.replace("05-17", "13-77"), UPLOAD_KEY.replace("/12/", "/77/")]
+)
+def test_a_key_that_tells_no_time_is_judged_by_the_objects_own(key: str) -> None:
+    assert kept_since(object_version(key=key)) == NOON
+
+
+def test_a_name_that_no_row_can_hold_is_impossible() -> None:
+    assert judged(object_version(key="a\0b")) is Standing.IMPOSSIBLE
+    assert judged(object_version(version="a\0b")) is Standing.IMPOSSIBLE
+
+
+def test_what_comes_from_the_future_is_impossible_until_then() -> None:
+    found = object_version(modified_at=LATER + timedelta(days=1))
+    assert judged(found) is Standing.IMPOSSIBLE
+    assert judged(found, now=LATER + timedelta(days=1)) is Standing.NEW
+
+
+@given(st.text(), st.datetimes(), st.sampled_from([NOTHING, landed_up_to(5)]))
+def test_every_key_has_a_standing(key: str, when, known: Known) -> None:
+    found = object_version(key=key, modified_at=when.replace(tzinfo=NOON.tzinfo))
+    assert judged(found, known) in Standing
+
+
+def test_a_drop_becomes_a_waiting_image_of_its_own_key_and_version() -> None:
     arrival = describe(object_version())
     told = (arrival.source, arrival.object_key, arrival.object_version, arrival.size_bytes)
     assert told == ("bucket", "holiday/beach.jpg", "v1", 5)
@@ -35,31 +180,57 @@ def test_an_object_told_of_again_with_another_time_is_the_same_image() -> None:
     assert describe(object_version()).image_id == describe(later).image_id
 
 
-@pytest.mark.parametrize("key", ["beach.jpg", "notes.txt", "no-extension", "kafka/mine.jpg"])
-def test_whatever_somebody_put_into_the_raw_bucket_is_somebodys(key: str) -> None:
-    assert is_somebodys(object_version(key=key), SETTINGS)
+def test_an_upload_is_the_image_that_its_key_names() -> None:
+    found = object_version(key=UPLOAD_KEY)
+    arrival = describe(found, head(found, uploader="ann", filename="my%20h%C3%BCtte.png"))
+    assert (arrival.image_id, arrival.source, arrival.origin) == (
+        UPLOAD,
+        "upload",
+        identity.upload_origin(UPLOAD),
+    )
+    assert (arrival.uploader, arrival.filename, arrival.declared_content_type) == (
+        "ann",
+        "my hütte.png",
+        "image/png",
+    )
 
 
-def test_what_the_landing_put_there_is_not_somebodys() -> None:
-    assert not is_somebodys(object_version(key="kafka/images/2024-05-17/1-42"), SETTINGS)
+def test_two_versions_of_an_upload_are_one_image() -> None:
+    ids = set()
+    for version in ("v1", "v2"):
+        found = object_version(key=UPLOAD_KEY, version=version)
+        ids.add(describe(found, head(found, uploader="ann")).image_id)
+    assert ids == {UPLOAD}
 
 
-def test_an_object_of_another_bucket_is_not_somebodys() -> None:
-    assert not is_somebodys(object_version(bucket="darkroom-processed"), SETTINGS)
+@pytest.mark.parametrize("metadata", [{}, {"uploader": ""}, {"uploader": " \x00"}, {"owner": "a"}])
+def test_under_an_uploads_key_an_object_without_an_uploader_is_a_drop(
+    metadata: dict[str, str],
+) -> None:
+    found = object_version(key=UPLOAD_KEY)
+    arrival = describe(found, head(found, **metadata))
+    assert arrival == describe(found)
+    assert (arrival.source, arrival.image_id) == ("bucket", possible_ids(found)[0])
 
 
-def test_a_bucket_never_listed_is_due() -> None:
-    assert is_sweep_due(Sweep(), NOON, TEN_MINUTES)
+def test_an_uploader_named_beside_another_key_makes_no_upload_of_it() -> None:
+    found = object_version()
+    assert describe(found, head(found, uploader="ann")) == describe(found)
 
 
-@pytest.mark.parametrize("completed_at", [None, NOON, NOON - TEN_MINUTES])
-def test_a_listing_under_way_goes_on_whenever_the_last_one_ended(completed_at: object) -> None:
-    assert is_sweep_due(Sweep("some/key", "v1", completed_at), NOON, TEN_MINUTES)  # type: ignore[arg-type]
+@given(st.text(max_size=400))
+def test_whatever_the_metadata_say_a_row_can_hold_it(said: str) -> None:
+    found = object_version(key=UPLOAD_KEY)
+    arrival = describe(found, head(found, uploader=f"ann{said}", filename=f"%00%0A%FF{said}"))
+    for text in (arrival.uploader or "", arrival.filename or ""):
+        assert text.isprintable()
+        assert len(text) <= 255
 
 
-def test_at_the_interval_exactly_a_listing_is_due() -> None:
-    assert is_sweep_due(Sweep(completed_at=NOON - TEN_MINUTES), NOON, TEN_MINUTES)
-
-
-def test_a_second_before_the_interval_no_listing_is_due() -> None:
-    assert not is_sweep_due(Sweep(completed_at=NOON - TEN_MINUTES + SECOND), NOON, TEN_MINUTES)
+@given(st.sampled_from(["v1", "v2", None]), st.sampled_from([UPLOAD_KEY, LANDED_KEY, "a.jpg"]))
+def test_what_becomes_of_an_object_is_known_by_one_of_its_possible_ids(
+    version: str | None, key: str
+) -> None:
+    found = object_version(key=key, version=version)
+    for told in (None, head(found, uploader="ann")):
+        assert describe(found, told).image_id in possible_ids(found)

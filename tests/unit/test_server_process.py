@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -143,6 +144,13 @@ def test_a_server_that_does_not_answer_in_time_is_told_with_the_way_out(tiny: Ma
     sentence = failure_of(server)
     assert f"Tiny did not answer on port {server.port} within 0 s" in sentence
     assert "`make down` and `make up`" in sentence
+
+
+def test_a_server_that_ends_while_another_command_waits_for_it_is_told(tiny: MakeServer) -> None:
+    ending = tiny("import time; time.sleep(1)", is_ready=lambda: True)
+    ending.start()
+    waiting = replace(ending, is_ready=lambda: False, start_seconds=60.0)
+    assert "ended while it was waited for" in failure_of(waiting)
 
 
 def test_a_program_that_is_not_there_is_told_in_a_sentence(tiny: MakeServer) -> None:

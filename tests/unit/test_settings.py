@@ -60,7 +60,10 @@ def test_a_retention_of_up_to_seven_days_is_accepted(hours: str) -> None:
         ("run_budget_seconds", "0"),
         ("run_linger_seconds", "-1"),
         ("sweep_interval_seconds", "0"),
+        ("sweep_pages", "0"),
         ("processing_workers", "0"),
+        ("kafka_chunk_bytes", "1000"),
+        ("kafka_hole_seconds", "-1"),
         ("retention_margin_hours", "0"),
     ],
 )

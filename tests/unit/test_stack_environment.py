@@ -14,6 +14,7 @@ from infra.local.state import StateFolder
 DATABASE = {
     "DATABASE_URL": "postgresql://loader:hunter2@db.example/warehouse",
     "DATABASE_ADMIN_URL": "postgresql://admin:hunter2@db.example/warehouse",
+    "DATABASE_UPLOADER_URL": "postgresql://uploader:hunter3@db.example/warehouse",
     "DAGSTER_DATABASE_URL": "postgresql://dagster:hunter2@db.example/dagster",
     "DBT_HOST": "db.example",
     "DBT_USER": "builder",
@@ -38,6 +39,10 @@ def test_ports_not_named_are_the_usual_ones() -> None:
 def test_a_port_can_be_moved_by_its_variable(name: str) -> None:
     moved = Ports.from_environment({f"{name.upper()}_PORT": "4711"})
     assert asdict(moved) == asdict(Ports()) | {name: 4711}
+
+
+def test_the_upload_apis_port_can_be_moved_by_its_variable() -> None:
+    assert Ports.from_environment({"UPLOAD_PORT": "4711"}) == Ports(upload_api=4711)
 
 
 def test_an_empty_port_is_not_named() -> None:
@@ -121,8 +126,8 @@ def test_an_outside_database_without_its_other_variables_is_told_by_their_names(
     with pytest.raises(StackError) as refused:
         Stack(state, outside=outside).environment()
     assert str(refused.value) == (
-        "An outside database also needs DATABASE_ADMIN_URL, DAGSTER_DATABASE_URL, DBT_HOST, "
-        "DBT_USER, DBT_ENV_SECRET_PASSWORD; see .env.example."
+        "An outside database also needs DATABASE_ADMIN_URL, DATABASE_UPLOADER_URL, "
+        "DAGSTER_DATABASE_URL, DBT_HOST, DBT_USER, DBT_ENV_SECRET_PASSWORD; see .env.example."
     )
 
 

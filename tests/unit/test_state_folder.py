@@ -28,7 +28,7 @@ def test_passwords_stay_the_same(state: StateFolder) -> None:
 
 def test_every_password_is_another_one(state: StateFolder) -> None:
     made = asdict(state.secrets()).values()
-    assert len(set(made)) == len(made) == 6
+    assert len(set(made)) == len(made)
 
 
 def test_another_folder_has_other_passwords(state: StateFolder, tmp_path: Path) -> None:

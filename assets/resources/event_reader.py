@@ -1,0 +1,226 @@
+"""A position in every partition of a topic: what is read from there, and what is not there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.errors import LogTruncationError, OffsetOutOfRangeError
+from kafka.structs import OffsetAndMetadata
+
+from assets.resources.messages import Hole, Message, TopicState, read_message
+from assets.resources.topic_states import read_shape
+
+_RETRY_SECONDS = 1.0
+_PATIENCE_SECONDS = 10.0
+_TIMEOUT_MS = 10_000
+
+
+class OffsetsGoneError(Exception):
+    """The brokers have nothing at an offset that was to be read next, nor later ones to go on to.
+
+    Attributes:
+        next_offsets: The offset that was asked for, of each partition that has it no more.
+    """
+
+    def __init__(self, next_offsets: Mapping[int, int]) -> None:
+        super().__init__(f"The brokers no longer have the offsets that come next: {next_offsets}.")
+        self.next_offsets = next_offsets
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What was read at once: messages in the order of their partitions, and the holes amid them."""
+
+    messages: Sequence[Message]
+    holes: Sequence[Hole]
+
+
+@dataclass(frozen=True)
+class _Wait:
+    """A hole that may still fill: the offset, since when it is watched, when to look again."""
+
+    offset: int
+    since: float
+    retry_at: float = 0.0
+
+    def has_lasted(self, offset: int, now: float, seconds: float) -> bool:
+        return self.offset == offset and now - self.since >= seconds
+
+
+class Reader:
+    """A position in partitions of a topic.
+
+    Where offsets are exact, no message is shown before those in front of it, and a hole is a fact.
+    Elsewhere a hole may still fill: it is read again and again for `hole_seconds` before it counts.
+
+    Args:
+        consumer: Assigned to the partitions and to nothing else.
+        admin: Asked whether the topic is still the same.
+        topic: The topic as it was when the reader was opened.
+        next_offsets: Where to begin, for each partition to be read.
+        hole_seconds: How long a hole that may fill is watched.
+    """
+
+    def __init__(
+        self,
+        consumer: KafkaConsumer,
+        admin: KafkaAdminClient,
+        topic: TopicState,
+        next_offsets: Mapping[int, int],
+        hole_seconds: float,
+    ) -> None:
+        self._consumer = consumer
+        self._admin = admin
+        self._topic = topic
+        self._next = dict(next_offsets)
+        self._hole_seconds = hole_seconds
+        self._reported: dict[int, int] = {}
+        self._waits: dict[int, _Wait] = {}
+        self._tails: dict[int, _Wait] = {}
+        for partition, offset in next_offsets.items():
+            consumer.seek(self._named(partition), offset)
+
+    @property
+    def patience_seconds(self) -> float:
+        """How long to wait for messages that the brokers announce and do not send."""
+        if self._topic.is_exact:
+            return _PATIENCE_SECONDS
+        return _PATIENCE_SECONDS + self._hole_seconds
+
+    def read(self, timeout_seconds: float) -> Chunk:
+        """Returns the next messages; none when nothing comes in time.
+
+        Raises `OffsetsGoneError` when the log begins later or ends earlier than at a position.
+        """
+        now = time.monotonic()
+        self._look_again(now)
+        try:
+            polled = self._consumer.poll(timeout_ms=int(timeout_seconds * 1000))
+        except OffsetOutOfRangeError as error:
+            raise self._gone(error.args[0]) from error
+        except LogTruncationError as error:
+            raise self._gone(error.divergent_offsets) from error
+        messages: list[Message] = []
+        holes: list[Hole] = []
+        for named, records in polled.items():
+            self._take(named.partition, records, now, messages, holes)
+        self._pass_over(holes)
+        if polled:
+            self._tails.clear()
+        elif not self._topic.is_exact:
+            self._end_tails(now, holes)
+        return Chunk(messages, holes)
+
+    def positions(self) -> dict[int, tuple[int, int]]:
+        """Returns per partition the next offset and the high watermark as last fetched."""
+        return {
+            partition: (offset, max(offset, self._high_watermark(partition) or 0))
+            for partition, offset in self._next.items()
+        }
+
+    def is_at_end(self) -> bool:
+        """Tells whether every partition was read to the high watermark that a fetch reported."""
+        watermarks = {partition: self._high_watermark(partition) for partition in self._next}
+        return all(
+            watermark is not None and self._next[partition] >= watermark
+            for partition, watermark in watermarks.items()
+        )
+
+    def is_topic_unchanged(self) -> bool:
+        """Asks the brokers whether this is still the topic that was opened, with its partitions.
+
+        Raises `TopicMissingError` when it is gone.
+        """
+        topic_id, leaders = read_shape(self._admin, self._topic.name)
+        return topic_id == self._topic.topic_id and leaders.keys() == self._topic.ends.keys()
+
+    def report(self, next_offsets: Mapping[int, int]) -> None:
+        """Commits what is new to the brokers for lag monitors; the ledger's offsets are the truth.
+
+        Belongs after the transaction that holds what was read up to there.
+        """
+        news = {
+            self._named(partition): OffsetAndMetadata(offset, "", -1)
+            for partition, offset in next_offsets.items()
+            if self._reported.get(partition) != offset
+        }
+        if news:
+            self._consumer.commit(news, timeout_ms=_TIMEOUT_MS)
+            self._reported = dict(next_offsets)
+
+    def _take(
+        self,
+        partition: int,
+        records: Sequence[Any],
+        now: float,
+        messages: list[Message],
+        holes: list[Hole],
+    ) -> None:
+        """Takes a partition's records up to the first hole that may still fill."""
+        for record in records:
+            expected = self._next[partition]
+            if record.offset > expected:
+                if not self._is_final(partition, expected, now):
+                    self._watch(partition, expected, now)
+                    return
+                holes.append(Hole(partition, expected, record.offset))
+            messages.append(read_message(record))
+            self._next[partition] = record.offset + 1
+        self._waits.pop(partition, None)
+
+    def _is_final(self, partition: int, offset: int, now: float) -> bool:
+        if self._topic.is_exact:
+            return True
+        wait = self._waits.get(partition)
+        return wait is not None and wait.has_lasted(offset, now, self._hole_seconds)
+
+    def _watch(self, partition: int, offset: int, now: float) -> None:
+        """Goes back to a hole, and lets the other partitions go on until it is read again."""
+        wait = self._waits.get(partition)
+        since = wait.since if wait is not None and wait.offset == offset else now
+        self._waits[partition] = _Wait(offset, since, now + _RETRY_SECONDS)
+        self._consumer.seek(self._named(partition), offset)
+        self._consumer.pause(self._named(partition))
+
+    def _look_again(self, now: float) -> None:
+        due = [partition for partition, wait in self._waits.items() if wait.retry_at <= now]
+        self._consumer.resume(*map(self._named, due))
+
+    def _pass_over(self, holes: list[Hole]) -> None:
+        """Passes over the ends of batches that hold no message for readers.
+
+        Those are the marks of transactions, and records that compaction took out.
+        """
+        for partition in self._next.keys() - self._waits.keys():
+            position = self._consumer.position(self._named(partition))
+            if position > self._next[partition]:
+                holes.append(Hole(partition, self._next[partition], position))
+                self._next[partition] = position
+
+    def _end_tails(self, now: float, holes: list[Hole]) -> None:
+        """Ends the watch of holes at the very end, while nothing comes and the brokers answer."""
+        for partition in self._next.keys() - self._waits.keys():
+            offset, watermark = self._next[partition], self._high_watermark(partition)
+            if watermark is None or offset >= watermark:
+                continue
+            tail = self._tails.get(partition)
+            if tail is None or tail.offset != offset:
+                self._tails[partition] = _Wait(offset, now)
+            elif tail.has_lasted(offset, now, self._hole_seconds):
+                holes.append(Hole(partition, offset, watermark))
+                self._next[partition] = watermark
+                self._consumer.seek(self._named(partition), watermark)
+
+    def _gone(self, named: Iterable[TopicPartition]) -> OffsetsGoneError:
+        return OffsetsGoneError({one.partition: self._next[one.partition] for one in named})
+
+    def _high_watermark(self, partition: int) -> int | None:
+        watermark: int | None = self._consumer.highwater(self._named(partition))
+        return watermark
+
+    def _named(self, partition: int) -> TopicPartition:
+        return TopicPartition(self._topic.name, partition)

@@ -1,0 +1,102 @@
+"""What Kafka tells of topics and messages, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+_LOG_APPEND_TIME = 1
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST = datetime.min.replace(tzinfo=UTC)
+_LAST = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message of a topic partition.
+
+    Attributes:
+        partition: Its partition.
+        offset: Its offset in the partition.
+        sent_at: Its timestamp (UTC).
+        is_broker_time: Whether the broker's clock gave the timestamp, or the sender's.
+        value: Its bytes; None for a null value.
+        headers: Its headers; of several with one name the last counts.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    sent_at: datetime
+    is_broker_time: bool
+    value: bytes | None
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class TopicState:
+    """A topic as the brokers tell of it at one moment.
+
+    Attributes:
+        name: Its name.
+        topic_id: The brokers' own identity of it, another one when it is made anew; None: they
+            tell none (Kafka before 2.8).
+        cleanup_policy: `delete`, `compact` or both; None: the brokers tell no defaults.
+        brokers: How many brokers lead its partitions.
+        beginnings: First offset that is still there, by partition.
+        ends: End offset as listed, by partition. Some brokers list less than there is (the last
+            batch's first offset + 1): it is a sign of news, not the end.
+    """
+
+    name: str
+    topic_id: UUID | None
+    cleanup_policy: str | None
+    brokers: int
+    beginnings: Mapping[int, int]
+    ends: Mapping[int, int]
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether its offsets can be taken at their word, as those of Apache Kafka.
+
+        Tansu gives offsets away before it has stored their messages: of two senders' messages it
+        may show the later one first. It is told by its configuration, of which it tells no default.
+        """
+        return self.cleanup_policy is not None
+
+
+@dataclass(frozen=True)
+class Hole:
+    """Offsets of a partition at which there is no message, from the first to behind the last."""
+
+    partition: int
+    first_offset: int
+    next_offset: int
+
+
+def read_message(record: Any) -> Message:
+    """Reads a record of the Kafka client; nothing that a sender can write stops it."""
+    return Message(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        sent_at=_moment(record.timestamp),
+        is_broker_time=record.timestamp_type == _LOG_APPEND_TIME,
+        value=record.value,
+        headers={
+            name: value.decode(errors="replace")
+            for name, value in record.headers
+            if value is not None
+        },
+    )
+
+
+def _moment(milliseconds: int) -> datetime:
+    """Returns a timestamp as a moment; a sender may write any 64-bit number."""
+    try:
+        return _EPOCH + timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        return _FIRST if milliseconds < 0 else _LAST

@@ -1,0 +1,72 @@
+"""Clients that send one body again and again, each on a connection that it keeps."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+
+_TIMEOUT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where to send: a path on a port of this machine.
+
+    Attributes:
+        headers: Sent with every request; they may hold a key and are not shown.
+    """
+
+    port: int
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def request_rate(target: Target, body: bytes, requests: int, clients: int) -> float:
+    """Sends from a process of its own; returns requests per second.
+
+    Raises:
+        RuntimeError: an answer was not 201.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(_send_all, target, body, requests, clients).result()
+
+
+def _send_all(target: Target, body: bytes, requests: int, clients: int) -> float:
+    """Sends in threads; all begin together, when each has had one answer."""
+    begin = threading.Barrier(clients + 1)
+    share = -(-requests // clients)
+    with ThreadPoolExecutor(clients) as threads:
+        done = [threads.submit(_send, target, body, share, begin) for _ in range(clients)]
+        begin.wait(_TIMEOUT_SECONDS)
+        started = time.perf_counter()
+        for client in done:
+            client.result()
+        return share * clients / (time.perf_counter() - started)
+
+
+def _send(target: Target, body: bytes, requests: int, begin: threading.Barrier) -> None:
+    connection = HTTPConnection("127.0.0.1", target.port, timeout=_TIMEOUT_SECONDS)
+    try:
+        _post(connection, target, body)
+        begin.wait(_TIMEOUT_SECONDS)
+        for _ in range(requests):
+            _post(connection, target, body)
+    except BaseException:
+        begin.abort()
+        raise
+    finally:
+        connection.close()
+
+
+def _post(connection: HTTPConnection, target: Target, body: bytes) -> None:
+    connection.request("POST", target.path, body, dict(target.headers))
+    answer = connection.getresponse()
+    said = answer.read()
+    if answer.status != 201:
+        raise RuntimeError(f"An upload was answered {answer.status}: {said[:300]!r}")

@@ -1,0 +1,54 @@
+"""The highest rate that the platform sustains, found in steps."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from benchmarks.follow import Sample
+
+VISIBLE_SECONDS = 30.0
+"""95th percentile from arrival to visible that a sustained rate stays under."""
+
+_GROWTH = 0.1
+_SETTLING = 1 / 3
+
+
+@dataclass(frozen=True)
+class Step:
+    """One rate, tried for a while.
+
+    Attributes:
+        rate: Images sent per second.
+        growth: By how many images per second the unfinished ones grew, once it had settled.
+        visible_p95: From arrival to visible, in seconds.
+    """
+
+    rate: float
+    growth: float
+    visible_p95: float
+
+    @property
+    def is_sustained(self) -> bool:
+        """Tells whether what waits does not grow, and images are visible in time.
+
+        Batches make the count go up and down: growth below a tenth of the rate is none.
+        """
+        return self.growth <= _GROWTH * self.rate and self.visible_p95 < VISIBLE_SECONDS
+
+
+def growth(samples: Sequence[Sample]) -> float:
+    """Returns the slope of the unfinished images over time, the first third left out."""
+    settled = samples[int(len(samples) * _SETTLING) :]
+    times, counts = [one.seconds for one in settled], [one.unfinished for one in settled]
+    return statistics.linear_regression(times, counts).slope
+
+
+def climb(rates: Iterable[float], try_rate: Callable[[float], Step]) -> Iterator[Step]:
+    """Tries one rate after the other, and ends with the first that is not sustained."""
+    for rate in rates:
+        step = try_rate(rate)
+        yield step
+        if not step.is_sustained:
+            return

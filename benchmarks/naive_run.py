@@ -1,0 +1,114 @@
+"""Images per second of the naive pattern, in a Dagster with storage and buckets of its own.
+
+It runs over the same servers as the platform, with the same instance settings.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+
+import click
+import psycopg
+from psycopg import sql
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from assets.images.recipe import STANDARD
+from assets.resources.object_store import ObjectStore, open_client
+from assets.settings import Settings
+from assets.timing import utc_now
+from benchmarks.doors import Addresses
+from benchmarks.senders import Plan, Sender, sending
+from benchmarks.turns import console
+from infra.local.dagster import PROJECT, cancel_runs, dagster_server, prepare_dagster_home
+from infra.local.stack import Stack
+from infra.local.state import StateFolder
+from infra.object_store.buckets import make_bucket
+from infra.postgres.bootstrap import DAGSTER
+
+_DATABASE = "naive_dagster"
+_PATIENCE_SECONDS = 900
+_EVERY_SECONDS = 0.5
+
+
+def naive_rate(stack: Stack, bodies: Sequence[bytes], images: int) -> float:
+    """Drops images into a bucket; returns images per second, first drop to last rendition.
+
+    The platform's own Dagster must be stopped: the two would share its port and two cores.
+    """
+    with _naive_dagster(stack) as settings:
+        addresses = Addresses(settings, upload_url="", api_key="")
+        plan = Plan(
+            name="naive",
+            addresses=addresses,
+            bodies=bodies,
+            rate=100,
+            images=images,
+            record=stack.state.path("records", "naive.jsonl"),
+            through=("bucket",),
+        )
+        with sending(plan) as sender:
+            ended_at = _wait_for_renditions(ObjectStore.from_settings(settings), sender)
+            started_at = min(sent.sent_at for sent in sender.record())
+    return images / (ended_at.timestamp() - started_at)
+
+
+@contextmanager
+def _naive_dagster(stack: Stack) -> Iterator[Settings]:
+    """Starts the naive definitions, and yields the settings that their runs have."""
+    state = StateFolder(stack.state.root / "naive")
+    env = stack.environment() | {
+        "DAGSTER_HOME": str(state.path("dagster")),
+        "LOGS_FOLDER": str(state.path("dagster", "compute_logs")),
+        "DAGSTER_DATABASE_URL": _make_database(stack),
+        "RAW_BUCKET": "naive-raw",
+        "PROCESSED_BUCKET": "naive-processed",
+    }
+    settings = Settings.of(env)
+    for bucket in (settings.raw_bucket, settings.processed_bucket):
+        make_bucket(open_client("s3", settings), bucket)
+    prepare_dagster_home(state, env)
+    server = dagster_server(state, stack.ports.dagster, env)
+    definitions = ("-m", "benchmarks.naive_dagster", "-d", str(PROJECT))
+    where = server.argv.index("--workspace")
+    argv = (*server.argv[:where], *definitions, *server.argv[where + 2 :])
+    server = replace(server, argv=argv)
+    try:
+        server.start()
+        yield settings
+    finally:
+        cancel_runs(server.port)
+        server.stop()
+
+
+def _make_database(stack: Stack) -> str:
+    """Makes an empty database for Dagster's storage; returns its address."""
+    names = {"new": sql.Identifier(_DATABASE), "owner": sql.Identifier(DAGSTER)}
+    with psycopg.connect(stack.superuser_conninfo(), autocommit=True) as server:
+        server.execute(sql.SQL("create database {new} owner {owner}").format(**names))
+    return stack.environment()["DAGSTER_DATABASE_URL"].rsplit("/", 1)[0] + f"/{_DATABASE}"
+
+
+def _wait_for_renditions(store: ObjectStore, sender: Sender) -> datetime:
+    """Waits until every image has its renditions; returns when the last one was seen."""
+    bucket, images = store.settings.processed_bucket, sender.plan.images
+    wanted = len(STANDARD.renditions)
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    columns = (TextColumn("  naive pattern"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+        task = progress.add_task("images", total=images)
+        while True:
+            pages = store.pages_of_versions(bucket)
+            made = sum(len(page.versions) for page in pages)
+            progress.update(task, completed=made // wanted)
+            if sender.is_done and made >= images * wanted:
+                return utc_now()
+            if time.monotonic() > deadline:
+                raise click.ClickException(
+                    f"{made} of {images * wanted} renditions were made in "
+                    f"{_PATIENCE_SECONDS} seconds; the log of the naive Dagster says more."
+                )
+            time.sleep(_EVERY_SECONDS)

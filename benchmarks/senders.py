@@ -1,0 +1,170 @@
+"""Sends photographs at a steady pace, in turn through several doors, and keeps a record of its own.
+
+It is a process of its own. Each image has its moment, whatever the platform does: a door that is
+slow delays its own images only, and the record says by how much. A line of the record is written
+when a door has taken an image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from multiprocessing.context import SpawnProcess
+from multiprocessing.sharedctypes import Synchronized
+from pathlib import Path
+
+import click
+
+from assets.timing import utc_now
+from benchmarks.doors import DOORS, Addresses, Doors
+
+_THREADS = 24
+_START_OF_IMAGE, _COMMENT = b"\xff\xd8", b"\xff\xfe"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one sender process does.
+
+    Attributes:
+        name: Tells its images from those of other senders.
+        addresses: Where the doors are.
+        bodies: JPEG files, sent in turn, each time made unlike any other.
+        rate: Images per second, through all doors together.
+        images: How many.
+        record: The file that the record goes to.
+        through: The doors to take in turn.
+    """
+
+    name: str
+    addresses: Addresses
+    bodies: Sequence[bytes] = field(repr=False)
+    rate: float
+    images: int
+    record: Path
+    through: Sequence[str] = DOORS
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One line of the record.
+
+    Attributes:
+        sha256: Digest of the body, in hexadecimal digits.
+        sent_at: When it was sent, in seconds since 1970 (UTC).
+        late_seconds: How long after its moment it was sent.
+        door_seconds: How long the door took to take it.
+    """
+
+    door: str
+    sha256: str
+    sent_at: float
+    late_seconds: float
+    door_seconds: float
+
+
+@dataclass(frozen=True)
+class Sender:
+    """A sender process under way."""
+
+    plan: Plan
+    process: SpawnProcess
+    taken: Synchronized[int]
+
+    @property
+    def count(self) -> int:
+        """How many images the doors have taken so far."""
+        return self.taken.value
+
+    @property
+    def is_done(self) -> bool:
+        """Tells whether the process has sent everything.
+
+        Raises:
+            click.ClickException: it ended before its time.
+        """
+        if self.process.exitcode:
+            raise click.ClickException(
+                f"The sender ended after {self.count} of {self.plan.images} images; "
+                "its error is above."
+            )
+        return self.process.exitcode == 0
+
+    def record(self) -> list[Sent]:
+        """Reads what was sent."""
+        lines = self.plan.record.read_text().splitlines()
+        return [Sent(**json.loads(line)) for line in lines]
+
+
+@contextmanager
+def sending(plan: Plan) -> Iterator[Sender]:
+    """Starts a sender process, and ends it with the block."""
+    context = multiprocessing.get_context("spawn")
+    taken = context.Value("i", 0)
+    process = context.Process(target=_send_all, args=(plan, taken), daemon=True)
+    process.start()
+    try:
+        yield Sender(plan, process, taken)
+    finally:
+        process.terminate()
+        process.join()
+
+
+def made_unique(jpeg: bytes, comment: str) -> bytes:
+    """Returns the same picture with a comment in its header, and so with another digest.
+
+    Source: ITU-T T.81, B.2.4.5: a COM segment may stand before the frame; its length counts itself.
+    """
+    text = comment.encode()
+    segment = _COMMENT + (len(text) + 2).to_bytes(2, "big") + text
+    return _START_OF_IMAGE + segment + jpeg.removeprefix(_START_OF_IMAGE)
+
+
+def _send_all(plan: Plan, taken: Synchronized[int]) -> None:
+    """Is the sender process. Ctrl-C reaches it too, but it is its parent that ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    lock = threading.Lock()
+    with (
+        Doors(plan.addresses) as doors,
+        plan.record.open("w", buffering=1) as record,
+        ThreadPoolExecutor(_THREADS) as threads,
+    ):
+
+        def send(number: int, moment: float) -> None:
+            sent = _send(doors, plan, number, moment)
+            with lock:
+                record.write(json.dumps(asdict(sent)) + "\n")
+                taken.value += 1
+
+        under_way: list[Future[None]] = []
+        started = time.monotonic()
+        for number in range(plan.images):
+            moment = started + number / plan.rate
+            time.sleep(max(0.0, moment - time.monotonic()))
+            under_way.append(threads.submit(send, number, moment))
+            while under_way and under_way[0].done():
+                under_way.pop(0).result()
+        for future in under_way:
+            future.result()
+
+
+def _send(doors: Doors, plan: Plan, number: int, moment: float) -> Sent:
+    door, name = plan.through[number % len(plan.through)], f"{plan.name}/{number:06d}.jpg"
+    body = made_unique(plan.bodies[number % len(plan.bodies)], name)
+    sent_at, begun = utc_now().timestamp(), time.monotonic()
+    doors.give(door, name, body)
+    return Sent(
+        door=door,
+        sha256=hashlib.sha256(body).hexdigest(),
+        sent_at=sent_at,
+        late_seconds=begun - moment,
+        door_seconds=time.monotonic() - begun,
+    )

@@ -1,0 +1,158 @@
+"""The three doors as a sender sees them: an image is given, and the door says that it has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import requests
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+
+from assets.resources.errors import ServerError
+from assets.resources.object_store import ObjectStore
+from assets.settings import Settings
+from infra.chaos.pictures import Parcel
+
+FOLDER = "chaos"
+"""Where the bucket's sender drops its images."""
+
+_MAX_REQUEST_BYTES = 12 * 1024 * 1024
+_DELIVERY_SECONDS = 60
+_ANSWER_SECONDS = 15
+_TAKEN = {200, 201, 202}
+_TRY_AGAIN = {408, 429, 500, 502, 503, 504}
+
+
+class NoAnswerError(Exception):
+    """The door gave no answer that says whether it has the image."""
+
+
+class RefusedError(Exception):
+    """The door refuses an image that it should take: nothing to retry."""
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the doors are.
+
+    Attributes:
+        settings: Brokers, topic, object store and bucket.
+        upload_url: Where the upload API takes images.
+        api_key: What the upload API knows its caller by.
+    """
+
+    settings: Settings
+    upload_url: str
+    api_key: str = field(repr=False)
+
+
+class Door(Protocol):
+    """A way into the platform, used by one thread."""
+
+    def give(self, parcel: Parcel) -> None:
+        """Returns when the door has acknowledged the image.
+
+        Raises `NoAnswerError` when that is not known, and `RefusedError` when it never will be.
+        """
+
+    def close(self) -> None:
+        """Lets connections go."""
+
+
+class KafkaDoor:
+    """A producer that asks for all acknowledgements and retries without repeating messages."""
+
+    def __init__(self, addresses: Addresses) -> None:
+        self._topic = addresses.settings.kafka_topic
+        try:
+            self._producer = KafkaProducer(
+                bootstrap_servers=addresses.settings.kafka_bootstrap_servers,
+                acks="all",
+                enable_idempotence=True,
+                max_request_size=_MAX_REQUEST_BYTES,
+                request_timeout_ms=_ANSWER_SECONDS * 1000,
+                delivery_timeout_ms=_DELIVERY_SECONDS * 1000,
+                max_block_ms=_ANSWER_SECONDS * 1000,
+                reconnect_backoff_max_ms=1000,
+            )
+        except (KafkaError, OSError) as error:
+            raise NoAnswerError(type(error).__name__) from error
+
+    def give(self, parcel: Parcel) -> None:
+        """Sends one message."""
+        headers = [
+            ("content-type", parcel.content_type.encode()),
+            ("filename", parcel.image.name.encode()),
+        ]
+        key = parcel.image.name.encode()
+        try:
+            sent = self._producer.send(self._topic, key=key, value=parcel.body, headers=headers)
+            sent.get(timeout=_DELIVERY_SECONDS + _ANSWER_SECONDS)
+        except (KafkaError, OSError) as error:
+            raise NoAnswerError(type(error).__name__) from error
+
+    def close(self) -> None:
+        """Drops what was not delivered: it counts as unknown."""
+        self._producer.close(timeout=1)
+
+
+class BucketDoor:
+    """Puts objects under keys of their own, as any S3 program does."""
+
+    def __init__(self, addresses: Addresses) -> None:
+        self._store = ObjectStore.from_settings(addresses.settings)
+        self._bucket = addresses.settings.raw_bucket
+
+    def give(self, parcel: Parcel) -> None:
+        """Puts one object."""
+        key = f"{FOLDER}/{parcel.image.name}"
+        try:
+            self._store.put(self._bucket, key, parcel.body, parcel.content_type)
+        except ServerError as error:
+            raise NoAnswerError(str(error)) from error
+
+    def close(self) -> None:
+        """Connections go with the object."""
+
+
+class UploadDoor:
+    """Posts to the upload API; the idempotency key makes one image of all attempts."""
+
+    def __init__(self, addresses: Addresses) -> None:
+        self._url = addresses.upload_url
+        self._session = requests.Session()
+        self._session.headers["Authorization"] = f"Bearer {addresses.api_key}"
+
+    def give(self, parcel: Parcel) -> None:
+        """Posts one image."""
+        headers = {
+            "Content-Type": parcel.content_type,
+            "X-Filename": parcel.image.name,
+            "Idempotency-Key": parcel.image.name,
+        }
+        try:
+            answer = self._session.post(
+                self._url, data=parcel.body, headers=headers, timeout=_ANSWER_SECONDS
+            )
+        except requests.RequestException as error:
+            raise NoAnswerError(type(error).__name__) from error
+        if answer.status_code in _TRY_AGAIN:
+            raise NoAnswerError(f"status {answer.status_code}")
+        if answer.status_code not in _TAKEN:
+            raise RefusedError(
+                f"The upload API refuses an image of the campaign with status "
+                f"{answer.status_code}: {answer.text[:200]}"
+            )
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._session.close()
+
+
+DOORS: Mapping[str, Callable[[Addresses], Door]] = {
+    "kafka": KafkaDoor,
+    "bucket": BucketDoor,
+    "upload": UploadDoor,
+}

@@ -1,0 +1,1 @@
+"""Dagster's own settings, and what they name."""

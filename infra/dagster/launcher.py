@@ -1,0 +1,48 @@
+"""Starts runs as processes of this machine, and tells of each whether its process is still there.
+
+Dagster's own launcher leaves that to the code server, which forgets its runs when it is killed, and
+stops looking for good when the database is down at that moment: a dead run then counted as running
+until its longest time was over, and no other of its kind could start.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import psutil
+from dagster import DagsterEventType, DagsterRun, DefaultRunLauncher
+from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
+
+_CLOCKS_DIFFER = timedelta(seconds=2)
+"""Of a process's start and its first event, which different clocks tell."""
+
+
+class WatchfulRunLauncher(DefaultRunLauncher):
+    """Dagster's launcher for one machine, with the check that its run monitoring asks for."""
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        """Whether run monitoring may ask: it may."""
+        return True
+
+    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
+        """Tells whether the process that said it runs this run is there."""
+        events = self._instance.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT)
+        for event in events:
+            metadata = event.get_dagster_event().engine_event_data.metadata
+            if "pid" in metadata:
+                pid = int(str(metadata["pid"].value))
+                if _is_there(pid, event.timestamp):
+                    return CheckRunHealthResult(WorkerStatus.RUNNING)
+                return CheckRunHealthResult(WorkerStatus.NOT_FOUND, f"Process {pid} is gone.")
+        return CheckRunHealthResult(WorkerStatus.RUNNING, "It has not told its process yet.")
+
+
+def _is_there(pid: int, was_there_at: float) -> bool:
+    """Tells whether a process runs; a later one of the same number is another."""
+    try:
+        process = psutil.Process(pid)
+        is_same = process.create_time() <= was_there_at + _CLOCKS_DIFFER.total_seconds()
+        return is_same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,1 @@
+"""Commands of the people who look after the images."""

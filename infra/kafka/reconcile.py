@@ -1,0 +1,120 @@
+"""The topic on the brokers beside the topic file: where they differ, and how that is mended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kafka import KafkaAdminClient
+from kafka.admin import AlterConfigOp, ConfigResource, ConfigResourceType
+from kafka.errors import IncompatibleBrokerVersion
+
+from assets.resources.topic_states import TopicMissingError, read_shape
+from infra.kafka.errors import KafkaCommandError
+from infra.kafka.topics import TopicDescription, make_topic
+
+PARTITIONS = "partitions"
+TOPIC = "topic"
+
+_SET_FOR_TOPIC = "DYNAMIC_TOPIC_CONFIG"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that differs; None stands for what is not there, or not set."""
+
+    what: str
+    now: str | None
+    wanted: str | None
+
+    def __str__(self) -> str:
+        now = "is missing" if self.now is None else f"is {self.now}"
+        wanted = "says nothing of it" if self.wanted is None else f"says {self.wanted}"
+        return f"{self.what} {now}; the file {wanted}"
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """What was changed, what is left as it was, and what cannot be seen."""
+
+    changed: Sequence[Difference]
+    left: Sequence[Difference]
+    note: str | None
+
+
+def find_differences(
+    admin: KafkaAdminClient, name: str, wanted: TopicDescription
+) -> tuple[list[Difference], str | None]:
+    """Compares a topic with its description.
+
+    Returns:
+        The differences, and a sentence on what these brokers do not tell.
+    """
+    try:
+        _, leaders = read_shape(admin, name)
+    except TopicMissingError:
+        return [Difference(TOPIC, None, f"{wanted.partitions} {PARTITIONS}")], None
+    found = []
+    if len(leaders) != wanted.partitions:
+        found.append(Difference(PARTITIONS, str(len(leaders)), str(wanted.partitions)))
+    resource = ConfigResource(ConfigResourceType.TOPIC, name)
+    told = admin.describe_configs([resource], config_filter="all")["topic"][name]
+    if not told:
+        return found, "These brokers tell no configuration: only partitions were compared."
+    for key in sorted(wanted.config.keys() | told.keys()):
+        now = told.get(key, {}).get("value")
+        is_own = told.get(key, {}).get("config_source") == _SET_FOR_TOPIC
+        if (key in wanted.config and now != wanted.config[key]) or (
+            key not in wanted.config and is_own
+        ):
+            found.append(Difference(key, now, wanted.config.get(key)))
+    return found, None
+
+
+def reconcile(admin: KafkaAdminClient, name: str, wanted: TopicDescription) -> Reconciled:
+    """Makes a topic that is missing, adds partitions, and sets its configuration as described.
+
+    Partitions are never removed: their messages would go with them. What somebody set and the file
+    does not say goes back to the brokers' default.
+
+    Raises `KafkaCommandError` when the brokers refuse a setting.
+    """
+    found, note = find_differences(admin, name, wanted)
+    changed: list[Difference] = []
+    settings: list[Difference] = []
+    for one in found:
+        if one.what == TOPIC:
+            make_topic(admin, name, wanted)
+            changed.append(one)
+        elif one.what != PARTITIONS:
+            settings.append(one)
+        elif int(one.now or 0) < wanted.partitions and _add_partitions(admin, name, wanted):
+            changed.append(one)
+    if settings:
+        _alter(admin, name, settings)
+    changed += settings
+    return Reconciled(changed, [one for one in found if one not in changed], note)
+
+
+def _add_partitions(admin: KafkaAdminClient, name: str, wanted: TopicDescription) -> bool:
+    """Adds the partitions that are missing; False: these brokers cannot."""
+    try:
+        admin.create_partitions({name: wanted.partitions})
+    except IncompatibleBrokerVersion:
+        return False
+    return True
+
+
+def _alter(admin: KafkaAdminClient, name: str, settings: Sequence[Difference]) -> None:
+    operations = {
+        one.what: (AlterConfigOp.DELETE, None)
+        if one.wanted is None
+        else (AlterConfigOp.SET, one.wanted)
+        for one in settings
+    }
+    resource = ConfigResource(ConfigResourceType.TOPIC, name, operations)
+    answer = admin.alter_configs([resource], raise_on_unknown=False, incremental=True)
+    if (said := answer["topic"][name]) != "OK":
+        raise KafkaCommandError(
+            f"The brokers refuse the configuration of {name}: {said}; mend infra/kafka/topics.yaml."
+        )

@@ -1,0 +1,114 @@
+"""Keeps a started stack up: what ended without being stopped is started again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import psutil
+import psycopg
+from botocore.exceptions import BotoCoreError, ClientError
+from kafka.errors import KafkaError
+from sqlalchemy.exc import SQLAlchemyError
+
+from assets.resources.errors import ServerError
+from infra.local.dagster import lacks_code_server
+from infra.local.errors import StackError
+from infra.local.server import Health, Server
+from infra.local.stack import Stack
+
+_LOOK_SECONDS = 2.0
+_WITHOUT_CODE_SECONDS = 30.0
+_MOST_FAILURES = 15
+# What a start meets when a server goes away in its middle: it is begun again.
+_DISTURBANCES = (
+    StackError,
+    ServerError,
+    BotoCoreError,
+    ClientError,
+    KafkaError,
+    OSError,
+    SQLAlchemyError,
+    psycopg.Error,
+)
+
+
+def watch(stack: Stack, tell: Callable[[str], None]) -> None:
+    """Waits until the stack is stopped from elsewhere; starts again what was killed.
+
+    Args:
+        stack: A stack that was started.
+        tell: Called with a sentence about what ended, and about what runs again.
+
+    Raises:
+        StackError: Something could not be started again, often as it was tried.
+    """
+    supervisor = Supervisor(stack, tell)
+    while stack.dagster.health() is not Health.STOPPED:
+        supervisor.look()
+        time.sleep(_LOOK_SECONDS)
+
+
+@dataclass
+class Supervisor:
+    """Looks after a stack, one look at a time.
+
+    Attributes:
+        failures: How many starts in a row were disturbed.
+        had_code_at: When Dagster was last seen with its code loaded, by the monotonic clock.
+    """
+
+    stack: Stack
+    tell: Callable[[str], None]
+    failures: int = 0
+    had_code_at: float = field(default_factory=time.monotonic)
+
+    def look(self) -> None:
+        """Starts again what has ended; a start that is disturbed is tried again at the next look.
+
+        Raises:
+            StackError: Too many starts in a row were disturbed.
+        """
+        self._end_dagster_without_code()
+        watched = (*self.stack.servers, *self.stack.programs)
+        dead = [server for server in watched if server.health() is Health.KILLED]
+        if not dead:
+            return
+        titles = " and ".join(server.title for server in dead)
+        self.tell(f"{titles} ended unexpectedly; starting again.")
+        try:
+            self._start(dead)
+        except _DISTURBANCES as error:
+            self._count_failure(titles, error)
+        else:
+            self.failures = 0
+            self.had_code_at = time.monotonic()
+            self.tell(f"Started again: {titles}.")
+
+    def _start(self, dead: list[Server]) -> None:
+        """Starts what is dead; a server is also set up anew, for it may have forgotten things."""
+        if any(server in self.stack.servers for server in dead):
+            self.stack.start()
+        self.stack.start_upload_api()
+        self.stack.start_dagster()
+
+    def _count_failure(self, titles: str, error: Exception) -> None:
+        self.failures += 1
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        if self.failures == _MOST_FAILURES:
+            raise StackError(
+                f"{titles} could not be started again in {self.failures} attempts; the last one "
+                f"met this: {reason} See the logs, then `make down` and `make up`."
+            ) from error
+        self.tell(f"The start was disturbed and is tried again: {reason}")
+
+    def _end_dagster_without_code(self) -> None:
+        """Kills a Dagster that has lost its code for good, so that it counts as dead."""
+        if not lacks_code_server(self.stack.dagster):
+            self.had_code_at = time.monotonic()
+        elif time.monotonic() - self.had_code_at > _WITHOUT_CODE_SECONDS:
+            self.tell("Dagster lost the process that has loaded the code.")
+            if (process := self.stack.dagster.process()) is not None:
+                process.kill()
+                psutil.wait_procs([process], timeout=_LOOK_SECONDS)

@@ -1,0 +1,1 @@
+"""What administrators do for the upload API: keys for its callers."""

@@ -1,0 +1,74 @@
+"""The job that lands a range of messages once more, asked for by a person who says which."""
+
+import dagster as dg
+from pydantic import Field
+
+from assets.images.replay import Replay
+from assets.images.replay_range import ReplayRange, ReplayRangeError, read_moment
+from assets.resources.event_log import EventLog
+from assets.resources.object_store import ObjectStore
+from assets.resources.warehouse import Warehouse
+from assets.settings import Settings
+
+_LONGEST_SECONDS = 6 * 3600
+
+
+class ReplayConfig(dg.Config):
+    """Which messages: offsets of one partition, or times; an end that is left out is open."""
+
+    topic: str | None = Field(None, description="The topic; left out: the one that is landed.")
+    partition: int | None = Field(None, description="Its partition; left out, with times: all.")
+    first_offset: int | None = Field(None, description="The first offset.")
+    last_offset: int | None = Field(None, description="The last offset, included.")
+    from_time: str | None = Field(None, description="From this time on: 2026-01-31T12:00:00Z.")
+    to_time: str | None = Field(None, description="Before this time.")
+
+
+@dg.op(description="Store and make known what the ledger lacks of a range of messages.")
+def replay_range(
+    context: dg.OpExecutionContext,
+    config: ReplayConfig,
+    settings: dg.ResourceParam[Settings],
+    event_log: dg.ResourceParam[EventLog],
+    object_store: dg.ResourceParam[ObjectStore],
+    warehouse: dg.ResourceParam[Warehouse],
+) -> None:
+    """Moves no offsets; what the ledger knows is left alone.
+
+    Raises `dagster.Failure` with a sentence when there is no such range.
+    """
+    try:
+        wanted = ReplayRange(
+            topic=config.topic,
+            partition=config.partition,
+            first_offset=config.first_offset,
+            last_offset=config.last_offset,
+            from_time=read_moment("from_time", config.from_time),
+            to_time=read_moment("to_time", config.to_time),
+        )
+        replayed = Replay(settings, event_log, object_store, warehouse).run(wanted)
+    except ReplayRangeError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    context.add_output_metadata(
+        {
+            "messages": replayed.messages,
+            "new_images": replayed.new_images,
+            "known_already": replayed.known,
+            "rejected_on_arrival": replayed.rejected,
+            "too_old": replayed.too_old,
+            "offsets_without_a_message": replayed.empty,
+        }
+    )
+
+
+@dg.job(
+    description="Land a range of messages once more, without a duplicate.",
+    tags={
+        "darkroom/single_run": "replay_messages",
+        "dagster/max_runtime": str(_LONGEST_SECONDS),
+    },
+    executor_def=dg.in_process_executor,
+)
+def replay_messages() -> None:
+    """Replays a range of messages."""
+    replay_range()

@@ -1,0 +1,75 @@
+"""Who may go on: a caller with a valid key, and with uploads left in this minute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from assets.images.api_keys import Caller, read_key
+from assets.resources.errors import ServerError
+from assets.timing import utc_now
+from services.upload_api.parts import parts_of
+from services.upload_api.problems import UNAUTHORIZED, UNAVAILABLE, ProblemError
+
+RETRY_SECONDS = 5
+"""When to come back while a server does not answer."""
+
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="darkroom"'}
+_BEARER = HTTPBearer(
+    auto_error=False, scheme_name="ApiKey", description="dr_…, from `make api-key`"
+)
+
+
+@dataclass(frozen=True)
+class Admission:
+    """A caller who may send one upload, and the headers that tell how many are left."""
+
+    caller: Caller
+    headers: Mapping[str, str]
+
+
+async def authenticated(
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+) -> Caller:
+    """Returns who calls.
+
+    Raises `ProblemError` without a valid key, or while a key that is new here cannot be looked up.
+    """
+    key = read_key(credentials.credentials) if credentials else None
+    if key is None:
+        raise ProblemError(
+            UNAUTHORIZED,
+            "Send the header “Authorization: Bearer <API key>”; the platform team gives out keys.",
+            _CHALLENGE,
+        )
+    try:
+        caller = await parts_of(request).keyring.caller(key)
+    except ServerError as error:
+        raise ProblemError(
+            UNAVAILABLE,
+            "Your key cannot be looked up just now; try again in a few seconds.",
+            {"Retry-After": str(RETRY_SECONDS)},
+        ) from error
+    if caller is None:
+        raise ProblemError(
+            UNAUTHORIZED,
+            "This API key is unknown or revoked; ask the platform team for another.",
+            {**_CHALLENGE, "WWW-Authenticate": 'Bearer realm="darkroom", error="invalid_token"'},
+        )
+    return caller
+
+
+async def admitted(
+    request: Request, caller: Annotated[Caller, Depends(authenticated)]
+) -> Admission:
+    """Counts an upload of a caller.
+
+    Raises `ProblemError` when there are too many in this minute.
+    """
+    headers = await parts_of(request).rate_limit.admit(caller.uploader, utc_now())
+    return Admission(caller, headers)

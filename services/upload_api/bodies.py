@@ -1,0 +1,84 @@
+"""The image in a request's body, bare or as the one file of a form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fastapi import Request
+from starlette.types import Receive
+
+from assets.images.validation import MAX_IMAGE_BYTES
+from services.upload_api.acceptance import Received
+from services.upload_api.intake import Intake, Patience, read_body, too_large
+from services.upload_api.multipart import MOST_OVERHEAD_BYTES, OneFile
+from services.upload_api.names import clean, clean_filename, decoded, disposition_filename
+
+_FORM = "multipart/form-data"
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a request's head says of the image to come."""
+
+    content_type: str
+    size_bytes: int | None
+    filename: str | None
+
+    @property
+    def is_form(self) -> bool:
+        """Whether the image is part of a form."""
+        return self.content_type.partition(";")[0].strip().lower() == _FORM
+
+    @staticmethod
+    def of(request: Request, names: Sequence[str | None]) -> Declared:
+        """Reads a request's head.
+
+        Args:
+            request: The request.
+            names: X-Filename, Content-Disposition and the name in the query.
+        """
+        x_filename, disposition, in_query = names
+        name = decoded(x_filename) or disposition_filename(disposition) or in_query
+        length = request.headers.get("content-length")
+        return Declared(
+            content_type=request.headers.get("content-type", ""),
+            size_bytes=int(length) if length else None,
+            filename=clean_filename(name),
+        )
+
+
+def room_needed(declared: Declared) -> int:
+    """Returns how many bytes of memory a body may take.
+
+    Raises `ProblemError` when it says itself that it is too large.
+    """
+    most = MAX_IMAGE_BYTES + (MOST_OVERHEAD_BYTES if declared.is_form else 0)
+    if declared.size_bytes is None:
+        return MAX_IMAGE_BYTES
+    if declared.size_bytes > most:
+        raise too_large()
+    return min(declared.size_bytes, MAX_IMAGE_BYTES)
+
+
+async def read_image(receive: Receive, declared: Declared, patience: Patience) -> Received:
+    """Reads the image in a request's body.
+
+    Raises:
+        ProblemError: It is none that is taken, or comes too slowly.
+        ClientDisconnect: The caller went away before its end.
+    """
+    intake = Intake()
+    if not declared.is_form:
+        await read_body(receive, intake.take, patience)
+        return _received(intake, declared.filename, declared.content_type)
+    form = OneFile(declared.content_type, intake.take)
+    await read_body(receive, form.take, patience)
+    form.finish()
+    filename = declared.filename or clean_filename(disposition_filename(form.disposition))
+    return _received(intake, filename, form.content_type)
+
+
+def _received(intake: Intake, filename: str | None, content_type: str | None) -> Received:
+    digest = intake.finish()
+    return Received(intake.body, digest, filename, clean(content_type))

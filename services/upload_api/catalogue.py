@@ -1,0 +1,157 @@
+"""What callers are told of their images: what the ledger knows, and where the renditions are."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from assets.images import uploads
+from assets.images.records import RenditionRecord
+from assets.images.uploads import Position, Upload
+from assets.images.validation import Reason
+from assets.resources.warehouse import Connection
+from assets.retention.policy import cutoff
+from assets.settings import UploadSettings
+from services.upload_api.database import Database
+from services.upload_api.models import Image, ImagePage, Rendition
+from services.upload_api.problems import INVALID, UNKNOWN_IMAGE, ProblemError
+from services.upload_api.reasons import EXPLANATIONS
+from services.upload_api.storage import Storage
+
+_STATES: Mapping[str, Literal["received", "processed", "rejected"]] = {
+    "waiting": "received",
+    "processed": "processed",
+    "rejected": "rejected",
+}
+_FIRST_YEAR, _LAST_YEAR = 2000, 3000
+
+_Renditions = Mapping[UUID, Sequence[RenditionRecord]]
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """An uploader's own images, those beyond the retention age left out."""
+
+    settings: UploadSettings
+    database: Database
+    storage: Storage
+
+    async def image(self, uploader: str, image: UUID, now: datetime) -> Image:
+        """Returns one image.
+
+        Raises `ProblemError` when there is none of that id, or it is another uploader's.
+        """
+        oldest = cutoff(now, self.settings.retention)
+
+        def read(connection: Connection) -> list[Upload]:
+            found = uploads.find_own(connection, uploader, image, oldest)
+            return [found] if found else []
+
+        found = await self._present(read)
+        if not found:
+            raise ProblemError(
+                UNKNOWN_IMAGE,
+                "There is no image of yours with this id: it was never sent, is deleted by now, "
+                "or was stored moments ago and is not registered yet.",
+            )
+        return found[0]
+
+    async def page(self, uploader: str, limit: int, cursor: str | None, now: datetime) -> ImagePage:
+        """Returns a page of images, newest first.
+
+        Raises `ProblemError` when the cursor is none of this API's.
+        """
+        behind = read_cursor(cursor) if cursor else None
+        oldest = cutoff(now, self.settings.retention)
+
+        def read(connection: Connection) -> list[Upload]:
+            return uploads.page_of_own(connection, uploader, oldest, limit + 1, behind)
+
+        images = await self._present(read)
+        page, more = images[:limit], images[limit:]
+        last = Position(page[-1].received_at, page[-1].id) if more else None
+        return ImagePage(images=page, next_cursor=write_cursor(last) if last else None)
+
+    def received(self, upload: Upload) -> dict[str, Any]:
+        """Returns the fields of an image as they are when it is received."""
+        return {
+            "id": upload.image_id,
+            "state": "received",
+            "filename": upload.filename,
+            "content_type": upload.content_type,
+            "size_bytes": upload.size_bytes,
+            "received_at": upload.arrived_at,
+            "expires_at": upload.arrived_at + self.settings.purge_age,
+            "status_url": status_url(self.settings, upload.image_id),
+        }
+
+    async def _present(self, read: Callable[[Connection], list[Upload]]) -> list[Image]:
+        def read_all(connection: Connection) -> tuple[list[Upload], _Renditions]:
+            found = read(connection)
+            return found, uploads.renditions(connection, found)
+
+        found, renditions = await self.database.run(read_all)
+        keys = [record.object_key for records in renditions.values() for record in records]
+        urls = dict(zip(keys, await self.storage.addresses(keys), strict=True))
+        return [self._image(upload, renditions[upload.image_id], urls) for upload in found]
+
+    def _image(
+        self, upload: Upload, renditions: Sequence[RenditionRecord], urls: Mapping[str, str]
+    ) -> Image:
+        reason = Reason(upload.reason_code) if upload.reason_code else None
+        facts = self.received(upload) | {
+            "state": _STATES[upload.state],
+            "reason": reason,
+            "reason_text": EXPLANATIONS[reason] if reason else None,
+            "renditions": [
+                Rendition(
+                    name=record.name,
+                    url=urls[record.object_key],
+                    width_px=record.width_px,
+                    height_px=record.height_px,
+                    size_bytes=record.size_bytes,
+                )
+                for record in renditions
+            ],
+        }
+        return Image(**facts)
+
+
+def status_url(settings: UploadSettings, image: UUID) -> str:
+    """Returns the address of an image, without a host: proxies have names of their own."""
+    return f"{settings.upload_root_path}/v1/images/{image}"
+
+
+def write_cursor(last: Position) -> str:
+    """Returns the cursor behind a page's last image; callers are not to look into it."""
+    told = f"{last.arrived_at.astimezone(UTC).isoformat()} {last.image_id}"
+    return base64.urlsafe_b64encode(told.encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str) -> Position:
+    """Returns where a cursor points; one that somebody made up shows nothing of other callers.
+
+    Raises `ProblemError` when it has not the form of one.
+    """
+    try:
+        told = base64.b64decode(f"{cursor}{'=' * (-len(cursor) % 4)}", altchars="-_", validate=True)
+        moment, _, image = told.decode("ascii").partition(" ")
+        position = Position(datetime.fromisoformat(moment), UUID(image))
+    except (ValueError, binascii.Error) as error:
+        raise _no_cursor() from error
+    if position.arrived_at.tzinfo is None or not (
+        _FIRST_YEAR <= position.arrived_at.year <= _LAST_YEAR
+    ):
+        raise _no_cursor()
+    return position
+
+
+def _no_cursor() -> ProblemError:
+    return ProblemError(
+        INVALID, "This cursor is none that was given out; begin without one, at the first page."
+    )

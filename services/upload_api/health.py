@@ -1,0 +1,83 @@
+"""How this process is, for load balancers and Prometheus."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+
+from fastapi import APIRouter, Request
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.responses import Response
+
+from assets.resources.errors import ServerError
+from assets.resources.warehouse import Connection
+from services.upload_api.access import RETRY_SECONDS
+from services.upload_api.models import Health, Readiness
+from services.upload_api.parts import parts_of
+from services.upload_api.problems import INTERNAL, UNAVAILABLE, ProblemError, documented
+
+_LOG = logging.getLogger(__name__)
+_PING_SECONDS = 2.0
+
+router = APIRouter()
+
+
+@router.get(
+    "/healthz",
+    operation_id="healthz",
+    summary="Does this process answer?",
+    responses=documented(INTERNAL),
+)
+async def healthz() -> Health:
+    """Answers as long as the process does."""
+    return Health()
+
+
+@router.get(
+    "/readyz",
+    operation_id="readyz",
+    summary="Can images be sent here?",
+    responses=documented(INTERNAL, UNAVAILABLE),
+)
+async def readyz(request: Request) -> Readiness:
+    """Answers 200 while images can be stored durably; the database may be missing for a while."""
+    parts = parts_of(request)
+    has_store, has_database = await asyncio.gather(
+        _answers(parts.storage.ping(_PING_SECONDS)), _answers(parts.database.run(_ping))
+    )
+    if not has_store:
+        raise ProblemError(
+            UNAVAILABLE,
+            "S3 does not answer, so no image can be stored.",
+            {"Retry-After": str(RETRY_SECONDS)},
+        )
+    if not has_database:
+        return Readiness(
+            status="degraded",
+            object_store="answers",
+            database="does not answer",
+            detail="Images are stored; the catalogue learns of them when PostgreSQL is back.",
+        )
+    return Readiness(
+        status="ready", object_store="answers", database="answers", detail="Both servers answer."
+    )
+
+
+@router.get("/metrics", include_in_schema=False)
+async def metrics(request: Request) -> Response:
+    """Returns the counters of this process."""
+    return Response(parts_of(request).metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _answers(asked: Awaitable[object]) -> bool:
+    try:
+        await asked
+    except ServerError as error:
+        _LOG.warning("Not ready: %s", error)
+        return False
+    return True
+
+
+def _ping(connection: Connection) -> None:
+    connection.execute("select")

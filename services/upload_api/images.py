@@ -1,0 +1,165 @@
+"""The addresses under /v1: images sent, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from assets.images import identity
+from assets.images.api_keys import Caller
+from assets.timing import utc_now
+from services.upload_api.acceptance import Outcome
+from services.upload_api.access import Admission, admitted, authenticated
+from services.upload_api.bodies import Declared, read_image, room_needed
+from services.upload_api.catalogue import status_url
+from services.upload_api.documents import BODY, CALLER_PROBLEMS, SENDER_PROBLEMS
+from services.upload_api.models import Accepted, DirectUpload, DirectUploadForm, Image, ImagePage
+from services.upload_api.names import clean_filename, encoded
+from services.upload_api.parts import parts_of
+from services.upload_api.problems import (
+    KEY_REUSED,
+    NOT_AN_IMAGE,
+    REFUSED,
+    TOO_SLOW,
+    UNKNOWN_IMAGE,
+    documented,
+)
+from services.upload_api.storage import FORM_LIFE
+
+_STATUS = {Outcome.REGISTERED: 201, Outcome.REPEATED: 200, Outcome.STORED: 202}
+_NOTES = {
+    Outcome.STORED: (
+        "The image is stored safely. The catalogue does not answer just now; it learns of the "
+        "image by itself, and the status address answers from then on."
+    )
+}
+_IMAGE_PROBLEMS = (NOT_AN_IMAGE, REFUSED, KEY_REUSED, TOO_SLOW)
+
+router = APIRouter(prefix="/v1")
+
+Whoever = Annotated[Caller, Depends(authenticated)]
+Sender = Annotated[Admission, Depends(admitted)]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+        description="the same for each attempt to send the same image, another for each image",
+    ),
+]
+XFilename = Annotated[
+    str | None, Header(alias="X-Filename", description="the file's name, percent-encoded UTF-8")
+]
+Disposition = Annotated[
+    str | None, Header(alias="Content-Disposition", description="its `filename` is taken as well")
+]
+Filename = Annotated[str | None, Query(description="the file's name, if no header tells it")]
+
+
+@router.post(
+    "/images",
+    operation_id="send_image",
+    summary="Send an image",
+    status_code=201,
+    response_model=None,
+    openapi_extra=BODY,
+    responses={
+        201: {"model": Accepted, "description": "It is stored and known."},
+        200: {"model": Accepted, "description": "It was sent before under this key: as then."},
+        202: {"model": Accepted, "description": "It is stored, and will be known later."},
+        **documented(*SENDER_PROBLEMS, *_IMAGE_PROBLEMS),
+    },
+)
+async def send_image(
+    request: Request,
+    sender: Sender,
+    idempotency_key: IdempotencyKey = None,
+    x_filename: XFilename = None,
+    content_disposition: Disposition = None,
+    filename: Filename = None,
+) -> Response:
+    """Takes one image of at most 10 MiB, whole or not at all."""
+    parts = parts_of(request)
+    declared = Declared.of(request, (x_filename, content_disposition, filename))
+    with parts.room.hold(room_needed(declared)):
+        received = await read_image(request.receive, declared, parts.patience)
+        accepted = await parts.acceptance.accept(
+            received, sender.caller.uploader, idempotency_key, utc_now()
+        )
+    parts.metrics.note(accepted)
+    fields = parts.catalogue.received(accepted.upload)
+    body = Accepted(**fields, note=_NOTES.get(accepted.outcome))
+    headers = {**sender.headers, "Location": body.status_url}
+    return _answer(body, _STATUS[accepted.outcome], headers)
+
+
+@router.get(
+    "/images",
+    operation_id="list_images",
+    summary="List your images",
+    response_model=None,
+    responses={200: {"model": ImagePage}, **documented(*CALLER_PROBLEMS)},
+)
+async def list_images(
+    request: Request,
+    caller: Whoever,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    cursor: Annotated[
+        str | None, Query(max_length=200, description="`next_cursor` of the page before")
+    ] = None,
+) -> Response:
+    """Returns the caller's images, newest first; deleted ones are not among them."""
+    catalogue = parts_of(request).catalogue
+    return _answer(await catalogue.page(caller.uploader, limit, cursor, utc_now()))
+
+
+@router.get(
+    "/images/{image_id}",
+    operation_id="show_image",
+    summary="Ask what became of an image",
+    response_model=None,
+    responses={200: {"model": Image}, **documented(*CALLER_PROBLEMS, UNKNOWN_IMAGE)},
+)
+async def show_image(request: Request, caller: Whoever, image_id: UUID) -> Response:
+    """Returns state, reason of a rejection, renditions, and when all of it is deleted."""
+    catalogue = parts_of(request).catalogue
+    return _answer(await catalogue.image(caller.uploader, image_id, utc_now()))
+
+
+@router.post(
+    "/uploads",
+    operation_id="prepare_upload",
+    summary="Prepare an upload straight to S3",
+    status_code=201,
+    response_model=None,
+    responses={201: {"model": DirectUploadForm}, **documented(*SENDER_PROBLEMS)},
+)
+async def prepare_upload(request: Request, sender: Sender, wanted: DirectUpload) -> Response:
+    """Returns a form with which S3 takes one image of that type, of at most 10 MiB."""
+    parts, now, image = parts_of(request), utc_now(), uuid4()
+    metadata = {"uploader": sender.caller.uploader}
+    if name := clean_filename(wanted.filename):
+        metadata["filename"] = encoded(name)
+    key = identity.upload_key(image, now)
+    url, fields = await parts.storage.form(key, wanted.content_type, metadata)
+    body = DirectUploadForm(
+        id=image,
+        url=url,
+        fields=fields,
+        expires_at=now + FORM_LIFE,
+        status_url=status_url(parts.settings, image),
+    )
+    return _answer(body, 201, sender.headers)
+
+
+def _answer(
+    body: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    return Response(body.model_dump_json(), status, headers, "application/json")

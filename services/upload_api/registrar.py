@@ -1,0 +1,79 @@
+"""Uploads written to the ledger: those that wait at the same time go in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from uuid import UUID
+
+from assets.images import ledger, uploads
+from assets.images.records import Arrival
+from assets.images.uploads import Upload
+from assets.resources.warehouse import Connection
+from services.upload_api.database import Database
+
+_MOST_AT_ONCE = 100
+_GATHER_SECONDS = 0.01
+
+_Waiting = tuple[Arrival, "asyncio.Future[Upload]"]
+
+
+class Registrar:
+    """The way of uploads into the ledger.
+
+    While one transaction commits, further uploads gather for the next, and one that is not alone
+    waits a moment for the others: a transaction costs more than its rows.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: list[_Waiting] = []
+        self._writer: asyncio.Task[None] | None = None
+        self._coming = 0
+
+    @contextmanager
+    def coming(self) -> Iterator[None]:
+        """Tells that an upload is about to be registered, as long as the block runs."""
+        self._coming += 1
+        try:
+            yield
+        finally:
+            self._coming -= 1
+
+    async def register(self, arrival: Arrival) -> Upload:
+        """Makes an upload known and returns it as the ledger has it, whoever made it known.
+
+        Raises `ServerError` when the ledger cannot be written now.
+        """
+        written: asyncio.Future[Upload] = asyncio.get_running_loop().create_future()
+        self._waiting.append((arrival, written))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write())
+        return await written
+
+    async def _write(self) -> None:
+        while self._waiting:
+            if self._coming:
+                await asyncio.sleep(_GATHER_SECONDS)
+            batch = self._waiting[:_MOST_AT_ONCE]
+            del self._waiting[:_MOST_AT_ONCE]
+            arrivals = [arrival for arrival, _ in batch]
+            work = self._database.run(partial(_register, arrivals))
+            [known] = await asyncio.gather(work, return_exceptions=True)
+            for arrival, written in batch:
+                if written.done():
+                    continue  # its request was given up
+                if isinstance(known, BaseException):
+                    written.set_exception(known)
+                else:
+                    written.set_result(known[arrival.image_id])
+
+
+def _register(arrivals: list[Arrival], connection: Connection) -> Mapping[UUID, Upload]:
+    now = arrivals[0].arrived_at  # told of rejected arrivals only, and these are none
+    images = {arrival.image_id: uploads.as_registered(arrival) for arrival in arrivals}
+    if ledger.register(connection, arrivals, now) < len(arrivals):
+        return images | dict(uploads.find(connection, images.keys()))
+    return images

@@ -1,0 +1,156 @@
+/** The upload API. Its addresses are relative to the page, which may live under any path. */
+
+const ANSWER_SECONDS = 20;
+const STALL_SECONDS = 60;
+const PASSING = new Set([408, 425, 429, 502, 503, 504]);
+const HTTP_UNAUTHORIZED = 401;
+const NO_ANSWER = "The server does not answer. Check the connection.";
+
+/** The server refused; the message says what to do. */
+export class ProblemError extends Error {
+  /**
+   * @param {number} status HTTP status.
+   * @param {string} message What was wrong and what to do.
+   * @param {number} retrySeconds When the server asks to come back; 0 where it does not say.
+   */
+  constructor(status, message, retrySeconds) {
+    super(message);
+    this.status = status;
+    this.retrySeconds = retrySeconds;
+  }
+
+  /** Whether the same request may succeed a little later. */
+  get isPassing() {
+    return PASSING.has(this.status);
+  }
+
+  /** Whether it is the API key that was refused. */
+  get isAboutTheKey() {
+    return this.status === HTTP_UNAUTHORIZED;
+  }
+}
+
+/** No answer came: the network or the server is gone. */
+export class ConnectionLostError extends Error {}
+
+/** The person took the upload back. */
+export class CancelledError extends Error {}
+
+/** Tells whether an error is one of a request that went wrong, and not a fault of this page. */
+export function isOfTheRequest(error) {
+  return error instanceof ProblemError || error instanceof ConnectionLostError;
+}
+
+/** The API as the holder of one key sees it. */
+export class Api {
+  #key;
+
+  constructor(key) {
+    this.#key = key;
+  }
+
+  /** Returns one page of the caller's images, newest first: {images, next_cursor}. */
+  images({ limit, cursor = null }) {
+    const query = new URLSearchParams({ limit });
+    if (cursor) query.set("cursor", cursor);
+    return this.#get(`v1/images?${query}`);
+  }
+
+  /** Returns one image, its renditions with fresh addresses. */
+  image(id) {
+    return this.#get(`v1/images/${encodeURIComponent(id)}`);
+  }
+
+  /**
+   * Sends an upload's bytes.
+   *
+   * @param {Upload} upload What to send.
+   * @param {function(number): void} onSent Told how many bytes have left so far.
+   * @returns {{answer: Promise<object>, cancel: function(): void}} `answer` is the image, or fails
+   *   with ProblemError, ConnectionLostError or CancelledError.
+   */
+  send(upload, onSent) {
+    // fetch tells nothing of an upload's progress; XMLHttpRequest does.
+    const request = new XMLHttpRequest();
+    const answer = new Promise((resolve, reject) => {
+      let stalled = 0;
+      const watch = () => {
+        clearTimeout(stalled);
+        stalled = setTimeout(() => {
+          reject(new ConnectionLostError(NO_ANSWER));
+          request.abort();
+        }, STALL_SECONDS * 1000);
+      };
+      request.upload.addEventListener("progress", (event) => {
+        watch();
+        onSent(event.loaded);
+      });
+      request.addEventListener("load", () => settle(request, resolve, reject));
+      request.addEventListener("error", () => reject(new ConnectionLostError(NO_ANSWER)));
+      request.addEventListener("abort", () => reject(new CancelledError()));
+      request.addEventListener("loadend", () => clearTimeout(stalled));
+      request.open("POST", address("v1/images"));
+      request.setRequestHeader("Authorization", `Bearer ${this.#key}`);
+      request.setRequestHeader("Content-Type", upload.type);
+      request.setRequestHeader("X-Filename", encodeURIComponent(upload.file.name.toWellFormed()));
+      request.setRequestHeader("Idempotency-Key", upload.idempotencyKey);
+      watch();
+      request.send(upload.file);
+    });
+    return { answer, cancel: () => request.abort() };
+  }
+
+  async #get(path) {
+    let status, text, retryAfter;
+    try {
+      const response = await fetch(address(path), {
+        headers: { Authorization: `Bearer ${this.#key}` },
+        cache: "no-store",
+        signal: AbortSignal.timeout(ANSWER_SECONDS * 1000),
+      });
+      [status, retryAfter] = [response.status, response.headers.get("Retry-After")];
+      text = await response.text();
+    } catch (error) {
+      throw new ConnectionLostError(NO_ANSWER, { cause: error });
+    }
+    return understood(status, text, retryAfter);
+  }
+}
+
+function address(path) {
+  return new URL(path, document.baseURI).href;
+}
+
+function settle(request, resolve, reject) {
+  const retryAfter = request.getResponseHeader("Retry-After");
+  try {
+    resolve(understood(request.status, request.responseText, retryAfter));
+  } catch (error) {
+    reject(error);
+  }
+}
+
+function understood(status, text, retryAfter) {
+  const said = parsed(text);
+  if (status >= 200 && status < 300 && said) return said;
+  const message = said?.detail || said?.title
+    || `The server answered something unexpected (HTTP ${status}). Try again; `
+      + "if it stays so, tell the platform team.";
+  throw new ProblemError(status, message, seconds(retryAfter));
+}
+
+function parsed(text) {
+  try {
+    const value = JSON.parse(text);
+    return typeof value === "object" ? value : null;
+  } catch {
+    return null; // not from the API: a gateway's own page
+  }
+}
+
+/** Reads a Retry-After header, which is a number of seconds or a date. */
+function seconds(retryAfter) {
+  if (!retryAfter) return 0;
+  if (/^[0-9]+$/.test(retryAfter)) return Number(retryAfter);
+  return Math.max(0, (Date.parse(retryAfter) - Date.now()) / 1000) || 0;
+}

@@ -1,0 +1,122 @@
+/** One image of a list, as elements: draws a look, and tells which button was pressed. */
+
+import { renditionWords } from "./looks.js";
+import { moment } from "./words.js";
+
+const MOST_RENEWALS = 2;
+const PICTURE_PX = { width: 240, height: 180 };
+
+/** A list item made of the page's template; `element` is what goes into the list. */
+export class Tile {
+  #part;
+  #buttons;
+  #on;
+  #renewals = 0;
+
+  /**
+   * @param {object} on What to call: `open`, `cancel`, `retry` and `remove` for the buttons,
+   *   `renew` when a rendition's address has expired, `shown` when a rendition is to be seen.
+   */
+  constructor(on) {
+    const template = document.getElementById("tile");
+    this.element = template.content.cloneNode(true).firstElementChild;
+    this.#part = (selector) => this.element.querySelector(selector);
+    this.#buttons = [...this.element.querySelectorAll("button")];
+    this.#on = on;
+    for (const button of this.#buttons) {
+      button.addEventListener("click", () => on[button.dataset.act]?.());
+    }
+    this.#watchPicture();
+  }
+
+  /** Draws a look. */
+  show(look) {
+    this.element.dataset.state = look.state;
+    this.#part("h3").textContent = look.name;
+    this.#part(".facts").textContent = look.facts;
+    this.#part(".state use").setAttribute("href", `#${look.icon}`);
+    this.#part(".state span").textContent = look.words;
+    this.#part(".message").textContent = look.message;
+    this.#part(".message").hidden = !look.message;
+    this.#showProgress(look);
+    this.#showRenditions(look.renditions);
+    this.#showEnd(look.endsAt);
+    this.#showButtons(look);
+    this.#showPicture(look);
+  }
+
+  /** Puts the keyboard's focus on the first button that is offered, or on the tile itself. */
+  focus() {
+    (this.#buttons.find((button) => !button.hidden) ?? this.element).focus();
+  }
+
+  #showProgress({ name, progress }) {
+    const bar = this.#part("progress");
+    bar.hidden = progress === null;
+    bar.value = progress ?? 0;
+    bar.setAttribute("aria-label", `Sending ${name}`);
+  }
+
+  #showRenditions(renditions) {
+    const items = renditions.map((rendition) => {
+      const item = document.createElement("li");
+      item.textContent = renditionWords(rendition);
+      return item;
+    });
+    this.#part(".renditions").replaceChildren(...items);
+    this.#part(".renditions").hidden = items.length === 0;
+  }
+
+  #showEnd(endsAt) {
+    this.#part(".end").hidden = !endsAt;
+    if (!endsAt) return;
+    this.#part("time").dateTime = endsAt;
+    this.#part("time").textContent = moment(endsAt);
+  }
+
+  #showButtons({ name, acts }) {
+    const focused = document.activeElement;
+    for (const button of this.#buttons) {
+      button.hidden = !acts.includes(button.dataset.act);
+      const verb = button.textContent.trim() || "Show";
+      button.setAttribute("aria-label", `${verb} ${name}`);
+    }
+    if (focused.hidden && this.#buttons.includes(focused)) this.focus();
+  }
+
+  #showPicture({ preview, renditions }) {
+    const picture = this.#part(".picture img");
+    const address = renditions[0]?.url ?? preview;
+    if (picture.getAttribute("src") === address) return;
+    picture.hidden = !address;
+    if (!address) return;
+    picture.sizes = `${shownWidthPx(renditions[0])}px`;
+    picture.srcset = renditions.map(({ url, width_px: width }) => `${url} ${width}w`).join(", ");
+    picture.src = address;
+  }
+
+  #watchPicture() {
+    const picture = this.#part(".picture img");
+    picture.addEventListener("load", () => {
+      if (picture.src.startsWith("blob:")) return;
+      this.#renewals = 0;
+      this.#on.shown?.();
+    });
+    picture.addEventListener("error", () => {
+      const isRendition = !picture.src.startsWith("blob:");
+      picture.hidden = true;
+      picture.removeAttribute("srcset");
+      picture.removeAttribute("src"); // so that even the same address is tried again
+      if (!isRendition || this.#renewals === MOST_RENEWALS) return;
+      this.#renewals += 1;
+      this.#on.renew?.();
+    });
+  }
+}
+
+/** Returns how wide a picture is in its tile, by which the browser chooses a rendition. */
+function shownWidthPx(rendition) {
+  if (!rendition) return PICTURE_PX.width;
+  const { width_px: width, height_px: height } = rendition;
+  return Math.ceil(Math.min(PICTURE_PX.width, (PICTURE_PX.height * width) / height));
+}

@@ -1,0 +1,61 @@
+/** The list of this visit's uploads: a tile for each, the newest choice on top. */
+
+import { lookOfUpload } from "./looks.js";
+import { Tile } from "./tile.js";
+
+/** Draws uploads and hands on what their buttons ask for. */
+export class Visit {
+  #uploads;
+  #on;
+  #tiles = new Map();
+  #section = document.getElementById("uploads");
+  #list = document.getElementById("upload-tiles");
+
+  /**
+   * @param {Uploads} uploads The queue.
+   * @param {object} on `open` and `renew`, called with an upload; `emptied`, when none is left.
+   */
+  constructor(uploads, on) {
+    this.#uploads = uploads;
+    this.#on = on;
+    this.#list.replaceChildren();
+    this.#section.hidden = true;
+    uploads.addEventListener("change", ({ detail: upload }) => this.show(upload));
+  }
+
+  /** Puts new uploads on top. */
+  add(made) {
+    this.#section.hidden = false;
+    for (const upload of made) this.#tiles.set(upload, this.#tileOf(upload));
+    this.#list.prepend(...made.map((upload) => this.#tiles.get(upload).element));
+    for (const upload of made) this.show(upload);
+  }
+
+  /** Draws an upload anew. */
+  show(upload) {
+    this.#tiles.get(upload)?.show(lookOfUpload(upload));
+  }
+
+  #tileOf(upload) {
+    return new Tile({
+      open: () => this.#on.open(upload),
+      renew: () => this.#on.renew(upload),
+      shown: () => upload.forgetPreview(),
+      cancel: () => this.#uploads.cancel(upload),
+      retry: () => this.#uploads.retry(upload),
+      remove: () => this.#remove(upload),
+    });
+  }
+
+  #remove(upload) {
+    const element = this.#tiles.get(upload).element;
+    const next = element.nextElementSibling ?? element.previousElementSibling;
+    this.#uploads.remove(upload);
+    this.#tiles.delete(upload);
+    element.remove();
+    const tile = [...this.#tiles.values()].find((other) => other.element === next);
+    if (tile) tile.focus();
+    this.#section.hidden = !tile;
+    this.#on.removed(tile === undefined);
+  }
+}

@@ -1,0 +1,151 @@
+"""S3 as the upload API uses it: one atomic put per image, and addresses signed for callers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import obstore
+from botocore.config import Config
+from obstore.exceptions import AlreadyExistsError
+from obstore.exceptions import BaseError as ObstoreError
+from obstore.store import S3Store
+
+from assets.images.validation import MAX_IMAGE_BYTES
+from assets.resources.errors import ServerUnavailableError
+from assets.resources.object_store import open_store
+from assets.settings import UploadSettings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+RENDITION_LIFE = timedelta(minutes=5)
+FORM_LIFE = timedelta(minutes=15)
+
+
+class AlreadyStoredError(Exception):
+    """There is an object under that key already."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object as S3 has it: its version, and the digest that its metadata tell."""
+
+    version: str | None
+    sha256: bytes | None
+
+
+@dataclass(frozen=True)
+class Storage:
+    """The raw bucket for writing, the processed bucket for signed addresses."""
+
+    settings: UploadSettings
+    raw: S3Store
+    processed: S3Store
+
+    @staticmethod
+    def from_settings(settings: UploadSettings) -> Storage:
+        """Returns the storage of the configured endpoint; nothing is connected yet."""
+        raw = open_store(settings.raw_bucket, settings)
+        return Storage(settings, raw, open_store(settings.processed_bucket, settings))
+
+    async def put(self, key: str, body: bytearray, attributes: Mapping[str, str]) -> str | None:
+        """Stores an image whole and returns its version, if the bucket keeps versions.
+
+        Args:
+            key: Where; nothing is ever overwritten.
+            body: All of its bytes.
+            attributes: Content-Type, and what else is to be kept beside it as metadata.
+
+        Raises:
+            AlreadyStoredError: There is an object of that key.
+            ServerUnavailableError: S3 does not take it.
+        """
+        with self._translated():
+            async with asyncio.timeout(self.settings.upload_store_seconds):
+                try:
+                    stored = await obstore.put_async(
+                        self.raw,
+                        key,
+                        body,
+                        attributes=dict(attributes),
+                        mode="create",
+                        use_multipart=False,
+                    )
+                except AlreadyExistsError as error:
+                    raise AlreadyStoredError(key) from error
+        return stored["version"]
+
+    async def stored(self, key: str, version: str | None = None) -> Stored | None:
+        """Returns what S3 tells of an object; None when it is not there."""
+        options: Any = {"head": True} | ({"version": version} if version else {})
+        with self._translated():
+            async with asyncio.timeout(self.settings.upload_store_seconds):
+                try:
+                    found = await obstore.get_async(self.raw, key, options=options)
+                except FileNotFoundError:
+                    return None
+        told = found.attributes.get("sha256")
+        return Stored(found.meta["version"], bytes.fromhex(told) if told else None)
+
+    async def addresses(self, keys: Sequence[str]) -> Sequence[str]:
+        """Returns addresses at which anybody can read these objects for `RENDITION_LIFE`."""
+        if not keys:
+            return []
+        with self._translated():
+            async with asyncio.timeout(self.settings.upload_store_seconds):
+                return await obstore.sign_async(self.processed, "GET", keys, RENDITION_LIFE)
+
+    async def form(
+        self, key: str, content_type: str, metadata: Mapping[str, str]
+    ) -> tuple[str, dict[str, str]]:
+        """Returns address and fields of a form that S3 takes for `FORM_LIFE`, under that key only.
+
+        Source: Amazon S3 API Reference, “POST Policy”: what its conditions fix nobody can change.
+        """
+        fixed = {"Content-Type": content_type}
+        fixed |= {f"x-amz-meta-{name}": value for name, value in metadata.items()}
+        signed = await asyncio.to_thread(
+            self._signer.generate_presigned_post,
+            self.settings.raw_bucket,
+            key,
+            Fields=fixed,
+            Conditions=[
+                ["content-length-range", 1, MAX_IMAGE_BYTES],
+                *({name: value} for name, value in fixed.items()),
+            ],
+            ExpiresIn=int(FORM_LIFE.total_seconds()),
+        )
+        return signed["url"], signed["fields"]
+
+    async def ping(self, seconds: float) -> None:
+        """Raises `ServerUnavailableError` unless S3 answers for the raw bucket in time."""
+        with self._translated():
+            async with asyncio.timeout(seconds):
+                await obstore.list_with_delimiter_async(self.raw, "nothing/is/here")
+
+    @cached_property
+    def _signer(self) -> S3Client:
+        secret = self.settings.aws_secret_access_key
+        return boto3.client(
+            "s3",
+            region_name=self.settings.aws_default_region,
+            endpoint_url=self.settings.aws_endpoint_url,
+            aws_access_key_id=self.settings.aws_access_key_id,
+            aws_secret_access_key=secret.get_secret_value() if secret else None,
+            config=Config(signature_version="s3v4"),
+        )
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (ObstoreError, OSError) as error:
+            address = self.settings.aws_endpoint_url or "AWS"
+            raise ServerUnavailableError("S3", address, type(error).__name__) from error

@@ -1,0 +1,129 @@
+"""The upload API as its own process over a warehouse and buckets of the browser tests."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import psycopg
+
+from assets.images import api_keys
+from assets.images.processing import Processing
+from assets.images.recipe import STANDARD
+from assets.images.registration import Registration
+from assets.resources.object_store import ObjectStore, open_client
+from assets.resources.warehouse import Warehouse
+from assets.settings import Settings
+from infra.local.server import Server
+from infra.local.stack import Stack
+from infra.local.state import StateFolder
+from infra.local.upload_api import upload_api_server
+from infra.local.warehouses import copied_warehouse
+from infra.object_store.buckets import provision_buckets
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a visitor's browser talks to, and ways to look behind it."""
+
+    server: Server
+    object_store: Server
+    settings: Settings
+    admin_url: str
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server.port}"
+
+    @property
+    def origins(self) -> set[str]:
+        """Where the page may ask: itself, and S3 for renditions."""
+        return {self.address, self.settings.aws_endpoint_url}
+
+    def make_key(self, uploader: str) -> str:
+        key = api_keys.new_key()
+        with psycopg.connect(self.admin_url) as connection:
+            api_keys.insert(connection, key, uploader)
+        return key.text
+
+    def kill(self) -> None:
+        process = self.server.process()
+        process.kill()
+        psutil.wait_procs([process], timeout=10)
+
+    @contextmanager
+    def gone(self) -> Iterator[None]:
+        """The API is killed, and comes back when the block ends."""
+        self.kill()
+        try:
+            yield
+        finally:
+            self.server.start()
+
+    @contextmanager
+    def locked_ledger(self) -> Iterator[None]:
+        """The ledger can be neither read nor written until the block ends."""
+        with psycopg.connect(self.admin_url) as connection:
+            connection.execute("lock table image_catalog.image")
+            yield
+
+    def register(self) -> None:
+        """Registers what is in the bucket and not in the ledger."""
+        warehouse = Warehouse.from_settings(self.settings)
+        Registration(self.settings, ObjectStore.from_settings(self.settings), warehouse).run()
+
+    def process(self) -> None:
+        """Processes every image that waits."""
+        warehouse = Warehouse.from_settings(self.settings)
+        object_store = ObjectStore.from_settings(self.settings)
+        processing = Processing(self.settings, object_store, warehouse, STANDARD)
+        processing.run(datetime.now(UTC).date(), f"run {uuid.uuid4()}")
+
+    def filenames(self, uploader: str) -> list[str]:
+        """File names of an uploader's images in the ledger, one for each row."""
+        with psycopg.connect(self.admin_url) as connection:
+            rows = connection.execute(
+                "select filename from image_catalog.image where uploader = %s order by filename",
+                [uploader],
+            )
+            return [name for (name,) in rows]
+
+
+@contextmanager
+def still(server: Server) -> Iterator[None]:
+    """A server hears everything and answers nothing until the block ends."""
+    process = server.process()
+    process.suspend()
+    try:
+        yield
+    finally:
+        process.resume()
+
+
+@contextmanager
+def open_site(stack: Stack, folder: Path) -> Iterator[Site]:
+    token = uuid.uuid4().hex[:12]
+    with copied_warehouse(stack, f"browser_{token}") as env:
+        env |= {
+            "RAW_BUCKET": f"raw-{token}",
+            "PROCESSED_BUCKET": f"processed-{token}",
+            "QUARANTINE_BUCKET": f"quarantine-{token}",
+            "LOGS_BUCKET": f"logs-{token}",
+            "RAW_EVENTS_QUEUE": f"raw-events-{token}",
+            "RUN_LINGER_SECONDS": "0.2",
+            "UPLOAD_STORE_SECONDS": "3",
+        }
+        settings = Settings.of(env)
+        provision_buckets(open_client("s3", settings), open_client("sqs", settings), settings)
+        server = upload_api_server(StateFolder(folder), stack.ports.upload_api, env)
+        object_store = next(one for one in stack.servers if one.name == "object_store")
+        try:
+            server.start()
+            yield Site(server, object_store, settings, env["DATABASE_ADMIN_URL"])
+        finally:
+            server.stop()

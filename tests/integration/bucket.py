@@ -1,0 +1,84 @@
+"""Short ways to put things into a raw bucket, and to move its listing."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from assets.images import progress
+from tests.integration.conftest import Platform
+
+NOW = datetime.now(UTC)
+YESTERDAY = NOW - timedelta(days=1)
+
+
+def set_sweep(platform: Platform, sweep: progress.Sweep) -> None:
+    with platform.warehouse.connect() as connection:
+        progress.write_sweep(connection, platform.settings.raw_bucket, sweep)
+
+
+def read_sweep(platform: Platform) -> progress.Sweep:
+    with platform.warehouse.connect() as connection:
+        return progress.read_sweep(connection, platform.settings.raw_bucket)
+
+
+def not_due(platform: Platform) -> None:
+    """From here on only notifications tell of objects."""
+    set_sweep(platform, progress.Sweep(completed_at=NOW, listed_at=datetime.now(UTC)))
+
+
+def due_again(platform: Platform) -> None:
+    set_sweep(platform, replace(read_sweep(platform), listed_at=YESTERDAY))
+
+
+def with_settings(platform: Platform, **changes: object) -> Platform:
+    return replace(platform, settings=platform.settings.model_copy(update=changes))
+
+
+def keys_of_rows(platform: Platform) -> list[str]:
+    return [key for (key,) in platform.query("select object_key from image_catalog.image")]
+
+
+def put(platform: Platform, key: str, body: bytes = b"x", **metadata: str) -> str:
+    """Puts an object as any client does; returns its version."""
+    return platform.object_store.s3.put_object(
+        Bucket=platform.settings.raw_bucket,
+        Key=key,
+        Body=body,
+        Metadata=metadata,
+        ContentType="image/png",
+    )["VersionId"]
+
+
+def notify(platform: Platform, body: str) -> None:
+    store = platform.object_store
+    store.sqs.send_message(QueueUrl=store._queue_url, MessageBody=body)
+
+
+def notification(platform: Platform, key: str, **changes: object) -> str:
+    """What S3 would tell of an object; of one that is there, or was, or never was."""
+    told = {"key": key, "size": 1, "eTag": "e", "versionId": "v1", "sequencer": "1"} | changes
+    record = {
+        "eventName": "ObjectCreated:Put",
+        "eventTime": NOW.isoformat(),
+        "s3": {"bucket": {"name": platform.settings.raw_bucket}, "object": told},
+    }
+    return json.dumps({"Records": [record]})
+
+
+def until(is_true: Callable[[], object], what: str, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_true():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.02)
+
+
+def left_in_queue(platform: Platform) -> int:
+    """Notifications that wait, or were taken and not acknowledged."""
+    store = platform.object_store
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    answer = store.sqs.get_queue_attributes(QueueUrl=store._queue_url, AttributeNames=names)
+    return sum(int(answer["Attributes"][name]) for name in names)

@@ -1,0 +1,157 @@
+"""Whatever the keys, and whoever tells of them first: every object version is one row."""
+
+from __future__ import annotations
+
+from enum import Enum
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from assets.images import ledger, progress
+from assets.images.checks import balance
+from tests.integration.bucket import (
+    not_due,
+    notification,
+    notify,
+    put,
+    set_sweep,
+    until,
+    with_settings,
+)
+
+# An XML answer cannot hold control characters; S3 encodes them, MiniStack does not.
+_SAYABLE = st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn"))
+_SEGMENTS = st.sampled_from(
+    [
+        "a b", "+", "a+b", "%", "%2F", "%25", "..", ".", "", "🏖️", "\u00e9", "e\u0301", "富士", "~",
+        "&<>'\"", "?x=1", "#", "\\", "*", ":", ";,=@$", " ", "k" * 255, "upload", "kafka", "drop",
+    ]
+)  # fmt: skip
+_PATHS = st.lists(_SEGMENTS, min_size=1, max_size=5).map("/".join)
+_LONGEST = st.sampled_from(["x", "é", "富", "🏖", "/ab"]).map(
+    lambda unit: (unit * 1024).encode()[:1024].decode(errors="ignore")
+)
+KEYS = st.one_of(st.text(_SAYABLE, min_size=1, max_size=60), _PATHS, _LONGEST).filter(
+    lambda key: 0 < len(key.encode()) <= 1024
+)
+PUTS = st.lists(st.tuples(KEYS, st.binary(max_size=3)), min_size=1, max_size=6)
+
+some_examples = settings(
+    max_examples=6,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+class Way(Enum):
+    """How the platform learns of objects."""
+
+    NOTIFICATIONS = "notifications"
+    LISTING = "listing"
+    LISTING_LATER = "notifications, then the listing"
+    BOTH = "both in one run"
+
+
+@pytest.fixture
+def quick(platform):
+    """A platform whose runs do not linger, and whose notifications come back after a second."""
+    store = platform.object_store
+    store.sqs.set_queue_attributes(QueueUrl=store._queue_url, Attributes={"VisibilityTimeout": "1"})
+    return with_settings(platform, run_linger_seconds=0, hourly_prefixes="drop")
+
+
+def run_killed_after_writing(platform, monkeypatch) -> None:
+    """A run that dies when rows are written and not committed yet."""
+    register = ledger.register
+
+    def write_and_pull_the_plug(*args):
+        register(*args)
+        raise RuntimeError("pulled the plug")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "register", write_and_pull_the_plug)
+        with pytest.raises(RuntimeError, match="pulled the plug"):
+            platform.register()
+
+
+def list_from_the_beginning(platform) -> None:
+    set_sweep(platform, progress.Sweep())
+    platform.register()
+
+
+def registered(platform) -> list[tuple[str, str]]:
+    return sorted(platform.query("select object_key, object_version from image_catalog.image"))
+
+
+def listed(platform) -> list[tuple[str, str]]:
+    """What the bucket itself says that it holds."""
+    pages = platform.object_store.pages_of_versions(platform.settings.raw_bucket)
+    return sorted((found.key, found.version) for page in pages for found in page.versions)
+
+
+def wait_for_notified(platform, count: int) -> None:
+    def is_registered() -> bool:
+        platform.register()
+        return len(registered(platform)) >= count
+
+    not_due(platform)
+    until(is_registered, f"{count} rows")
+
+
+def learn(platform, way: Way, count: int) -> None:
+    if way is Way.LISTING:
+        until(platform.object_store.notifications_waiting, "a notification")
+        platform.forget_notifications()
+    if way in {Way.NOTIFICATIONS, Way.LISTING_LATER}:
+        wait_for_notified(platform, count)
+    if way is not Way.NOTIFICATIONS:
+        list_from_the_beginning(platform)
+
+
+@pytest.mark.parametrize("is_killed", [False, True], ids=["", "killed"])
+@pytest.mark.parametrize("way", Way, ids=lambda way: way.value)
+@given(puts=PUTS)
+@some_examples
+def test_every_version_of_every_key_is_registered_once(quick, monkeypatch, way, is_killed, puts):
+    versions = {(key, put(quick, key, body)) for key, body in puts}
+    assert len(versions) == len(puts)
+    there = listed(quick)
+    assert versions <= set(there)
+    if is_killed:
+        set_sweep(quick, progress.Sweep())
+        run_killed_after_writing(quick, monkeypatch)
+    learn(quick, way, len(there))
+    assert registered(quick) == there
+
+
+def test_notifications_of_a_killed_run_come_back_and_are_registered_once(quick, monkeypatch):
+    not_due(quick)
+    for number in range(12):
+        put(quick, f"{number} + ☃.jpg")
+    until(lambda: quick.object_store.notifications_waiting() >= 12, "12 notifications")
+    run_killed_after_writing(quick, monkeypatch)
+    assert quick.states() == {}
+    wait_for_notified(quick, 12)
+    assert registered(quick) == listed(quick)
+
+
+@given(order=st.permutations(range(8)), again=st.lists(st.integers(0, 7), max_size=8))
+@some_examples
+def test_in_whatever_order_and_however_often_they_are_told_objects_are_one_row_each(
+    quick, order, again
+):
+    """All of them stored in the same moment, told apart by their keys and versions alone."""
+    before, token = len(registered(quick)), uuid4().hex
+    bodies = [
+        notification(quick, f"{number // 2}.jpg", versionId=f"{token}-{number % 2}")
+        for number in range(8)
+    ]
+    for number in [*order, *again]:
+        notify(quick, bodies[number])
+    wait_for_notified(quick, before + 8)
+    quick.register()
+    assert quick.states() == {"waiting": before + 8}
+    with quick.warehouse.connect() as connection:
+        assert balance(connection)["landed"].sum() == before + 8

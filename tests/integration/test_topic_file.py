@@ -1,0 +1,213 @@
+"""The topic on the broker and in its file: compared, brought together, and what is said of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+
+from infra.kafka.__main__ import main
+from infra.kafka.errors import KafkaCommandError
+from infra.kafka.produce import Outgoing, send
+from infra.kafka.reconcile import Difference, find_differences, reconcile
+from infra.kafka.topics import administrator, load_description, provision_topic
+from tests.integration.topic import (
+    bodies_landed,
+    delete_topic,
+    fill,
+    images,
+    lose,
+    with_settings,
+)
+
+WANTED = load_description()
+
+
+@pytest.fixture
+def admin(settings) -> KafkaAdminClient:
+    with administrator(settings.kafka_bootstrap_servers) as opened:
+        yield opened
+
+
+@pytest.fixture
+def command(platform, stack):
+    """Runs a command of `python -m infra.kafka` on this test's topic, buckets and warehouse."""
+    settings = platform.settings
+    env = stack.environment() | {
+        "DATABASE_URL": settings.database_url.get_secret_value(),
+        "DARKROOM_STATE": str(stack.state.root),
+        "KAFKA_TOPIC": settings.kafka_topic,
+        "RAW_BUCKET": settings.raw_bucket,
+        "COLUMNS": "200",
+    }
+    return lambda *arguments: CliRunner().invoke(main, [str(one) for one in arguments], env=env)
+
+
+def test_a_topic_that_was_just_made_is_as_the_file_says(admin, settings):
+    assert find_differences(admin, settings.kafka_topic, WANTED) == ([], None)
+
+
+def test_a_topic_is_made_once(settings):
+    name = f"{settings.kafka_topic}-new"
+    assert provision_topic(settings.kafka_bootstrap_servers, name)
+    assert not provision_topic(settings.kafka_bootstrap_servers, name)
+
+
+def test_a_setting_that_differs_is_shown_and_set(admin, settings):
+    other = replace(WANTED, config={**WANTED.config, "retention.ms": "60000"})
+    difference = Difference("retention.ms", WANTED.config["retention.ms"], "60000")
+    assert find_differences(admin, settings.kafka_topic, other) == ([difference], None)
+    assert reconcile(admin, settings.kafka_topic, other).changed == [difference]
+    assert find_differences(admin, settings.kafka_topic, other) == ([], None)
+
+
+def test_a_topic_that_is_missing_is_made(admin, platform):
+    delete_topic(platform)
+    name = platform.settings.kafka_topic
+    missing = Difference("topic", None, "3 partitions")
+    assert find_differences(admin, name, WANTED) == ([missing], None)
+    assert reconcile(admin, name, WANTED).changed == [missing]
+    assert find_differences(admin, name, WANTED) == ([], None)
+
+
+def test_partitions_that_are_too_many_are_shown_and_kept(admin, settings):
+    fewer = replace(WANTED, partitions=2)
+    done = reconcile(admin, settings.kafka_topic, fewer)
+    assert (done.changed, done.left) == ([], [Difference("partitions", "3", "2")])
+
+
+def test_partitions_that_a_broker_cannot_add_are_shown(admin, settings):
+    done = reconcile(admin, settings.kafka_topic, replace(WANTED, partitions=5))
+    assert (done.changed, done.left) == ([], [Difference("partitions", "3", "5")])
+
+
+@pytest.mark.parametrize("text", ["", "images: 3", "images: {partitions: many, config: {}}", ":"])
+def test_a_file_that_describes_nothing_is_named(tmp_path, text):
+    path = tmp_path / "topics.yaml"
+    path.write_text(text)
+    with pytest.raises(KafkaCommandError, match=r"topics\.yaml does not describe images"):
+        load_description(path=path)
+
+
+def test_the_commands_say_that_nothing_is_to_be_changed(command):
+    assert "is as the file says: nothing to change." in command("topic").output
+    drift = command("topic-drift")
+    assert (drift.exit_code, "is as the file says." in drift.output) == (0, True)
+
+
+def test_the_commands_show_a_difference_and_mend_it(command, admin, settings):
+    reconcile(
+        admin,
+        settings.kafka_topic,
+        replace(WANTED, config={**WANTED.config, "retention.ms": "60000"}),
+    )
+    drift = command("topic-drift")
+    assert drift.exit_code == 1
+    assert "retention.ms is 60000; the file says 561600000" in drift.output
+    mended = command("topic")
+    assert (mended.exit_code, "✓ retention.ms is 60000" in mended.output) == (0, True)
+    assert command("topic-drift").exit_code == 0
+
+
+def test_gaps_are_listed_and_explained(command, platform):
+    assert "No message was ever gone" in command("gaps").output
+    impatient = with_settings(platform, kafka_hole_seconds=0.0)
+    fill(impatient, 0, images(4))
+    lose(impatient, 0, 1)
+    lose(impatient, 0, 2)
+    impatient.land()
+    [(gap_id,)] = platform.query("select gap_id from image_catalog.kafka_gap")
+    listed = command("gaps").output
+    assert all(word in listed for word in ("1–2", "missing", "no", str(gap_id))), listed
+    explained = command("explain-gap", gap_id, "--because", "the disk  was\nfull")
+    assert f"Gap {gap_id} (2 messages of {platform.settings.kafka_topic})" in explained.output
+    assert "the disk was full" in command("gaps").output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["explain-gap", "4711", "--because", "why"], "There is no gap 4711; `make gaps` lists"),
+        (["explain-gap", "1", "--because", "  "], "Say what happened, such as: make explain-gap"),
+        (["explain-gap", "1", "--because", "x" * 1001], "has at most 1000 characters"),
+        (["produce", "/nonexistent"], "/nonexistent is no folder"),
+    ],
+)
+def test_what_a_person_can_mend_is_said_in_a_sentence(command, arguments, words):
+    done = command(*arguments)
+    assert (done.exit_code, words in done.output) == (1, True), done.output
+
+
+def test_files_of_a_folder_are_sent_and_landed_with_what_is_known_of_them(
+    command, platform, tmp_path
+):
+    folder = tmp_path / "pictures"
+    for name, body in {"a.jpg": b"a", "sub/b.png": b"b", "none": b"c", ".hidden": b"d"}.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
+    done = command("produce", folder, "--uploader", "ann")
+    assert (done.exit_code, "3 files are in the topic" in done.output) == (0, True), done.output
+    platform.land()
+    assert platform.query(
+        "select filename, declared_content_type, uploader from image_catalog.image order by 1"
+    ) == [
+        ("a.jpg", "image/jpeg", "ann"),
+        ("none", "application/octet-stream", "ann"),
+        ("sub/b.png", "image/png", "ann"),
+    ]
+
+
+def test_files_that_are_too_large_are_named_and_not_sent(command, platform, tmp_path):
+    (tmp_path / "small.jpg").write_bytes(b"x" * 10 * 2**20)
+    (tmp_path / "large.jpg").write_bytes(b"x" * (10 * 2**20 + 1))
+    done = command("produce", tmp_path)
+    assert done.exit_code == 1
+    assert "1 files are in the topic" in done.output
+    assert "large.jpg: 10.0 MiB; an image has at most 10 MiB" in done.output
+    assert platform.land().messages == 1
+
+
+def test_files_sent_as_claim_checks_are_objects_and_images_once(command, platform, tmp_path):
+    for number in range(5):
+        (tmp_path / f"{number}.jpg").write_bytes(b"image %d" % number)
+    assert command("produce", tmp_path, "--claim-check", "--uploader", "ann").exit_code == 0
+    platform.land()
+    platform.register()
+    assert platform.query(
+        "select source, uploader, count(*) from image_catalog.image group by 1, 2"
+    ) == [("bucket", "ann", 5)]
+
+
+def test_a_topic_that_does_not_exist_is_named_before_anything_is_sent(command, platform, tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"a")
+    delete_topic(platform)
+    done = command("produce", tmp_path)
+    assert done.exit_code == 1
+    assert f"The topic {platform.settings.kafka_topic} does not exist" in done.output
+
+
+def test_an_image_that_the_broker_only_says_to_have_is_sent_once_more(platform, monkeypatch):
+    """Tansu says so after it was killed amid storing; a sequence number used twice is the same."""
+    plain_send = KafkaProducer.send
+
+    def send_with_the_first_number(producer, topic, **told):
+        future = plain_send(producer, topic, **told)
+        if told["value"] == b"first":
+            sent = future.get(timeout=30)
+            partition = TopicPartition(topic, sent.partition)
+            producer._transaction_manager.set_sequence_number(partition, 0)
+        return future
+
+    monkeypatch.setattr(KafkaProducer, "send", send_with_the_first_number)
+    done: list[bytes] = []
+    outgoing = [Outgoing("same key", b"first"), Outgoing("same key", b"second")]
+    assert send(platform.settings, outgoing, lambda image: done.append(image.body)) == []
+    platform.land()
+    assert (done, bodies_landed(platform)) == ([b"first", b"second"], {b"first", b"second"})
+
+
+def test_an_empty_folder_is_said_to_be_empty(command, tmp_path):
+    assert "holds no file to send" in command("produce", tmp_path).output

@@ -1,0 +1,218 @@
+"""Bodies on a real socket: the limits exactly, never read to the end, nothing half kept."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from assets.images.validation import MAX_IMAGE_BYTES
+from tests.integration.upload_api import Api, make_key, serving, upload_settings
+from tests.unit.pictures import encoded, noise
+from tests.unit.test_upload_headers import HEADERS
+
+JPEG = encoded(noise(), "JPEG")
+PIECE = 64 * 1024
+
+
+def pieces(size_bytes: int) -> Iterator[bytes]:
+    """A JPEG of any length: decoders stop at its end."""
+    yield JPEG
+    left = size_bytes - len(JPEG)
+    while left > 0:
+        yield bytes(min(left, PIECE))
+        left -= PIECE
+
+
+def stored(platform) -> int:
+    return len(platform.keys(platform.settings.raw_bucket))
+
+
+class Raw:
+    """A connection on which a request is written by hand."""
+
+    def __init__(self, api: Api, *headers: str) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", api.port), timeout=20)
+        lines = ["POST /v1/images HTTP/1.1", "Host: x", f"Authorization: Bearer {api.key}"]
+        self.write("\r\n".join([*lines, *headers, "", ""]).encode())
+
+    def write(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def answer(self) -> tuple[int, dict[str, str], dict[str, object]]:
+        """Reads until the server closes the connection."""
+        said = b""
+        while piece := self.socket.recv(PIECE):
+            said += piece
+        head, _, body = said.partition(b"\r\n\r\n")
+        status, *lines = head.decode().split("\r\n")
+        headers = dict(line.lower().split(": ", 1) for line in lines)
+        return int(status.split()[1]), headers, json.loads(body)
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+def test_the_largest_image_is_taken_with_a_length_and_in_chunks(platform, upload_api):
+    whole = b"".join(pieces(MAX_IMAGE_BYTES))
+    assert len(whole) == MAX_IMAGE_BYTES
+    answers = [upload_api.send(whole), upload_api.send(pieces(MAX_IMAGE_BYTES))]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert [answer.json()["size_bytes"] for answer in answers] == [MAX_IMAGE_BYTES] * 2
+    assert platform.query("select distinct size_bytes from image_catalog.image") == [
+        (MAX_IMAGE_BYTES,)
+    ]
+
+
+def test_one_byte_more_is_not_taken_with_a_length_and_in_chunks(platform, upload_api):
+    too_long = MAX_IMAGE_BYTES + 1
+    answers = [upload_api.send(b"".join(pieces(too_long))), upload_api.send(pieces(too_long))]
+    assert [answer.status_code for answer in answers] == [413, 413]
+    assert stored(platform) == 0
+
+
+def test_the_largest_image_is_taken_in_a_form_and_one_byte_more_is_not(platform, upload_api):
+    for size_bytes, status in ((MAX_IMAGE_BYTES, 201), (MAX_IMAGE_BYTES + 1, 413)):
+        whole = b"".join(pieces(size_bytes))
+        assert upload_api.post("/v1/images", files={"file": whole}).status_code == status
+    assert stored(platform) == 1
+
+
+def test_a_length_that_is_too_large_is_refused_before_any_of_the_body(platform, upload_api):
+    raw = Raw(upload_api, f"Content-Length: {MAX_IMAGE_BYTES + 1}")
+    status, headers, problem = raw.answer()
+    assert (status, headers["connection"]) == (413, "close")
+    assert problem["detail"].startswith("An image may have 10,485,760 bytes (10 MiB) at most; ")
+    assert stored(platform) == 0
+
+
+def test_a_caller_who_asks_first_is_not_told_to_go_on(shared_upload_api):
+    raw = Raw(shared_upload_api, f"Content-Length: {2**40}", "Expect: 100-continue")
+    assert raw.answer()[0] == 413
+
+
+def test_a_body_that_grows_too_large_is_refused_in_its_middle(platform, upload_api):
+    raw = Raw(upload_api, "Transfer-Encoding: chunked")
+    for piece in pieces(MAX_IMAGE_BYTES + 1):
+        raw.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+    status, headers, _ = raw.answer()
+    assert (status, headers["connection"]) == (413, "close")
+    assert stored(platform) == 0
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 1000000", "Transfer-Encoding: chunked"])
+def test_what_is_no_image_is_refused_by_its_first_bytes(platform, upload_api, length):
+    raw = Raw(upload_api, length)
+    first = b"<html>" + b" " * 100
+    raw.write(first if length.startswith("C") else f"{len(first):x}\r\n".encode() + first + b"\r\n")
+    status, headers, problem = raw.answer()
+    assert (status, headers["connection"]) == (415, "close")
+    assert "none of JPEG, PNG, WEBP, GIF, TIFF, AVIF" in problem["detail"]
+    assert stored(platform) == 0
+
+
+def test_a_caller_without_a_key_is_refused_before_any_of_the_body(shared_upload_api):
+    raw = Raw(shared_upload_api.of("none"), "Content-Length: 1000000")
+    assert raw.answer()[0] == 401
+
+
+@pytest.mark.parametrize("kind", HEADERS)
+def test_a_pixel_bomb_is_refused_at_the_door(platform, upload_api, kind):
+    answer = upload_api.send(HEADERS[kind](16_000, 16_000))
+    assert (answer.status_code, answer.json()["title"]) == (422, "The image is not taken")
+    assert "36,000,000 pixels" in answer.json()["detail"]
+    assert stored(platform) == 0
+
+
+@pytest.mark.parametrize(
+    ("headers", "sent"),
+    [
+        (["Content-Length: 100000"], JPEG),
+        (["Transfer-Encoding: chunked"], f"{len(JPEG):x}\r\n".encode() + JPEG + b"\r\n"),
+        (["Transfer-Encoding: chunked"], f"{len(JPEG) + 1:x}\r\n".encode() + JPEG),
+        (
+            ["Content-Length: 100000", "Content-Type: multipart/form-data; boundary=b"],
+            b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\n' + JPEG,
+        ),
+    ],
+    ids=["with a length", "between chunks", "within a chunk", "within a form"],
+)
+def test_a_body_that_breaks_off_leaves_nothing(platform, upload_api, headers, sent):
+    raw = Raw(upload_api, *headers)
+    raw.write(sent)
+    raw.close()
+    assert upload_api.send(JPEG).status_code == 201  # and the next one is served
+    assert (stored(platform), platform.states()) == (1, {"waiting": 1})
+
+
+def test_a_form_without_its_end_leaves_nothing(platform, upload_api):
+    body = b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\n' + JPEG
+    answer = upload_api.send(body, Content_Type="multipart/form-data; boundary=b")
+    assert (answer.status_code, stored(platform)) == (422, 0)
+
+
+@pytest.mark.parametrize(
+    ("named", "name"),
+    [
+        ({"headers": {"X-Filename": "%E2%98%83.png"}}, "☃.png"),
+        ({"headers": {"Content-Disposition": 'attachment; filename="a b.png"'}}, "a b.png"),
+        ({"params": {"filename": "c:\\d\\e.png"}}, "e.png"),
+        ({"headers": {"X-Filename": "one"}, "params": {"filename": "two"}}, "one"),
+        ({}, None),
+    ],
+)
+def test_a_file_name_is_taken_from_wherever_it_stands(shared_upload_api, named, name):
+    assert shared_upload_api.post("/v1/images", data=JPEG, **named).json()["filename"] == name
+
+
+def test_a_form_tells_name_and_type_in_its_part(shared_upload_api):
+    said = shared_upload_api.post(
+        "/v1/images", files={"file": ("ä b.png", JPEG, "image/x-own")}
+    ).json()
+    assert (said["filename"], said["content_type"]) == ("ä b.png", "image/x-own")
+    assert said["size_bytes"] == len(JPEG)
+
+
+@pytest.mark.parametrize("body", [b"", b"\0", b"\xff\xd8", b"GIF", b"{}", b"RIFF\0\0\0\0WEBX" * 9])
+def test_garbage_is_refused_with_what_to_do(platform, upload_api, body):
+    answer = upload_api.send(body, Content_Type="image/jpeg")
+    assert answer.status_code in {415, 422}
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert stored(platform) == 0
+
+
+def test_a_body_that_stops_coming_is_not_waited_for(stack, settings):
+    impatient = upload_settings(stack, settings, upload_idle_seconds=0.2)
+    with serving(impatient) as address:
+        raw = Raw(Api(address, make_key(stack, settings, "shop")), "Content-Length: 100000")
+        raw.write(JPEG)
+        assert raw.answer()[0] == 408
+
+
+def test_more_bodies_than_there_is_room_for_are_sent_away_for_a_moment(stack, settings):
+    small = upload_settings(stack, settings, upload_memory_bytes=MAX_IMAGE_BYTES)
+    with serving(small) as address:
+        api = Api(address, make_key(stack, settings, "shop"))
+        answer = api.send(JPEG)
+        slow = Raw(api, f"Content-Length: {MAX_IMAGE_BYTES}")
+        slow.write(JPEG)
+        while answer.status_code == 201:  # the slow one was not begun yet
+            answer = api.send(JPEG)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+        slow.close()
+        while api.send(JPEG).status_code == 503:  # its room is given back
+            continue
+        assert api.send(pieces(MAX_IMAGE_BYTES)).status_code == 201
+
+
+def test_the_rest_of_a_refused_body_is_taken_off_so_that_the_answer_arrives(shared_upload_api):
+    raw = Raw(shared_upload_api, "Content-Length: 500000")
+    raw.write(b"x" * 500_000)
+    assert raw.answer()[0] == 415
+
+
+def test_a_large_body_elsewhere_is_refused(shared_upload_api):
+    answer = shared_upload_api.post("/v1/uploads", data=b"[" * 200_000)
+    assert (answer.status_code, answer.json()["title"]) == (413, "The body is too large")

@@ -1,0 +1,203 @@
+"""Who may send: keys made, listed and revoked; limits; and errors that say what to do."""
+
+from __future__ import annotations
+
+import re
+
+import psycopg
+import pytest
+import requests
+from click.testing import CliRunner
+
+from assets.images import api_keys
+from infra.upload.__main__ import main
+from tests.integration.upload_api import Api, admin_of, make_key, serving, upload_settings
+from tests.unit.pictures import encoded, noise
+
+JPEG = encoded(noise(), "JPEG")
+
+
+@pytest.fixture
+def command(stack):
+    """Runs a command of `python -m infra.upload` on the session's stack."""
+    env = {
+        "DARKROOM_STATE": str(stack.state.root),
+        "POSTGRES_PORT": str(stack.ports.postgres),
+        "S3_PORT": str(stack.ports.s3),
+        "KAFKA_PORT": str(stack.ports.kafka),
+        "COLUMNS": "200",
+    }
+    return lambda *arguments: CliRunner().invoke(main, arguments, env=env)
+
+
+def ask(api: Api, **headers: str) -> requests.Response:
+    return requests.get(f"{api.address}/v1/images", headers=headers, timeout=10)
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [None, "", "Bearer", "Bearer ", "Bearer nonsense", "Basic YTpi", "dr_0_0", "Bearer dr_0_0"],
+)
+def test_without_a_key_nobody_is_let_in_and_is_told_how(shared_upload_api, authorization):
+    headers = {} if authorization is None else {"Authorization": authorization}
+    refused = ask(shared_upload_api, **headers)
+    assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (
+        401,
+        'Bearer realm="darkroom"',
+    )
+    assert "Authorization: Bearer <API key>" in refused.json()["detail"]
+
+
+def test_a_key_that_nobody_made_is_refused(shared_upload_api):
+    refused = ask(shared_upload_api, Authorization=f"Bearer {api_keys.new_key().text}")
+    assert (refused.status_code, "invalid_token" in refused.headers["WWW-Authenticate"]) == (
+        401,
+        True,
+    )
+
+
+def test_the_secret_of_one_key_is_worth_nothing_under_the_id_of_another(
+    stack, settings, upload_api
+):
+    one, other = upload_api.key, make_key(stack, settings, "stranger")
+    mixed = one[:16] + other[16:]
+    assert mixed.startswith("dr_")
+    assert ask(upload_api, Authorization=f"Bearer {mixed}").status_code == 401
+
+
+def test_a_revoked_key_is_refused_within_the_time_between_two_readings(stack, settings):
+    quick = upload_settings(stack, settings, upload_keys_seconds=0.1)
+    with serving(quick) as address:
+        api = Api(address, make_key(stack, settings, "shop"))
+        assert api.send(JPEG).status_code == 201
+        with psycopg.connect(admin_of(stack, settings)) as connection:
+            assert api_keys.revoke(connection, api_keys.read_key(api.key).key_id)
+        while (answer := api.get("/v1/images")).status_code == 200:
+            continue
+        assert (answer.status_code, api.send(JPEG).status_code) == (401, 401)
+
+
+def test_the_warehouse_holds_no_secret(stack, settings, upload_api):
+    secret = api_keys.read_key(upload_api.key).secret
+    with psycopg.connect(admin_of(stack, settings)) as connection:
+        rows = connection.execute("select api_key::text from image_catalog.api_key").fetchall()
+    assert rows
+    assert secret not in str(rows)
+
+
+def test_an_uploader_sends_so_many_a_minute_and_others_are_not_held_up(stack, settings):
+    strict = upload_settings(stack, settings, upload_requests_per_minute=3)
+    with serving(strict) as address:
+        api = Api(address, make_key(stack, settings, "shop"))
+        colleague = api.of(make_key(stack, settings, "shop"))
+        stranger = api.of(make_key(stack, settings, "stranger"))
+        left = []
+        while (answer := api.send(JPEG)).status_code == 201:
+            left.append(re.search(r"r=(\d+);t=\d+", answer.headers["RateLimit"])[1])
+            assert answer.headers["RateLimit-Policy"] == '"uploads";q=3;w=60'
+        assert left[:3] == ["2", "1", "0"]
+        assert answer.status_code == 429
+        assert 0 < int(answer.headers["Retry-After"]) <= 60
+        assert "3 uploads a minute" in answer.json()["detail"]
+        for path in ("/v1/images", "/v1/uploads"):
+            assert colleague.post(path, data=b"{}").status_code == 429
+        assert stranger.send(JPEG).status_code == 201
+        assert api.get("/v1/images").status_code == 200
+
+
+def test_the_commands_make_list_and_revoke_a_key(command, stack):
+    made = command("key-add", "shop-of-commands")
+    assert made.exit_code == 0
+    key = api_keys.read_key(re.search(r"dr_\S+", made.output)[0])
+    listed = command("keys").output
+    assert (key.key_id in listed, key.secret in listed) == (True, False)
+    with serving(upload_settings(stack, stack.settings())) as address:
+        assert Api(address, key.text).get("/v1/images").status_code == 200
+    revoked = command("key-revoke", key.key_id)
+    assert (revoked.exit_code, "within a minute" in revoked.output) == (0, True)
+    with serving(upload_settings(stack, stack.settings())) as address:
+        assert Api(address, key.text).get("/v1/images").status_code == 401
+    assert command("key-revoke", key.key_id).exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["", "Shop", "a shop", "x;drop"])
+def test_a_name_that_no_uploader_may_have_is_refused_with_what_to_do(command, name):
+    refused = command("key-add", name)
+    assert (refused.exit_code, "begin with a small letter or digit" in refused.output) == (1, True)
+
+
+def test_a_key_that_there_is_not_cannot_be_revoked(command):
+    refused = command("key-revoke", "nonesuch")
+    assert (refused.exit_code, "`make api-keys` lists them" in refused.output) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "words"),
+    [
+        ("GET", "/nowhere", 404, "openapi.json"),
+        ("GET", "/v1", 404, "openapi.json"),
+        ("GET", "/v1/images/", 404, "openapi.json"),
+        ("GET", "/static/../app.py", 404, "openapi.json"),
+        ("GET", "/static/nothing.js", 404, "openapi.json"),
+        ("DELETE", "/v1/images", 405, "Use one of GET, POST here."),
+        ("GET", "/v1/uploads", 405, "Use one of POST here."),
+        ("POST", "/healthz", 405, "Use one of GET here."),
+        ("GET", "/v1/images/not-an-id", 422, "path image_id"),
+        ("GET", "/v1/images?limit=0", 422, "query limit"),
+        ("GET", "/v1/images?limit=101", 422, "query limit"),
+        ("GET", "/v1/images?limit=many", 422, "query limit"),
+        ("GET", "/v1/images?cursor=forged", 422, "cursor"),
+        ("GET", "/docs", 404, "openapi.json"),
+    ],
+)
+def test_every_error_is_a_problem_that_says_what_to_do(
+    shared_upload_api, method, path, status, words
+):
+    answer = shared_upload_api.ask(method, path)
+    problem = answer.json()
+    assert (answer.status_code, problem["status"]) == (status, status)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert problem["type"].startswith("urn:darkroom:problem:")
+    assert words in problem["detail"]
+    assert set(problem) == {"type", "title", "status", "detail"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"size_bytes": 1}',
+        b'{"content_type": "image/png"}',
+        b'{"content_type": "text/html", "size_bytes": 1}',
+        b'{"content_type": "image/png", "size_bytes": 0}',
+        b'{"content_type": "image/png", "size_bytes": 10485761}',
+    ],
+)
+def test_a_wish_for_a_form_that_is_not_understood_is_told_what_is_wrong(shared_upload_api, body):
+    refused = shared_upload_api.post("/v1/uploads", data=body)
+    assert (refused.status_code, refused.json()["title"]) == (422, "The request is not understood")
+
+
+def test_an_error_of_ours_shows_nothing_of_the_inside(upload_api, stack, settings):
+    """The ledger's table is gone: nothing that the API could know of."""
+    with psycopg.connect(admin_of(stack, settings)) as connection:
+        connection.execute("alter table image_catalog.image rename to hidden")
+    refused = upload_api.get("/v1/images")
+    assert (refused.status_code, refused.json()["title"]) == (
+        503,
+        "A server behind this one does not answer",
+    )
+    assert "image_catalog" not in refused.text
+    assert upload_api.send(JPEG).status_code == 202
+
+
+def test_nobody_of_another_origin_is_answered(shared_upload_api):
+    headers = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"}
+    for answer in (
+        shared_upload_api.ask("OPTIONS", "/v1/images", headers=headers),
+        shared_upload_api.get("/v1/images", headers=headers),
+    ):
+        assert not [name for name in answer.headers if name.lower().startswith("access-control")]

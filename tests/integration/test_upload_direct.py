@@ -1,0 +1,93 @@
+"""Uploads straight to S3: the form takes what it was made for, and nothing else."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import requests
+
+from assets.images import identity
+from assets.images.validation import MAX_IMAGE_BYTES
+from tests.unit.pictures import encoded, noise
+
+JPEG = encoded(noise(), "JPEG")
+WANTED = {"content_type": "image/jpeg", "size_bytes": len(JPEG), "filename": "a ü.jpg"}
+
+
+@pytest.fixture
+def form(upload_api) -> dict:
+    made = upload_api.post("/v1/uploads", json=WANTED)
+    assert made.status_code == 201
+    return made.json()
+
+
+def fill(form: dict, body: bytes, **changes: str) -> int:
+    """Sends the form; returns the status that S3 answers with."""
+    fields = form["fields"] | changes
+    return requests.post(form["url"], data=fields, files={"file": body}, timeout=30).status_code
+
+
+def test_what_is_sent_by_the_form_becomes_the_image_that_was_promised(platform, upload_api, form):
+    assert upload_api.get(form["status_url"]).status_code == 404
+    assert fill(form, JPEG) == 204
+    platform.register()
+    shown = upload_api.get(form["status_url"]).json()
+    told = (shown["id"], shown["state"], shown["filename"], shown["content_type"])
+    assert told == (form["id"], "received", "a ü.jpg", "image/jpeg")
+    platform.process()
+    assert upload_api.get(form["status_url"]).json()["state"] == "processed"
+
+
+def test_the_image_lies_under_a_key_of_its_own_and_belongs_to_who_asked(platform, form):
+    fill(form, JPEG)
+    [key] = platform.keys(platform.settings.raw_bucket)
+    assert str(identity.read_upload_key(key)) == form["id"]
+    head = platform.object_store.head(platform.settings.raw_bucket, key)
+    assert head.metadata == {"uploader": "shop", "filename": "a%20%C3%BC.jpg"}
+
+
+def test_the_form_ends_after_a_quarter_of_an_hour(form):
+    left = datetime.fromisoformat(form["expires_at"]) - datetime.now(UTC)
+    assert timedelta(minutes=13) < left <= timedelta(minutes=15)
+
+
+@pytest.mark.parametrize(("size_bytes", "status"), [(1, 204), (MAX_IMAGE_BYTES, 204)])
+def test_the_form_takes_sizes_up_to_the_limit(platform, form, size_bytes, status):
+    assert fill(form, bytes(size_bytes)) == status
+
+
+@pytest.mark.parametrize("size_bytes", [0, MAX_IMAGE_BYTES + 1])
+def test_the_form_takes_no_other_sizes(platform, form, size_bytes):
+    assert fill(form, bytes(size_bytes)) == 400
+    assert platform.keys(platform.settings.raw_bucket) == set()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"key": "upload/another"},
+        {"Content-Type": "text/html"},
+        {"x-amz-meta-uploader": "stranger"},
+        {"x-amz-meta-filename": "b.jpg"},
+        {"x-amz-meta-sha256": "0" * 64},
+        {"acl": "public-read"},
+        {"policy": "e30="},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_nobody_can_change_what_the_form_fixes(platform, form, change):
+    assert fill(form, JPEG, **change) == 403
+    assert platform.keys(platform.settings.raw_bucket) == set()
+
+
+def test_a_form_sent_twice_is_one_image(platform, upload_api, form):
+    assert [fill(form, JPEG), fill(form, JPEG)] == [204, 204]
+    platform.register()
+    assert platform.states() == {"waiting": 1}
+    assert len(upload_api.get("/v1/images").json()["images"]) == 1
+
+
+def test_no_two_forms_are_for_the_same_image(upload_api):
+    ids = {upload_api.post("/v1/uploads", json=WANTED).json()["id"] for _ in range(3)}
+    assert len(ids) == 3

@@ -1,0 +1,175 @@
+"""The same image sent again, at the same time, or by others: one image, and the first answer."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from assets.images import identity
+from tests.integration.upload_api import Api, make_key, serving, upload_settings
+from tests.unit.pictures import encoded, noise
+
+JPEG, OTHER = encoded(noise(), "JPEG"), encoded(noise(), "PNG")
+
+
+def versions(platform) -> int:
+    pages = platform.object_store.pages_of_versions(platform.settings.raw_bucket)
+    return sum(len(page.versions) for page in pages)
+
+
+def test_the_same_image_under_the_same_key_gets_the_first_answer_again(platform, upload_api):
+    first = upload_api.send(JPEG, Idempotency_Key="k", X_Filename="a.jpg")
+    again = upload_api.send(JPEG, Idempotency_Key="k", X_Filename="another.jpg")
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json() == first.json()
+    assert again.headers["Location"] == first.headers["Location"]
+    assert (versions(platform), platform.states()) == (1, {"waiting": 1})
+
+
+def test_the_first_answer_comes_again_when_the_image_is_processed_already(platform, upload_api):
+    first = upload_api.send(JPEG, Idempotency_Key="k")
+    platform.process()
+    assert upload_api.send(JPEG, Idempotency_Key="k").json() == first.json()
+    assert versions(platform) == 1
+
+
+def test_the_first_answer_comes_again_when_the_image_was_rejected(platform, upload_api):
+    first = upload_api.send(JPEG[:200], Idempotency_Key="k")
+    platform.process()
+    assert upload_api.send(JPEG[:200], Idempotency_Key="k").json() == first.json()
+    assert upload_api.send(JPEG, Idempotency_Key="k").status_code == 422
+
+
+def test_another_image_under_the_same_key_is_refused(platform, upload_api):
+    upload_api.send(JPEG, Idempotency_Key="k")
+    refused = upload_api.send(OTHER, Idempotency_Key="k")
+    assert refused.status_code == 422
+    assert refused.json()["type"] == "urn:darkroom:problem:idempotency-key-reused"
+    assert (versions(platform), platform.states()) == (1, {"waiting": 1})
+
+
+def test_the_id_follows_from_uploader_and_key(shared_upload_api):
+    sent = shared_upload_api.send(JPEG, Idempotency_Key="k").json()
+    assert sent["id"] == str(identity.upload_id("everybody", "k"))
+
+
+def test_the_same_key_of_another_uploader_is_another_image(stack, settings, platform, upload_api):
+    stranger = upload_api.of(make_key(stack, settings, "stranger"))
+    ids = {api.send(JPEG, Idempotency_Key="k").json()["id"] for api in (upload_api, stranger)}
+    assert len(ids) == 2
+    assert platform.states() == {"waiting": 2}
+
+
+def test_two_keys_of_one_uploader_send_one_image(stack, settings, platform, upload_api):
+    colleague = upload_api.of(make_key(stack, settings, "shop"))
+    answers = [api.send(JPEG, Idempotency_Key="k") for api in (upload_api, colleague)]
+    assert [answer.status_code for answer in answers] == [201, 200]
+
+
+def test_without_a_key_the_same_image_is_two(platform, upload_api):
+    ids = {upload_api.send(JPEG).json()["id"] for _ in range(2)}
+    assert (len(ids), platform.states()) == (2, {"waiting": 2})
+
+
+def test_a_form_and_a_bare_body_are_the_same_image(platform, upload_api):
+    headers = {"Idempotency-Key": "k"}
+    bare = upload_api.post("/v1/images", data=JPEG, headers=headers)
+    form = upload_api.post("/v1/images", files={"file": JPEG}, headers=headers)
+    assert (form.status_code, form.json()["id"]) == (200, bare.json()["id"])
+
+
+def test_the_key_is_free_again_after_a_body_that_was_refused(platform, upload_api):
+    assert upload_api.send(b"x" * 99, Idempotency_Key="k").status_code == 415
+    assert upload_api.send(JPEG, Idempotency_Key="k").status_code == 201
+
+
+@pytest.mark.parametrize("key", ["", "a b", "ü", "x" * 256])
+def test_a_key_that_cannot_be_one_is_refused(shared_upload_api, key):
+    refused = shared_upload_api.send(JPEG, Idempotency_Key=key.encode())
+    assert (refused.status_code, "Idempotency-Key" in refused.text) == (422, True)
+
+
+def send_at_once(apis: list[Api], bodies: list[bytes]) -> list:
+    with ThreadPoolExecutor(len(bodies)) as threads:
+        sending = [
+            threads.submit(apis[number % len(apis)].send, body, Idempotency_Key="k")
+            for number, body in enumerate(bodies)
+        ]
+        return [sent.result() for sent in sending]
+
+
+def test_twins_at_the_same_time_are_one_image(platform, upload_api):
+    answers = send_at_once([upload_api], [JPEG] * 8)
+    assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
+    assert len({answer.text for answer in answers}) == 1
+    assert (versions(platform), platform.states()) == (1, {"waiting": 1})
+
+
+def test_twins_at_two_processes_at_the_same_time_are_one_image(
+    stack, settings, platform, upload_api
+):
+    with serving(upload_settings(stack, settings)) as address:
+        other = replace(upload_api, address=address)
+        for _ in range(5):
+            answers = send_at_once([upload_api, other], [JPEG] * 8)
+            assert {answer.status_code for answer in answers} <= {200, 201}
+            assert len({answer.json()["id"] for answer in answers}) == 1
+    assert (versions(platform), platform.states()) == (1, {"waiting": 1})
+
+
+def test_of_different_images_at_two_processes_under_one_key_one_is_taken(
+    stack, settings, platform, upload_api
+):
+    with serving(upload_settings(stack, settings)) as address:
+        other = replace(upload_api, address=address)
+        answers = send_at_once([upload_api, other], [JPEG, OTHER] * 4)
+    assert {answer.status_code for answer in answers} == {200, 201, 422} - (
+        {200} if sum(answer.status_code == 200 for answer in answers) == 0 else set()
+    )
+    assert len({answer.json()["id"] for answer in answers if answer.ok}) == 1
+    assert platform.states() == {"waiting": 1}
+    [(sha256,)] = platform.query("select sha256 from image_catalog.image")
+    taken = {answer.request.body for answer in answers if answer.ok}
+    assert len(taken) == 1
+    platform.process()
+    assert platform.query("select sha256 from image_catalog.image") == [(sha256,)]
+
+
+def test_an_upload_that_the_bucket_made_known_first_is_recognised(platform, upload_api):
+    """The API was killed between the object and its row, and the listing was faster."""
+    first = upload_api.send(JPEG, Idempotency_Key="k").json()
+    with platform.warehouse.connect() as connection:
+        connection.execute("delete from image_catalog.image")
+    assert platform.register().new_images == 1
+    again = upload_api.send(JPEG, Idempotency_Key="k")
+    assert (again.status_code, again.json()["id"]) == (200, first["id"])
+    assert upload_api.send(OTHER, Idempotency_Key="k").status_code == 422
+    assert (versions(platform), platform.states()) == (1, {"waiting": 1})
+
+
+def test_an_upload_that_was_stored_and_not_made_known_is_made_known_by_the_next_attempt(
+    platform, upload_api
+):
+    upload_api.send(JPEG, Idempotency_Key="k")
+    with platform.warehouse.connect() as connection:
+        connection.execute("delete from image_catalog.image")
+    assert upload_api.send(OTHER, Idempotency_Key="k").status_code == 422
+    again = upload_api.send(JPEG, Idempotency_Key="k")
+    assert again.status_code == 201
+    assert (versions(platform), platform.states()) == (1, {"waiting": 1})
+    platform.process()
+    assert platform.states() == {"processed": 1}
+
+
+def test_two_doors_that_meet_at_the_beginning_of_a_day_both_find_its_table(platform):
+    ensure = "select image_catalog.ensure_day('2031-05-17')"
+    waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+    with ThreadPoolExecutor(1) as threads:
+        with platform.warehouse.connect() as first:
+            first.execute(ensure)
+            second = threads.submit(platform.query, ensure)
+            while platform.query(waiting) == [(0,)]:
+                assert not second.done()
+        assert len(second.result()) == 1

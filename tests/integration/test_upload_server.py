@@ -1,0 +1,229 @@
+"""The upload API as a program of the stack: started, killed, ended, measured, behind a proxy."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+
+import psutil
+import pytest
+import requests
+from click.testing import CliRunner
+
+from assets.settings import Settings
+from infra.local.__main__ import main
+from infra.local.server import Health, Server
+from infra.local.stack import Stack
+from infra.local.upload_api import upload_api_server
+from tests.integration.upload_api import Api, make_key, serving, upload_settings
+from tests.unit.pictures import encoded, noise
+
+JPEG = encoded(noise(), "JPEG")
+
+
+@pytest.fixture
+def server(stack: Stack, own_warehouse: dict[str, str]) -> Iterator[Server]:
+    """The upload API as the stack starts it, over a warehouse of its own."""
+    made = upload_api_server(stack.state, stack.ports.upload_api, own_warehouse)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+def program(stack: Stack, server: Server, own_warehouse: dict[str, str]) -> Api:
+    settings = Settings.of(own_warehouse)
+    return Api(f"http://127.0.0.1:{server.port}", make_key(stack, settings, "shop"))
+
+
+def test_it_takes_images(program):
+    assert program.send(JPEG).status_code == 201
+
+
+def test_the_stack_starts_it_and_stops_it(stack):
+    stack.start_upload_api()
+    try:
+        assert stack.upload_api.health() is Health.RUNNING
+        answer = requests.get(f"http://127.0.0.1:{stack.ports.upload_api}/readyz", timeout=10)
+        assert answer.json()["status"] == "ready"
+    finally:
+        stack.upload_api.stop()
+    assert stack.upload_api.health() is Health.STOPPED
+
+
+def test_its_process_knows_no_password_but_its_own(stack, server):
+    process = server.process()
+    secrets = vars(stack.state.secrets())
+    of_others = set(secrets) - {"darkroom_uploader", "s3_secret_key"}
+    told = " ".join([*process.cmdline(), *process.environ().values()])
+    assert [name for name in of_others if secrets[name] in told] == []
+    assert secrets["darkroom_uploader"] in told
+
+
+def test_it_listens_on_the_loopback_address_only(server):
+    process = server.process()
+    found = {
+        connection.laddr.ip
+        for one in [process, *process.children(recursive=True)]
+        for connection in one.net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert found == {"127.0.0.1"}
+
+
+def test_its_log_names_nobody_and_no_image(server, program):
+    image = program.send(JPEG, X_Filename="private.jpg", Idempotency_Key="mine").json()["id"]
+    program.get(f"/v1/images/{image}")
+    program.get("/v1/images/not-an-id")
+    program.send(b"x" * 100, X_Filename="private.jpg")
+    log = server.log.read_text()
+    assert [word for word in (image, "private", "mine", "shop", program.key) if word in log] == []
+
+
+def test_a_killed_one_is_seen_and_starts_again(stack, server, program):
+    process = server.process()
+    process.kill()
+    psutil.wait_procs([process], timeout=10)
+    assert stack.upload_api.health() is Health.KILLED
+    server.start()
+    assert program.send(JPEG).status_code == 201
+
+
+def test_the_status_shows_it(stack, server):
+    env = {
+        "DARKROOM_STATE": str(stack.state.root),
+        "POSTGRES_PORT": str(stack.ports.postgres),
+        "S3_PORT": str(stack.ports.s3),
+        "KAFKA_PORT": str(stack.ports.kafka),
+        "UPLOAD_PORT": str(stack.ports.upload_api),
+        "COLUMNS": "200",
+    }
+    shown = CliRunner().invoke(main, ["status"], env=env).output
+    [line] = [line for line in shown.splitlines() if "Upload API" in line]
+    assert "running" in line
+    assert f"127.0.0.1:{stack.ports.upload_api}" in line
+
+
+def test_an_upload_under_way_is_finished_before_it_ends(server, program):
+    with socket.create_connection(("127.0.0.1", program.port), timeout=20) as connection:
+        head = f"POST /v1/images HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {program.key}\r\n"
+        connection.sendall(f"{head}Content-Length: {len(JPEG)}\r\n\r\n".encode() + JPEG[:100])
+        while "in_flight 1.0" not in program.get("/metrics").text.replace("2.0", "1.0"):
+            continue
+        process = server.process()
+        ending = threading.Thread(target=server.stop)
+        ending.start()
+        while is_accepting(program.port):
+            continue
+        connection.sendall(JPEG[100:])
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+        ending.join()
+    assert answer.startswith(b"HTTP/1.1 201 ")
+    assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    image = json.loads(answer.partition(b"\r\n\r\n")[2])["id"]
+    server.start()
+    assert program.get(f"/v1/images/{image}").status_code == 200
+
+
+def is_accepting(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def metric(api: Api, name: str) -> float:
+    """A metric's value, or 0 while there is none."""
+    for line in api.get("/metrics").text.splitlines():
+        if line.startswith(f"{name} "):
+            return float(line.rpartition(" ")[2])
+    return 0.0
+
+
+def test_what_happens_is_counted(upload_api):
+    upload_api.send(JPEG, Idempotency_Key="k")
+    upload_api.send(JPEG, Idempotency_Key="k")
+    upload_api.send(b"x" * 100)
+    upload_api.get("/v1/images/not-an-id")
+    upload_api.get("/nowhere/of/mine")
+    answered = "darkroom_upload_requests_total"
+    counts = {
+        'darkroom_uploads_total{outcome="registered"}': 1,
+        'darkroom_uploads_total{outcome="repeated"}': 1,
+        "darkroom_uploads_bytes_total": len(JPEG),
+        f'{answered}{{method="POST",route="/v1/images",status="201"}}': 1,
+        f'{answered}{{method="POST",route="/v1/images",status="415"}}': 1,
+        f'{answered}{{method="GET",route="/v1/images/{{image_id}}",status="422"}}': 1,
+        f'{answered}{{method="GET",route="other",status="404"}}': 1,
+        'darkroom_upload_problems_total{kind="not-an-image"}': 1,
+        'darkroom_upload_request_seconds_count{route="/v1/images"}': 3,
+        "darkroom_upload_requests_in_flight": 1,
+    }
+    assert {name: metric(upload_api, name) for name in counts} == counts
+
+
+def test_no_metric_names_anything_of_a_caller(upload_api):
+    image = upload_api.send(JPEG, X_Filename="private.jpg", Idempotency_Key="mine").json()["id"]
+    upload_api.ask("PROPFIND", "/v1/images/mine?cursor=private")
+    text = upload_api.get("/metrics").text
+    assert [word for word in (image, "private", "mine", "shop", "PROPFIND") if word in text] == []
+
+
+def test_the_page_and_its_files_are_served_with_a_strict_policy(stack, shared_upload_api):
+    page = requests.get(f"{shared_upload_api.address}/", timeout=10)
+    assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert page.headers["Content-Security-Policy"] == (
+        f"default-src 'self'; img-src 'self' blob: http://127.0.0.1:{stack.ports.s3}; "
+        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    )
+    script = requests.get(f"{shared_upload_api.address}/static/app.js", timeout=10)
+    assert script.headers["Content-Type"].startswith("text/javascript")
+    assert script.headers["Cache-Control"] == "no-cache"
+    again = {"If-None-Match": script.headers["ETag"]}
+    unchanged = requests.get(
+        f"{shared_upload_api.address}/static/app.js", headers=again, timeout=10
+    )
+    assert unchanged.status_code == 304
+
+
+def test_every_answer_has_the_headers_that_browsers_keep_to(shared_upload_api):
+    for path in ("/", "/v1/images", "/nowhere", "/healthz", "/openapi.json"):
+        headers = shared_upload_api.get(path).headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["X-Frame-Options"] == "DENY"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert "default-src 'self'" in headers["Content-Security-Policy"]
+    assert shared_upload_api.get("/v1/images").headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(("trusted", "is_believed"), [("127.0.0.1", True), ("10.0.0.1", False)])
+def test_only_a_trusted_proxy_is_believed(stack, settings, trusted, is_believed):
+    behind = upload_settings(stack, settings, upload_trusted_proxies=trusted)
+    with serving(behind) as address:
+        answer = requests.get(
+            f"{address}/healthz", headers={"X-Forwarded-Proto": "https"}, timeout=10
+        )
+    assert ("Strict-Transport-Security" in answer.headers) is is_believed
+
+
+def test_behind_a_prefix_the_addresses_lead_back(stack, settings):
+    """A gateway takes `/prod` off the path, and callers put it before what they are told."""
+    behind = upload_settings(stack, settings, upload_root_path="/prod")
+    with serving(behind) as address:
+        api = Api(address, make_key(stack, settings, "shop"))
+        sent = api.send(JPEG)
+        assert sent.headers["Location"] == sent.json()["status_url"]
+        assert sent.json()["status_url"].startswith("/prod/v1/images/")
+        inside = sent.json()["status_url"].removeprefix("/prod")
+        assert api.get(inside).json()["status_url"] == sent.json()["status_url"]
+        assert api.get("/static/app.js").status_code == 200
+        assert api.get("/openapi.json").json()["servers"] == [{"url": "/prod"}]
+        assert api.send(b"x" * 20_000).status_code == 415

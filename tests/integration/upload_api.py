@@ -1,0 +1,101 @@
+"""The upload API on a real socket, for a test: started, asked, and stopped."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psycopg
+import requests
+import uvicorn
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from assets.images import api_keys
+from assets.settings import Settings, UploadSettings
+from infra.local.stack import Stack
+from services.upload_api.server import configuration
+
+_PATIENCE_SECONDS = 60  # no test is about how fast the machine is that it runs on
+
+
+@dataclass(frozen=True)
+class Api:
+    """A running upload API, as somebody who has a key sees it."""
+
+    address: str
+    key: str = field(repr=False)
+
+    @property
+    def port(self) -> int:
+        return int(self.address.rpartition(":")[2])
+
+    def ask(self, method: str, path: str, **options: object) -> requests.Response:
+        headers = {"Authorization": f"Bearer {self.key}"} | dict(options.pop("headers", {}))  # type: ignore[arg-type]
+        return requests.request(
+            method,
+            f"{self.address}{path}",
+            headers=headers,
+            timeout=30,
+            **options,  # type: ignore[arg-type]
+        )
+
+    def get(self, path: str, **options: object) -> requests.Response:
+        return self.ask("GET", path, **options)
+
+    def post(self, path: str, **options: object) -> requests.Response:
+        return self.ask("POST", path, **options)
+
+    def send(self, body: object, **headers: str) -> requests.Response:
+        """Sends an image; underscores in the names of headers are hyphens."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.post("/v1/images", data=body, headers=named)
+
+    def of(self, key: str) -> Api:
+        """The same API as somebody else sees it."""
+        return Api(self.address, key)
+
+
+def upload_settings(stack: Stack, settings: Settings, **changes: object) -> UploadSettings:
+    """Settings of an upload API over the warehouse and the buckets of one test."""
+    database = conninfo_to_dict(settings.database_url.get_secret_value())["dbname"]
+    uploader = make_conninfo(stack.environment()["DATABASE_UPLOADER_URL"], dbname=database)
+    shared = {
+        name: value
+        for name in Settings.model_fields
+        if (value := getattr(settings, name)) is not None
+    }
+    own = {"database_url": uploader, "upload_database_seconds": _PATIENCE_SECONDS}
+    return UploadSettings(**shared | own | changes)  # type: ignore[arg-type]
+
+
+def admin_of(stack: Stack, settings: Settings) -> str:
+    """The administration role's connection to one test's warehouse."""
+    database = conninfo_to_dict(settings.database_url.get_secret_value())["dbname"]
+    return make_conninfo(stack.environment()["DATABASE_ADMIN_URL"], dbname=database)
+
+
+def make_key(stack: Stack, settings: Settings, uploader: str) -> str:
+    key = api_keys.new_key()
+    with psycopg.connect(admin_of(stack, settings)) as connection:
+        api_keys.insert(connection, key, uploader)
+    return key.text
+
+
+@contextmanager
+def serving(settings: UploadSettings) -> Iterator[str]:
+    """Serves the application in a thread, and yields its address."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(configuration(settings))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        while not server.started and thread.is_alive():
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()

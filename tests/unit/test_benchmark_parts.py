@@ -1,0 +1,82 @@
+"""What the benchmarks decide and make by themselves, without any server."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+
+import pytest
+from PIL import Image
+
+from benchmarks.follow import Sample
+from benchmarks.highest_rate import Step, climb, growth
+from benchmarks.senders import made_unique
+from benchmarks.turns import in_turn, medians
+
+
+def samples(unfinished: list[int]) -> list[Sample]:
+    return [
+        Sample(seconds=float(second), sent=100 + waiting, known=100, finished=100)
+        for second, waiting in enumerate(unfinished)
+    ]
+
+
+def jpeg() -> bytes:
+    file = io.BytesIO()
+    Image.effect_noise((64, 48), 30).convert("RGB").save(file, "JPEG")
+    return file.getvalue()
+
+
+def test_a_picture_made_unique_has_the_same_pixels_and_another_digest():
+    original = jpeg()
+    first, second = made_unique(original, "first"), made_unique(original, "second")
+    assert len({hashlib.sha256(body).digest() for body in (original, first, second)}) == 3
+    pixels = [Image.open(io.BytesIO(body)).tobytes() for body in (original, first, second)]
+    assert pixels[0] == pixels[1] == pixels[2]
+
+
+def test_what_waits_grows_by_as_much_as_comes_in_above_what_goes_out():
+    assert growth(samples([3 * second for second in range(60)])) == pytest.approx(3)
+
+
+def test_what_happens_before_a_rate_has_settled_does_not_count():
+    assert growth(samples([5 * second for second in range(20)] + [100] * 40)) == pytest.approx(0)
+
+
+@pytest.mark.parametrize(
+    ("step", "is_sustained"),
+    [
+        (Step(rate=10, growth=1.0, visible_p95=29.9), True),
+        (Step(rate=10, growth=-3.0, visible_p95=5.0), True),
+        (Step(rate=10, growth=1.1, visible_p95=5.0), False),
+        (Step(rate=10, growth=0.0, visible_p95=30.0), False),
+    ],
+)
+def test_a_rate_is_sustained_when_nothing_piles_up_and_images_are_visible_in_time(
+    step, is_sustained
+):
+    assert step.is_sustained is is_sustained
+
+
+def test_the_climb_ends_with_the_first_rate_that_is_not_sustained():
+    def try_rate(rate: float) -> Step:
+        return Step(rate, growth=0.0, visible_p95=2 * rate)
+
+    assert [step.rate for step in climb([8, 14, 15, 20], try_rate)] == [8, 14, 15]
+
+
+def test_each_turn_begins_with_another_way_and_tells_them_in_the_same_order():
+    begun: list[str] = []
+
+    def way(name: str):
+        def measure() -> float:
+            begun.append(name)
+            return float(len(name))
+
+        return measure
+
+    ways = {name: way(name) for name in ("a", "bb", "ccc")}
+    rounds = [in_turn(ways, turn) for turn in range(3)]
+    assert begun == ["a", "bb", "ccc", "bb", "ccc", "a", "ccc", "a", "bb"]
+    assert [list(rates) for rates in rounds] == [["a", "bb", "ccc"]] * 3
+    assert medians(rounds) == {"a": 1.0, "bb": 2.0, "ccc": 3.0}

@@ -1,0 +1,59 @@
+"""What the campaign sends: unique bodies that are judged as the originals are."""
+
+from collections import Counter
+
+import pytest
+
+from assets.images.processor import process
+from assets.images.recipe import STANDARD
+from assets.images.validation import RejectedImageError
+from infra.chaos.pictures import Originals, made_unique
+
+
+@pytest.fixture(scope="module")
+def originals() -> Originals:
+    return Originals.of(seed=3)
+
+
+def outcome(body: bytes) -> str | None:
+    try:
+        process(body, STANDARD)
+    except RejectedImageError as error:
+        return error.reason.value
+    return None
+
+
+def test_a_token_changes_neither_the_outcome_nor_the_pixels(originals):
+    for original in (*originals.good[:6], *originals.broken):
+        unique = made_unique(original.body, b"0123456789abcdef")
+        assert unique != original.body
+        assert outcome(unique) == original.expected_reason, original.name
+    for original in originals.good[:6]:
+        unique = made_unique(original.body, b"0123456789abcdef")
+        before, after = process(original.body, STANDARD), process(unique, STANDARD)
+        assert [one.body for one in before.renditions] == [one.body for one in after.renditions]
+
+
+@pytest.mark.parametrize("door", ["kafka", "bucket", "upload"])
+def test_no_two_bodies_and_no_two_names_are_the_same(originals, door):
+    parcels = list(originals.parcels(door, 100, seed=3))
+    assert len({parcel.image.sha256 for parcel in parcels}) == 100
+    assert len({parcel.image.name for parcel in parcels}) == 100
+
+
+def test_a_few_are_broken(originals):
+    parcels = originals.parcels("kafka", 100, seed=3)
+    counted = Counter(parcel.image.expected_reason is not None for parcel in parcels)
+    assert counted == {False: 96, True: 4}
+
+
+def test_uploads_are_not_broken_in_ways_that_their_first_bytes_give_away(originals):
+    reasons = {parcel.image.expected_reason for parcel in originals.parcels("upload", 500, seed=3)}
+    assert reasons == {None, "truncated", "corrupt"}
+
+
+def test_the_same_seed_sends_the_same_bytes(originals):
+    first, second = (
+        [parcel.body for parcel in originals.parcels("bucket", 30, seed=5)] for _ in range(2)
+    )
+    assert first == second

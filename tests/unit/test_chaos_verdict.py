@@ -1,0 +1,126 @@
+"""The campaign's count: every way of being lost, doubled or stuck is seen, and nothing else is."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.chaos.record import Image, Sent
+from infra.chaos.verdict import Evidence, Known, Verdict, judge
+
+CAT = Image("cat.jpg", "kafka", "aa" * 32, None)
+LETTER = Image("letter.jpg", "bucket", "bb" * 32, "not_an_image")
+ROSE = Image("rose.jpg", "upload", "cc" * 32, None)
+SENT = {image.sha256: Sent(image, is_acknowledged=True) for image in (CAT, LETTER, ROSE)}
+CAT_ROW = Known("kafka", "images/0/1", "processed", CAT.sha256)
+LETTER_ROW = Known("bucket", "raw/letter.jpg?1", "not_an_image", LETTER.sha256)
+ROSE_ROW = Known("upload", "upload/1", "processed", ROSE.sha256)
+ROWS = (CAT_ROW, LETTER_ROW, ROSE_ROW)
+COPIES = {CAT.sha256: 1, LETTER.sha256: 1}
+
+
+def judged(*rows: Known, sent: dict[str, Sent] = SENT, copies: dict[str, int] = COPIES) -> Verdict:
+    return judge(sent, Evidence(rows, copies))
+
+
+def test_when_every_image_is_where_it_must_be_the_verdict_is_clean():
+    verdict = judged(*ROWS)
+    assert verdict.is_clean
+    assert (verdict.sent, verdict.acknowledged) == (3, 3)
+    assert (verdict.processed, verdict.rejected) == (2, 1)
+
+
+@pytest.mark.parametrize("missing", ROWS, ids=lambda row: row.source)
+def test_an_acknowledged_image_without_a_row_is_lost(missing):
+    verdict = judged(*(row for row in ROWS if row != missing))
+    assert (verdict.lost, verdict.is_clean) == (1, False)
+
+
+def test_an_acknowledged_image_that_topic_and_ledger_lack_is_lost():
+    assert judged(LETTER_ROW, ROSE_ROW, copies={LETTER.sha256: 1}).lost == 1
+
+
+def test_an_image_with_another_outcome_than_it_must_have_is_lost():
+    assert judged(replace(CAT_ROW, outcome="gave_up"), LETTER_ROW, ROSE_ROW).lost == 1
+    assert judged(CAT_ROW, replace(LETTER_ROW, outcome="processed"), ROSE_ROW).lost == 1
+
+
+def test_an_image_that_waits_is_stuck():
+    verdict = judged(replace(CAT_ROW, outcome="waiting"), LETTER_ROW, ROSE_ROW)
+    assert (verdict.stuck, verdict.lost, verdict.is_clean) == (1, 0, False)
+
+
+def test_a_run_that_does_not_end_is_stuck():
+    verdict = judge(SENT, Evidence(ROWS, COPIES, stuck_runs=2))
+    assert (verdict.stuck, verdict.is_clean) == (2, False)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.source)
+def test_a_second_row_of_one_origin_is_a_duplicate(row):
+    verdict = judged(*ROWS, row)
+    assert (verdict.duplicated, verdict.lost, verdict.is_clean) == (1, 0, False)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.source)
+def test_a_second_origin_of_one_image_is_a_duplicate_if_the_door_holds_it_once(row):
+    verdict = judged(*ROWS, replace(row, origin="another"))
+    assert (verdict.duplicated, verdict.is_clean) == (1, False)
+
+
+@pytest.mark.parametrize("row", [CAT_ROW, LETTER_ROW], ids=lambda row: row.source)
+def test_a_copy_that_the_sender_made_by_retrying_has_its_own_row(row):
+    twice = COPIES | {row.sha256: 2}
+    verdict = judged(*ROWS, replace(row, origin="another"), copies=twice)
+    assert (verdict.is_clean, verdict.repeated_by_senders) == (True, 1)
+
+
+def test_a_copy_that_the_sender_made_and_that_has_no_row_is_lost():
+    assert judged(*ROWS, copies=COPIES | {CAT.sha256: 2}).lost == 1
+
+
+def test_a_row_of_something_that_nobody_sent_is_strange():
+    verdict = judged(*ROWS, Known("bucket", "raw/x?1", "processed", "dd" * 32))
+    assert (verdict.strange, verdict.is_clean) == (1, False)
+
+
+def test_a_row_whose_original_is_gone_is_strange_and_its_image_lost():
+    verdict = judged(replace(CAT_ROW, sha256=None), LETTER_ROW, ROSE_ROW)
+    assert (verdict.strange, verdict.lost) == (1, 1)
+
+
+def test_an_image_that_came_by_another_door_is_strange():
+    assert judged(replace(CAT_ROW, source="bucket"), LETTER_ROW, ROSE_ROW).strange == 1
+
+
+@pytest.mark.parametrize("image", [CAT, LETTER, ROSE], ids=lambda image: image.door)
+def test_an_image_never_acknowledged_may_be_there_or_not(image):
+    sent = SENT | {image.sha256: Sent(image, unknown_attempts=3)}
+    [row] = [row for row in ROWS if row.sha256 == image.sha256]
+    others = [other for other in ROWS if other != row]
+    held = {digest: count for digest, count in COPIES.items() if digest != image.sha256}
+    assert judged(*ROWS, sent=sent).is_clean
+    assert judged(*others, sent=sent, copies=held).is_clean
+
+
+@pytest.mark.parametrize(
+    "found",
+    ["missing_files", "unbalanced_hours", "unexplained_gaps", "rows_missing_in_views"],
+)
+def test_what_else_must_not_be_is_not_clean(found):
+    assert not judge(SENT, Evidence(ROWS, COPIES, **{found: 1})).is_clean
+
+
+def test_a_rendition_without_a_row_is_told_and_forgiven():
+    assert judge(SENT, Evidence(ROWS, COPIES, orphaned_renditions=1)).is_clean
+
+
+@given(lost=st.integers(0, 30), doubled=st.integers(0, 30))
+def test_faults_are_counted_whatever_their_number(lost, doubled):
+    images = [Image(f"{n}.jpg", "kafka", f"{n:064x}", None) for n in range(60)]
+    sent = {image.sha256: Sent(image, is_acknowledged=True) for image in images}
+    rows = [Known("kafka", f"images/0/{n}", "processed", f"{n:064x}") for n in range(lost, 60)]
+    rows += [Known("kafka", f"images/1/{n}", "processed", f"{59 - n:064x}") for n in range(doubled)]
+    verdict = judge(sent, Evidence(rows, dict.fromkeys(sent, 1)))
+    assert (verdict.lost, verdict.duplicated) == (lost, doubled)
+    assert len(verdict.examples) == min(8, lost + doubled)

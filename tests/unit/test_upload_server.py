@@ -1,0 +1,63 @@
+"""The upload API as a server of the stack: what it is told, and what it is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from infra.local.stack import Ports, Stack
+from infra.local.state import StateFolder
+from tests.unit.test_stack_environment import EVERYTHING, OWN_AWS
+from tests.unit.tiny_server import LISTEN, WAIT, MakeServer
+
+SECRETS = ("DATABASE_ADMIN_URL", "DAGSTER_DATABASE_URL", "DBT_ENV_SECRET_PASSWORD")
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Stack:
+    return Stack(StateFolder(tmp_path), Ports(upload_api=4711), EVERYTHING | OWN_AWS)
+
+
+def test_it_logs_in_to_the_database_as_the_uploading_role(stack: Stack) -> None:
+    assert stack.upload_api.env["DATABASE_URL"] == EVERYTHING["DATABASE_UPLOADER_URL"]
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_it_is_told_no_password_of_others(stack: Stack, name: str) -> None:
+    assert name not in stack.upload_api.env
+    assert name in stack.upload_api.withheld
+
+
+def test_it_is_told_nothing_of_kafka(stack: Stack) -> None:
+    assert [name for name in stack.upload_api.env if name.startswith("KAFKA_")] == []
+
+
+def test_it_listens_on_its_port_of_the_loopback_address(stack: Stack) -> None:
+    env = stack.upload_api.env
+    assert (env["UPLOAD_HOST"], env["UPLOAD_PORT"], stack.upload_api.port) == (
+        "127.0.0.1",
+        "4711",
+        4711,
+    )
+
+
+def test_settings_of_its_own_are_passed_on(tmp_path: Path) -> None:
+    outside = EVERYTHING | {"UPLOAD_REQUESTS_PER_MINUTE": "7", "RAW_BUCKET": "theirs"}
+    env = Stack(StateFolder(tmp_path), outside=outside).upload_api.env
+    assert (env["UPLOAD_REQUESTS_PER_MINUTE"], env["RAW_BUCKET"]) == ("7", "theirs")
+
+
+def test_it_starts_before_dagster_and_is_among_what_is_watched(stack: Stack) -> None:
+    assert [server.name for server in stack.programs] == ["upload_api", "dagster"]
+
+
+def test_what_is_withheld_does_not_reach_a_server(
+    tiny: MakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET", "hunter2")
+    monkeypatch.setenv("OPEN", "sesame")
+    program = "import os; print(sorted({'SECRET', 'OPEN'} & os.environ.keys()), flush=True); "
+    server = tiny(program + LISTEN + WAIT, withheld=("SECRET",))
+    server.start()
+    assert server.log.read_text() == "['OPEN']\n"
