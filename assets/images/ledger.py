@@ -169,7 +169,7 @@ def finish(connection: Connection, run_id: str, outcomes: Sequence[Outcome], now
             mode = outcome.mode,
             width_px = outcome.width_px,
             height_px = outcome.height_px,
-            sha256 = outcome.sha256,
+            sha256 = coalesce(outcome.sha256, image.sha256),
             processing_seconds = outcome.processing_seconds,
             claimed_by = null,
             lease_until = null

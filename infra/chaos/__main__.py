@@ -25,7 +25,7 @@ from infra.chaos.verdict import Verdict
 from infra.local.console import console, say
 from infra.local.errors import StackError
 
-_SECONDS_PER_BLOW = 9.0
+_SECONDS_PER_BLOW = 12.0
 _IMAGES_PER_SECOND = 10.0
 _SETTLE_SECONDS = 600.0
 # Of three doors the topic takes a little more: it is where most images come from.

@@ -15,7 +15,7 @@ from infra.chaos.plan import Blow, blows, moments
 from infra.chaos.senders import Order, send_all
 from infra.chaos.striker import Striker
 
-_VICTIM_SECONDS = 20.0
+_VICTIM_SECONDS = 45.0
 _MOST_MISSES = 12
 
 

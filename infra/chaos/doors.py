@@ -89,9 +89,12 @@ class KafkaDoor:
         key = parcel.image.name.encode()
         try:
             sent = self._producer.send(self._topic, key=key, value=parcel.body, headers=headers)
-            sent.get(timeout=_DELIVERY_SECONDS + _ANSWER_SECONDS)
+            offset = sent.get(timeout=_DELIVERY_SECONDS + _ANSWER_SECONDS).offset
         except (KafkaError, OSError) as error:
             raise NoAnswerError(type(error).__name__) from error
+        if offset < 0:
+            # Said to be there already. Tansu says so, too, of what it was killed in storing.
+            raise NoAnswerError("the brokers do not say where")
 
     def close(self) -> None:
         """Drops what was not delivered: it counts as unknown."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
+from assets.images.processing import LEASE
 from assets.resources.errors import ServerError
 from assets.resources.warehouse import Warehouse
 from assets.timing import utc_now
@@ -17,6 +17,7 @@ from infra.chaos.verdict import Verdict, judge
 from infra.local.dagster import runs_in_flight
 
 _RUN_ENDS_SECONDS = 120.0
+_NOTHING_CHANGES_SECONDS = 1.5 * LEASE.total_seconds()
 _AGAIN_SECONDS = 15.0
 
 
@@ -68,18 +69,19 @@ class Settling:
         return None
 
     def _wait_for_quiet(self, deadline: float) -> None:
-        """Waits until all is finished, and the raw bucket was listed once more after that."""
+        """Waits until all is finished, and the raw bucket was listed once more after that.
+
+        Returns early when nothing has changed for longer than a dead run's claims last.
+        """
         self.tell("everything is sent; waiting until everything is finished")
-        even_since: datetime | None = None
-        while time.monotonic() < deadline:
+        changed_at, even_since = time.monotonic(), utc_now()
+        while time.monotonic() < min(deadline, changed_at + _NOTHING_CHANGES_SECONDS):
             before = self.lookout.progress
             self.lookout.look()
             seen = self.lookout.progress
-            if not seen.is_even or seen.known != before.known:
-                even_since = None
-            elif even_since is None:
-                even_since = utc_now()
-            elif seen.listed_at and seen.listed_at > even_since:
+            if (seen.known, seen.finished) != (before.known, before.finished):
+                changed_at, even_since = time.monotonic(), utc_now()
+            elif seen.is_even and seen.listed_at and seen.listed_at > even_since:
                 return
 
     def _wait_for_runs(self) -> int:

@@ -108,7 +108,8 @@ def _print_addresses(stack: Stack) -> None:
     table = Table(show_header=False, box=None)
     table.add_row("Dagster UI", f"[bold]{_ui(stack)}[/]")
     page = f"http://127.0.0.1:{stack.ports.upload_api}"
-    table.add_row("Upload page", f"[bold]{page}[/] (`make api-key UPLOADER=…` makes a key)")
+    table.add_row("Upload page", f"[bold]{page}[/]")
+    table.add_row("a key for it", "`make api-key UPLOADER=…`")
     for server in stack.servers:
         table.add_row(server.title, f"127.0.0.1:{server.port}")
     table.add_row("passwords", f"{stack.state.path('env')} (for programs: `make shell`)")

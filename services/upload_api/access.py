@@ -19,9 +19,7 @@ RETRY_SECONDS = 5
 """When to come back while a server does not answer."""
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="darkroom"'}
-_BEARER = HTTPBearer(
-    auto_error=False, scheme_name="ApiKey", description="dr_…, from `make api-key`"
-)
+BEARER = HTTPBearer(auto_error=False, scheme_name="ApiKey", description="dr_…, from `make api-key`")
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class Admission:
 
 async def authenticated(
     request: Request,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)],
 ) -> Caller:
     """Returns who calls.
 

@@ -22,6 +22,7 @@ from services.upload_api.edge import Edge
 from services.upload_api.metrics import Measured
 from services.upload_api.parts import Parts
 from services.upload_api.problems import UNAVAILABLE, answer, handle_problems
+from services.upload_api.storage import origin
 
 _LOG = logging.getLogger(__name__)
 _LARGE_BODIES = "/v1/images"
@@ -53,8 +54,7 @@ def make_api(parts: Parts) -> FastAPI:
 def make_application(settings: UploadSettings) -> ASGIApp:
     """Returns the whole application; it connects to its servers when it is started."""
     parts = Parts.of(settings)
-    aws = f"https://s3.{settings.aws_default_region}.amazonaws.com"
-    edge = Edge(make_api(parts), settings.aws_endpoint_url or aws, _LARGE_BODIES)
+    edge = Edge(make_api(parts), origin(settings), _LARGE_BODIES)
     return Measured(edge, parts.metrics)
 
 

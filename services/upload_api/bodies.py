@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -13,6 +13,10 @@ from services.upload_api.acceptance import Received
 from services.upload_api.intake import Intake, Patience, read_body, too_large
 from services.upload_api.multipart import MOST_OVERHEAD_BYTES, OneFile
 from services.upload_api.names import clean, clean_filename, decoded, disposition_filename
+from services.upload_api.problems import INVALID, ProblemError
+
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]+")
+MOST_OF_A_KEY = 255
 
 _FORM = "multipart/form-data"
 
@@ -24,6 +28,7 @@ class Declared:
     content_type: str
     size_bytes: int | None
     filename: str | None
+    idempotency_key: str | None
 
     @property
     def is_form(self) -> bool:
@@ -31,20 +36,29 @@ class Declared:
         return self.content_type.partition(";")[0].strip().lower() == _FORM
 
     @staticmethod
-    def of(request: Request, names: Sequence[str | None]) -> Declared:
+    def of(request: Request) -> Declared:
         """Reads a request's head.
 
-        Args:
-            request: The request.
-            names: X-Filename, Content-Disposition and the name in the query.
+        Raises `ProblemError` when its Idempotency-Key cannot be one.
         """
-        x_filename, disposition, in_query = names
-        name = decoded(x_filename) or disposition_filename(disposition) or in_query
-        length = request.headers.get("content-length")
+        headers = request.headers
+        name = (
+            decoded(headers.get("x-filename"))
+            or disposition_filename(headers.get("content-disposition"))
+            or request.query_params.get("filename")
+        )
+        length, key = headers.get("content-length"), headers.get("idempotency-key")
+        if key is not None and not (IDEMPOTENCY_KEY.fullmatch(key) and len(key) <= MOST_OF_A_KEY):
+            raise ProblemError(
+                INVALID,
+                f"The Idempotency-Key is not {MOST_OF_A_KEY} visible ASCII characters at most; "
+                "a random UUID for each image will do.",
+            )
         return Declared(
-            content_type=request.headers.get("content-type", ""),
+            content_type=headers.get("content-type", ""),
             size_bytes=int(length) if length else None,
             filename=clean_filename(name),
+            idempotency_key=key,
         )
 
 

@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 
 from assets.images.validation import ALLOWED_FORMATS
 from services.upload_api import problems
+from services.upload_api.bodies import IDEMPOTENCY_KEY, MOST_OF_A_KEY
 from services.upload_api.problems import Problem
 
 TITLE = "Darkroom upload API"
@@ -33,7 +34,27 @@ SENDER_PROBLEMS = (
 )
 """What can go wrong for whoever sends something."""
 
-BODY = {
+
+def _parameter(place: str, name: str, description: str, **limits: object) -> dict[str, object]:
+    schema = {"type": "string", **limits}
+    return {"in": place, "name": name, "description": description, "schema": schema}
+
+
+SEND_IMAGE = {
+    "security": [{"ApiKey": []}],
+    "parameters": [
+        _parameter(
+            "header",
+            "Idempotency-Key",
+            "the same for each attempt to send the same image, another for each image",
+            minLength=1,
+            maxLength=MOST_OF_A_KEY,
+            pattern=f"^{IDEMPOTENCY_KEY.pattern}$",
+        ),
+        _parameter("header", "X-Filename", "the file's name, percent-encoded UTF-8"),
+        _parameter("header", "Content-Disposition", "its `filename` is taken as well"),
+        _parameter("query", "filename", "the file's name, if no header tells it"),
+    ],
     "requestBody": {
         "required": True,
         "description": "The bytes of one image, alone or as the one part of a form. "
@@ -50,7 +71,7 @@ BODY = {
                 "encoding": {"file": {"contentType": ", ".join(_IMAGE_TYPES)}},
             },
         },
-    }
+    },
 }
 
 

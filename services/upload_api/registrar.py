@@ -15,7 +15,7 @@ from assets.resources.warehouse import Connection
 from services.upload_api.database import Database
 
 _MOST_AT_ONCE = 100
-_GATHER_SECONDS = 0.02
+_GATHER_SECONDS = 0.01
 
 _Waiting = tuple[Arrival, "asyncio.Future[Upload]"]
 

@@ -29,6 +29,11 @@ RENDITION_LIFE = timedelta(minutes=5)
 FORM_LIFE = timedelta(minutes=15)
 
 
+def origin(settings: UploadSettings) -> str:
+    """Returns the origin of the addresses that callers are given of objects."""
+    return settings.aws_endpoint_url or f"https://s3.{settings.aws_default_region}.amazonaws.com"
+
+
 class AlreadyStoredError(Exception):
     """There is an object under that key already."""
 
@@ -136,7 +141,7 @@ class Storage:
         return boto3.client(
             "s3",
             region_name=self.settings.aws_default_region,
-            endpoint_url=self.settings.aws_endpoint_url,
+            endpoint_url=origin(self.settings),  # the region's own: a form is not redirected
             aws_access_key_id=self.settings.aws_access_key_id,
             aws_secret_access_key=secret.get_secret_value() if secret else None,
             config=Config(signature_version="s3v4"),

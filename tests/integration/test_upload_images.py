@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -213,6 +214,19 @@ def test_an_upload_and_its_notification_make_one_row(platform, upload_api):
     assert platform.states() == {"waiting": 5}
     rows = platform.query("select image_id::text from image_catalog.image")
     assert {image for (image,) in rows} == set(sent)
+
+
+def test_uploads_and_their_notifications_at_the_same_time_make_one_row_each(platform, upload_api):
+    with ThreadPoolExecutor(1) as threads:
+        sending = threads.submit(
+            lambda: [upload_api.send(JPEG + bytes([number])).status_code for number in range(40)]
+        )
+        notified = 0
+        while not sending.done():
+            notified += platform.register().notified
+    notified += platform.register().notified
+    assert (set(sending.result()), notified >= 40) == ({201}, True)
+    assert platform.states() == {"waiting": 40}
 
 
 def test_the_role_of_the_api_can_change_nothing_and_delete_nothing(stack, settings, upload_api):
