@@ -65,7 +65,7 @@ check_images = dg.define_asset_job(
     selection=dg.AssetSelection.checks_for_assets(["image_catalog", "image"])
     | dg.AssetSelection.checks_for_assets(["raw_bucket", "landed_images"])
     | dg.AssetSelection.checks_for_assets(["retention", "purge_receipt"]),
-    description="Check that every image is accounted for and none is too old.",
+    description="Check that every image is accounted for, none is unknown and none is too old.",
     tags={_ALONE: "check_images"},
     executor_def=dg.in_process_executor,
 )
