@@ -16,7 +16,8 @@ from assets.images import api_keys
 from assets.resources.warehouse import Warehouse
 from benchmarks.doors import Addresses
 from infra.local.dagster import cancel_runs
-from infra.local.stack import Stack, free_ports
+from infra.local.ports import free_ports
+from infra.local.stack import Stack
 from infra.local.state import StateFolder
 
 # A measurement is one uploader, who sends more than any may.

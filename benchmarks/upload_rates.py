@@ -14,8 +14,9 @@ from benchmarks.clients import Target, request_rate
 from benchmarks.stack import start_upload_api
 from benchmarks.turns import in_turn
 from infra.demo.photographs import photographs
+from infra.local.ports import free_ports
 from infra.local.server import Server, answers_http
-from infra.local.stack import Stack, free_ports
+from infra.local.stack import Stack
 
 API, BARE_APP = "upload API", "bare ASGI app"
 

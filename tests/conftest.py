@@ -19,7 +19,8 @@ from assets.resources.object_store import open_client
 from assets.settings import Settings
 from infra.kafka.topics import provision_topic
 from infra.local.dbt import parse_dbt_project
-from infra.local.stack import Stack, free_ports
+from infra.local.ports import free_ports
+from infra.local.stack import Stack
 from infra.local.state import StateFolder
 from infra.local.warehouses import copied_warehouse
 from infra.object_store.buckets import provision_buckets

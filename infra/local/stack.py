@@ -33,8 +33,7 @@ from infra.local.dbt import parse_dbt_project
 from infra.local.errors import StackError
 from infra.local.kafka import KAFKA_BUCKET, kafka_server
 from infra.local.object_store import ACCESS_KEY_ID, object_store_server
-from infra.local.ports import Ports as Ports
-from infra.local.ports import free_ports as free_ports
+from infra.local.ports import Ports
 from infra.local.postgres import SUPERUSER, make_data_folder, postgres_server
 from infra.local.server import Server
 from infra.local.state import StateFolder

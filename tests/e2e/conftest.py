@@ -16,7 +16,8 @@ import requests
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
 from assets.resources.object_store import ObjectStore
-from infra.local.stack import Stack, free_ports
+from infra.local.ports import free_ports
+from infra.local.stack import Stack
 from infra.local.state import StateFolder
 
 

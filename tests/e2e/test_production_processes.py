@@ -10,7 +10,8 @@ import requests
 
 from infra.local.dagster import PROJECT, prepare_dagster_home
 from infra.local.dbt import parse_dbt_project
-from infra.local.stack import Stack, free_ports
+from infra.local.ports import free_ports
+from infra.local.stack import Stack
 from infra.local.state import StateFolder
 from tests.e2e.conftest import wait_until
 

@@ -18,8 +18,9 @@ from infra.access.people import (
     renew_person,
     team_named,
 )
+from infra.local.ports import free_ports
 from infra.local.server import Health
-from infra.local.stack import Stack, free_ports
+from infra.local.stack import Stack
 from infra.local.state import StateFolder
 
 

@@ -10,8 +10,9 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from assets.resources.object_store import ObjectStore
 from infra.local.errors import StackError
+from infra.local.ports import free_ports
 from infra.local.server import Health
-from infra.local.stack import Stack, free_ports
+from infra.local.stack import Stack
 from infra.local.state import StateFolder
 
 

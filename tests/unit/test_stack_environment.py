@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from infra.local.errors import StackError
-from infra.local.stack import Ports, Stack
+from infra.local.ports import Ports
+from infra.local.stack import Stack
 from infra.local.state import StateFolder
 
 DATABASE = {

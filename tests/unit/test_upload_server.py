@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.stack import Ports, Stack
+from infra.local.ports import Ports
+from infra.local.stack import Stack
 from infra.local.state import StateFolder
 from tests.unit.test_stack_environment import EVERYTHING, OWN_AWS
 from tests.unit.tiny_server import LISTEN, WAIT, MakeServer
