@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -96,6 +97,9 @@ class Reader:
 
         Raises `OffsetsGoneError` when the log begins later or ends earlier than at a position.
         """
+        # A poll that times out inside kafka-python leaves its traceback in a cycle, and in it the
+        # messages of our own frames: few large objects, for which the collector would not come.
+        gc.collect(1)
         now = time.monotonic()
         self._look_again(now)
         try:

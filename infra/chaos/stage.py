@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -30,7 +29,7 @@ from infra.local.supervisor import watch
 # A killed S3 forgets notifications: the bucket is listed often, so that nobody waits long. A run
 # that waited for more as long as that would never end.
 _PACE = {"SWEEP_INTERVAL_SECONDS": "20", "RUN_LINGER_SECONDS": "10"}
-_VIEWS_SECONDS = 180
+_VIEWS_SECONDS = 600
 _ANALYST = "chaos_analyst"
 _UPLOADER = "chaos"
 # What a person's own environment must not change about the campaign's servers.
@@ -84,11 +83,6 @@ def staged(kafka: str, say: Callable[[str], None], tell: Callable[[str], None]) 
         yield Stage(stack, network, watching, _addresses(stack), analyst)
 
 
-def remove(stack: Stack) -> None:
-    """Deletes a stopped platform's state."""
-    shutil.rmtree(stack.state.root)
-
-
 def _stack(kafka: str, say: Callable[[str], None]) -> Stack:
     outside = {name: value for name, value in os.environ.items() if name not in _OUTSIDE}
     outside |= {"KAFKA": kafka, **_PACE}
@@ -108,6 +102,9 @@ def _two_sets_of_ports() -> tuple[Ports, Ports]:
 def _stopped_afterwards(stack: Stack) -> Iterator[None]:
     try:
         yield
+    except BaseException:
+        stack.say(f"state and logs are kept in {stack.state.root}")
+        raise
     finally:
         stack.stop()
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +79,10 @@ def cancel_runs(port: int, seconds: float = 15) -> None:
 
 
 def runs_in_flight(port: int) -> list[str] | None:
-    """Returns the ids of the runs that have not ended; None when Dagster does not answer."""
+    """Returns the ids of the runs that have not ended; None when Dagster does not know them."""
     answer = _ask(port, _IN_FLIGHT)
-    return [run["runId"] for run in answer["runsOrError"]["results"]] if answer else None
+    runs = answer["runsOrError"].get("results") if answer else None
+    return None if runs is None else [run["runId"] for run in runs]
 
 
 def lacks_code_server(dagster: Server) -> bool:
@@ -93,17 +93,25 @@ def lacks_code_server(dagster: Server) -> bool:
     process = dagster.process()
     if process is None:
         return False
-    with suppress(psutil.NoSuchProcess):
-        commands = [set(child.cmdline()) for child in process.children(recursive=True)]
-        return not any({"api", "grpc"} <= words for words in commands)
-    return False
+    try:
+        children = process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return False
+    return not any({"api", "grpc"} <= _words(child) for child in children)
+
+
+def _words(process: psutil.Process) -> set[str]:
+    try:
+        return set(process.cmdline())
+    except psutil.NoSuchProcess:
+        return set()
 
 
 def _has_loaded_code(port: int) -> bool:
     answer = _ask(port, _LOCATIONS)
     if answer is None:
         return False
-    entries = answer["workspaceOrError"]["locationEntries"]
+    entries = answer["workspaceOrError"].get("locationEntries")  # an error when storage is down
     return bool(entries) and all(entry["loadStatus"] == "LOADED" for entry in entries)
 
 

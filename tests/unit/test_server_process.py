@@ -101,7 +101,7 @@ def test_a_server_that_does_not_listen_to_reason_is_ended(tiny: MakeServer) -> N
 
 
 def test_what_a_killed_server_leaves_behind_is_ended_with_it(tiny: MakeServer) -> None:
-    server = tiny(LISTEN + WITH_CHILD + WAIT)
+    server = tiny("import sys; " + WITH_CHILD + LISTEN + WAIT)
     server.start()
     child = psutil.Process(int(server.log.read_text()))
     kill(server)
