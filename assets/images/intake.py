@@ -16,6 +16,7 @@ from assets.images.claim_checks import ClaimCheck, ClaimDesk, claimed_key
 from assets.images.raw_objects import printable
 from assets.images.records import Arrival
 from assets.images.validation import reject_size
+from assets.memory import share_heaps
 from assets.resources.messages import Message
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
@@ -88,6 +89,7 @@ def open_intake(
     settings: Settings, object_store: ObjectStore, warehouse: Warehouse
 ) -> Iterator[Intake]:
     """Opens the way; what has not begun to be stored when the block fails is left."""
+    share_heaps()
     threads = ThreadPoolExecutor(_STORE_THREADS)
     try:
         yield Intake(settings, object_store, warehouse, threads)
