@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 import psycopg
 
@@ -33,7 +32,7 @@ def fresh_stack(kafka: str = "tansu") -> Iterator[Stack]:
         kafka: Which broker, as the variable KAFKA says it.
     """
     outside = {"KAFKA": kafka, **_NO_RATE_LIMIT}
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended like by Ctrl-C
     with tempfile.TemporaryDirectory(prefix="darkroom-bench-") as folder:
         stack = Stack(StateFolder(Path(folder)), free_ports(), outside)
         try:
@@ -43,10 +42,6 @@ def fresh_stack(kafka: str = "tansu") -> Iterator[Stack]:
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_IGN)  # impatience would leave servers behind
             stack.stop()
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def start_upload_api(stack: Stack) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -41,6 +42,7 @@ _SHARES = {"kafka": 0.4, "bucket": 0.3, "upload": 0.3}
 @click.option("--seed", type=int, help="Repeat the images and blows of an earlier campaign.")
 def main(kills: int, images: int, kafka: str, seed: int | None) -> None:
     """Kill, cut and delay at random while images stream in; fail if any is lost or doubled."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # its servers end with it
     seed = secrets.randbelow(10**6) if seed is None else seed
     console.print(f"[bold]Darkroom kill campaign[/], {kills} blows, {images} images, SEED={seed}")
     started = time.monotonic()
