@@ -68,7 +68,14 @@ class Settings(BaseSettings):
     hourly_prefixes: str = Field(
         "upload,drop", description="folders with one per hour below; the last hours come first"
     )
-    processing_workers: int = Field(2, ge=1)
+    processing_workers: int = Field(2, ge=1, description="decoding processes of a run")
+    image_processor: str = Field(
+        "assets.images.processing.processor:process",
+        description="package.module:function that makes renditions of bytes by a recipe",
+    )
+    image_recipe: str = Field(
+        "standard", description="a recipe that comes with the platform, or the path of a YAML file"
+    )
 
     @model_validator(mode="after")
     def _purges_after_arrival(self) -> Self:

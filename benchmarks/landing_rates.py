@@ -15,7 +15,7 @@ from datetime import datetime
 import click
 from psycopg.rows import scalar_row
 
-from assets.images.landing import Landing
+from assets.images.messages.landing import Landing
 from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectStore, open_client
 from assets.resources.warehouse import Warehouse

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from assets.images.processor import process
-from assets.images.recipe import STANDARD
+from assets.images.processing.processor import process
+from assets.images.processing.recipe import STANDARD
 from assets.resources.object_store import ObjectStore
 from assets.settings import Settings
 

@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from assets.images.recipe import STANDARD
+from assets.images.processing.recipe import STANDARD
 from assets.resources.object_store import ObjectStore, open_client
 from assets.settings import Settings
 from assets.timing import utc_now

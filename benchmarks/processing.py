@@ -22,9 +22,9 @@ from rich.console import Console
 from rich.table import Table
 
 from assets.images.assets import ARRIVAL_DAYS, renditions
-from assets.images.landing import Landing
-from assets.images.processor import process
-from assets.images.recipe import STANDARD
+from assets.images.messages.landing import Landing
+from assets.images.processing.processor import process
+from assets.images.processing.recipe import STANDARD
 from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 
-from assets.images import api_keys
+from assets.images.uploads import api_keys
 from assets.resources.warehouse import Warehouse
 from benchmarks.doors import Addresses
 from infra.local.dagster import cancel_runs

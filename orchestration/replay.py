@@ -3,8 +3,8 @@
 import dagster as dg
 from pydantic import Field
 
-from assets.images.replay import Replay
-from assets.images.replay_range import ReplayRange, ReplayRangeError, read_moment
+from assets.images.messages.replay import Replay
+from assets.images.messages.replay_range import ReplayRange, ReplayRangeError, read_moment
 from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse

@@ -9,11 +9,11 @@ from datetime import date
 
 import dagster as dg
 
-from assets.images.landing import Landing
-from assets.images.processing import Processing
-from assets.images.recipe import STANDARD
-from assets.images.registration import Registration
-from assets.images.summary import by_outcome
+from assets.images.drops.registration import Registration
+from assets.images.messages.landing import Landing
+from assets.images.processing.batches import Processing
+from assets.images.processing.recipe import read_recipe
+from assets.images.processing.summary import by_outcome
 from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
@@ -139,7 +139,8 @@ def renditions(
     bad image becomes a rejected row with a reason; its neighbours go on.
     """
     day = date.fromisoformat(context.partition_key)
-    timings = Processing(settings, object_store, warehouse, STANDARD).run(day, context.run_id)
+    recipe = read_recipe(settings.image_recipe)
+    timings = Processing(settings, object_store, warehouse, recipe).run(day, context.run_id)
     table = by_outcome(timings)
     processed = sum(timing.outcome == "processed" for timing in timings)
     for key in (["processed_bucket", "rendition_files"], ["image_catalog", "rendition"]):
@@ -149,6 +150,6 @@ def renditions(
                 "processed": processed,
                 "rejected": len(timings) - processed,
                 "outcomes": dg.MetadataValue.md(table.to_markdown(index=False)),
-                "recipe": STANDARD.hash,
+                "recipe": f"{recipe.title} ({recipe.hash})",
             },
         )

@@ -6,9 +6,9 @@ from datetime import datetime
 import dagster as dg
 import pandas as pd
 
-from assets.images import gaps
 from assets.images.assets import image_ledger, landed_images
-from assets.images.audit import Audit, Audited
+from assets.images.drops.audit import Audit, Audited
+from assets.images.messages import gaps
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Connection, Warehouse
 from assets.settings import Settings

@@ -98,9 +98,9 @@ def _incarnated(topic: str, incarnation: int) -> str:
     return f"{topic}~{incarnation}" if incarnation else topic
 
 
-def rendition_key(image: UUID, arrived_at: datetime, recipe_hash: str, name: str) -> str:
-    """Returns the processed bucket's key of a rendition."""
-    return f"{arrived_at.astimezone(UTC).date()}/{image}/{recipe_hash}/{name}.jpg"
+def rendition_key(image: UUID, arrived_at: datetime, recipe_hash: str, file: str) -> str:
+    """Returns the processed bucket's key of a rendition, whose file is such as `medium.jpg`."""
+    return f"{arrived_at.astimezone(UTC).date()}/{image}/{recipe_hash}/{file}"
 
 
 def quarantine_key(image: UUID, arrived_at: datetime) -> str:

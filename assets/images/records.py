@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
+from assets.images.processing.recipe import Recipe
+from assets.images.processing.result import ImageFacts, Seconds
 from assets.images.validation import Reason
 
 
@@ -59,17 +61,31 @@ class RenditionRecord:
 
 
 @dataclass(frozen=True)
+class StageSeconds:
+    """What the stages of an image's work took.
+
+    Attributes:
+        fetch: Reading the original.
+        wait: Waiting for a worker, and the way there and back.
+        work: What the stages in the worker took.
+        store: Writing the renditions.
+    """
+
+    fetch: float
+    wait: float
+    work: Seconds
+    store: float
+
+
+@dataclass(frozen=True)
 class Processed:
-    """The outcome of a claim: renditions stored."""
+    """The outcome of a claim: renditions stored, and what is known of the image since."""
 
     claim: Claim
-    format: str
-    mode: str
-    width_px: int
-    height_px: int
-    sha256: bytes
-    processing_seconds: float
-    recipe_hash: str
+    facts: ImageFacts
+    recipe: Recipe
+    processor: str
+    seconds: StageSeconds
     renditions: tuple[RenditionRecord, ...]
 
 

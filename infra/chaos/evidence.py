@@ -13,7 +13,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from assets.images.checks import balance
-from assets.images.recipe import STANDARD
+from assets.images.processing.recipe import STANDARD
 from assets.resources.errors import ServerUnavailableError
 from assets.resources.object_store import ObjectMissingError, ObjectStore
 from assets.resources.warehouse import Connection, Warehouse

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from assets.images.processing import LEASE
+from assets.images.processing.batches import LEASE
 from assets.resources.errors import ServerError
 from assets.resources.warehouse import Warehouse
 from assets.timing import utc_now

@@ -15,7 +15,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from assets.access.policy import load_policy
-from assets.images import api_keys
+from assets.images.uploads import api_keys
 from assets.resources.warehouse import Warehouse
 from infra.access.people import make_person
 from infra.chaos.doors import Addresses

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from assets.images import gaps
+from assets.images.messages import gaps
 from assets.resources.errors import ServerError
 from assets.resources.object_store import ObjectStore
 from assets.resources.topic_states import TopicMissingError, read_shape

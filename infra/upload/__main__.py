@@ -7,7 +7,7 @@ from typing import ClassVar
 import click
 from rich.table import Table
 
-from assets.images import api_keys
+from assets.images.uploads import api_keys
 from assets.resources.errors import ServerError
 from assets.resources.warehouse import Warehouse
 from infra.access.database import running_database

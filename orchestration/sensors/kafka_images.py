@@ -2,8 +2,9 @@
 
 import dagster as dg
 
-from assets.images import progress, topics
+from assets.images import progress
 from assets.images.backlog import lag
+from assets.images.messages import topics
 from assets.resources.event_log import EventLog
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings

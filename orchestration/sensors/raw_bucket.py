@@ -3,7 +3,7 @@
 import dagster as dg
 
 from assets.images import progress
-from assets.images.listing import is_sweep_due
+from assets.images.drops.listing import is_sweep_due
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings

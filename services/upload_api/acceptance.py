@@ -11,9 +11,10 @@ from functools import partial
 from uuid import UUID, uuid4
 from weakref import WeakValueDictionary
 
-from assets.images import identity, uploads
+from assets.images import identity
 from assets.images.records import Arrival
-from assets.images.uploads import Upload
+from assets.images.uploads import lookup
+from assets.images.uploads.lookup import Upload
 from assets.resources.errors import ServerError
 from services.upload_api.database import Database
 from services.upload_api.names import encoded
@@ -82,7 +83,7 @@ class Acceptance:
 
     async def _known(self, image: UUID) -> Upload | None:
         try:
-            found = await self._database.run(partial(uploads.find, images=[image]))
+            found = await self._database.run(partial(lookup.find, images=[image]))
         except ServerError:
             return None  # S3 refuses a second object of the same hour, and the ledger a second row
         return found.get(image)
@@ -114,7 +115,7 @@ class Acceptance:
             upload = await self._registrar.register(arrival)
         except ServerError as error:
             _LOG.warning("An upload is stored and not registered yet: %s", error)
-            return Accepted(uploads.as_registered(arrival), Outcome.STORED)
+            return Accepted(lookup.as_registered(arrival), Outcome.STORED)
         await self._check_same(upload, received.sha256)
         return Accepted(upload, Outcome.REGISTERED)
 

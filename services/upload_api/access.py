@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from assets.images.api_keys import Caller, read_key
+from assets.images.uploads.api_keys import Caller, read_key
 from assets.resources.errors import ServerError
 from assets.timing import utc_now
 from services.upload_api.parts import parts_of

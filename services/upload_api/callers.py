@@ -16,8 +16,8 @@ from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
-from assets.images import api_keys
-from assets.images.api_keys import ApiKey, Caller
+from assets.images.uploads import api_keys
+from assets.images.uploads.api_keys import ApiKey, Caller
 from assets.resources.errors import ServerError
 from services.upload_api.database import Database
 from services.upload_api.problems import RATE_LIMITED, ProblemError

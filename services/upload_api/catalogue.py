@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from assets.images import uploads
 from assets.images.records import RenditionRecord
-from assets.images.uploads import Position, Upload
+from assets.images.uploads import lookup
+from assets.images.uploads.lookup import Position, Upload
 from assets.images.validation import Reason
 from assets.resources.warehouse import Connection
 from assets.retention.policy import cutoff
@@ -49,7 +49,7 @@ class Catalogue:
         oldest = cutoff(now, self.settings.retention)
 
         def read(connection: Connection) -> list[Upload]:
-            found = uploads.find_own(connection, uploader, image, oldest)
+            found = lookup.find_own(connection, uploader, image, oldest)
             return [found] if found else []
 
         found = await self._present(read)
@@ -70,7 +70,7 @@ class Catalogue:
         oldest = cutoff(now, self.settings.retention)
 
         def read(connection: Connection) -> list[Upload]:
-            return uploads.page_of_own(connection, uploader, oldest, limit + 1, behind)
+            return lookup.page_of_own(connection, uploader, oldest, limit + 1, behind)
 
         images = await self._present(read)
         page, more = images[:limit], images[limit:]
@@ -93,7 +93,7 @@ class Catalogue:
     async def _present(self, read: Callable[[Connection], list[Upload]]) -> list[Image]:
         def read_all(connection: Connection) -> tuple[list[Upload], _Renditions]:
             found = read(connection)
-            return found, uploads.renditions(connection, found)
+            return found, lookup.renditions(connection, found)
 
         found, renditions = await self.database.run(read_all)
         keys = [record.object_key for records in renditions.values() for record in records]

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from assets.images import identity
-from assets.images.api_keys import Caller
+from assets.images.uploads.api_keys import Caller
 from assets.timing import utc_now
 from services.upload_api.acceptance import Outcome
 from services.upload_api.access import BEARER, Admission, admitted, authenticated

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from functools import partial
 from uuid import UUID
 
-from assets.images import ledger, uploads
+from assets.images import ledger
 from assets.images.records import Arrival
-from assets.images.uploads import Upload
+from assets.images.uploads import lookup
+from assets.images.uploads.lookup import Upload
 from assets.resources.warehouse import Connection
 from services.upload_api.database import Database
 
@@ -73,7 +74,7 @@ class Registrar:
 
 def _register(arrivals: list[Arrival], connection: Connection) -> Mapping[UUID, Upload]:
     now = arrivals[0].arrived_at  # told of rejected arrivals only, and these are none
-    images = {arrival.image_id: uploads.as_registered(arrival) for arrival in arrivals}
+    images = {arrival.image_id: lookup.as_registered(arrival) for arrival in arrivals}
     if ledger.register(connection, arrivals, now) < len(arrivals):
-        return images | dict(uploads.find(connection, images.keys()))
+        return images | dict(lookup.find(connection, images.keys()))
     return images

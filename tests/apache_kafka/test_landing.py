@@ -10,7 +10,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from assets.images import topics
+from assets.images.messages import topics
 from assets.resources.event_reader import OffsetsGoneError
 from infra.kafka.produce import Outgoing, send
 from infra.kafka.reconcile import Difference, find_differences, reconcile

@@ -12,10 +12,10 @@ from pathlib import Path
 import psutil
 import psycopg
 
-from assets.images import api_keys
-from assets.images.processing import Processing
-from assets.images.recipe import STANDARD
-from assets.images.registration import Registration
+from assets.images.drops.registration import Registration
+from assets.images.processing.batches import Processing
+from assets.images.processing.recipe import STANDARD
+from assets.images.uploads import api_keys
 from assets.resources.object_store import ObjectStore, open_client
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings

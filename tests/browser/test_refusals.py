@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from playwright.sync_api import expect
 
-from assets.images import api_keys
+from assets.images.uploads import api_keys
 from assets.images.validation import MAX_IMAGE_BYTES
 from infra.demo.photographs import Photograph, broken_files
 

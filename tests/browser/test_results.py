@@ -7,7 +7,7 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from assets.images.recipe import STANDARD
+from assets.images.processing.recipe import STANDARD
 from tests.browser.visitor import texts
 
 pytestmark = pytest.mark.browser

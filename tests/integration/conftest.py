@@ -13,10 +13,10 @@ from kafka import KafkaProducer
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from assets.access.policy import Policy, load_policy
-from assets.images.landing import Landed, Landing
-from assets.images.processing import ImageTiming, Processing
-from assets.images.recipe import STANDARD
-from assets.images.registration import Registered, Registration
+from assets.images.drops.registration import Registered, Registration
+from assets.images.messages.landing import Landed, Landing
+from assets.images.processing.batches import ImageTiming, Processing
+from assets.images.processing.recipe import STANDARD
 from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse

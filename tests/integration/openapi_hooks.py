@@ -12,7 +12,7 @@ from typing import Any
 import schemathesis
 from hypothesis import strategies as st
 
-from assets.images.uploads import Position
+from assets.images.uploads.lookup import Position
 from assets.images.validation import ALLOWED_FORMATS
 from services.upload_api.catalogue import write_cursor
 from tests.unit.arrivals import NOON

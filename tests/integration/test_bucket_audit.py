@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 
 from assets.images import identity, progress
-from assets.images.audit import Audit, Audited
 from assets.images.checks import judge_audit, no_raw_object_is_unregistered
+from assets.images.drops.audit import Audit, Audited
 from tests.integration.bucket import NOW, put, set_sweep
 from tests.unit.arrivals import message
 

@@ -7,7 +7,7 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from assets.images import progress
-from assets.images.landing import Landing
+from assets.images.messages.landing import Landing
 from assets.resources.errors import ServerUnavailableError
 from assets.resources.event_log import EventLog
 from assets.resources.topic_states import TopicMissingError

@@ -7,8 +7,9 @@ import signal
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from assets.images import progress, topics
-from assets.images.landing import Landing
+from assets.images import progress
+from assets.images.messages import topics
+from assets.images.messages.landing import Landing
 from assets.resources import event_reader
 from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectStore

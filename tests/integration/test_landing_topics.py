@@ -5,10 +5,11 @@ import time
 import dagster as dg
 import pytest
 
-from assets.images import gaps, ledger, topics
+from assets.images import ledger
 from assets.images.assets import IMAGE_MESSAGES, landed_images
 from assets.images.checks import no_offset_gap_is_unexplained
-from assets.images.topics import TopicChangedError
+from assets.images.messages import gaps, topics
+from assets.images.messages.topics import TopicChangedError
 from assets.resources.topic_states import TopicMissingError
 from tests.integration.topic import (
     bodies_landed,

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from assets.images import ledger
 from assets.images.checks import balance
-from assets.images.recipe import STANDARD
+from assets.images.processing.recipe import STANDARD
 from assets.images.records import Rejected
 from assets.images.validation import Reason
 from assets.resources.errors import ServerUnavailableError
@@ -180,8 +180,8 @@ def test_a_run_killed_in_the_middle_of_a_batch_is_finished_by_the_next_one(platf
 def start_processing(platform) -> subprocess.Popen:
     program = (
         "from datetime import UTC, datetime\n"
-        "from assets.images.processing import Processing\n"
-        "from assets.images.recipe import STANDARD\n"
+        "from assets.images.processing.batches import Processing\n"
+        "from assets.images.processing.recipe import STANDARD\n"
         "from assets.resources.object_store import ObjectStore\n"
         "from assets.resources.warehouse import Warehouse\n"
         "from assets.settings import Settings\n"

@@ -6,8 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from assets.images import identity, known, raw_objects
+from assets.images import identity
 from assets.images.checks import balance
+from assets.images.drops import known, raw_objects
 from tests.integration.bucket import (
     NOW,
     due_again,
@@ -27,7 +28,7 @@ def no_grace(monkeypatch):
     def impatient(*args):
         return decide(*args, patience=timedelta(0))
 
-    monkeypatch.setattr("assets.images.registration.standing", impatient)
+    monkeypatch.setattr("assets.images.drops.registration.standing", impatient)
 
 
 def leave_objects_behind(platform, monkeypatch) -> None:

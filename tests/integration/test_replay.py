@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from assets.images.replay import Replay
-from assets.images.replay_range import ReplayRange, ReplayRangeError
+from assets.images.messages.replay import Replay
+from assets.images.messages.replay_range import ReplayRange, ReplayRangeError
 from orchestration.replay import replay_messages
 from tests.integration.bucket import put
 from tests.integration.topic import (

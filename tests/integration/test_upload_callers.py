@@ -9,7 +9,7 @@ import pytest
 import requests
 from click.testing import CliRunner
 
-from assets.images import api_keys
+from assets.images.uploads import api_keys
 from infra.upload.__main__ import main
 from tests.integration.upload_api import Api, admin_of, make_key, serving, upload_settings
 from tests.unit.pictures import encoded, noise

@@ -9,7 +9,7 @@ from threading import Thread
 
 from kafka import KafkaAdminClient, KafkaProducer
 
-from assets.images.landing import Landed
+from assets.images.messages.landing import Landed
 from assets.resources.event_log import EventLog
 from infra.kafka.topics import provision_topic
 from infra.local.kafka import KAFKA_BUCKET

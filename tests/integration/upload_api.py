@@ -14,7 +14,7 @@ import requests
 import uvicorn
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from assets.images import api_keys
+from assets.images.uploads import api_keys
 from assets.settings import Settings, UploadSettings
 from infra.local.stack import Stack
 from services.upload_api.server import configuration

@@ -6,7 +6,7 @@ import os
 import signal
 from dataclasses import dataclass
 
-from assets.images.recipe import Recipe
+from assets.images.processing.recipe import Recipe
 
 
 @dataclass(frozen=True)

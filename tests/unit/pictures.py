@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from PIL import Image, ImageStat
 
-from assets.images.processor import ProcessedImage, process
-from assets.images.recipe import STANDARD
+from assets.images.processing.processor import ProcessedImage, process
+from assets.images.processing.recipe import STANDARD
 
 Colour = tuple[float, ...]
 

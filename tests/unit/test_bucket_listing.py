@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assets.images.drops.listing import is_sweep_due, position_behind, recent_folders
 from assets.images.identity import upload_key
-from assets.images.listing import is_sweep_due, position_behind, recent_folders
 from assets.images.progress import Sweep
 from assets.resources.objects import ListingPage, ObjectVersion
 from tests.unit.arrivals import NOON, object_version, some_settings

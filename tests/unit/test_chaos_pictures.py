@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from assets.images.processor import process
-from assets.images.recipe import STANDARD
+from assets.images.processing.processor import process
+from assets.images.processing.recipe import STANDARD
 from assets.images.validation import RejectedImageError
 from infra.chaos.pictures import Originals, made_unique
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.images.intake import describe
-from assets.images.landing import Landed
+from assets.images.messages.intake import describe
+from assets.images.messages.landing import Landed
 from assets.images.validation import Reason
 from tests.unit.arrivals import NOON, message, some_settings
 

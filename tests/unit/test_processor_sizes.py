@@ -7,8 +7,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from assets.images.processor import process
-from assets.images.recipe import STANDARD, Recipe, RenditionSpec
+from assets.images.processing.processor import process
+from assets.images.processing.recipe import STANDARD, Recipe, RenditionSpec
 from tests.unit.pictures import encoded, processed
 
 sides = st.integers(1, 2600)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.images.recipe import STANDARD, Recipe, RenditionSpec
+from assets.images.processing.recipe import STANDARD, Recipe, RenditionSpec
 
 specs = st.builds(RenditionSpec, st.text(max_size=8), st.integers(1, 4096))
 recipes = st.builds(Recipe, st.lists(specs, min_size=1, max_size=4).map(tuple), st.integers(1, 95))

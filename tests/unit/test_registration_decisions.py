@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.images import identity
-from assets.images.raw_objects import (
+from assets.images.drops.raw_objects import (
     LANDING_GRACE,
     Known,
     LandedTopic,

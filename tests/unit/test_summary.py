@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.images.processing import ImageTiming
-from assets.images.summary import by_outcome
+from assets.images.processing.batches import ImageTiming
+from assets.images.processing.summary import by_outcome
 
 timings = st.lists(
     st.builds(

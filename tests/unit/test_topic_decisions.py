@@ -9,11 +9,11 @@ from uuid import UUID
 import pytest
 
 from assets.images import identity
-from assets.images.claim_checks import ClaimCheck, claimed_key, image_of
-from assets.images.gaps import Gap, GapReason, count_missing
-from assets.images.intake import describe
-from assets.images.raw_objects import Known, LandedTopic
-from assets.images.topics import (
+from assets.images.drops.raw_objects import Known, LandedTopic
+from assets.images.messages.claim_checks import ClaimCheck, claimed_key, image_of
+from assets.images.messages.gaps import Gap, GapReason, count_missing
+from assets.images.messages.intake import describe
+from assets.images.messages.topics import (
     KnownTopic,
     OpenedTopic,
     is_made_anew,

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from assets.images.processor import ProcessedImage
-from assets.images.recipe import STANDARD
+from assets.images.processing.processor import ProcessedImage
+from assets.images.processing.recipe import STANDARD
+from assets.images.processing.workers import Workers, workers
 from assets.images.validation import Reason
-from assets.images.workers import Workers, workers
 from tests.unit.hostile_recipes import DeadlyRecipe, SwellingRecipe
 from tests.unit.pictures import encoded, four_corners
 

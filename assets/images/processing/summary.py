@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from assets.images.processing import ImageTiming
+from assets.images.processing.batches import ImageTiming
 
 _STAGES = ["fetch_seconds", "work_seconds", "store_seconds"]
 

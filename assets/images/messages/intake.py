@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from assets.images import identity
-from assets.images.claim_checks import ClaimCheck, ClaimDesk, claimed_key
-from assets.images.raw_objects import printable
+from assets.images.drops.raw_objects import printable
+from assets.images.messages.claim_checks import ClaimCheck, ClaimDesk, claimed_key
 from assets.images.records import Arrival
 from assets.images.validation import reject_size
 from assets.memory import share_heaps

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 
 from assets.counts import Counts
 from assets.images import progress
-from assets.images.known import read_known
-from assets.images.listing import position_behind
-from assets.images.raw_objects import LANDING_GRACE, Standing, standing
+from assets.images.drops.known import read_known
+from assets.images.drops.listing import position_behind
+from assets.images.drops.raw_objects import LANDING_GRACE, Standing, standing
 from assets.resources.object_store import ObjectStore
 from assets.resources.objects import ObjectVersion
 from assets.resources.warehouse import Warehouse

@@ -8,12 +8,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from assets.images import identity, ledger
-from assets.images.processor import ProcessedImage
-from assets.images.recipe import Recipe
-from assets.images.records import Claim, Outcome, Processed, Rejected, RenditionRecord
+from assets.images import claims, identity, outcomes
+from assets.images.processing.recipe import Recipe
+from assets.images.processing.result import ProcessedImage, Rendition
+from assets.images.processing.workers import Workers, workers
+from assets.images.records import (
+    Claim,
+    Outcome,
+    Processed,
+    Rejected,
+    RenditionRecord,
+    StageSeconds,
+)
 from assets.images.validation import Reason, reject_size
-from assets.images.workers import Workers, workers
 from assets.resources.errors import ServerError
 from assets.resources.object_store import ObjectMissingError, ObjectStore
 from assets.resources.warehouse import Warehouse
@@ -67,7 +74,9 @@ class Processing:
         timings: list[ImageTiming] = []
         budget_ends = time.monotonic() + self.settings.run_budget_seconds
         with (
-            workers(self.settings.processing_workers, self.recipe) as pool,
+            workers(
+                self.settings.processing_workers, self.settings.image_processor, self.recipe
+            ) as pool,
             ThreadPoolExecutor(_THREADS_PER_WORKER * self.settings.processing_workers) as threads,
         ):
             idle_since = time.monotonic()
@@ -84,7 +93,7 @@ class Processing:
 
     def _claim(self, day: date, run_id: str) -> list[Claim]:
         with self.warehouse.connect() as connection:
-            return ledger.claim(connection, day, run_id, LEASE, BATCH_IMAGES)
+            return claims.take(connection, day, run_id, LEASE, BATCH_IMAGES)
 
     def _process_batch(
         self, claims: Sequence[Claim], run_id: str, pool: Workers, threads: ThreadPoolExecutor
@@ -93,12 +102,12 @@ class Processing:
         try:
             done = list(threads.map(lambda claim: self._process(claim, pool), claims))
             with self.warehouse.connect() as connection:
-                ledger.finish(connection, run_id, [outcome for outcome, _ in done], utc_now())
+                outcomes.write(connection, run_id, [outcome for outcome, _ in done], utc_now())
         except BaseException as error:
             # No image takes a server down, or asks a run to stop.
             is_blameless = isinstance(error, ServerError) or not isinstance(error, Exception)
             with self.warehouse.connect() as connection:
-                ledger.release(connection, run_id, is_blameless=is_blameless)
+                claims.give_back(connection, run_id, is_blameless=is_blameless)
             raise
         return [timing for _, timing in done]
 
@@ -108,15 +117,27 @@ class Processing:
         fetched = time.perf_counter()
         result = self._result(claim, body, pool)
         worked = time.perf_counter()
-        outcome = self._store(claim, body, result)
-        stored = time.perf_counter()
+        if isinstance(result, ProcessedImage):
+            renditions = self._store(claim, result)
+            inside = result.seconds
+            seconds = StageSeconds(
+                fetch=fetched - started,
+                wait=max(0.0, worked - fetched - inside.total),
+                work=inside,
+                store=time.perf_counter() - worked,
+            )
+            outcome: Outcome = Processed(
+                claim, result.facts, self.recipe, result.processor, seconds, renditions
+            )
+        else:
+            outcome = self._reject(claim, body, result)
         timing = ImageTiming(
             outcome=outcome.reason.value if isinstance(outcome, Rejected) else "processed",
             size_bytes=len(body or b""),
             megapixels=_megapixels(result),
             fetch_seconds=fetched - started,
             work_seconds=worked - fetched,
-            store_seconds=stored - worked,
+            store_seconds=time.perf_counter() - worked,
         )
         return outcome, timing
 
@@ -131,25 +152,23 @@ class Processing:
     def _result(self, claim: Claim, body: bytes | None, pool: Workers) -> ProcessedImage | Reason:
         if body is None:
             return reject_size(claim.size_bytes) or Reason.OBJECT_MISSING
-        if claim.claim_count > ledger.MAX_CLAIMS:
+        if claim.claim_count > claims.MAX_CLAIMS:
             return Reason.GAVE_UP
         return pool.result(pool.submit(body), body)
 
-    def _store(self, claim: Claim, body: bytes | None, result: ProcessedImage | Reason) -> Outcome:
-        """Stores what came of an image; the ledger is told only afterwards."""
-        if isinstance(result, ProcessedImage):
-            return self._store_renditions(claim, result)
-        if result is Reason.OBJECT_MISSING:
-            return Rejected(claim, result, None)
+    def _reject(self, claim: Claim, body: bytes | None, reason: Reason) -> Rejected:
+        """Puts a rejected image's bytes into quarantine; the ledger is told only afterwards."""
+        if reason is Reason.OBJECT_MISSING:
+            return Rejected(claim, reason, None)
         if claim.quarantine_key is not None:
-            return Rejected(claim, result, claim.quarantine_key)
+            return Rejected(claim, reason, claim.quarantine_key)
         key = identity.quarantine_key(claim.image_id, claim.arrived_at)
         if body is None:
             self.object_store.copy(self._original(claim), (self.settings.quarantine_bucket, key))
         else:
             bucket = self.settings.quarantine_bucket
             self.object_store.put(bucket, key, body, "application/octet-stream")
-        return Rejected(claim, result, key)
+        return Rejected(claim, reason, key)
 
     def _original(self, claim: Claim) -> tuple[str, str, str | None]:
         """Returns where the bytes are: in quarantine, if the image was rejected once before."""
@@ -157,37 +176,28 @@ class Processing:
             return self.settings.quarantine_bucket, claim.quarantine_key, None
         return self.settings.raw_bucket, claim.object_key, claim.object_version
 
-    def _store_renditions(self, claim: Claim, image: ProcessedImage) -> Processed:
-        records = []
-        for rendition in image.renditions:
-            key = identity.rendition_key(
-                claim.image_id, claim.arrived_at, self.recipe.hash, rendition.name
-            )
-            self.object_store.put(self.settings.processed_bucket, key, rendition.body, "image/jpeg")
-            records.append(
-                RenditionRecord(
-                    name=rendition.name,
-                    object_key=key,
-                    format=rendition.format,
-                    width_px=rendition.width_px,
-                    height_px=rendition.height_px,
-                    size_bytes=len(rendition.body),
-                )
-            )
-        return Processed(
-            claim=claim,
-            format=image.format,
-            mode=image.mode,
-            width_px=image.width_px,
-            height_px=image.height_px,
-            sha256=image.sha256,
-            processing_seconds=image.seconds,
-            recipe_hash=self.recipe.hash,
-            renditions=tuple(records),
+    def _store(self, claim: Claim, image: ProcessedImage) -> tuple[RenditionRecord, ...]:
+        """Stores the renditions; the ledger is told only afterwards."""
+        return tuple(self._store_one(claim, rendition) for rendition in image.renditions)
+
+    def _store_one(self, claim: Claim, rendition: Rendition) -> RenditionRecord:
+        key = identity.rendition_key(
+            claim.image_id, claim.arrived_at, self.recipe.hash, rendition.file
+        )
+        self.object_store.put(
+            self.settings.processed_bucket, key, rendition.body, rendition.content_type
+        )
+        return RenditionRecord(
+            name=rendition.name,
+            object_key=key,
+            format=rendition.format,
+            width_px=rendition.width_px,
+            height_px=rendition.height_px,
+            size_bytes=len(rendition.body),
         )
 
 
 def _megapixels(result: ProcessedImage | Reason) -> float:
     if isinstance(result, ProcessedImage):
-        return result.width_px * result.height_px / 1e6
+        return result.facts.width_px * result.facts.height_px / 1e6
     return 0.0

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from assets.images import progress
-from assets.images.gaps import Gap, GapReason, write_gaps
+from assets.images.messages.gaps import Gap, GapReason, write_gaps
 from assets.resources.messages import Hole, TopicState
 from assets.resources.warehouse import Connection
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from assets.images import identity
-from assets.images.raw_objects import Known, LandedTopic, possible_ids
+from assets.images.drops.raw_objects import Known, LandedTopic, possible_ids
 from assets.resources.objects import ObjectVersion
 from assets.resources.warehouse import Connection
 

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from assets.images.known import read_known
-from assets.images.raw_objects import Known, Standing, standing
-from assets.images.raw_objects import describe as describe_object
+from assets.images.drops.known import read_known
+from assets.images.drops.raw_objects import Known, Standing, standing
+from assets.images.drops.raw_objects import describe as describe_object
 from assets.images.records import Arrival
 from assets.images.validation import Reason
 from assets.resources.messages import Message

@@ -19,8 +19,9 @@ from threading import Lock
 
 from pebble import ProcessExpired, ProcessPool
 
-from assets.images.processor import ProcessedImage, process
-from assets.images.recipe import Recipe
+from assets.images.processing.entry_point import find_processor
+from assets.images.processing.recipe import Recipe
+from assets.images.processing.result import ProcessedImage
 from assets.images.validation import Reason, RejectedImageError
 
 _IMAGE_SECONDS = 30
@@ -33,6 +34,7 @@ class Workers:
     """A pool of decoding processes, made anew if all of them die at once."""
 
     pool: ProcessPool
+    processor: str
     recipe: Recipe
     count: int = 1
     _renewal: Lock = field(default_factory=Lock)
@@ -42,7 +44,9 @@ class Workers:
         with self._renewal:
             if not self.pool.active:
                 self.pool = _open_pool(self.count)
-            return self.pool.schedule(_work, args=[body, self.recipe], timeout=_IMAGE_SECONDS)
+            return self.pool.schedule(
+                _work, args=[self.processor, body, self.recipe], timeout=_IMAGE_SECONDS
+            )
 
     def result(
         self, future: Future[ProcessedImage | Reason], body: bytes
@@ -65,9 +69,13 @@ class Workers:
 
 
 @contextmanager
-def workers(count: int, recipe: Recipe) -> Iterator[Workers]:
-    """Opens a pool of `count` processes and ends them all when the block ends."""
-    made = Workers(_open_pool(count), recipe, count)
+def workers(count: int, processor: str, recipe: Recipe) -> Iterator[Workers]:
+    """Opens a pool of `count` processes and ends them all when the block ends.
+
+    Raises `ProcessorError` when there is no processor of that name.
+    """
+    find_processor(processor)
+    made = Workers(_open_pool(count), processor, recipe, count)
     try:
         yield made
     finally:
@@ -89,9 +97,9 @@ def _limit_worker() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (_WORKER_BYTES, _WORKER_BYTES))
 
 
-def _work(body: bytes, recipe: Recipe) -> ProcessedImage | Reason:
+def _work(processor: str, body: bytes, recipe: Recipe) -> ProcessedImage | Reason:
     try:
-        return process(body, recipe)
+        return find_processor(processor)(body, recipe)
     except RejectedImageError as error:
         return error.reason
     except MemoryError:

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from assets.counts import Counts
-from assets.images import ledger, progress, topics
-from assets.images.gaps import count_missing, write_gaps
-from assets.images.intake import Intake, Taken, open_intake
-from assets.images.topics import OpenedTopic
+from assets.images import ledger, progress
+from assets.images.messages import topics
+from assets.images.messages.gaps import count_missing, write_gaps
+from assets.images.messages.intake import Intake, Taken, open_intake
+from assets.images.messages.topics import OpenedTopic
 from assets.resources.event_log import EventLog
 from assets.resources.event_reader import OffsetsGoneError, Reader
 from assets.resources.messages import Hole

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from assets.counts import Counts
 from assets.images import identity, ledger, progress
-from assets.images.known import read_known
-from assets.images.listing import ListedPage, is_sweep_due, pages_of_slice
+from assets.images.drops.known import read_known
+from assets.images.drops.listing import ListedPage, is_sweep_due, pages_of_slice
+from assets.images.drops.raw_objects import Standing, describe, standing
 from assets.images.progress import Sweep
-from assets.images.raw_objects import Standing, describe, standing
 from assets.images.records import Arrival
 from assets.resources.object_store import ObjectMissingError, ObjectStore
 from assets.resources.objects import Notification, ObjectVersion

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from assets.counts import Counts
-from assets.images import identity, ledger, topics
-from assets.images.intake import Intake, open_intake
-from assets.images.replay_range import ReplayRange, ReplayRangeError
+from assets.images import identity, ledger
+from assets.images.messages import topics
+from assets.images.messages.intake import Intake, open_intake
+from assets.images.messages.replay_range import ReplayRange, ReplayRangeError
 from assets.resources.event_log import EventLog
 from assets.resources.event_reader import OffsetsGoneError, Reader
 from assets.resources.messages import Message, TopicState

@@ -1,0 +1,125 @@
+"""Claims: which run works on which image, until when, and how it gives an image back.
+
+Like all of the ledger's functions these take an open connection and never commit.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from assets.images.records import Claim
+from assets.resources.warehouse import Connection
+
+MAX_CLAIMS = 5
+"""After so many runs that took an image and did not finish it, it is rejected."""
+
+
+def take(
+    connection: Connection, day: date, run_id: str, lease: timedelta, limit: int
+) -> list[Claim]:
+    """Takes up to `limit` waiting images of a UTC day, oldest first, that nobody else holds."""
+    rows = connection.execute(
+        """
+        with claimable as (
+            select image_id, arrived_at
+            from image_catalog.image
+            where state = 'waiting'
+              and arrived_at >= %(day)s::timestamp at time zone 'UTC'
+              and arrived_at < (%(day)s::date + 1)::timestamp at time zone 'UTC'
+              and (lease_until is null or lease_until < clock_timestamp())
+            order by arrived_at
+            limit %(limit)s
+            for update skip locked
+        )
+        update image_catalog.image
+        set
+            claimed_by = %(run_id)s,
+            lease_until = clock_timestamp() + %(lease)s,
+            claim_count = claim_count + 1
+        from claimable
+        where image.image_id = claimable.image_id and image.arrived_at = claimable.arrived_at
+        returning
+            image.image_id, image.arrived_at, object_key, object_version, size_bytes, claim_count,
+            quarantine_key
+        """,
+        {"day": day, "run_id": run_id, "lease": lease, "limit": limit},
+    )
+    return [Claim(*row) for row in rows]  # type: ignore[arg-type]
+
+
+def take_outdated(
+    connection: Connection, day: date, run_id: str, lease: timedelta, limit: int, recipe_hash: str
+) -> list[Claim]:
+    """Takes up to `limit` processed images of a UTC day whose renditions another recipe has made.
+
+    Objects under this recipe's keys that wait to be deleted, because it was replaced before, are
+    wanted again and stay.
+    """
+    rows = connection.execute(
+        """
+        with claimable as (
+            select image_id, arrived_at
+            from image_catalog.image
+            where state = 'processed'
+              and recipe_hash is distinct from %(recipe_hash)s
+              and arrived_at >= %(day)s::timestamp at time zone 'UTC'
+              and arrived_at < (%(day)s::date + 1)::timestamp at time zone 'UTC'
+              and (lease_until is null or lease_until < clock_timestamp())
+            order by arrived_at
+            limit %(limit)s
+            for update skip locked
+        ),
+        wanted as (
+            delete from image_catalog.replaced_object
+            using claimable
+            where replaced_object.image_id = claimable.image_id
+              and replaced_object.recipe_hash = %(recipe_hash)s
+        )
+        update image_catalog.image
+        set
+            claimed_by = %(run_id)s,
+            lease_until = clock_timestamp() + %(lease)s,
+            claim_count = claim_count + 1
+        from claimable
+        where image.image_id = claimable.image_id and image.arrived_at = claimable.arrived_at
+        returning
+            image.image_id, image.arrived_at, object_key, object_version, size_bytes, claim_count,
+            quarantine_key
+        """,
+        {"day": day, "run_id": run_id, "lease": lease, "limit": limit, "recipe_hash": recipe_hash},
+    )
+    return [Claim(*row) for row in rows]  # type: ignore[arg-type]
+
+
+def renew(connection: Connection, run_id: str, lease: timedelta) -> int:
+    """Prolongs the leases of what a run still holds; returns of how many images."""
+    renewed = connection.execute(
+        """
+        update image_catalog.image
+        set lease_until = clock_timestamp() + %(lease)s
+        where claimed_by = %(run_id)s
+        """,
+        {"run_id": run_id, "lease": lease},
+    )
+    return renewed.rowcount
+
+
+def give_back(connection: Connection, run_id: str, *, is_blameless: bool) -> int:
+    """Gives back what a run claimed and did not finish.
+
+    Args:
+        is_blameless: Whether the run ended for a reason that no image can have caused, such as a
+            server that was down; then the claims do not count.
+
+    Returns:
+        How many images wait again.
+    """
+    released = connection.execute(
+        """
+        update image_catalog.image
+        set claimed_by = null, lease_until = null, claim_count = claim_count - %(forgiven)s
+        where claimed_by = %(run_id)s
+        """,
+        {"run_id": run_id, "forgiven": int(is_blameless)},
+    )
+    return released.rowcount

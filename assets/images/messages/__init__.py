@@ -1,0 +1,1 @@
+"""Door two: Kafka messages, their incarnations, gaps, claim checks and replays."""

@@ -1,0 +1,1 @@
+"""From originals to renditions: recipes, the decoder in its isolated workers, and the batches."""

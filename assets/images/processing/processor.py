@@ -1,0 +1,127 @@
+"""The platform's own processor, over Pillow: from bytes to renditions, in worker processes only.
+
+Rules from Pillow's security handbook: formats by allow-list, decompression-bomb warnings are
+errors, truncated files are refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import PIL
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from assets.images.processing.describe import look_at, read_camera, read_header
+from assets.images.processing.picture import load, normalise
+from assets.images.processing.recipe import Recipe, RenditionSpec
+from assets.images.processing.result import ImageFacts, ProcessedImage, Rendition, Seconds
+from assets.images.processing.steps import apply_steps
+from assets.images.validation import (
+    ALLOWED_FORMATS,
+    MAX_IMAGE_PIXELS,
+    Reason,
+    RejectedImageError,
+    check_header,
+    reject_size,
+)
+
+NAME = f"pillow {PIL.__version__}"
+
+_SIDEWAYS = {5, 6, 7, 8}
+
+
+@dataclass
+class _Watch:
+    """Sums up what each stage took."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    since: float = field(default_factory=time.perf_counter)
+
+    def lap(self, stage: str) -> None:
+        """Counts the time since the last lap to a stage."""
+        now = time.perf_counter()
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self.since
+        self.since = now
+
+
+def process(body: bytes, recipe: Recipe) -> ProcessedImage:
+    """Makes a recipe's renditions: the right way up, in sRGB, on white, without any metadata.
+
+    Raises `RejectedImageError` with the reason when the bytes are not an acceptable image.
+    """
+    if reason := reject_size(len(body)):
+        raise RejectedImageError(reason)
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    Image.MAX_IMAGE_PIXELS = MAX_IMAGE_PIXELS
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            with Image.open(io.BytesIO(body), formats=ALLOWED_FORMATS) as image:
+                check_header(image)
+                return _process_opened(image, body, recipe)
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise RejectedImageError(Reason.TOO_MANY_PIXELS) from error
+        except UnidentifiedImageError as error:
+            raise RejectedImageError(Reason.NOT_AN_IMAGE) from error
+        except (RejectedImageError, MemoryError):
+            raise
+        except Exception as error:
+            # Decoders raise anything on hostile bytes; whatever it is, the bytes are at fault.
+            raise RejectedImageError(_decoder_reason(error)) from error
+
+
+def _process_opened(image: Image.Image, body: bytes, recipe: Recipe) -> ProcessedImage:
+    watch = _Watch()
+    said = read_header(image)
+    picture = load(image, recipe.needed_px)
+    watch.lap("decode")
+    camera = read_camera(image)
+    # A TIFF turns itself while it loads, and forgets that it did; all others wait to be turned.
+    turn, size = (camera.turn, said.size) if said.orientation is None else (1, image.size)
+    picture = normalise(picture, image.info.get("icc_profile"), turn)
+    watch.lap("render")
+    renditions = tuple(_render(picture, recipe, watch))
+    watch.since = time.perf_counter()
+    looks = look_at(picture)
+    watch.lap("describe")
+    width, height = reversed(size) if turn in _SIDEWAYS else size
+    facts = ImageFacts(
+        format=said.format,
+        mode=said.mode,
+        width_px=width,
+        height_px=height,
+        sha256=hashlib.sha256(body).digest(),
+        frames=said.frames,
+        has_alpha=said.has_alpha,
+        orientation=said.orientation or camera.orientation,
+        camera_make=camera.make,
+        camera_model=camera.model,
+        captured_at=camera.captured_at,
+        **looks._asdict(),
+    )
+    return ProcessedImage(facts, renditions, NAME, Seconds(**watch.seconds))
+
+
+def _render(picture: Image.Image, recipe: Recipe, watch: _Watch) -> Iterator[Rendition]:
+    for spec in recipe.renditions:
+        made = apply_steps(picture, spec.steps)
+        watch.lap("render")
+        body = _encode(made, spec)
+        watch.lap("encode")
+        yield Rendition(spec.name, body, spec.format, made.width, made.height)
+
+
+def _encode(picture: Image.Image, spec: RenditionSpec) -> bytes:
+    encoded = io.BytesIO()
+    picture.save(encoded, spec.format, quality=spec.quality)
+    return encoded.getvalue()
+
+
+def _decoder_reason(error: Exception) -> Reason:
+    """Pillow tells a truncated file from a corrupt one by its message only."""
+    return Reason.TRUNCATED if "truncated" in str(error).lower() else Reason.CORRUPT

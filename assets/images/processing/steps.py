@@ -1,0 +1,104 @@
+"""The steps of a recipe, each from an RGB picture to an RGB picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import singledispatch
+
+from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
+
+from assets.images.processing import recipe
+
+REDUCING_GAP = 2.0
+"""How much larger than wanted a picture may stay after whole-number shrinking; see Pillow."""
+
+_QUARTERS = {
+    90: Image.Transpose.ROTATE_270,
+    180: Image.Transpose.ROTATE_180,
+    270: Image.Transpose.ROTATE_90,
+}
+_OPAQUE = 255
+
+
+def apply_steps(picture: Image.Image, steps: Sequence[recipe.Step]) -> Image.Image:
+    """Returns the picture after the steps; the one passed in stays as it is."""
+    for step in steps:
+        picture = apply_step(step, picture)
+    return picture
+
+
+@singledispatch
+def apply_step(step: object, _picture: Image.Image) -> Image.Image:
+    """Returns the picture after one step.
+
+    Raises:
+        NotImplementedError: nobody has written what the step does.
+    """
+    raise NotImplementedError(f"nothing does the step {type(step).__name__}")
+
+
+def shrink(picture: Image.Image, longest_side_px: int) -> Image.Image:
+    """Returns the picture with its longest side at most that long."""
+    if max(picture.size) <= longest_side_px:
+        return picture
+    small = picture.copy()
+    small.thumbnail(
+        (longest_side_px, longest_side_px), Image.Resampling.BICUBIC, reducing_gap=REDUCING_GAP
+    )
+    return small
+
+
+@apply_step.register
+def _(step: recipe.Resize, picture: Image.Image) -> Image.Image:
+    return shrink(picture, step.longest_side_px)
+
+
+@apply_step.register
+def _(step: recipe.Crop, picture: Image.Image) -> Image.Image:
+    scale = min(picture.width / step.width, picture.height / step.height)
+    width, height = max(1, round(step.width * scale)), max(1, round(step.height * scale))
+    left, top = (picture.width - width) // 2, (picture.height - height) // 2
+    return picture.crop((left, top, left + width, top + height))
+
+
+@apply_step.register
+def _(step: recipe.Rotate, picture: Image.Image) -> Image.Image:
+    return picture.transpose(_QUARTERS[step.degrees])
+
+
+@apply_step.register
+def _(_step: recipe.Grey, picture: Image.Image) -> Image.Image:
+    return ImageOps.grayscale(picture).convert("RGB")
+
+
+@apply_step.register
+def _(step: recipe.Blur, picture: Image.Image) -> Image.Image:
+    return picture.filter(ImageFilter.GaussianBlur(step.radius_px))
+
+
+@apply_step.register
+def _(step: recipe.Sharpen, picture: Image.Image) -> Image.Image:
+    return picture.filter(ImageFilter.UnsharpMask(step.radius_px, step.percent, step.threshold))
+
+
+@apply_step.register
+def _(step: recipe.Watermark, picture: Image.Image) -> Image.Image:
+    height = max(8.0, step.height_share * picture.height)
+    font = ImageFont.load_default(height)
+    mask = Image.new("L", picture.size)
+    margin = round(height / 2)
+    side, anchor = _corner(step.corner, picture.size, margin)
+    ImageDraw.Draw(mask).text(
+        side, step.text, fill=round(_OPAQUE * step.opacity), font=font, anchor=anchor
+    )
+    marked = picture.copy()
+    marked.paste(Image.new("RGB", picture.size, step.colour), mask=mask)
+    return marked
+
+
+def _corner(corner: str, size: tuple[int, int], margin: int) -> tuple[tuple[float, float], str]:
+    """Returns where text begins or ends, and the anchor that says which."""
+    vertical, horizontal = corner.split("-")
+    left = margin if horizontal == "left" else size[0] - margin
+    top = margin if vertical == "top" else size[1] - margin
+    return (left, top), ("l" if horizontal == "left" else "r") + ("a" if vertical == "top" else "d")
