@@ -1,6 +1,6 @@
 # Everyday commands of Darkroom; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-check up down status reset shell demo seed test check chaos test-apache-kafka test-browser setup-browser bench bench-warehouse bench-ingest bench-freshness \
+.PHONY: help setup setup-check up down status reset shell demo seed test check chaos test-apache-kafka test-browser setup-browser fuzz bench-processing bench-warehouse bench-ingest bench-freshness \
     produce topic topic-drift gaps explain-gap requeue access access-drift access-report access-document user user-password user-remove users api-key api-keys api-key-revoke lock format
 
 PYTHON ?= python3
@@ -138,8 +138,12 @@ format: setup-check ## format the code
 chaos: setup ## kill, cut and delay while images stream in, and count them: N=20 IMAGES=2000 KAFKA=apache SEED=1
 	@$(RUN) infra.chaos $(if $(N),--kills $(N)) $(if $(IMAGES),--images $(IMAGES)) $(if $(KAFKA),--kafka $(KAFKA)) $(if $(SEED),--seed $(SEED))
 
-bench: setup ## images per second of the processing asset beside a bare Pillow loop
-	@$(RUN) benchmarks.processing
+fuzz: setup ## send hostile files through the decoders' workers: FILES=5000 SEED=1
+	@$(RUN) infra.fuzz $(if $(FILES),--files $(FILES)) $(if $(SEED),--seed $(SEED)) $(if $(PROCESSOR),--processor $(PROCESSOR))
+
+bench-processing: setup ## image processing beside bare Pillow, libvips and sharp; ROUNDS=3 ONLY=engines
+	@if command -v npm >/dev/null; then npm --prefix benchmarks/sharp ci --silent --no-audit --no-fund; fi
+	@$(RUN) benchmarks.processing $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY))
 
 bench-warehouse: setup ## questions and refreshes over millions of sales; SCALE=medium for a tenth
 	@$(RUN) benchmarks.warehouse $(if $(SCALE),--scale $(SCALE))

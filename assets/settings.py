@@ -69,6 +69,19 @@ class Settings(BaseSettings):
         "upload,drop", description="folders with one per hour below; the last hours come first"
     )
     processing_workers: int = Field(2, ge=1, description="decoding processes of a run")
+    processing_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=1024 * 1024,
+        description="originals that a run holds at once; one is held whatever its size",
+    )
+    processing_pixels: int = Field(
+        80_000_000,
+        ge=1_000_000,
+        description="pixels that a run hands to its workers at once; one image whatever its size",
+    )
+    processing_runs: int = Field(
+        2, ge=1, description="processing runs at once; Dagster's limit for them is to be the same"
+    )
     image_processor: str = Field(
         "assets.images.processing.processor:process",
         description="package.module:function that makes renditions of bytes by a recipe",

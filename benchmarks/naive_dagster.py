@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from assets.images.processing.processor import process
-from assets.images.processing.recipe import STANDARD
+from assets.images.processing.recipe import read_recipe
 from assets.resources.object_store import ObjectStore
 from assets.settings import Settings
 
@@ -27,7 +27,7 @@ def make_renditions(config: ObjectConfig) -> None:
     settings = Settings()
     store = ObjectStore.from_settings(settings)
     body = store.get(settings.raw_bucket, config.key)
-    for rendition in process(body, STANDARD).renditions:
+    for rendition in process(body, read_recipe("standard")).renditions:
         key = f"{config.key}/{rendition.name}.jpg"
         store.put(settings.processed_bucket, key, rendition.body, "image/jpeg")
 

@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from assets.images.processing.recipe import STANDARD
+from assets.images.processing.recipe import read_recipe
 from assets.resources.object_store import ObjectStore, open_client
 from assets.settings import Settings
 from assets.timing import utc_now
@@ -95,7 +95,7 @@ def _make_database(stack: Stack) -> str:
 def _wait_for_renditions(store: ObjectStore, sender: Sender) -> datetime:
     """Waits until every image has its renditions; returns when the last one was seen."""
     bucket, images = store.settings.processed_bucket, sender.plan.images
-    wanted = len(STANDARD.renditions)
+    wanted = len(read_recipe("standard").renditions)
     deadline = time.monotonic() + _PATIENCE_SECONDS
     columns = (TextColumn("  naive pattern"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:

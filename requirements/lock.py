@@ -26,6 +26,6 @@ def lock(target: str, *sources: str) -> None:
 
 
 lock("installer.txt", "requirements/installer.in")
-lock("runtime.txt", "pyproject.toml", "--extra=local", "--extra=test")
+lock("runtime.txt", "pyproject.toml", "--extra=local", "--extra=test", "--extra=fast")
 lock("check.txt", "pyproject.toml", "--extra=check", "--constraints=requirements/runtime.txt")
 lock("browser.txt", "pyproject.toml", "--extra=browser", "--constraints=requirements/runtime.txt")

@@ -6,14 +6,16 @@ Thin functions over `landing`, `registration` and `processing`; when they run is
 
 from collections.abc import Iterator
 from datetime import date
+from typing import Any
 
 import dagster as dg
 
+from assets.images.completeness import what_is_left
 from assets.images.drops.registration import Registration
 from assets.images.messages.landing import Landing
 from assets.images.processing.batches import Processing
 from assets.images.processing.recipe import read_recipe
-from assets.images.processing.summary import by_outcome
+from assets.images.processing.summary import by_outcome, by_stage, rates, sentence
 from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
@@ -114,7 +116,8 @@ def image_ledger(
             group_name=GROUP,
             owners=OWNERS,
             kinds={"s3", "python"},
-            description="Two objects per processed image: longest side 1024 and 256 px.",
+            skippable=True,
+            description="One object per rendition that the recipe makes of a processed image.",
         ),
         dg.AssetSpec(
             ["image_catalog", "rendition"],
@@ -122,6 +125,7 @@ def image_ledger(
             group_name=GROUP,
             owners=OWNERS,
             kinds={"postgres", "python"},
+            skippable=True,
             description="One row per rendition in the processed bucket.",
         ),
     ],
@@ -132,24 +136,36 @@ def renditions(
     settings: dg.ResourceParam[Settings],
     object_store: dg.ResourceParam[ObjectStore],
     warehouse: dg.ResourceParam[Warehouse],
-) -> Iterator[dg.MaterializeResult[None]]:
-    """One picture per rendition of every waiting image of a day, and the image's outcome.
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetObservation]:
+    """The recipe's pictures of every waiting image of a day, and the image's outcome.
 
-    Images are claimed from the ledger, decoded in isolated workers, and finished in batches. One
-    bad image becomes a rejected row with a reason; its neighbours go on.
+    Images are claimed from the ledger and decoded in isolated workers. One bad image becomes a
+    rejected row with a reason; its neighbours go on. What another recipe has made is made again
+    when nothing waits. The day's partition is materialised when nothing of it is left; a run that
+    leaves something, to another run or to the next, only says what it has done.
     """
     day = date.fromisoformat(context.partition_key)
     recipe = read_recipe(settings.image_recipe)
-    timings = Processing(settings, object_store, warehouse, recipe).run(day, context.run_id)
-    table = by_outcome(timings)
-    processed = sum(timing.outcome == "processed" for timing in timings)
+    tally = Processing(settings, object_store, warehouse, recipe).run(day, context.run.run_id)
+    with warehouse.connect() as connection:
+        left = what_is_left(connection, day, recipe.hash)
+    context.log.info(sentence(tally))
+    if tally.faults:
+        context.log.warning(f"The processor failed with single images: {dict(tally.faults)}.")
+    metadata: dict[str, dg.MetadataValue[Any] | str | int | float] = {
+        "processed": tally.processed,
+        "rejected": tally.images - tally.processed,
+        **rates(tally),
+        "left_on_this_day": left.on_day,
+        "days_complete": left.days_complete,
+        "days_known": left.days_known,
+        "outcomes": dg.MetadataValue.md(by_outcome(tally).to_markdown(index=False)),
+        "stages": dg.MetadataValue.md(by_stage(tally).to_markdown(index=False)),
+        "recipe": f"{recipe.title} ({recipe.hash})",
+        "processor": settings.image_processor,
+    }
     for key in (["processed_bucket", "rendition_files"], ["image_catalog", "rendition"]):
-        yield dg.MaterializeResult(
-            asset_key=key,
-            metadata={
-                "processed": processed,
-                "rejected": len(timings) - processed,
-                "outcomes": dg.MetadataValue.md(table.to_markdown(index=False)),
-                "recipe": f"{recipe.title} ({recipe.hash})",
-            },
-        )
+        if left.on_day:
+            yield dg.AssetObservation(key, partition=context.partition_key, metadata=metadata)
+        else:
+            yield dg.MaterializeResult(asset_key=key, metadata=metadata)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -10,13 +11,16 @@ from assets.images.records import DayBacklog
 
 _PARTITION_TAG = "dagster/partition"
 
-DAYS_PER_TICK = 3
-"""How many days one tick may ask runs for."""
+IMAGES_PER_RUN = 5000
+"""So many images that nobody has are worth another run on their day: starting one takes seconds."""
 
 
 @dataclass(frozen=True)
 class Ask:
-    """Ask for a run of each of these days; `why` says what was seen."""
+    """Ask for a run for each of these days, more than one where a day is there again.
+
+    `why` says what was seen.
+    """
 
     days: tuple[date, ...]
     why: str
@@ -42,18 +46,39 @@ def lag(ends: Mapping[int, int], stored: Mapping[int, tuple[int, int]]) -> int:
     )
 
 
-def days_in_flight(tags_of_runs: Iterable[Mapping[str, str]]) -> frozenset[date]:
-    """Returns the days that processing runs in flight work on, read from their partition tags."""
+def runs_by_day(tags_of_runs: Iterable[Mapping[str, str]]) -> Counter[date]:
+    """Counts the processing runs in flight by day, read from their partition tags."""
     days = (tags.get(_PARTITION_TAG) for tags in tags_of_runs)
-    return frozenset(date.fromisoformat(day) for day in days if day)
+    return Counter(date.fromisoformat(day) for day in days if day)
 
 
-def days_to_process(backlog: Sequence[DayBacklog], busy_days: frozenset[date]) -> Ask | Wait:
-    """Decides for which days to ask for a run, oldest first: waiting, claimable, none in flight."""
+def days_to_process(
+    backlog: Sequence[DayBacklog], in_flight: Mapping[date, int], most_runs: int
+) -> Ask | Wait:
+    """Decides for which days to ask for a run.
+
+    Every day on which images wait in nobody's hands gets one: the newest first, which people look
+    at, then the oldest. What room is left goes to days on which more wait than the runs that are
+    there are worth.
+
+    Args:
+        backlog: The days on which images wait, the oldest first.
+        in_flight: How many processing runs there are, by day.
+        most_runs: How many there may be altogether.
+    """
     waiting = sum(day.waiting for day in backlog)
-    free = [day.day for day in backlog if day.claimable and day.day not in busy_days]
-    if free:
-        return Ask(tuple(free[:DAYS_PER_TICK]), f"{waiting} images wait on {len(backlog)} days")
-    if waiting:
-        return Wait(f"{waiting} images wait; runs in flight have them")
-    return Wait("no image waits in the ledger")
+    said = f"{waiting} images wait on {len(backlog)} days"
+    by_turns = [(turn, day) for turn in range(most_runs) for day in (*backlog[-1:], *backlog[:-1])]
+    wanted = [
+        day.day
+        for turn, day in by_turns
+        if day.claimable > turn * IMAGES_PER_RUN and in_flight.get(day.day, 0) <= turn
+    ]
+    room = most_runs - sum(in_flight.values())
+    if not waiting:
+        return Wait("no image waits in the ledger")
+    if not wanted:
+        return Wait(f"{said}; runs in flight have them")
+    if room <= 0:
+        return Wait(f"{said}; {most_runs} runs are in flight, and no more may be")
+    return Ask(tuple(wanted[:room]), said)

@@ -5,6 +5,7 @@ Like all of the ledger's functions these take an open connection and never commi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 from assets.images.records import Claim
@@ -50,30 +51,24 @@ def take(
 def take_outdated(
     connection: Connection, day: date, run_id: str, lease: timedelta, limit: int, recipe_hash: str
 ) -> list[Claim]:
-    """Takes up to `limit` processed images of a UTC day whose renditions another recipe has made.
-
-    Objects under this recipe's keys that wait to be deleted, because it was replaced before, are
-    wanted again and stay.
-    """
+    """Takes up to `limit` processed images of a UTC day that another recipe has made."""
     rows = connection.execute(
         """
         with claimable as (
             select image_id, arrived_at
             from image_catalog.image
             where state = 'processed'
-              and recipe_hash is distinct from %(recipe_hash)s
+              and (
+                  recipe_hash < %(recipe_hash)s
+                  or recipe_hash > %(recipe_hash)s
+                  or recipe_hash is null
+              )
               and arrived_at >= %(day)s::timestamp at time zone 'UTC'
               and arrived_at < (%(day)s::date + 1)::timestamp at time zone 'UTC'
               and (lease_until is null or lease_until < clock_timestamp())
             order by arrived_at
             limit %(limit)s
             for update skip locked
-        ),
-        wanted as (
-            delete from image_catalog.replaced_object
-            using claimable
-            where replaced_object.image_id = claimable.image_id
-              and replaced_object.recipe_hash = %(recipe_hash)s
         )
         update image_catalog.image
         set
@@ -89,6 +84,21 @@ def take_outdated(
         {"day": day, "run_id": run_id, "lease": lease, "limit": limit, "recipe_hash": recipe_hash},
     )
     return [Claim(*row) for row in rows]  # type: ignore[arg-type]
+
+
+def keep_objects(connection: Connection, taken: Sequence[Claim], recipe_hash: str) -> None:
+    """Takes what claimed images are about to be given from the objects that are to be deleted.
+
+    An image may have had these very renditions before, and lost them to another recipe or a
+    rejection. Belongs to the transaction of the claim: it waits for a deletion that is under way.
+    """
+    connection.execute(
+        """
+        delete from image_catalog.replaced_object
+        where image_id = any(%(images)s) and recipe_hash = %(recipe_hash)s
+        """,
+        {"images": [claim.image_id for claim in taken], "recipe_hash": recipe_hash},
+    )
 
 
 def renew(connection: Connection, run_id: str, lease: timedelta) -> int:

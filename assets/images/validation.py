@@ -17,28 +17,16 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
+from assets.images.signatures import format_of, other_format_of
+
 MAX_IMAGE_BYTES = 10 * 1024 * 1024
 MAX_IMAGE_PIXELS = 36_000_000
 MAX_FRAMES = 500
 ALLOWED_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF")
 
-SIGNATURE_BYTES = 64
-"""So many first bytes tell an image's format."""
-
 HEADER_BYTES = 64 * 1024
 """So many first bytes are read for an image's size: a bound on the time that this takes."""
 
-_SIGNATURES = {
-    b"\xff\xd8\xff": "JPEG",
-    b"\x89PNG\r\n\x1a\n": "PNG",
-    b"GIF87a": "GIF",
-    b"GIF89a": "GIF",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"II+\0": "TIFF",
-    b"MM\0+": "TIFF",
-}
-_AVIF_BRANDS = {b"avif", b"avis"}
 _AVIF_SIZE = re.compile(rb"\0\0\0\x14ispe\0\0\0\0(.{8})", re.DOTALL)
 # Pillow reads these headers in Python alone; of WebP and AVIF it would begin to decode.
 _HEADERS: Mapping[str, type[ImageFile]] = {
@@ -47,11 +35,11 @@ _HEADERS: Mapping[str, type[ImageFile]] = {
     "GIF": GifImageFile,
     "TIFF": TiffImageFile,
 }
-_UNREADABLE = (
+UNREADABLE = (
     *(SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError),
     *(OSError, EOFError, RuntimeError, struct.error, zlib.error),
 )
-"""What Pillow raises on headers that are broken or end too early."""
+"""What Pillow raises on headers and EXIF that are broken or end too early."""
 
 
 class Reason(StrEnum):
@@ -60,12 +48,14 @@ class Reason(StrEnum):
     EMPTY = "empty"
     TOO_LARGE = "too_large"
     NOT_AN_IMAGE = "not_an_image"
+    FORMAT_NOT_ALLOWED = "format_not_allowed"
     TOO_MANY_PIXELS = "too_many_pixels"
     TOO_MANY_FRAMES = "too_many_frames"
     TRUNCATED = "truncated"
     CORRUPT = "corrupt"
     DECODER_TIMEOUT = "decoder_timeout"
     DECODER_DIED = "decoder_died"
+    PROCESSOR_FAILED = "processor_failed"
     OBJECT_MISSING = "object_missing"
     GAVE_UP = "gave_up"
 
@@ -93,22 +83,13 @@ def check_header(image: Image.Image) -> None:
     Raises `RejectedImageError` with the first limit that it breaks.
     """
     _check_pixels(image.width, image.height)
-    if getattr(image, "n_frames", 1) > MAX_FRAMES:
+    if _has_too_many_pages(image) or getattr(image, "n_frames", 1) > MAX_FRAMES:
         raise RejectedImageError(Reason.TOO_MANY_FRAMES)
 
 
-def format_of(first: bytes) -> str | None:
-    """Returns the allowed format that a file's first `SIGNATURE_BYTES` announce, or None.
-
-    Source: ISO/IEC 23000-22 for AVIF, whose brands stand in the first box, “ftyp”.
-    """
-    if first[:4] == b"RIFF" and first[8:12] == b"WEBP":
-        return "WEBP"
-    if first[4:8] == b"ftyp":
-        end = min(int.from_bytes(first[:4]), len(first))
-        brands = {first[8:12], *(first[at : at + 4] for at in range(16, end, 4))}
-        return "AVIF" if brands & _AVIF_BRANDS else None
-    return next((name for start, name in _SIGNATURES.items() if first.startswith(start)), None)
+def reject_unknown(first: bytes) -> Reason:
+    """Returns why a file that is of no allowed format is rejected, by its first bytes."""
+    return Reason.FORMAT_NOT_ALLOWED if other_format_of(first) else Reason.NOT_AN_IMAGE
 
 
 def reject_header(first: bytes) -> Reason | None:
@@ -127,9 +108,37 @@ def reject_header(first: bytes) -> Reason | None:
             check_header(_HEADERS[name](io.BytesIO(first)))
     except RejectedImageError as rejected:
         return rejected.reason
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
     return None
+
+
+def pixels_of(first: bytes) -> int | None:
+    """Returns how many pixels a file announces in its first `HEADER_BYTES`, if it does there."""
+    first = first[:HEADER_BYTES]
+    name = format_of(first)
+    try:
+        if name == "WEBP":
+            return math.prod(_webp_size(first))
+        if name == "AVIF":
+            return math.prod(_avif_size(first))
+        return math.prod(_HEADERS[name](io.BytesIO(first)).size) if name else None
+    except UNREADABLE:
+        return None
+
+
+def _has_too_many_pages(image: Image.Image) -> bool:
+    """Turns the pages of a TIFF up to the limit: Pillow's count of all takes quadratic time."""
+    if not isinstance(image, TiffImageFile):
+        return False
+    try:
+        for page in range(1, MAX_FRAMES + 1):
+            image.seek(page)
+    except EOFError:
+        return False
+    finally:
+        image.seek(0)
+    return True
 
 
 def _check_pixels(width: int, height: int) -> None:

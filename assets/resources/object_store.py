@@ -6,7 +6,7 @@ listings, queues and batch deletes go through boto3.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -64,17 +64,32 @@ class ObjectStore:
         """Returns the object store with clients for the configured endpoint."""
         return ObjectStore(settings, open_client("s3", settings), open_client("sqs", settings))
 
-    def put(self, bucket: str, key: str, body: bytes, content_type: str) -> str | None:
-        """Stores an object and returns its version id, if the bucket keeps versions."""
+    def put(
+        self,
+        bucket: str,
+        key: str,
+        body: bytes,
+        content_type: str,
+        metadata: Mapping[str, str] | None = None,
+    ) -> str | None:
+        """Stores an object and returns its version id, if the bucket keeps versions.
+
+        Args:
+            bucket: Where.
+            key: Under which name.
+            body: Its bytes.
+            content_type: Its media type.
+            metadata: What S3 keeps with it, by lower-case names.
+        """
+        named = dict(metadata or {})
         with self._translated():
             if not _is_plain(key):
                 answer = self.s3.put_object(
-                    Bucket=bucket, Key=key, Body=body, ContentType=content_type
+                    Bucket=bucket, Key=key, Body=body, ContentType=content_type, Metadata=named
                 )
                 return answer.get("VersionId")
-            stored = obstore.put(
-                self._bucket(bucket), key, body, attributes={"Content-Type": content_type}
-            )
+            attributes = {"Content-Type": content_type, **named}
+            stored = obstore.put(self._bucket(bucket), key, body, attributes=attributes)
         return stored["version"]
 
     def get(self, bucket: str, key: str, version: str | None = None) -> bytes:

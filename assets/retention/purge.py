@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from assets.counts import Counts
+from assets.images.processing.replaced import delete_replaced
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Connection, Warehouse
 from assets.retention.policy import cutoff, is_due
@@ -60,6 +61,7 @@ class Purge:
         Raises `ServerUnavailableError` when a server goes away; the next purge goes on from there.
         """
         purged = Purged()
+        delete_replaced(self.warehouse, self.object_store, self.settings.processed_bucket)
         while (batch := self._purge_rows(cutoff(now, self.settings.purge_age))).images:
             purged += batch
         purged += self._purge_late_objects(now)
@@ -100,27 +102,28 @@ class Purge:
 
 
 def _due_images(connection: Connection, before: datetime) -> list[DueImage]:
+    """Takes due images, and then reads their renditions: an outcome just written is seen, too."""
     rows = connection.execute(
         """
-        with due as (
-            select image_id, arrived_at, object_key, object_version, quarantine_key
-            from image_catalog.image
-            where arrived_at <= %s
-            limit %s
-            for update skip locked
-        )
-        select
-            due.*,
-            array(
-                select rendition.object_key
-                from image_catalog.rendition
-                where rendition.image_id = due.image_id and rendition.arrived_at = due.arrived_at
-            )
-        from due
+        select image_id, arrived_at, object_key, object_version, quarantine_key
+        from image_catalog.image
+        where arrived_at <= %s
+        limit %s
+        for update skip locked
         """,
         [before, _BATCH_ROWS],
+    ).fetchall()
+    found = connection.execute(
+        """
+        select image_id, array_agg(object_key)
+        from image_catalog.rendition
+        where arrived_at <= %s and image_id = any(%s)
+        group by image_id
+        """,
+        [before, [row[0] for row in rows]],
     )
-    return [DueImage(*row) for row in rows]  # type: ignore[arg-type]
+    keys = {row[0]: row[1] for row in found}
+    return [DueImage(*row, keys.get(row[0], [])) for row in rows]  # type: ignore[arg-type,call-arg]
 
 
 def _delete_rows(connection: Connection, images: Sequence[DueImage]) -> None:

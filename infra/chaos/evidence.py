@@ -13,7 +13,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from assets.images.checks import balance
-from assets.images.processing.recipe import STANDARD
+from assets.images.processing.recipe import read_recipe
 from assets.resources.errors import ServerUnavailableError
 from assets.resources.object_store import ObjectMissingError, ObjectStore
 from assets.resources.warehouse import Connection, Warehouse
@@ -100,7 +100,7 @@ def _files(connection: Connection, store: ObjectStore) -> tuple[int, int]:
     )
     made = _listed(store, settings.processed_bucket)
     missing = len(renditions - made) + len(quarantined - _listed(store, settings.quarantine_bucket))
-    missing += abs(len(STANDARD.renditions) * processed - len(renditions))
+    missing += abs(len(read_recipe("standard").renditions) * processed - len(renditions))
     return missing, len(made - renditions)
 
 

@@ -14,15 +14,14 @@ from dataclasses import dataclass
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
+from assets.images.signatures import SIGNATURE_BYTES, format_of, other_format_of
 from assets.images.validation import (
     ALLOWED_FORMATS,
     HEADER_BYTES,
     MAX_FRAMES,
     MAX_IMAGE_BYTES,
     MAX_IMAGE_PIXELS,
-    SIGNATURE_BYTES,
     Reason,
-    format_of,
     reject_header,
 )
 from services.upload_api.problems import (
@@ -91,10 +90,12 @@ class Intake:
 def check_format(first: bytes) -> None:
     """Raises `ProblemError` unless a file's first bytes announce an allowed format."""
     if format_of(first) is None:
+        other = other_format_of(first)
+        found = f"{other}, which is not taken" if other else f"none of {_FORMATS}"
         raise ProblemError(
             NOT_AN_IMAGE,
-            f"By its first bytes it is none of {_FORMATS}, whatever its name says; "
-            "convert it to one of these, JPEG or PNG for instance.",
+            f"By its first bytes it is {found}, whatever its name says; "
+            "convert it to a format that is taken, JPEG or PNG for instance.",
         )
 
 

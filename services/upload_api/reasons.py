@@ -20,6 +20,10 @@ EXPLANATIONS: Mapping[Reason, str] = {
         "The content is not an image, whatever the name says. "
         "Open the file in a viewer; send the picture itself."
     ),
+    Reason.FORMAT_NOT_ALLOWED: (
+        "It is an image, in a format that the platform does not take. "
+        "Convert it to a common format such as JPEG, PNG or WebP."
+    ),
     Reason.TOO_MANY_PIXELS: (
         "The picture has more pixels than the platform decodes. Scale it down before sending."
     ),
@@ -40,6 +44,10 @@ EXPLANATIONS: Mapping[Reason, str] = {
     Reason.DECODER_DIED: (
         "Decoding used too much memory or crashed. Save it anew with an ordinary editor, "
         "and tell the platform team if it happens again."
+    ),
+    Reason.PROCESSOR_FAILED: (
+        "The processor failed with this file, and not with others. Save it anew with an ordinary "
+        "editor, and tell the platform team if it happens again."
     ),
     Reason.OBJECT_MISSING: (
         "The file was gone from the store before it could be processed. "

@@ -21,7 +21,7 @@ WITH_DAGSTER_NAMES = {"assets.py", "checks.py"}
 CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time"}
 CLOCK_READER = "assets/timing.py"
 ENVIRONMENT = {"os.environ", "os.getenv", "os.putenv"}
-ENVIRONMENT_CLEARER = "assets/images/processing/workers.py"
+ENVIRONMENT_CLEARER = "assets/images/processing/isolation.py"
 
 
 def modules(*rooms: str) -> list[str]:

@@ -94,6 +94,7 @@ def test_what_decodes_images_comes_without_dagster_pandas_and_clients() -> None:
     """Worker processes import `workers`: what it does not need costs every worker a second."""
     code = (
         "import assets.images.processing.workers, sys; "
-        "print({'dagster', 'pandas', 'boto3', 'kafka', 'psycopg'} & sys.modules.keys())"
+        "print({'dagster', 'pandas', 'boto3', 'kafka', 'psycopg', 'numpy', 'imagehash'}"
+        " & sys.modules.keys())"
     )
     assert run(code, "assets").stdout.strip() == "set()"

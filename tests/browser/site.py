@@ -14,7 +14,7 @@ import psycopg
 
 from assets.images.drops.registration import Registration
 from assets.images.processing.batches import Processing
-from assets.images.processing.recipe import STANDARD
+from assets.images.processing.recipe import read_recipe
 from assets.images.uploads import api_keys
 from assets.resources.object_store import ObjectStore, open_client
 from assets.resources.warehouse import Warehouse
@@ -81,7 +81,7 @@ class Site:
         """Processes every image that waits."""
         warehouse = Warehouse.from_settings(self.settings)
         object_store = ObjectStore.from_settings(self.settings)
-        processing = Processing(self.settings, object_store, warehouse, STANDARD)
+        processing = Processing(self.settings, object_store, warehouse, read_recipe("standard"))
         processing.run(datetime.now(UTC).date(), f"run {uuid.uuid4()}")
 
     def filenames(self, uploader: str) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from assets.images.processing.recipe import STANDARD
+from assets.images.processing.recipe import read_recipe
 from tests.browser.visitor import texts
 
 pytestmark = pytest.mark.browser
@@ -32,7 +32,9 @@ def test_images_turn_from_received_to_processed_with_their_renditions(visitor, p
         expect(image).to_be_visible()
         assert min(image.evaluate(NATURAL_SIZE)) > 0
         named = [text.partition(":")[0] for text in texts(tile.locator(".renditions li"))]
-        assert sorted(named) == sorted(rendition.name for rendition in STANDARD.renditions)
+        assert sorted(named) == sorted(
+            rendition.name for rendition in read_recipe("standard").renditions
+        )
 
 
 def test_one_list_is_asked_for_and_no_single_images(visitor, pictures):

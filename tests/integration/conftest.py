@@ -15,8 +15,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from assets.access.policy import Policy, load_policy
 from assets.images.drops.registration import Registered, Registration
 from assets.images.messages.landing import Landed, Landing
-from assets.images.processing.batches import ImageTiming, Processing
-from assets.images.processing.recipe import STANDARD
+from assets.images.processing.batches import Processing
+from assets.images.processing.recipe import Recipe, read_recipe
+from assets.images.processing.tally import Tally
 from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
@@ -69,8 +70,11 @@ class Platform:
     def register(self) -> Registered:
         return Registration(self.settings, self.object_store, self.warehouse).run()
 
-    def process(self, run_id: str = "a run", day: date | None = None) -> list[ImageTiming]:
-        processing = Processing(self.settings, self.object_store, self.warehouse, STANDARD)
+    def process(
+        self, run_id: str = "a run", day: date | None = None, recipe: Recipe | None = None
+    ) -> Tally:
+        made_by = recipe or read_recipe("standard")
+        processing = Processing(self.settings, self.object_store, self.warehouse, made_by)
         return processing.run(day or datetime.now(UTC).date(), run_id)
 
     def query(self, statement: str) -> list[tuple]:

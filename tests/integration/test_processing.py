@@ -1,24 +1,18 @@
 """Waiting images become renditions; one bad image never holds up its neighbours."""
 
 import io
-import os
-import subprocess
-import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import psutil
 import pytest
 from PIL import Image
-from pydantic import SecretStr
 
-from assets.images import ledger
-from assets.images.checks import balance
-from assets.images.processing.recipe import STANDARD
+from assets.images import claims, outcomes
+from assets.images.processing.recipe import read_recipe
 from assets.images.records import Rejected
 from assets.images.validation import Reason
 from assets.resources.errors import ServerUnavailableError
+from assets.resources.object_store import ObjectStore
 from infra.demo.photographs import broken_files, photographs
 
 TODAY = datetime.now(UTC).date()
@@ -33,7 +27,7 @@ def test_every_waiting_image_gets_its_renditions(platform, pictures):
     assert {
         key for (key,) in platform.query("select object_key from image_catalog.rendition")
     } == stored
-    assert len(stored) == len(STANDARD.renditions) * len(pictures)
+    assert len(stored) == len(read_recipe("standard").renditions) * len(pictures)
 
 
 def test_the_catalogue_tells_what_the_renditions_are(platform):
@@ -96,45 +90,29 @@ def test_an_object_that_somebody_deleted_is_rejected_as_missing(platform, pictur
 def test_images_of_another_day_are_left_alone(platform, pictures):
     platform.drop("today.jpg", pictures[0].body)
     platform.register()
-    assert platform.process(day=TODAY - timedelta(days=1)) == []
+    assert platform.process(day=TODAY - timedelta(days=1)).images == 0
     assert platform.states() == {"waiting": 1}
-
-
-def test_two_runs_share_the_work_and_no_image(platform, pictures):
-    platform.produce([picture.body for picture in pictures] * 10)
-    platform.land()
-
-    def claim(run_id: str) -> list:
-        claims = []
-        with platform.warehouse.connect() as connection:
-            while found := ledger.claim(connection, TODAY, run_id, timedelta(minutes=1), 7):
-                claims += [claim.image_id for claim in found]
-        return claims
-
-    with ThreadPoolExecutor(2) as threads:
-        first, second = threads.map(claim, ["one", "two"])
-    assert len(first) + len(second) == len(set(first) | set(second)) == 80
 
 
 def test_a_run_that_lost_its_lease_changes_nothing(platform, pictures):
     platform.drop("slow.jpg", pictures[0].body)
     platform.register()
     with platform.warehouse.connect() as connection:
-        [slow] = ledger.claim(connection, TODAY, "slow run", timedelta(seconds=-1), 1)
+        [slow] = claims.take(connection, TODAY, "slow run", timedelta(seconds=-1), 1)
     platform.process("fast run")
     with platform.warehouse.connect() as connection:
         late = Rejected(slow, Reason.CORRUPT, None)
-        assert ledger.finish(connection, "slow run", [late], datetime.now(UTC)) == 0
+        assert outcomes.write(connection, "slow run", [late], datetime.now(UTC)) == 0
     assert platform.states() == {"processed": 1}
 
 
 def test_an_image_that_five_runs_could_not_finish_is_given_up_and_quarantined(platform, pictures):
     platform.drop("cursed.jpg", pictures[0].body)
     platform.register()
-    for run in range(ledger.MAX_CLAIMS):
+    for run in range(claims.MAX_CLAIMS):
         with platform.warehouse.connect() as connection:
-            ledger.claim(connection, TODAY, f"run {run}", timedelta(minutes=1), 1)
-            ledger.release(connection, f"run {run}", is_blameless=False)
+            claims.take(connection, TODAY, f"run {run}", timedelta(minutes=1), 1)
+            claims.give_back(connection, f"run {run}", is_blameless=False)
     platform.process()
     assert platform.states() == {"gave_up": 1}
     assert len(platform.keys(platform.settings.quarantine_bucket)) == 1
@@ -143,64 +121,60 @@ def test_an_image_that_five_runs_could_not_finish_is_given_up_and_quarantined(pl
 def test_an_outage_during_a_batch_gives_every_image_back_without_blame(platform, pictures):
     platform.drop("a.jpg", pictures[0].body)
     platform.register()
-    unplugged = type(platform)(
-        platform.settings,
-        type(platform.object_store).from_settings(
-            platform.settings.model_copy(update={"aws_endpoint_url": "http://127.0.0.1:1"})
-        ),
-        platform.event_log,
-        platform.warehouse,
-    )
+    nowhere = platform.settings.model_copy(update={"aws_endpoint_url": "http://127.0.0.1:1"})
+    unplugged = replace(platform, object_store=ObjectStore.from_settings(nowhere))
     with pytest.raises(ServerUnavailableError, match="does not answer"):
         unplugged.process()
     rows = platform.query("select state, claimed_by, claim_count from image_catalog.image")
     assert rows == [("waiting", None, 0)]
 
 
-def test_a_run_killed_in_the_middle_of_a_batch_is_finished_by_the_next_one(platform, pictures):
-    platform.produce([picture.body for picture in pictures] * 40)
-    platform.land()
-    victim = start_processing(platform)
-    wait_until(lambda: platform.keys(platform.settings.processed_bucket), "a rendition")
-    workers = psutil.Process(victim.pid).children(recursive=True)
-    victim.kill()
-    victim.wait()
-    _, still_alive = psutil.wait_procs(workers, timeout=20)
-    assert still_alive == [], "workers outlive the run that they belong to"
-    assert platform.states()["waiting"] > 0
-    with platform.warehouse.connect() as connection:
-        ledger.release(connection, "the victim", is_blameless=False)
+def test_a_rendition_says_by_which_recipe_it_was_made(platform, pictures):
+    platform.drop("a.jpg", pictures[0].body)
+    platform.register()
     platform.process()
-    assert platform.states() == {"processed": 320}
-    assert len(platform.keys(platform.settings.processed_bucket)) == 640
-    with platform.warehouse.connect() as connection:
-        assert (balance(connection)["difference"] == 0).all()
+    recipe = read_recipe("standard")
+    for key in platform.keys(platform.settings.processed_bucket):
+        head = platform.object_store.s3.head_object(
+            Bucket=platform.settings.processed_bucket, Key=key
+        )
+        assert head["Metadata"] == {"recipe": recipe.title, "recipe-hash": recipe.hash}
+        assert head["ContentType"] == "image/jpeg"
 
 
-def start_processing(platform) -> subprocess.Popen:
-    program = (
-        "from datetime import UTC, datetime\n"
-        "from assets.images.processing.batches import Processing\n"
-        "from assets.images.processing.recipe import STANDARD\n"
-        "from assets.resources.object_store import ObjectStore\n"
-        "from assets.resources.warehouse import Warehouse\n"
-        "from assets.settings import Settings\n"
-        "if __name__ == '__main__':\n"
-        "    s = Settings()\n"
-        "    store, warehouse = ObjectStore.from_settings(s), Warehouse.from_settings(s)\n"
-        "    p = Processing(s, store, warehouse, STANDARD)\n"
-        "    p.run(datetime.now(UTC).date(), 'the victim')\n"
-    )
-    values = platform.settings.model_dump()
-    variables = {
-        name.upper(): value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-        for name, value in values.items()
-    }
-    return subprocess.Popen([sys.executable, "-c", program], env={**os.environ, **variables})
+def test_a_run_counts_what_it_has_done(platform, pictures):
+    platform.produce([picture.body for picture in pictures] + [b"no image"])
+    platform.land()
+    tally = platform.process()
+    assert (tally.images, tally.processed, tally.lost) == (9, 8, 0)
+    assert tally.by_outcome["not_an_image"].images == 1
+    assert tally.by_outcome["processed"].size_bytes == sum(len(one.body) for one in pictures)
+    assert tally.busy_seconds > 0
 
 
-def wait_until(is_true, what: str, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_true():
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(0.02)
+def test_what_is_in_flight_is_bounded_and_one_image_goes_whatever_it_weighs(platform, pictures):
+    platform.produce([picture.body for picture in pictures])
+    platform.land()
+    narrow = platform.settings.model_copy(update={"processing_bytes": 1, "processing_pixels": 1})
+    replace(platform, settings=narrow).process()
+    assert platform.states() == {"processed": len(pictures)}
+
+
+def test_an_image_that_is_purged_while_it_is_processed_leaves_nothing(
+    platform, pictures, monkeypatch
+):
+    """Its row goes when its renditions are stored and not yet in the ledger."""
+    for name, body in (("a.jpg", pictures[0].body), ("b.jpg", b"no image")):
+        platform.drop(name, body)
+    platform.register()
+    write = outcomes.write
+
+    def purge_first(connection, *arguments):
+        with platform.warehouse.connect() as another:
+            another.execute("delete from image_catalog.image")
+        return write(connection, *arguments)
+
+    monkeypatch.setattr(outcomes, "write", purge_first)
+    assert platform.process().lost == 2
+    for bucket in (platform.settings.processed_bucket, platform.settings.quarantine_bucket):
+        assert platform.keys(bucket) == set()

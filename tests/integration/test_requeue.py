@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from click.testing import CliRunner
 
-from assets.images import identity, ledger, validation
+from assets.images import claims, identity, ledger, validation
 from assets.images.checks import balance
 from assets.images.records import Arrival
 from assets.images.requeue import Selection, count_rejected, requeue
@@ -112,10 +112,10 @@ def test_an_empty_message_is_rejected_as_empty_again(platform):
 def test_an_image_that_was_given_up_has_all_its_chances_again(platform, pictures):
     platform.drop("cursed.jpg", pictures[0].body)
     platform.register()
-    for run in range(ledger.MAX_CLAIMS):
+    for run in range(claims.MAX_CLAIMS):
         with platform.warehouse.connect() as connection:
-            ledger.claim(connection, NOW.date(), f"run {run}", timedelta(minutes=1), 1)
-            ledger.release(connection, f"run {run}", is_blameless=False)
+            claims.take(connection, NOW.date(), f"run {run}", timedelta(minutes=1), 1)
+            claims.give_back(connection, f"run {run}", is_blameless=False)
     platform.process()
     assert platform.states() == {"gave_up": 1}
     send_again(platform, Reason.GAVE_UP)

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from assets.images import ledger, progress
+from assets.images import claims, progress
 from assets.images.assets import ARRIVAL_DAYS
 from assets.resources.errors import ServerUnavailableError
 from assets.resources.event_log import EventLog
@@ -149,10 +149,10 @@ def test_images_that_a_live_run_holds_ask_for_nothing(instance, platform, pictur
     platform.produce([pictures[0].body])
     platform.land()
     with platform.warehouse.connect() as connection:
-        ledger.claim(connection, TODAY, "a live run", timedelta(minutes=1), 10)
+        claims.take(connection, TODAY, "a live run", timedelta(minutes=1), 10)
     ticked = tick(image_backlog, instance, platform)
     assert ticked.run_requests == []
-    assert ticked.skip_reason.skip_message == "1 images wait; runs in flight have them"
+    assert ticked.skip_reason.skip_message == "1 images wait on 1 days; runs in flight have them"
 
 
 def test_a_day_with_a_run_in_flight_is_not_asked_for_twice(instance, platform, pictures):
@@ -166,7 +166,7 @@ def test_images_of_a_run_whose_lease_ended_ask_again(instance, platform, picture
     platform.produce([pictures[0].body])
     platform.land()
     with platform.warehouse.connect() as connection:
-        ledger.claim(connection, TODAY, "a dead run", timedelta(seconds=-1), 10)
+        claims.take(connection, TODAY, "a dead run", timedelta(seconds=-1), 10)
     assert len(tick(image_backlog, instance, platform).run_requests) == 1
 
 

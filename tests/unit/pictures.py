@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
 
-from PIL import Image, ImageStat
+from PIL import Image, ImageOps, ImageStat
 
-from assets.images.processing.processor import ProcessedImage, process
-from assets.images.processing.recipe import STANDARD
+from assets.images.processing.processor import process
+from assets.images.processing.recipe import read_recipe
+from assets.images.processing.result import ProcessedImage
 
 Colour = tuple[float, ...]
 
+STANDARD = read_recipe("standard")
+PHOTOGRAPHS = Path(str(files("skimage") / "data"))
 ORIENTATION = 0x0112
 QUARTERS = ("red", "lime", "blue", "yellow")
 
@@ -28,6 +33,14 @@ def four_corners(width: int = 48, height: int = 32) -> Image.Image:
 
 def noise(width: int = 40, height: int = 30) -> Image.Image:
     return Image.effect_noise((width, height), 60).convert("RGB")
+
+
+def photograph(width: int, height: int, name: str = "astronaut.png") -> Image.Image:
+    """A photograph from scikit-image's wheel, cut and scaled to a size."""
+    with Image.open(PHOTOGRAPHS / name) as image:
+        made = ImageOps.fit(image.convert("RGB"), (width, height))
+    made.info = {}
+    return made
 
 
 def encoded(image: Image.Image, format_: str, **options: object) -> bytes:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.images.backlog import DAYS_PER_TICK, Ask, Wait, days_in_flight, days_to_process, lag
+from assets.images.backlog import IMAGES_PER_RUN, Ask, Wait, days_to_process, lag, runs_by_day
 from assets.images.records import DayBacklog
 
 MONDAY = date(2024, 5, 13)
@@ -60,54 +60,95 @@ def test_news_are_never_overlooked(
     assert lag(ends, stored) > 0 or not has_news
 
 
-def test_days_in_flight_are_read_from_the_partition_tags_of_runs() -> None:
-    tags = [{"dagster/partition": "2024-05-13", "other": "x"}, {"dagster/partition": "2024-05-14"}]
-    assert days_in_flight(tags) == {MONDAY, TUESDAY}
+def test_runs_in_flight_are_counted_by_their_partition_tags() -> None:
+    tags = [{"dagster/partition": day, "other": "x"} for day in ("2024-05-13", "2024-05-14")]
+    assert runs_by_day([*tags, tags[0]]) == {MONDAY: 2, TUESDAY: 1}
 
 
 @pytest.mark.parametrize("tags", [{}, {"dagster/partition": ""}])
 def test_a_run_without_a_partition_holds_no_day(tags: dict[str, str]) -> None:
-    assert days_in_flight([tags]) == frozenset()
+    assert runs_by_day([tags]) == {}
+
+
+def asked(*backlog: DayBacklog, runs: dict[date, int] | None = None, most: int = 2) -> list[date]:
+    decision = days_to_process(backlog, runs or {}, most)
+    return list(decision.days) if isinstance(decision, Ask) else []
 
 
 def test_a_day_with_claimable_images_and_no_run_is_asked_for() -> None:
-    assert days_to_process([DayBacklog(MONDAY, 5, 5)], frozenset()) == Ask(
+    assert days_to_process([DayBacklog(MONDAY, 5, 5)], {}, 2) == Ask(
         (MONDAY,), "5 images wait on 1 days"
     )
 
 
 def test_a_day_whose_run_is_in_flight_is_not_asked_for() -> None:
-    asked = days_to_process(
-        [DayBacklog(MONDAY, 5, 5), DayBacklog(TUESDAY, 1, 1)], frozenset({MONDAY})
+    backlog = DayBacklog(MONDAY, 5, 5), DayBacklog(TUESDAY, 1, 1)
+    assert asked(*backlog, runs={MONDAY: 1}) == [TUESDAY]
+
+
+def test_a_day_with_more_images_than_a_run_is_worth_gets_a_second_run() -> None:
+    many = DayBacklog(MONDAY, IMAGES_PER_RUN + 1, IMAGES_PER_RUN + 1)
+    assert asked(many) == [MONDAY, MONDAY]
+    assert asked(many, runs={MONDAY: 1}) == [MONDAY]
+
+
+def test_a_day_with_as_many_images_as_a_run_is_worth_gets_no_second_run() -> None:
+    assert asked(DayBacklog(MONDAY, 2 * IMAGES_PER_RUN, IMAGES_PER_RUN)) == [MONDAY]
+
+
+def test_no_more_runs_are_asked_for_than_may_be_in_flight() -> None:
+    many = DayBacklog(MONDAY, 10**6, 10**6)
+    assert asked(many, most=4) == [MONDAY] * 4
+    assert asked(many, runs={MONDAY: 1, TUESDAY: 2}, most=4) == [MONDAY]
+
+
+def test_images_that_find_no_room_are_waited_for() -> None:
+    assert days_to_process([DayBacklog(MONDAY, 5, 5)], {TUESDAY: 2}, 2) == Wait(
+        "5 images wait on 1 days; 2 runs are in flight, and no more may be"
     )
-    assert isinstance(asked, Ask)
-    assert asked.days == (TUESDAY,)
+
+
+def test_the_newest_day_comes_first_and_then_the_oldest() -> None:
+    days_ = [DayBacklog(MONDAY + timedelta(days=number), 5, 5) for number in range(4)]
+    expected = [MONDAY + timedelta(days=number) for number in (3, 0, 1)]
+    assert asked(*days_, most=3) == expected
+
+
+def test_every_day_gets_a_run_before_any_gets_a_second() -> None:
+    many = DayBacklog(MONDAY, 10**6, 10**6)
+    assert asked(many, DayBacklog(TUESDAY, 1, 1), most=3) == [TUESDAY, MONDAY, MONDAY]
 
 
 def test_images_in_other_hands_are_waited_for() -> None:
-    assert days_to_process([DayBacklog(MONDAY, 5, 0)], frozenset()) == Wait(
-        "5 images wait; runs in flight have them"
+    assert days_to_process([DayBacklog(MONDAY, 5, 0)], {}, 2) == Wait(
+        "5 images wait on 1 days; runs in flight have them"
     )
 
 
 def test_nothing_waiting_says_where_it_looked() -> None:
-    assert days_to_process([], frozenset()) == Wait("no image waits in the ledger")
+    assert days_to_process([], {}, 2) == Wait("no image waits in the ledger")
 
 
-@given(backlogs, st.frozensets(days))
-def test_every_day_asked_for_waits_and_is_in_nobodys_hands(
-    backlog: list[DayBacklog], busy: frozenset[date]
+in_flight = st.dictionaries(days, st.integers(1, 3))
+
+
+@given(backlogs, in_flight, st.integers(1, 9))
+def test_every_day_asked_for_has_images_in_nobodys_hands(
+    backlog: list[DayBacklog], runs: dict[date, int], most: int
 ) -> None:
-    decision = days_to_process(backlog, busy)
-    asked = set(decision.days) if isinstance(decision, Ask) else set()
-    assert asked <= {day.day for day in backlog if day.claimable} - busy
+    assert set(asked(*backlog, runs=runs, most=most)) <= {d.day for d in backlog if d.claimable}
 
 
-@given(backlogs, st.frozensets(days))
-def test_a_tick_asks_for_the_oldest_days_and_a_bounded_number(
-    backlog: list[DayBacklog], busy: frozenset[date]
+@given(backlogs, in_flight, st.integers(1, 9))
+def test_a_tick_never_asks_for_more_than_there_is_room_for(
+    backlog: list[DayBacklog], runs: dict[date, int], most: int
 ) -> None:
-    decision = days_to_process(backlog, busy)
-    free = [day.day for day in backlog if day.claimable and day.day not in busy]
-    asked = decision.days if isinstance(decision, Ask) else ()
-    assert asked == tuple(sorted(free)[:DAYS_PER_TICK])
+    room = max(0, most - sum(runs.values()))
+    assert len(asked(*backlog, runs=runs, most=most)) <= room
+
+
+@given(backlogs, st.integers(1, 9))
+def test_where_nothing_is_in_flight_something_is_asked_for_if_anything_is_claimable(
+    backlog: list[DayBacklog], most: int
+) -> None:
+    assert bool(asked(*backlog, most=most)) == any(day.claimable for day in backlog)

@@ -5,9 +5,11 @@ from collections import Counter
 import pytest
 
 from assets.images.processing.processor import process
-from assets.images.processing.recipe import STANDARD
+from assets.images.processing.recipe import read_recipe
 from assets.images.validation import RejectedImageError
 from infra.chaos.pictures import Originals, made_unique
+
+STANDARD = read_recipe("standard")
 
 
 @pytest.fixture(scope="module")

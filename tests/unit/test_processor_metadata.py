@@ -3,96 +3,139 @@
 from __future__ import annotations
 
 import io
-import struct
-from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from itertools import product
 
 import pytest
-from PIL import Image, ImageCms, PngImagePlugin
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import ExifTags, Image, PngImagePlugin
 
-from tests.unit.pictures import encoded, noise, orientation, processed
+from assets.images.processing.processor import process
+from assets.images.processing.recipe import Recipe
+from assets.images.processing.result import ProcessedImage
+from tests.unit.file_parts import Part, parts
+from tests.unit.loaded_pictures import CANARY, LOADED, SECRET, SIZES
+from tests.unit.pictures import encoded, noise
 
-SECRET = b"Ada Lovelace, 52.5200 N 13.4050 E"
-XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/">' + SECRET + b"</x:xmpmeta>"
-START_OF_SCAN, COMMENT, JFIF = 0xDA, 0xFE, 0xE0
-APPLICATION_SEGMENTS = range(0xE0, 0xF0)
+JFIF_HEADER = Part("APP0", b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0")
+PICTURE_PARTS = {
+    "JPEG": {"APP0", "DQT", "SOF0", "DHT", "SOS", "scan"},
+    "PNG": {"IHDR", "IDAT", "IEND"},
+    "WEBP": {"VP8 "},
+}
+STEPS = {
+    "as it is": [],
+    "smaller": [{"do": "resize", "longest_side_px": 1024}],
+    "all": [
+        {"do": "resize", "longest_side_px": 256},
+        {"do": "crop", "width": 1, "height": 1},
+        {"do": "rotate", "degrees": 90},
+        {"do": "grey"},
+        {"do": "blur", "radius_px": 1},
+        {"do": "sharpen"},
+        {"do": "watermark", "text": "Darkroom"},
+    ],
+}
+EVERY_WAY = Recipe.model_validate(
+    {
+        "name": "every-way",
+        "version": 1,
+        "renditions": [
+            {"name": f"{format_}-{number}".lower(), "format": format_, "steps": steps}
+            for number, (format_, steps) in enumerate(product(PICTURE_PARTS, STEPS.values()))
+        ],
+    }
+)
 
 
-def exif_block() -> Image.Exif:
-    exif = orientation(6)
-    exif[0x010F], exif[0x013B] = "Maker", SECRET.decode()
-    exif.get_ifd(0x8825)[2] = (52.0, 31.0, 12.0)
-    return exif
+@cache
+def original(name: str, size: tuple[int, int]) -> bytes:
+    return LOADED[name](size)
 
 
-def icc_profile() -> bytes:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+@pytest.fixture(params=list(product(LOADED, SIZES)), ids=str, scope="module")
+def image(request: pytest.FixtureRequest) -> ProcessedImage:
+    return process(original(*request.param), EVERY_WAY)
 
 
-def with_everything(format_: str) -> bytes:
-    profile, exif = icc_profile(), exif_block()
-    if format_ == "PNG":
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", LOADED)
+def test_the_picture_that_is_put_in_does_hold_what_must_not_come_out(
+    name: str, size: tuple[int, int]
+) -> None:
+    assert original(name, size).count(SECRET) > 1
+
+
+def test_the_parts_that_are_looked_for_are_found_where_they_are() -> None:
+    for format_ in PICTURE_PARTS:
         texts = PngImagePlugin.PngInfo()
-        texts.add_text("Author", SECRET.decode())
-        texts.add_itxt("XML:com.adobe.xmp", XMP.decode())
-        return encoded(
-            noise(), "PNG", exif=exif, icc_profile=profile, pnginfo=texts, dpi=(300, 300)
-        )
+        texts.add_text("Author", CANARY)
+        options = {"comment": SECRET} if format_ == "JPEG" else {"xmp": SECRET}
+        body = encoded(noise(), format_, exif=SECRET, pnginfo=texts, **options)
+        found = [part for part in parts(body, format_) if SECRET in part.content]
+        assert len(found) >= 2
+        assert not PICTURE_PARTS[format_] & {part.name for part in found}
+
+
+def test_a_rendition_consists_of_the_parts_that_a_picture_needs(image: ProcessedImage) -> None:
+    for rendition in image.renditions:
+        found = {part.name for part in parts(rendition.body, rendition.format)}
+        assert found <= PICTURE_PARTS[rendition.format]
+
+
+def test_a_jpegs_only_application_segment_is_the_plain_header(image: ProcessedImage) -> None:
+    for rendition in image.renditions:
+        if rendition.format == "JPEG":
+            found = [part for part in parts(rendition.body, "JPEG") if part.name.startswith("APP")]
+            assert found == [JFIF_HEADER]
+
+
+def test_no_word_of_the_originals_metadata_is_in_a_rendition(image: ProcessedImage) -> None:
+    for rendition in image.renditions:
+        assert not any(word in rendition.body for word in (SECRET, b"Lumen", b"2025", b"Exif"))
+
+
+def test_pillow_finds_nothing_but_the_header_in_a_rendition(image: ProcessedImage) -> None:
+    for rendition in image.renditions:
+        with Image.open(io.BytesIO(rendition.body)) as made:
+            made.load()
+            assert dict(made.getexif()) == {}
+            known = {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+            empty = {"loop", "background", "timestamp", "duration"}  # of every WebP
+            assert set(made.info) <= known | (empty if rendition.format == "WEBP" else set())
+
+
+def test_of_all_that_is_written_in_a_file_the_facts_tell_camera_and_time_only(
+    image: ProcessedImage,
+) -> None:
+    facts = image.facts
+    assert CANARY not in repr(facts)
+    written = ("Lumen", "Field 50", "2025-06-30 23:59:58")
+    told = (facts.camera_make, facts.camera_model, str(facts.captured_at))
+    assert told == ((None, None, "None") if facts.format == "GIF" else written)
+    silent = replace(facts, camera_make=None, camera_model=None, captured_at=None)
+    assert not any(word in repr(silent) for word in ("Lumen", "Field", "2025", "52.0"))
+
+
+words = st.binary(max_size=2000).map(lambda word: b"Ada Lovelace " + word)
+
+
+def with_word(format_: str, word: bytes) -> bytes:
     if format_ == "GIF":
-        return encoded(noise(), "GIF", comment=SECRET)
-    extra = {"comment": SECRET, "dpi": (300, 300)} if format_ == "JPEG" else {}
-    return encoded(noise(), format_, exif=exif, icc_profile=profile, xmp=XMP, **extra)
+        return encoded(noise(), "GIF", comment=word)
+    block = Image.Exif()
+    block[ExifTags.Base.Make] = "Lumen"
+    block.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = word
+    options = {"comment": word} if format_ == "JPEG" else {}
+    return encoded(noise(), format_, exif=block, xmp=word, **options)
 
 
-def segments(body: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yields marker and content of a JPEG's segments up to its picture data (ITU-T T.81, B.1.1)."""
-    assert body[:2] == b"\xff\xd8"
-    position, marker = 2, 0
-    while marker != START_OF_SCAN:
-        mark, marker, length = struct.unpack(">BBH", body[position : position + 4])
-        assert mark == 0xFF
-        yield marker, body[position + 4 : position + 2 + length]
-        position += 2 + length
-
-
-def rendition_bodies(format_: str) -> list[bytes]:
-    return [rendition.body for rendition in processed(with_everything(format_)).renditions]
-
-
-FORMATS = pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF"])
-
-
-@FORMATS
-def test_the_picture_that_is_put_in_does_hold_what_must_not_come_out(format_: str) -> None:
-    assert SECRET in with_everything(format_)
-
-
-@FORMATS
-def test_no_rendition_holds_a_word_of_the_originals_metadata(format_: str) -> None:
-    assert not any(SECRET in body or b"Maker" in body for body in rendition_bodies(format_))
-
-
-@FORMATS
-def test_a_rendition_has_no_application_segment_but_the_plain_jfif_header(format_: str) -> None:
-    for body in rendition_bodies(format_):
-        told = [part for part in segments(body) if part[0] in APPLICATION_SEGMENTS]
-        assert told == [(JFIF, b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0")]
-
-
-@FORMATS
-def test_a_rendition_has_no_comment(format_: str) -> None:
-    for body in rendition_bodies(format_):
-        assert COMMENT not in [marker for marker, _ in segments(body)]
-
-
-@FORMATS
-def test_a_rendition_ends_where_its_picture_ends(format_: str) -> None:
-    for body in rendition_bodies(format_):
-        assert body.endswith(b"\xff\xd9")
-
-
-@FORMATS
-def test_pillow_finds_nothing_but_the_header_in_a_rendition(format_: str) -> None:
-    for body in rendition_bodies(format_):
-        with Image.open(io.BytesIO(body)) as image:
-            assert dict(image.getexif()) == {}
-            assert set(image.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(["JPEG", "PNG", "WEBP", "AVIF", "GIF"]), words)
+def test_whatever_is_written_into_a_file_does_not_come_out(format_: str, word: bytes) -> None:
+    for rendition in process(with_word(format_, word), EVERY_WAY).renditions:
+        assert b"Ada Lovelace" not in rendition.body
+        found = {part.name for part in parts(rendition.body, rendition.format)}
+        assert found <= PICTURE_PARTS[rendition.format]

@@ -18,6 +18,7 @@ from tests.unit.pictures import (
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF")
 ORIENTATIONS = range(1, 9)
+UPRIGHT = 1
 
 
 def assert_alike(image: Image.Image, wanted: Image.Image) -> None:
@@ -38,14 +39,23 @@ def test_every_orientation_is_turned_as_pillow_turns_it(format_: str, number: in
 def test_width_and_height_are_those_of_the_upright_picture(format_: str, number: int) -> None:
     body = encoded(four_corners(48, 32), format_, exif=orientation(number))
     image = processed(body)
-    assert (image.width_px, image.height_px) == ((48, 32) if number < 5 else (32, 48))
+    assert (image.facts.width_px, image.facts.height_px) == ((48, 32) if number < 5 else (32, 48))
 
 
-def test_a_large_turned_picture_is_upright_after_it_was_made_smaller() -> None:
-    body = encoded(four_corners(2400, 1600), "JPEG", exif=orientation(6))
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_large_turned_picture_is_upright_after_it_was_made_smaller(format_: str) -> None:
+    options = {"compression": "tiff_lzw"} if format_ == "TIFF" else {}
+    body = encoded(four_corners(2400, 1600), format_, exif=orientation(6), **options)
     turned = medium(body)
     assert turned.size == (683, 1024)
     assert_alike(turned, four_corners(1024, 683).transpose(Image.Transpose.ROTATE_270))
+
+
+@pytest.mark.parametrize("number", [number for number in ORIENTATIONS if number != UPRIGHT])
+@pytest.mark.parametrize("format_", FORMATS)
+def test_the_orientation_that_the_file_says_is_told(format_: str, number: int) -> None:
+    body = encoded(four_corners(), format_, exif=orientation(number))
+    assert processed(body).facts.orientation == number
 
 
 @pytest.mark.parametrize("number", [0, 9, 42, 65535])

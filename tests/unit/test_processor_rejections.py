@@ -12,6 +12,7 @@ from PIL import Image
 
 from assets.images.validation import MAX_IMAGE_BYTES, Reason, RejectedImageError
 from infra.demo.photographs import Photograph, broken_files
+from tests.unit.other_formats import OTHERS
 from tests.unit.pictures import encoded, four_corners, noise, orientation, patched, processed
 
 FILM = [noise(20, 20).convert("P") for _ in range(3)]
@@ -78,18 +79,19 @@ def test_an_image_of_one_byte_more_is_too_large() -> None:
     [
         b"not an image",
         b"\0" * 100,
-        b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n",
-        b'<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>',
-        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EOF\n",
         b"PK\x03\x04 a zip archive",
-        encoded(four_corners(), "BMP"),
-        encoded(four_corners(), "ICO"),
-        encoded(four_corners(), "PPM"),
+        b"BM is how this letter begins, which is no picture at all",
+        b"\0\0\0\x18ftypmp42\0\0\0\0isom a film",
         encoded(four_corners(), "TGA"),
     ],
 )
-def test_what_is_of_no_accepted_format_is_not_an_image(body: bytes) -> None:
+def test_what_is_of_no_known_format_is_not_an_image(body: bytes) -> None:
     assert reason(body) is Reason.NOT_AN_IMAGE
+
+
+@pytest.mark.parametrize("body", OTHERS.values(), ids=OTHERS.keys())
+def test_a_picture_of_a_known_format_that_is_not_taken_is_told_so(body: bytes) -> None:
+    assert reason(body) is Reason.FORMAT_NOT_ALLOWED
 
 
 def test_a_small_file_of_too_many_pixels_is_not_decoded() -> None:
@@ -104,6 +106,18 @@ def test_a_film_of_too_many_frames_is_refused() -> None:
     film = [Image.new("L", (2, 2), number % 256) for number in range(501)]
     body = encoded(film[0], "GIF", save_all=True, append_images=film[1:])
     assert reason(body) is Reason.TOO_MANY_FRAMES
+
+
+def test_pages_that_no_person_turns_are_refused_without_counting_them() -> None:
+    page = encoded(Image.new("L", (2, 2)), "TIFF")
+    start = int.from_bytes(page[4:8], "little")
+    length = 2 + 12 * int.from_bytes(page[start : start + 2], "little")
+    entries, body = page[start : start + length], bytearray(page)
+    body[start + length : start + length + 4] = (len(page) + len(page) % 2).to_bytes(4, "little")
+    body += bytes(len(page) % 2)
+    while len(body) < MAX_IMAGE_BYTES - length - 4:
+        body += entries + (len(body) + length + 4).to_bytes(4, "little")
+    assert reason(bytes(body)) is Reason.TOO_MANY_FRAMES
 
 
 @pytest.mark.parametrize("name", ["JPEG", "progressive JPEG", "PNG", "GIF", "TIFF"])

@@ -1,57 +1,112 @@
-"""A batch summed up: every image counts once, under its outcome."""
+"""A run summed up: every image counts once, under its outcome."""
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.images.processing.batches import ImageTiming
-from assets.images.processing.summary import by_outcome
+from assets.images.processing.result import Seconds
+from assets.images.processing.summary import bar, by_outcome, by_stage, rates, sentence
+from assets.images.processing.tally import ImageTiming, Tally
+from assets.images.records import StageSeconds
 
+_seconds = st.floats(0, 10)
 timings = st.lists(
     st.builds(
         ImageTiming,
         outcome=st.sampled_from(["processed", "truncated", "empty"]),
         size_bytes=st.integers(0, 10**7),
         megapixels=st.floats(0, 36),
-        fetch_seconds=st.floats(0, 10),
-        work_seconds=st.floats(0, 10),
-        store_seconds=st.floats(0, 10),
+        seconds=st.builds(
+            StageSeconds,
+            _seconds,
+            _seconds,
+            st.builds(Seconds, _seconds, _seconds, _seconds, _seconds),
+            _seconds,
+        ),
     ),
     max_size=20,
 )
 
-PROCESSED = ImageTiming("processed", 2_000_000, 12.0, 0.010, 0.100, 0.020)
-LARGER = ImageTiming("processed", 4_000_000, 24.0, 0.030, 0.300, 0.040)
-REJECTED = ImageTiming("truncated", 500_000, 0.0, 0.010, 0.001, 0.005)
+WORK = Seconds(decode=0.050, render=0.020, encode=0.020, describe=0.010)
+PROCESSED = ImageTiming("processed", 2_000_000, 12.0, StageSeconds(0.010, 0.0, WORK, 0.020))
+LARGER = ImageTiming("processed", 4_000_000, 24.0, StageSeconds(0.030, 0.0, WORK, 0.040))
+REJECTED = ImageTiming("truncated", 500_000, 0.0, StageSeconds(0.010, 0.0, Seconds(), 0.0))
 
 
-def test_a_batch_without_images_has_no_rows() -> None:
-    assert by_outcome([]).empty
+def tally_of(*images: ImageTiming, busy_seconds: float = 0.0) -> Tally:
+    tally = Tally(busy_seconds=busy_seconds)
+    for image in images:
+        tally.add(image)
+    return tally
 
 
 def test_outcomes_come_with_the_most_frequent_first() -> None:
-    table = by_outcome([REJECTED, PROCESSED, LARGER])
+    table = by_outcome(tally_of(REJECTED, PROCESSED, LARGER))
     assert list(table["outcome"]) == ["processed", "truncated"]
 
 
-def test_sizes_are_summed_and_times_averaged() -> None:
-    (row,) = by_outcome([PROCESSED, LARGER]).to_dict("records")
-    assert row == {
-        "outcome": "processed",
-        "images": 2,
-        "megabytes": 6.0,
-        "megapixels": 36.0,
-        "fetch_ms": 20.0,
-        "work_ms": 200.0,
-        "store_ms": 30.0,
+def test_sizes_are_summed() -> None:
+    (row,) = by_outcome(tally_of(PROCESSED, LARGER)).to_dict("records")
+    del row["share"]
+    assert row == {"outcome": "processed", "images": 2, "MB": 6.0, "MP": 36.0}
+
+
+def test_stages_come_in_the_order_of_the_way_with_what_they_took_of_an_image() -> None:
+    table = by_stage(tally_of(PROCESSED, LARGER)).set_index("stage")["ms per image"]
+    assert table.to_dict() == {
+        "fetch": 20.0,
+        "wait": 0.0,
+        "decode": 50.0,
+        "render": 20.0,
+        "encode": 20.0,
+        "describe": 10.0,
+        "store": 30.0,
     }
 
 
+def test_waiting_has_no_share_of_the_work() -> None:
+    queued = ImageTiming("processed", 1, 1.0, StageSeconds(0.1, 99.0, Seconds(), 0.1))
+    shares = by_stage(tally_of(queued)).set_index("stage")["share"].to_dict()
+    assert (shares["wait"], shares["fetch"], shares["store"]) == ("", bar(0.5), bar(0.5))
+
+
+def test_a_run_says_in_a_sentence_what_it_has_done() -> None:
+    assert sentence(tally_of(PROCESSED, LARGER, REJECTED, busy_seconds=4.0)) == (
+        "2 images processed and 1 rejected in 4.0 s: 0.75 images and 9.0 megapixels a second."
+    )
+
+
+def test_rates_count_the_time_in_which_images_were_in_hand() -> None:
+    assert rates(tally_of(PROCESSED, LARGER, busy_seconds=4.0)) == {
+        "images_per_second": 0.5,
+        "megapixels_per_second": 9.0,
+    }
+
+
+def test_a_run_without_images_has_rates_of_nothing_and_empty_tables() -> None:
+    assert set(rates(Tally()).values()) == {0.0}
+    for table in (by_outcome(Tally()), by_stage(Tally())):
+        assert table.empty
+        assert "share" in table.to_markdown(index=False)
+
+
+@pytest.mark.parametrize(
+    ("share", "drawn"),
+    [(0.0, " 0%"), (1.0, "█" * 18 + " 100%"), (0.5, "█" * 9 + " 50%"), (0.02, "▍ 2%")],
+)
+def test_a_share_is_drawn_and_said(share: float, drawn: str) -> None:
+    assert bar(share) == drawn
+
+
+@given(st.floats(0, 1))
+def test_a_bar_is_never_longer_than_all(share: float) -> None:
+    assert len(bar(share).split()[0]) <= 18 or bar(share).startswith(" ")
+
+
 @given(timings)
-def test_every_image_is_counted_once(batch: list[ImageTiming]) -> None:
-    assert by_outcome(batch)["images"].sum() == len(batch)
-
-
-def test_a_table_of_nothing_can_be_shown_too() -> None:
-    assert "outcome" in by_outcome([]).to_markdown(index=False)
+def test_every_image_is_counted_once(images: list[ImageTiming]) -> None:
+    tally = tally_of(*images)
+    assert by_outcome(tally)["images"].sum() == tally.images == len(images)
+    assert tally.processed == sum(image.outcome == "processed" for image in images)

@@ -10,13 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from assets.images.signatures import SIGNATURE_BYTES, format_of
 from assets.images.validation import (
     ALLOWED_FORMATS,
     HEADER_BYTES,
     MAX_FRAMES,
-    SIGNATURE_BYTES,
     Reason,
-    format_of,
     reject_header,
 )
 from tests.unit.pictures import encoded, noise

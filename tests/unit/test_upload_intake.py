@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect
 
-from assets.images.validation import HEADER_BYTES, MAX_IMAGE_BYTES, SIGNATURE_BYTES
+from assets.images.signatures import SIGNATURE_BYTES
+from assets.images.validation import HEADER_BYTES, MAX_IMAGE_BYTES
 from services.upload_api.intake import Intake, Patience, Room, read_body
 from services.upload_api.problems import ProblemError
 from tests.unit.pictures import encoded, noise

@@ -3,30 +3,48 @@
 from __future__ import annotations
 
 import os
-import resource
-import signal
-import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 import psutil
 import pytest
 
-from assets.images.processing.processor import ProcessedImage
-from assets.images.processing.recipe import STANDARD
+from assets.images.processing.entry_point import ProcessorError
+from assets.images.processing.isolation import Limits
+from assets.images.processing.recipe import read_recipe
+from assets.images.processing.result import ProcessedImage
 from assets.images.processing.workers import Workers, workers
 from assets.images.validation import Reason
-from tests.unit.hostile_recipes import DeadlyRecipe, SwellingRecipe
+from tests.unit.hostile_processors import EVIL
 from tests.unit.pictures import encoded, four_corners
 
 SOUND = encoded(four_corners(), "PNG")
+STANDARD = read_recipe("standard")
+OURS = "assets.images.processing.processor:process"
 GIBIBYTE = 1024**3
+SECRET = "hunter2"
+SHORT = Limits(cpu_seconds=1, wall_seconds=3)
+MEBIBYTE = 1024**2
+
+
+def hostile(
+    name: str, limits: Limits | None = None, count: int = 1
+) -> AbstractContextManager[Workers]:
+    return workers(count, f"tests.unit.hostile_processors:{name}", STANDARD, limits)
 
 
 @pytest.fixture(scope="module")
 def one_worker() -> Iterator[Workers]:
-    os.environ["DARKROOM_TEST_SECRET"] = "hunter2"
-    with workers(1, STANDARD) as pool:
+    with workers(1, OURS, STANDARD) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="module")
+def telling_worker() -> Iterator[Workers]:
+    os.environ["DARKROOM_TEST_SECRET"] = SECRET
+    with hostile("telling") as pool:
         yield pool
     del os.environ["DARKROOM_TEST_SECRET"]
 
@@ -35,14 +53,23 @@ def result_of(pool: Workers, body: bytes) -> ProcessedImage | Reason:
     return pool.result(pool.submit(body), body)
 
 
-def hostile(pool: Workers, recipe: type[DeadlyRecipe] | type[SwellingRecipe]) -> Workers:
-    return Workers(pool.pool, recipe(STANDARD.renditions, STANDARD.quality))
+def told(pool: Workers, expression: str) -> str | None:
+    result = result_of(pool, EVIL + expression.encode())
+    assert isinstance(result, ProcessedImage)
+    return result.facts.camera_make
+
+
+def wait_until_gone(pid: int, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline, f"process {pid} is still there"
+        time.sleep(0.02)
 
 
 def test_an_image_comes_back_processed(one_worker: Workers) -> None:
     result = result_of(one_worker, SOUND)
     assert isinstance(result, ProcessedImage)
-    assert (result.width_px, result.height_px) == (48, 32)
+    assert (result.facts.width_px, result.facts.height_px) == (48, 32)
 
 
 @pytest.mark.parametrize(
@@ -63,71 +90,207 @@ def test_an_image_that_its_decoder_cannot_explain_is_rejected_too(one_worker: Wo
     assert isinstance(result_of(one_worker, bytes(avif)), Reason)
 
 
-def test_an_image_that_kills_its_worker_twice_is_rejected(one_worker: Workers) -> None:
-    assert result_of(hostile(one_worker, DeadlyRecipe), SOUND) is Reason.DECODER_DIED
-
-
-def test_an_image_that_swells_beyond_the_limit_is_rejected(one_worker: Workers) -> None:
-    assert result_of(hostile(one_worker, SwellingRecipe), SOUND) is Reason.DECODER_DIED
-
-
-def test_an_image_whose_worker_died_once_is_tried_again(one_worker: Workers) -> None:
-    died = one_worker.pool.schedule(os._exit, args=[1])
-    assert isinstance(one_worker.result(died, SOUND), ProcessedImage)
-
-
-def test_an_image_that_takes_too_long_is_rejected(one_worker: Workers) -> None:
-    hangs = one_worker.pool.schedule(time.sleep, args=[60], timeout=0.1)
-    assert one_worker.result(hangs, SOUND) is Reason.DECODER_TIMEOUT
-
-
-def test_a_deadly_images_neighbours_are_processed(one_worker: Workers) -> None:
-    before = one_worker.submit(SOUND)
-    deadly = hostile(one_worker, DeadlyRecipe).submit(SOUND)
-    after = one_worker.submit(SOUND)
-    deadly.exception()
-    neighbours = [one_worker.result(future, SOUND) for future in (before, after)]
-    assert all(isinstance(neighbour, ProcessedImage) for neighbour in neighbours)
-
-
-def test_a_worker_killed_from_outside_at_work_costs_nothing_but_a_second_try(
-    one_worker: Workers,
+@pytest.mark.parametrize("name", ["deadly", "crashing", "swelling", "unsendable"])
+def test_an_image_that_takes_its_worker_down_is_rejected_and_its_neighbours_are_processed(
+    name: str,
 ) -> None:
-    pid = one_worker.pool.schedule(os.getpid).result()
-    hangs = one_worker.pool.schedule(time.sleep, args=[60])
-    while not hangs.running():
-        time.sleep(0.01)
-    os.kill(pid, signal.SIGKILL)
-    assert isinstance(one_worker.result(hangs, SOUND), ProcessedImage)
+    expected = Reason.PROCESSOR_FAILED if name == "unsendable" else Reason.DECODER_DIED
+    with hostile(name, count=2) as pool:
+        futures = [pool.submit(body) for body in (SOUND, EVIL, SOUND, SOUND)]
+        results = [future.result() for future in futures]
+    assert results.pop(1) is expected
+    assert all(isinstance(result, ProcessedImage) for result in results)
 
 
-def test_a_worker_killed_from_outside_while_idle_is_replaced() -> None:
-    with workers(1, STANDARD) as pool:
-        os.kill(pool.pool.schedule(os.getpid).result(), signal.SIGKILL)
+@pytest.mark.parametrize("name", ["hanging", "spinning"])
+def test_an_image_that_takes_too_long_is_rejected_and_its_neighbours_are_processed(
+    name: str,
+) -> None:
+    with hostile(name, SHORT) as pool:
+        futures = [pool.submit(body) for body in (SOUND, EVIL, SOUND)]
+        before, late, after = (future.result() for future in futures)
+    assert late is Reason.DECODER_TIMEOUT
+    assert isinstance(before, ProcessedImage)
+    assert isinstance(after, ProcessedImage)
+
+
+def test_a_worker_spinning_is_ended_by_the_kernel_when_its_processor_time_is_used_up() -> None:
+    with hostile("spinning", Limits(cpu_seconds=1, wall_seconds=600)) as pool:
+        assert result_of(pool, EVIL) is Reason.DECODER_TIMEOUT
+
+
+def test_processor_time_is_counted_for_each_image_anew(telling_worker: Workers) -> None:
+    limit = "resource.getrlimit(resource.RLIMIT_CPU)[0]"
+    first = int(told(telling_worker, limit) or 0)
+    while float(told(telling_worker, "time.process_time()") or 0) < 1.5:
+        told(telling_worker, "sum(range(10_000_000))")
+    assert int(told(telling_worker, limit) or 0) > first
+
+
+def test_an_image_whose_worker_died_by_chance_is_tried_again(tmp_path: Path) -> None:
+    with hostile("deadly_once") as pool:
+        result = result_of(pool, EVIL + bytes(tmp_path / "has died"))
+    assert isinstance(result, ProcessedImage)
+
+
+def test_a_worker_killed_from_outside_while_idle_is_replaced(telling_worker: Workers) -> None:
+    pid = int(told(telling_worker, "os.getpid()") or 0)
+    psutil.Process(pid).kill()
+    assert told(telling_worker, "'here'") == "here"
+
+
+def test_fifty_hostile_images_leave_the_parents_memory_where_it_was() -> None:
+    me = psutil.Process()
+    with hostile("swelling", count=2) as pool:
+        assert result_of(pool, EVIL) is Reason.DECODER_DIED
+        before = me.memory_info().rss
+        evil = [pool.submit(EVIL) for _ in range(50)]
+        sound = pool.submit(SOUND)
+        assert {future.result() for future in evil} == {Reason.DECODER_DIED}
+        assert isinstance(sound.result(), ProcessedImage)
+    assert me.memory_info().rss - before < 16 * MEBIBYTE
+
+
+def test_what_a_processor_raises_costs_the_image_and_is_noted_without_its_words() -> None:
+    with hostile("failing") as pool:
+        assert result_of(pool, EVIL) is Reason.PROCESSOR_FAILED
+        assert isinstance(result_of(pool, SOUND), ProcessedImage)
+        [(what, times)] = pool.faults.items()
+    assert times == 1
+    assert what.startswith("AttributeError in _fail, line ")
+    assert "secret" not in what
+
+
+@pytest.mark.parametrize(
+    ("name", "error"), [("nonsense", "BrokenContractError"), ("leaving", "SystemExit")]
+)
+def test_what_is_no_result_costs_the_image(name: str, error: str) -> None:
+    with hostile(name) as pool:
+        assert result_of(pool, EVIL) is Reason.PROCESSOR_FAILED
+        assert isinstance(result_of(pool, SOUND), ProcessedImage)
+        assert [what.split()[0] for what in pool.faults] == [error]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("tests.unit.hostile_processors:broken", "AttributeError in broken"),
+        ("tests.unit.hostile_processors:always_deadly", "takes its process down"),
+        ("tests.unit.hostile_processors:not_there", "cannot be loaded"),
+        ("tests.unit.not_there:process", "cannot be loaded"),
+        ("tests.unit.hostile_processors", "is no function"),
+    ],
+)
+def test_a_processor_that_can_process_nothing_is_found_out_before_any_image(
+    name: str, words: str
+) -> None:
+    with pytest.raises(ProcessorError, match=words), workers(1, name, STANDARD):
+        pytest.fail("the workers opened")
+
+
+def test_a_processor_that_breaks_for_good_is_not_the_images_fault() -> None:
+    with hostile("broken_later") as pool:
+        assert isinstance(result_of(pool, SOUND), ProcessedImage)
+        with pytest.raises(ProcessorError, match="its licence has ended"):
+            result_of(pool, EVIL)
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Iterator[tuple[bytes, int]]:
+    """A named pipe, for a worker may write no file; its name, and where it is read."""
+    path = tmp_path / "pids"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    yield bytes(path), reader
+    os.close(reader)
+
+
+def test_what_a_processor_leaves_running_is_ended(pipe: tuple[bytes, int]) -> None:
+    name, reader = pipe
+    with hostile("forking") as pool:
+        assert isinstance(result_of(pool, EVIL + name), ProcessedImage)
+        [child] = map(int, os.read(reader, 1000).split())
+        wait_until_gone(child)
+
+
+def test_a_processor_that_hangs_takes_its_children_with_it(pipe: tuple[bytes, int]) -> None:
+    name, reader = pipe
+    with hostile("forking_and_hanging", SHORT) as pool:
+        assert result_of(pool, EVIL + name) is Reason.DECODER_TIMEOUT
+    children = [int(pid) for pid in os.read(reader, 1000).split()]
+    assert len(children) == 2
+    for child in children:
+        wait_until_gone(child)
+
+
+def test_a_fork_that_comes_back_does_not_work_as_a_second_worker() -> None:
+    with hostile("returning_twice") as pool:
+        assert isinstance(result_of(pool, EVIL), ProcessedImage)
         assert isinstance(result_of(pool, SOUND), ProcessedImage)
 
 
-def test_a_worker_is_another_process(one_worker: Workers) -> None:
-    assert one_worker.pool.schedule(os.getpid).result() != os.getpid()
+def test_what_a_processor_prints_reaches_no_log(capfd: pytest.CaptureFixture[str]) -> None:
+    with hostile("printing") as pool:
+        assert isinstance(result_of(pool, EVIL), ProcessedImage)
+    assert capfd.readouterr() == ("", "")
 
 
-def test_what_a_worker_starts_inherits_no_environment(one_worker: Workers) -> None:
-    shown = one_worker.pool.schedule(subprocess.check_output, args=[["/usr/bin/env"]])
-    assert shown.result() == b""
+def test_a_processor_writes_no_file(tmp_path: Path) -> None:
+    with hostile("writing") as pool:
+        assert result_of(pool, EVIL + bytes(tmp_path / "written")) is Reason.PROCESSOR_FAILED
+    assert (tmp_path / "written").read_bytes() == b""
 
 
-def test_a_worker_sees_no_variable_of_ours(one_worker: Workers) -> None:
-    seen = one_worker.pool.schedule(os.getenv, args=["DARKROOM_TEST_SECRET"])
-    assert seen.result() is None
+def test_a_worker_is_another_process(telling_worker: Workers) -> None:
+    assert told(telling_worker, "os.getpid()") != str(os.getpid())
 
 
-def test_a_worker_may_use_two_gibibytes_and_cannot_raise_that(one_worker: Workers) -> None:
-    limits = one_worker.pool.schedule(resource.getrlimit, args=[resource.RLIMIT_AS])
-    assert limits.result() == (2 * GIBIBYTE, 2 * GIBIBYTE)
+def test_a_worker_holds_no_variable_but_those_that_keep_libraries_to_one_thread(
+    telling_worker: Workers,
+) -> None:
+    names = told(telling_worker, "sorted(os.environ)")
+    wanted = ["MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VIPS_CONCURRENCY"]
+    assert names == str(wanted)
+
+
+def test_what_a_worker_starts_inherits_no_variable_of_ours(telling_worker: Workers) -> None:
+    shown = told(telling_worker, "subprocess.check_output(['/usr/bin/env'])")
+    assert SECRET not in str(shown)
+
+
+def test_what_the_kernel_shows_of_a_workers_variables_is_empty(telling_worker: Workers) -> None:
+    assert told(telling_worker, "open('/proc/self/environ', 'rb').read().strip(b'\\0')") == "b''"
+
+
+def test_no_memory_of_a_worker_that_its_program_began_with_holds_a_secret(
+    telling_worker: Workers,
+) -> None:
+    stack = (
+        "(lambda line: (lambda low, high, file: [file.seek(low), file.read(high - low)][1])"
+        "(*(int(part, 16) for part in line.split()[0].split('-')), open('/proc/self/mem', 'rb')))"
+        "(next(line for line in open('/proc/self/maps') if '[stack]' in line))"
+        ".count(b'DARKROOM_TEST_' + b'SECRET=')"
+    )
+    assert told(telling_worker, stack) == "0"
+
+
+@pytest.mark.parametrize(
+    ("limit", "value"),
+    [
+        ("AS", (2 * GIBIBYTE, 2 * GIBIBYTE)),
+        ("CORE", (0, 0)),
+        ("FSIZE", (0, 0)),
+        ("NOFILE", (128, 128)),
+    ],
+)
+def test_a_worker_has_limits_that_it_cannot_raise(
+    telling_worker: Workers, limit: str, value: tuple[int, int]
+) -> None:
+    assert told(telling_worker, f"resource.getrlimit(resource.RLIMIT_{limit})") == str(value)
 
 
 def test_all_workers_end_with_the_block_even_if_one_is_at_work() -> None:
-    with workers(1, STANDARD) as pool:
-        pid = pool.pool.schedule(os.getpid).result()
-        pool.pool.schedule(time.sleep, args=[60])
+    with hostile("telling") as pool:
+        pid = int(told(pool, "os.getpid()") or 0)
+        pool.submit(EVIL + b"time.sleep(3600)")
     assert not psutil.pid_exists(pid)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import io
-from functools import cache
+import math
 
-from PIL import Image, ImageCms
+import numpy as np
+from PIL import Image
+from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, TiffImageFile
 
-from assets.images.processing.steps import REDUCING_GAP
+from assets.images.processing.colours import to_srgb
+from assets.images.processing.steps import REDUCING_GAP, fitted
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -18,25 +20,34 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_SPACES = {"RGB": "RGB ", "L": "GRAY", "CMYK": "CMYK"}
-"""Colour spaces of ICC profiles, by the mode of the pictures that they are about."""
+_RESIZABLE = ("L", "RGB", "CMYK")
+_WITH_ALPHA = {"LA": "L", "RGBA": "RGB"}
+_WHITE_IS_ZERO = 0
 
 
 def load(image: Image.Image, needed_px: int | None) -> Image.Image:
     """Decodes an opened image, no larger than needed; its colours are still those of the file.
 
+    A JPEG is decoded at a half, a quarter or an eighth of its size where that is enough.
+
     Args:
         image: Opened, its header checked; it is loaded, and a JPEG smaller than it is.
         needed_px: The longest side that is needed; None: all of it.
+
+    Returns:
+        A picture in mode L, LA, RGB, RGBA or CMYK. It may be `image` itself.
     """
-    if needed_px is not None:
-        image.draft(None, (needed_px * 2, needed_px * 2))
+    box = None if needed_px is None else _decode_small(image, needed_px)
     image.load()
-    plain = _resizable(image)
-    if needed_px is not None and max(plain.size) > needed_px:
-        side = (needed_px, needed_px)
-        plain.thumbnail(side, Image.Resampling.BICUBIC, reducing_gap=REDUCING_GAP)
-    return plain
+    picture = _resizable(image)
+    if needed_px is None or max(picture.size) <= needed_px:
+        return picture
+    return picture.resize(
+        fitted(box[2:] if box else picture.size, needed_px),
+        Image.Resampling.BICUBIC,
+        box=box,
+        reducing_gap=REDUCING_GAP,
+    )
 
 
 def normalise(picture: Image.Image, icc_profile: bytes | None, orientation: int) -> Image.Image:
@@ -45,9 +56,9 @@ def normalise(picture: Image.Image, icc_profile: bytes | None, orientation: int)
     A profile that is broken, or about another kind of picture, counts as none.
     """
     alpha = None
-    if picture.mode == "RGBA":
-        alpha, picture = picture.getchannel("A"), picture.convert("RGB")
-    colours = _in_srgb(picture, icc_profile) if icc_profile else picture.convert("RGB")
+    if picture.mode in _WITH_ALPHA:
+        alpha, picture = picture.getchannel("A"), picture.convert(_WITH_ALPHA[picture.mode])
+    colours = to_srgb(picture, icc_profile)
     if alpha is not None:
         flat = Image.new("RGB", colours.size, "white")
         flat.paste(colours, mask=alpha)
@@ -57,38 +68,48 @@ def normalise(picture: Image.Image, icc_profile: bytes | None, orientation: int)
     return turned
 
 
+def _decode_small(image: Image.Image, needed_px: int) -> tuple[float, float, float, float] | None:
+    """Asks the decoder for fewer pixels; returns which of them the picture covers, if it can."""
+    width, height = (math.ceil(REDUCING_GAP * side) for side in fitted(image.size, needed_px))
+    drafted = image.draft(None, (width, height))
+    return (0.0, 0.0, *drafted[1][2:]) if drafted else None
+
+
 def _resizable(image: Image.Image) -> Image.Image:
-    """Returns the pixels in a mode that can be made smaller: L, RGB, RGBA or CMYK."""
-    if image.mode.startswith("I"):
+    """Returns the pixels in a mode that can be made smaller, in 8 bits."""
+    if image.mode.startswith("I") or image.mode == "F":
         return _eight_bits(image)
     if image.has_transparency_data:
-        return image.convert("RGBA")
-    if image.mode in ("1", "F"):
+        return image.convert("LA" if image.mode in ("1", "L", "LA", "La") else "RGBA")
+    if image.mode == "1":
         return image.convert("L")
-    return image.copy() if image.mode in _SPACES else image.convert("RGB")
+    return image if image.mode in _RESIZABLE else image.convert("RGB")
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Returns 16-bit grey, which Pillow would clip, in 8 bits."""
-    levels = image.convert("I")
-    return levels.point(lambda level: level * (1 / 257)).convert("L")
+    """Returns grey of more than 8 bits, which Pillow would clip, in 8 bits."""
+    levels = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0, neginf=0)
+    black, white = _black_and_white(image, levels)
+    grey = (levels - black) * (255 / (white - black)) if white != black else levels * 0
+    picture = Image.fromarray(grey.round().clip(0, 255).astype(np.uint8))
+    clear = image.info.get("transparency")
+    if isinstance(clear, int):
+        picture.putalpha(Image.fromarray(np.where(levels == clear, 0, 255).astype(np.uint8)))
+    return picture
 
 
-def _in_srgb(picture: Image.Image, icc_profile: bytes) -> Image.Image:
-    try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc_profile))
-        if profile.profile.xcolor_space != _SPACES[picture.mode] or _is_srgb(profile):
-            return picture.convert("RGB")
-        turned = ImageCms.profileToProfile(picture, profile, _srgb(), outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return picture.convert("RGB")
-    return turned or picture.convert("RGB")
+def _black_and_white(image: Image.Image, levels: np.ndarray) -> tuple[float, float]:
+    """Returns which levels are black and white.
 
-
-def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
-    return "sRGB" in (profile.profile.profile_description or "")
-
-
-@cache
-def _srgb() -> ImageCms.ImageCmsProfile:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    16 bits and fewer have their own; fractions go from 0 to 1. Other numbers have no agreed scale:
+    the least is black then, and the greatest white.
+    """
+    tags = image.tag_v2 if isinstance(image, TiffImageFile) else {}
+    black, white = float(levels.min()), float(levels.max())
+    if image.mode.startswith("I;16"):
+        bits = tags.get(BITSPERSAMPLE, (16,))[0]
+        black, white = 0.0, float(2**bits - 1)
+    elif image.mode == "F" and black >= 0 and white <= 1:
+        black, white = 0.0, 1.0
+    is_inverted = tags.get(PHOTOMETRIC_INTERPRETATION) == _WHITE_IS_ZERO
+    return (white, black) if is_inverted else (black, white)

@@ -10,29 +10,43 @@ import hashlib
 import io
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import PIL
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from assets.images.processing.describe import look_at, read_camera, read_header
-from assets.images.processing.picture import load, normalise
+from assets.images.processing.describe import SMALL_PX, look_at, read_camera, read_header
+from assets.images.processing.picture import load as load_picture
+from assets.images.processing.picture import normalise
 from assets.images.processing.recipe import Recipe, RenditionSpec
 from assets.images.processing.result import ImageFacts, ProcessedImage, Rendition, Seconds
-from assets.images.processing.steps import apply_steps
+from assets.images.processing.steps import Sizes, render
 from assets.images.validation import (
     ALLOWED_FORMATS,
+    HEADER_BYTES,
     MAX_IMAGE_PIXELS,
     Reason,
     RejectedImageError,
     check_header,
     reject_size,
+    reject_unknown,
 )
 
 NAME = f"pillow {PIL.__version__}"
 
+Load = Callable[[Image.Image, bytes, int | None], Image.Image]
+"""Decodes an opened image, whose bytes are passed along, as `picture.load` does."""
+
 _SIDEWAYS = {5, 6, 7, 8}
+
+
+@dataclass(frozen=True)
+class _Engine:
+    """What decodes: its name with its version, and how."""
+
+    name: str
+    load: Load
 
 
 @dataclass
@@ -54,6 +68,11 @@ def process(body: bytes, recipe: Recipe) -> ProcessedImage:
 
     Raises `RejectedImageError` with the reason when the bytes are not an acceptable image.
     """
+    return process_with(_load, NAME, body, recipe)
+
+
+def process_with(load: Load, name: str, body: bytes, recipe: Recipe) -> ProcessedImage:
+    """Does as `process` does, with another way to decode; `name` says which, and its version."""
     if reason := reject_size(len(body)):
         raise RejectedImageError(reason)
     ImageFile.LOAD_TRUNCATED_IMAGES = False
@@ -63,11 +82,11 @@ def process(body: bytes, recipe: Recipe) -> ProcessedImage:
         try:
             with Image.open(io.BytesIO(body), formats=ALLOWED_FORMATS) as image:
                 check_header(image)
-                return _process_opened(image, body, recipe)
+                return _process_opened(_Engine(name, load), image, body, recipe)
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise RejectedImageError(Reason.TOO_MANY_PIXELS) from error
         except UnidentifiedImageError as error:
-            raise RejectedImageError(Reason.NOT_AN_IMAGE) from error
+            raise RejectedImageError(reject_unknown(body[:HEADER_BYTES])) from error
         except (RejectedImageError, MemoryError):
             raise
         except Exception as error:
@@ -75,19 +94,25 @@ def process(body: bytes, recipe: Recipe) -> ProcessedImage:
             raise RejectedImageError(_decoder_reason(error)) from error
 
 
-def _process_opened(image: Image.Image, body: bytes, recipe: Recipe) -> ProcessedImage:
+def _load(image: Image.Image, _body: bytes, needed_px: int | None) -> Image.Image:
+    return load_picture(image, needed_px)
+
+
+def _process_opened(
+    engine: _Engine, image: Image.Image, body: bytes, recipe: Recipe
+) -> ProcessedImage:
     watch = _Watch()
     said = read_header(image)
-    picture = load(image, recipe.needed_px)
+    picture = engine.load(image, body, recipe.needed_px)
     watch.lap("decode")
     camera = read_camera(image)
     # A TIFF turns itself while it loads, and forgets that it did; all others wait to be turned.
     turn, size = (camera.turn, said.size) if said.orientation is None else (1, image.size)
     picture = normalise(picture, image.info.get("icc_profile"), turn)
     watch.lap("render")
-    renditions = tuple(_render(picture, recipe, watch))
-    watch.since = time.perf_counter()
-    looks = look_at(picture)
+    sizes = Sizes(picture)
+    renditions = tuple(_render(sizes, recipe, watch))
+    looks = look_at(sizes.at_most(SMALL_PX))
     watch.lap("describe")
     width, height = reversed(size) if turn in _SIDEWAYS else size
     facts = ImageFacts(
@@ -104,12 +129,12 @@ def _process_opened(image: Image.Image, body: bytes, recipe: Recipe) -> Processe
         captured_at=camera.captured_at,
         **looks._asdict(),
     )
-    return ProcessedImage(facts, renditions, NAME, Seconds(**watch.seconds))
+    return ProcessedImage(facts, renditions, engine.name, Seconds(**watch.seconds))
 
 
-def _render(picture: Image.Image, recipe: Recipe, watch: _Watch) -> Iterator[Rendition]:
+def _render(sizes: Sizes, recipe: Recipe, watch: _Watch) -> Iterator[Rendition]:
     for spec in recipe.renditions:
-        made = apply_steps(picture, spec.steps)
+        made = render(sizes, spec.steps)
         watch.lap("render")
         body = _encode(made, spec)
         watch.lap("encode")

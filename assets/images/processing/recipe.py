@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -144,19 +144,55 @@ def read_recipe(name: str) -> Recipe:
     """
     path = Path(name) if name.endswith((".yaml", ".yml")) else SHIPPED / f"{name}.yaml"
     try:
-        return Recipe.model_validate(yaml.safe_load(path.read_text()))
+        said = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe one
+        return Recipe.model_validate(said)
     except FileNotFoundError as error:
         known = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.yaml")))
         raise RecipeError(
             f"There is no recipe {name}: IMAGE_RECIPE is one of {known}, or the path of a file."
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise RecipeError(f"The recipe {path} cannot be read: {error}") from error
+    except (UnicodeDecodeError, OSError) as error:
+        raise RecipeError(f"The recipe {path} cannot be read: {error}.") from error
+    except yaml.YAMLError as error:
+        raise RecipeError(f"The recipe {path} is no YAML: {_place(error)}.") from error
     except ValidationError as error:
-        raise RecipeError(f"The recipe {path} is not right: {_first(error)}") from error
+        raise RecipeError(f"The recipe {path} is not right: {_first(error)}.") from error
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads plain YAML; what stands there twice is refused, not overwritten."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Returns a mapping; raises `ConstructorError` if one of its keys is there twice."""
+        keys = [key.value for key, _ in node.value]
+        if twice := [key for key in keys if keys.count(key) > 1]:
+            problem = f"{twice[0]} is there twice"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        return super().construct_mapping(node, deep=deep)
+
+
+def _place(error: yaml.YAMLError) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f"line {error.problem_mark.line + 1}: {error.problem}"
+    return " ".join(str(error).split())
 
 
 def _first(error: ValidationError) -> str:
-    found = error.errors()[0]
-    place = ".".join(str(part) for part in found["loc"])
-    return f"{place}: {found['msg']}" if place else found["msg"]
+    """Returns the first of what is wrong as a part of a sentence."""
+    found = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in found["loc"]) or "the file"
+    said, context = found["input"], found.get("ctx", {})
+    match found["type"]:
+        case "missing":
+            return f"{place} is missing"
+        case "extra_forbidden":
+            return f"{place} is not known"
+        case "union_tag_invalid":
+            return f"{place} has no step {context['tag']}; there are {context['expected_tags']}"
+        case "union_tag_not_found":
+            return f"{place} does not say what to do; write do: and the name of a step"
+        case "model_type" | "model_attributes_type":
+            return f"{place} is no mapping of names to values"
+        case "value_error":
+            return f"{place}: {context['error']}"
+    return f"{place} is {said!r}, and {found['msg'].lower().replace('input ', '')}"

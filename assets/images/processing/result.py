@@ -56,7 +56,8 @@ class ImageFacts:
         contrast: Standard deviation of the grey values, 0 to 0.5.
         sharpness: Variance of the Laplacian of the grey values 0 to 1, at 256 px.
         dominant_colours: Up to five, `#rrggbb`, the most frequent first.
-        perceptual_hash: 64 bits that are nearly the same for pictures that look the same.
+        perceptual_hash: 64 bits that are nearly the same for pictures that look the same; None
+            for a plain area, which looks like every other.
     """
 
     format: str

@@ -1,30 +1,75 @@
-"""A batch summed up for the run's page: counts and times, no image is named."""
+"""A run summed up for its page: counts, rates and times, as numbers and as tables."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections import Counter
 
 import pandas as pd
 
-from assets.images.processing.batches import ImageTiming
+from assets.images.processing.tally import Tally
 
-_STAGES = ["fetch_seconds", "work_seconds", "store_seconds"]
+_BAR_BLOCKS = 18
+_WAITING = "wait"
+_EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
-def by_outcome(timings: Sequence[ImageTiming]) -> pd.DataFrame:
-    """Returns one row per outcome: images, megabytes, megapixels, mean times of the stages."""
-    images = pd.DataFrame([asdict(timing) for timing in timings])
-    if images.empty:
-        return pd.DataFrame(columns=["outcome", "images"])
-    grouped = images.groupby("outcome")
-    stages = grouped[_STAGES].mean().mul(1000).round(1)
-    stages.columns = [name.removesuffix("_seconds") + "_ms" for name in _STAGES]
-    sums = pd.DataFrame(
+def rates(tally: Tally) -> dict[str, float]:
+    """Returns what a run has done in each second in which it had an image in hand."""
+    megapixels = sum(sums.megapixels for sums in tally.by_outcome.values())
+    seconds = tally.busy_seconds
+    return {
+        "images_per_second": round(tally.images / seconds, 2) if seconds else 0.0,
+        "megapixels_per_second": round(megapixels / seconds, 2) if seconds else 0.0,
+    }
+
+
+def by_outcome(tally: Tally) -> pd.DataFrame:
+    """Returns one row per outcome, the most frequent first: images, sizes, their share."""
+    rows = [
         {
-            "images": grouped.size(),
-            "megabytes": grouped["size_bytes"].sum().div(1e6).round(2),
-            "megapixels": grouped["megapixels"].sum().round(1),
+            "outcome": outcome,
+            "images": sums.images,
+            "MB": round(sums.size_bytes / 1e6, 2),
+            "MP": round(sums.megapixels, 1),
+            "share": bar(sums.images / tally.images),
         }
+        for outcome, sums in sorted(tally.by_outcome.items(), key=lambda one: -one[1].images)
+    ]
+    return pd.DataFrame(rows, columns=["outcome", "images", "MB", "MP", "share"])
+
+
+def by_stage(tally: Tally) -> pd.DataFrame:
+    """Returns one row per stage, in the order of the way: mean milliseconds of an image, share.
+
+    Waiting has no share: images wait side by side, and however long the queue is, no longer for it.
+    """
+    seconds: Counter[str] = Counter()
+    for sums in tally.by_outcome.values():
+        seconds.update(sums.seconds)
+    total = sum(taken for stage, taken in seconds.items() if stage != _WAITING)
+    rows = [
+        {
+            "stage": stage,
+            "ms per image": round(1000 * taken / tally.images, 1),
+            "share": "" if stage == _WAITING or not total else bar(taken / total),
+        }
+        for stage, taken in seconds.items()
+    ]
+    return pd.DataFrame(rows, columns=["stage", "ms per image", "share"])
+
+
+def sentence(tally: Tally) -> str:
+    """Says what a run has done, for its log."""
+    done = rates(tally)
+    return (
+        f"{tally.processed} images processed and {tally.images - tally.processed} rejected in "
+        f"{tally.busy_seconds:.1f} s: {done['images_per_second']} images and "
+        f"{done['megapixels_per_second']} megapixels a second."
     )
-    return sums.join(stages).sort_values("images", ascending=False).reset_index()
+
+
+def bar(share: float) -> str:
+    """Draws a share from 0 to 1 with blocks, and says it in percent."""
+    eighths = round(share * _BAR_BLOCKS * len(_EIGHTHS))
+    whole, rest = divmod(eighths, len(_EIGHTHS))
+    return f"{'█' * whole}{_EIGHTHS[rest].strip()} {share:.0%}"

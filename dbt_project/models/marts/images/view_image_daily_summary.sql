@@ -15,7 +15,8 @@ timed as (
         state,
         size_bytes,
         width_px::numeric * height_px as pixels,
-        case when state = 'processed' then extract(epoch from finished_at - arrived_at) end as seconds_to_processed
+        case when state = 'processed' then extract(epoch from finished_at - arrived_at) end as seconds_to_processed,
+        case when state = 'processed' then recipe end as recipe
     from images
 ),
 
@@ -30,7 +31,8 @@ arrivals as (
         sum(size_bytes)::bigint as bytes_in,
         sum(pixels) filter (where state = 'processed') as pixels,
         percentile_cont(0.5) within group (order by seconds_to_processed) as median_seconds_to_processed,
-        percentile_cont(0.95) within group (order by seconds_to_processed) as p95_seconds_to_processed
+        percentile_cont(0.95) within group (order by seconds_to_processed) as p95_seconds_to_processed,
+        string_agg(distinct recipe, ', ' order by recipe) as recipes
     from timed
     group by source, arrived_on
 ),
@@ -57,7 +59,8 @@ final as (
         coalesce(outputs.bytes_out, 0) as bytes_out,
         (coalesce(arrivals.pixels, 0) / 1000000)::numeric(16, 3) as megapixels,
         arrivals.median_seconds_to_processed::numeric(12, 3) as median_seconds_to_processed,
-        arrivals.p95_seconds_to_processed::numeric(12, 3) as p95_seconds_to_processed
+        arrivals.p95_seconds_to_processed::numeric(12, 3) as p95_seconds_to_processed,
+        arrivals.recipes
     from arrivals
     left join outputs on arrivals.source = outputs.source and arrivals.arrived_on = outputs.arrived_on
 )

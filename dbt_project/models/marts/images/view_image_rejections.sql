@@ -49,6 +49,11 @@ explanations (reason_code, explanation, advice) as (
         'Save it anew with an ordinary editor, and tell the platform team if it happens again.'
     ),
     (
+        'processor_failed',
+        'The processor failed with this file, and not with others.',
+        'Save it anew with an ordinary editor, and tell the platform team if it happens again.'
+    ),
+    (
         'object_missing',
         'The file was gone from the store before it could be processed.',
         'Send it again, and delete nothing from the store by hand.'

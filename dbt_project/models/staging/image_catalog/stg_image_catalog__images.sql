@@ -1,22 +1,31 @@
-with
-
-visible as (
-    select
-        image_id,
-        source,
-        arrived_at,
-        (arrived_at at time zone 'UTC')::date as arrived_on,
-        registered_at,
-        state,
-        reason_code,
-        finished_at,
-        format,
-        size_bytes,
-        width_px,
-        height_px,
-        processing_seconds
-    from {{ source('image_catalog', 'image') }}
-    where arrived_at >= {{ retention_cutoff() }}
-)
-
-select * from visible
+-- Without a CTE: PostgreSQL merges only such a view into the queries over it, so that they can look rows up by an index.
+select
+    image_id,
+    source,
+    arrived_at,
+    (arrived_at at time zone 'UTC')::date as arrived_on,
+    registered_at,
+    state,
+    reason_code,
+    finished_at,
+    format,
+    size_bytes,
+    width_px,
+    height_px,
+    processing_seconds,
+    mode,
+    frames_count,
+    has_alpha,
+    contrast,
+    sha256,
+    perceptual_hash,
+    recipe,
+    fetch_seconds,
+    wait_seconds,
+    decode_seconds,
+    render_seconds,
+    encode_seconds,
+    describe_seconds,
+    store_seconds
+from {{ source('image_catalog', 'image') }}
+where arrived_at >= {{ retention_cutoff() }}

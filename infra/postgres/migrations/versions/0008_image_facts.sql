@@ -9,7 +9,7 @@ add column captured_local_time timestamp,
 add column brightness real,
 add column contrast real,
 add column sharpness real,
-add column dominant_colours text [],
+add column dominant_colours text[],
 add column perceptual_hash bigint,
 add column recipe text,
 add column recipe_hash text,
@@ -47,13 +47,27 @@ comment on column image_catalog.image.encode_seconds is 'Encoding the renditions
 comment on column image_catalog.image.describe_seconds is 'Finding out what is known of the picture, in the worker.';
 comment on column image_catalog.image.store_seconds is 'Writing the renditions to the processed bucket.';
 comment on column image_catalog.image.processing_seconds is 'Decoding, rendering, encoding and describing together, in seconds.';
+comment on column image_catalog.image.finished_at is
+'When it was first processed, or when it was rejected (UTC); when another recipe made it anew, its renditions say.';
+comment on column image_catalog.rendition.object_key is 'Key of the rendition in the processed bucket.';
 
 -- Pictures that differ in at most three bits of 64 have one of these four parts in common.
 create index image_hash_part_1 on image_catalog.image (((perceptual_hash >> 48) & 65535)) where perceptual_hash is not null;
 create index image_hash_part_2 on image_catalog.image (((perceptual_hash >> 32) & 65535)) where perceptual_hash is not null;
 create index image_hash_part_3 on image_catalog.image (((perceptual_hash >> 16) & 65535)) where perceptual_hash is not null;
 create index image_hash_part_4 on image_catalog.image ((perceptual_hash & 65535)) where perceptual_hash is not null;
-create index image_sha256 on image_catalog.image (sha256) where sha256 is not null;
+
+-- The planner looks for how many values an expression has in these, not in an index that leaves rows out.
+create statistics image_catalog.image_hash_part_1_values on ((perceptual_hash >> 48) & 65535) from image_catalog.image;
+create statistics image_catalog.image_hash_part_2_values on ((perceptual_hash >> 32) & 65535) from image_catalog.image;
+create statistics image_catalog.image_hash_part_3_values on ((perceptual_hash >> 16) & 65535) from image_catalog.image;
+create statistics image_catalog.image_hash_part_4_values on (perceptual_hash & 65535) from image_catalog.image;
+
+-- The first of all finished images with the same bytes; those that wait are left out, so that making known costs nothing.
+create index image_sha256 on image_catalog.image (sha256, arrived_at) where sha256 is not null and finished_at is not null;
+
+-- Finds the images of a day, which is a partition, that another recipe than today's has made.
+create index image_processed_by on image_catalog.image (recipe_hash) where state = 'processed';
 
 -- Renditions that another recipe has replaced: noted in the transaction that replaces them, and deleted after it.
 create table image_catalog.replaced_object (
@@ -65,8 +79,8 @@ create table image_catalog.replaced_object (
 
 create index replaced_object_image on image_catalog.replaced_object (image_id);
 
--- Finds the images of a day that another recipe than today's has made.
-create index image_processed_by on image_catalog.image (recipe_hash, arrived_at) where state = 'processed';
-
 comment on table image_catalog.replaced_object is
 'One row per object of the processed bucket that no rendition names any more and that is still to be deleted.';
+comment on column image_catalog.replaced_object.object_key is 'Key of the object in the processed bucket.';
+comment on column image_catalog.replaced_object.recipe_hash is
+'Digest of the recipe that made it: when that recipe is wanted again, the object is wanted too and the row goes.';

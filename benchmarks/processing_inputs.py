@@ -1,0 +1,72 @@
+"""Photographs of known sizes in each format, held in memory: what `make bench-processing` feeds."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from PIL import Image
+
+from infra.demo.photographs import photographs
+
+_DISTINCT = 8
+_ENLARGED = 4
+_ENCODINGS: dict[str, dict[str, int]] = {
+    "JPEG": {"quality": 88},
+    "PNG": {"compress_level": 6},
+    "WEBP": {"quality": 82, "method": 4},
+}
+FORMATS = tuple(_ENCODINGS)
+SIZES = (2, 12)
+"""In megapixels."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Some photographs of one format and size.
+
+    Attributes:
+        megapixels: Size of each.
+        count: How many a measurement works through; the bodies are taken again and again.
+    """
+
+    format: str
+    megapixels: int
+    bodies: tuple[bytes, ...]
+    count: int
+
+    @property
+    def name(self) -> str:
+        """What they are, as people and figures call them."""
+        return f"{self.format} of {self.megapixels} MP"
+
+    @property
+    def sequence(self) -> Iterator[bytes]:
+        """The bodies that a measurement works through."""
+        return (self.bodies[number % len(self.bodies)] for number in range(self.count))
+
+
+def make_inputs(format_: str, megapixels: int, total_megapixels: int) -> Inputs:
+    """Makes photographs of a format and size.
+
+    Args:
+        format_: `JPEG`, `PNG` or `WEBP`.
+        megapixels: Size of each.
+        total_megapixels: How much a measurement works through.
+    """
+    # A PNG with a sensor's grain at full size would be larger than any image that is accepted.
+    scale = _ENLARGED if format_ == "PNG" else 1
+    made = photographs(_DISTINCT, megapixels=megapixels / scale**2)
+    bodies = tuple(_encoded(photograph.body, format_, scale) for photograph in made)
+    return Inputs(format_, megapixels, bodies, max(2, total_megapixels // megapixels))
+
+
+def _encoded(body: bytes, format_: str, scale: int) -> bytes:
+    picture = Image.open(io.BytesIO(body)).convert("RGB")
+    if scale != 1:
+        size = picture.width * scale, picture.height * scale
+        picture = picture.resize(size, Image.Resampling.BICUBIC)
+    file = io.BytesIO()
+    picture.save(file, format_, **_ENCODINGS[format_])
+    return file.getvalue()

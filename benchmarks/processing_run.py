@@ -1,0 +1,56 @@
+"""One processing run in a process of its own, which tells at its end what it took and held.
+
+`python -m benchmarks.processing_run` materialises today's partition of the asset `renditions`, as
+the job `process_images` does.
+"""
+
+import json
+import resource
+import time
+
+import dagster as dg
+
+from assets.images.assets import ARRIVAL_DAYS, renditions
+from assets.resources.object_store import ObjectStore
+from assets.resources.warehouse import Warehouse
+from assets.settings import Settings
+from assets.timing import utc_now
+
+_KIBIBYTE = 1024
+
+
+def main() -> None:
+    """Processes what waits today, and prints counts, seconds and bytes as one line of JSON."""
+    settings, day = Settings(), utc_now().date().isoformat()
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions(ARRIVAL_DAYS.name or "", [day])
+        started = time.perf_counter()
+        result = dg.materialize(
+            [renditions],
+            partition_key=day,
+            instance=instance,
+            run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
+            resources={
+                "settings": settings,
+                "object_store": ObjectStore.from_settings(settings),
+                "warehouse": Warehouse.from_settings(settings),
+            },
+        )
+        seconds = time.perf_counter() - started
+    made = result.asset_materializations_for_node("renditions")[0]
+    own, workers = (
+        resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    told = {
+        "processed": made.metadata["processed"].value,
+        "seconds": seconds,
+        "run_cpu_seconds": own.ru_utime + own.ru_stime,
+        "workers_cpu_seconds": workers.ru_utime + workers.ru_stime,
+        "run_peak_bytes": own.ru_maxrss * _KIBIBYTE,
+        "worker_peak_bytes": workers.ru_maxrss * _KIBIBYTE,
+    }
+    print(json.dumps(told))  # noqa: T201 - the answer to the process that started this one
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""A campaign: hostile files sent through the real isolated workers, and each outcome judged."""
+
+from __future__ import annotations
+
+import gc
+import io
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import chain, islice
+from random import Random
+
+import psutil
+from PIL import Image
+
+from assets.images.processing.entry_point import ProcessorError
+from assets.images.processing.recipe import Recipe
+from assets.images.processing.result import ProcessedImage
+from assets.images.processing.workers import Workers, workers
+from assets.images.signatures import format_of
+from assets.images.validation import MAX_FRAMES, MAX_IMAGE_PIXELS, Reason
+from infra.fuzz import jpeg, others, png, strangers, tiff
+from infra.fuzz.damage import at_every_tenth, at_random
+from infra.fuzz.files import CANARY, PROCESSED, HostileFile
+
+UNEXPLAINED = "unexplained"
+RECIPE = Recipe.model_validate(
+    {
+        "name": "fuzz",
+        "version": 1,
+        "renditions": [
+            {"name": "medium", "steps": [{"do": "resize", "longest_side_px": 48}]},
+            {"name": "thumbnail", "steps": [{"do": "resize", "longest_side_px": 16}]},
+        ],
+    }
+)
+"""As the recipe `standard`, but so small that the little files are made smaller too."""
+
+_HANG_SECONDS = 300.0
+_IN_FLIGHT_PER_WORKER = 2
+_MEMORY_SHARES = 10
+
+
+class HangError(Exception):
+    """No file was finished for so long that the workers' own limits must have failed."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a file.
+
+    Attributes:
+        outcome: `processed`, the reason of the rejection, or `unexplained`.
+        fault: What is not as it must be; None: nothing.
+        seconds: From handing it over to knowing, waiting for a free worker included.
+    """
+
+    file: HostileFile
+    outcome: str
+    fault: str | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """What a campaign found.
+
+    Attributes:
+        memory_bytes: Resident size of the process that sends, at ten even steps from the start.
+        raised: What the processor raised beside rejections, and how often.
+    """
+
+    verdicts: Sequence[Verdict]
+    memory_bytes: Sequence[int]
+    raised: dict[str, int]
+    seconds: float
+
+    @property
+    def faulty(self) -> list[Verdict]:
+        """What must be looked into."""
+        return [one for one in self.verdicts if one.fault]
+
+
+def hostile_files(count: int, seed: int) -> list[HostileFile]:
+    """Returns so many files, mixed by the seed: all that are made by hand if they are no more."""
+    chance = Random(seed)  # noqa: S311 - an order, no secret
+    by_hand = list(_made_by_hand(seed))
+    chance.shuffle(by_hand)
+    files = list(islice(chain(by_hand, at_random(seed)), count))
+    chance.shuffle(files)
+    return files
+
+
+def _made_by_hand(seed: int) -> Iterator[HostileFile]:
+    yield from png.hostile_pngs()
+    yield from tiff.hostile_tiffs()
+    yield from jpeg.hostile_jpegs()
+    yield from others.hostile_others()
+    yield from strangers.hostile_strangers()
+    yield from at_every_tenth(seed)
+
+
+def fight(
+    files: Sequence[HostileFile],
+    processor: str,
+    count: int,
+    show: Callable[[Verdict], None],
+) -> Campaign:
+    """Sends the files through `count` workers.
+
+    Raises:
+        HangError: nothing was finished for five minutes.
+    """
+    started, process = time.monotonic(), psutil.Process()
+    verdicts: list[Verdict] = []
+    memory: list[int] = []
+    step = max(1, len(files) // _MEMORY_SHARES)
+    with workers(count, processor, RECIPE) as pool:
+        for verdict in _verdicts(files, pool, count):
+            verdicts.append(verdict)
+            show(verdict)
+            if len(verdicts) % step == 1 or len(verdicts) == len(files):
+                gc.collect()
+                memory.append(process.memory_info().rss)
+        raised = dict(pool.faults)
+    return Campaign(verdicts, memory, raised, time.monotonic() - started)
+
+
+def _verdicts(files: Sequence[HostileFile], pool: Workers, count: int) -> Iterator[Verdict]:
+    """Gives verdicts as they come, with a few files under way and the others not yet made."""
+    waiting, under_way = iter(files), set[Future[Verdict]]()
+    size = _IN_FLIGHT_PER_WORKER * count
+    with ThreadPoolExecutor(size) as threads:
+        while True:
+            for file in islice(waiting, size - len(under_way)):
+                under_way.add(threads.submit(_send, file, pool))
+            if not under_way:
+                return
+            done, under_way = wait(under_way, _HANG_SECONDS, FIRST_COMPLETED)
+            if not done:
+                raise HangError(f"No file was finished for {_HANG_SECONDS:.0f} seconds.")
+            yield from (one.result() for one in done)
+
+
+def _send(file: HostileFile, pool: Workers) -> Verdict:
+    body = file.make()
+    started = time.monotonic()
+    try:
+        result = pool.result(pool.submit(body), body)
+    except ProcessorError:
+        raise
+    except Exception as error:  # noqa: BLE001 - to find those is what the campaign is for
+        fault = f"the parent saw {type(error).__name__}: {error}"
+        return Verdict(file, UNEXPLAINED, fault, time.monotonic() - started)
+    seconds = time.monotonic() - started
+    outcome = result.value if isinstance(result, Reason) else PROCESSED
+    return Verdict(file, outcome, _fault(file, body, result), seconds)
+
+
+def _fault(file: HostileFile, body: bytes, result: ProcessedImage | Reason) -> str | None:
+    if isinstance(result, ProcessedImage):
+        if format_of(body) is None:
+            return "processed, while the upload door takes it for no image"
+        if fault := _limit_fault(result) or _rendition_fault(result):
+            return fault
+    outcome = result.value if isinstance(result, Reason) else PROCESSED
+    if file.expected and outcome not in file.expected:
+        return f"{outcome}, not {' or '.join(sorted(file.expected))}"
+    return None
+
+
+def _limit_fault(image: ProcessedImage) -> str | None:
+    facts = image.facts
+    if facts.width_px * facts.height_px > MAX_IMAGE_PIXELS or facts.frames > MAX_FRAMES:
+        return f"processed with {facts.width_px} by {facts.height_px} px, {facts.frames} frames"
+    return None
+
+
+def _rendition_fault(image: ProcessedImage) -> str | None:
+    for rendition in image.renditions:
+        if CANARY in rendition.body:
+            return "a rendition holds what was hidden in the file"
+        with Image.open(io.BytesIO(rendition.body), formats=[rendition.format]) as made:
+            if made.size != (rendition.width_px, rendition.height_px):
+                return "a rendition has another size than is told"
+    return None

@@ -1,0 +1,67 @@
+"""Processing runs as processes of their own, as a launcher for many machines starts them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from pydantic import SecretStr
+
+from tests.integration.conftest import Platform
+
+_PROGRAM = """
+import json, sys
+from datetime import UTC, datetime, timedelta
+from assets.images.processing.batches import Processing
+from assets.images.processing.recipe import read_recipe
+from assets.resources.object_store import ObjectStore
+from assets.resources.warehouse import Warehouse
+from assets.settings import Settings
+
+if __name__ == "__main__":
+    settings = Settings()
+    store, warehouse = ObjectStore.from_settings(settings), Warehouse.from_settings(settings)
+    recipe, lease = read_recipe(settings.image_recipe), timedelta(seconds=float(sys.argv[2]))
+    run = Processing(settings, store, warehouse, recipe, lease)
+    tally = run.run(datetime.now(UTC).date(), sys.argv[1])
+    print(json.dumps({"images": tally.images, "lost": tally.lost}))
+"""
+
+
+def start_run(
+    platform: Platform, run_id: str, lease_seconds: float = 60, **settings: object
+) -> subprocess.Popen[str]:
+    values = platform.settings.model_copy(update=settings).model_dump(exclude_none=True)
+    variables = {
+        name.upper(): value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        for name, value in values.items()
+    }
+    return subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM, run_id, str(lease_seconds)],
+        env={**os.environ, **variables},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def end_of(run: subprocess.Popen[str]) -> dict[str, int]:
+    """What a run says of itself when it has ended well."""
+    said, _ = run.communicate(timeout=180)
+    assert run.returncode == 0
+    return json.loads(said)
+
+
+def wait_until(is_true: Callable[[], object], what: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_true():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.02)
+
+
+def assert_bucket_is_what_the_catalogue_says(platform: Platform) -> None:
+    rows = platform.query("select object_key from image_catalog.rendition")
+    assert platform.keys(platform.settings.processed_bucket) == {key for (key,) in rows}

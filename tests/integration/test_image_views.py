@@ -1,0 +1,118 @@
+"""What analysts see of images: formats, times, repetitions, and not whose they are."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+import yaml
+from PIL import Image
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from infra.local import dbt
+
+MARTS = dbt.DBT_PROJECT / "models" / "marts" / "images"
+VIEWS = {
+    "view_image_daily_summary",
+    "view_image_formats",
+    "view_image_rejections",
+    "view_image_processing_latency",
+    "view_image_duplicates",
+}
+MANY = """
+    insert into image_catalog.image (
+        image_id, arrived_at, source, origin, object_key, size_bytes, state, finished_at,
+        format, mode, width_px, height_px, contrast, sha256, perceptual_hash
+    )
+    select
+        gen_random_uuid(), date_trunc('day', now(), 'UTC') - number * interval '4 seconds',
+        'bucket', '', '', 1, 'processed', now(), 'JPEG', 'RGB', 1, 1, 0.2, sha256(int4send(number)),
+        ('x' || substr(md5(number::text), 1, 16))::bit(64)::bigint
+    from generate_series(1, 20000) as number
+"""
+
+
+@pytest.fixture
+def built(stack, platform) -> Iterator[psycopg.Connection]:
+    """Builds the images' views over this test's platform; the connection of who owns them."""
+    loader = conninfo_to_dict(platform.settings.database_url.get_secret_value())
+    database = str(loader["dbname"])
+    models = ("--select", "staging.image_catalog", "marts.images")
+    dbt.build(stack.environment() | {"DBT_DBNAME": database}, *models)
+    admin = make_conninfo(stack.environment()["DATABASE_ADMIN_URL"], dbname=database)
+    with psycopg.connect(admin, autocommit=True) as connection:
+        yield connection
+
+
+def format_of(body: bytes) -> str | None:
+    with Image.open(io.BytesIO(body)) as picture:
+        return picture.format
+
+
+def saved_again(body: bytes) -> bytes:
+    """Returns the same picture in other bytes, a little smaller."""
+    with Image.open(io.BytesIO(body)) as picture:
+        smaller = picture.convert("RGB").resize((picture.width * 9 // 10, picture.height * 9 // 10))
+    file = io.BytesIO()
+    smaller.save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
+def test_views_tell_formats_times_and_repetitions_as_they_happen(platform, built, pictures):
+    first, other = pictures[0].body, pictures[1].body
+    sent = [first, other, first, saved_again(first)]
+    for seconds, body in zip((4, 3, 2, 1), sent, strict=True):
+        platform.produce([body], sent_at=datetime.now(UTC) - timedelta(seconds=seconds))
+    platform.land()
+    platform.process()
+    built.execute("set role darkroom_builder")
+    formats = built.execute("select format, images from analytics.view_image_formats")
+    assert dict(formats) == Counter(map(format_of, sent))
+    hours = built.execute(
+        "select sum(processed_images), max(median_decode_seconds) > 0, "
+        "bool_and(p95_store_seconds >= median_store_seconds) "
+        "from analytics.view_image_processing_latency"
+    )
+    assert hours.fetchall() == [(4, True, True)]
+    rows = platform.query("select image_id from image_catalog.image order by arrived_at")
+    ids = [image for (image,) in rows]
+    found = built.execute(
+        "select image_id, likeness, first_image_id, differing_bits <= 3 "
+        "from analytics.view_image_duplicates"
+    )
+    assert set(found) == {
+        (ids[2], "same bytes", ids[0], True),
+        (ids[3], "looks the same", ids[0], True),
+    }
+
+
+def test_an_image_is_compared_with_all_others_by_indexes(built):
+    built.execute("select image_catalog.ensure_day((now() at time zone 'UTC')::date - 1)")
+    built.execute(MANY)
+    built.execute("analyze image_catalog.image")
+    [(image,)] = built.execute("select image_id from image_catalog.image limit 1").fetchall()
+    built.execute("set role darkroom_builder")
+    rows = built.execute(
+        "explain select * from analytics.view_image_duplicates where image_id = %s", [image]
+    )
+    plan = "\n".join(line for (line,) in rows)
+    scans = re.findall(r"((?:\w+ )*Scan)[\w ]* on image_\d+", plan)
+    assert set(scans) <= {"Index Scan", "Index Only Scan", "Bitmap Heap Scan"}, plan
+    assert len(scans) == 10, plan
+
+
+def test_the_models_show_neither_names_nor_senders_nor_hashes_nor_cameras():
+    documents = {path.stem: path for path in MARTS.glob("view_image_*.yml")}
+    assert documents.keys() == VIEWS
+    columns = {
+        column["name"]
+        for path in documents.values()
+        for column in yaml.safe_load(path.read_text())["models"][0]["columns"]
+    }
+    telling = re.compile("sha256|hash|origin|key|file|name|uploader|camera|captured|colour")
+    assert [name for name in columns if telling.search(name)] == []

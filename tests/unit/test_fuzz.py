@@ -1,0 +1,101 @@
+"""A small part of `make fuzz`: hostile files are explained, and what is not is found out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+
+import pytest
+
+from assets.images.processing.processor import process
+from assets.images.processing.recipe import read_recipe
+from assets.images.processing.result import Rendition
+from assets.images.validation import Reason
+from infra.fuzz import campaign
+from infra.fuzz.campaign import Campaign, fight, hostile_files
+from infra.fuzz.damage import at_random
+from infra.fuzz.files import CANARY, HostileFile, expecting
+from infra.fuzz.report import figures
+from infra.fuzz.samples import samples
+
+OURS = "assets.images.processing.processor:process"
+STANDARD = read_recipe("standard")
+SEED = 5
+SOUND = samples()["JPEG"]
+
+
+def sample() -> list[HostileFile]:
+    """Of every kind a few, but none that is meant to take long."""
+    by_kind: dict[str, list[HostileFile]] = {}
+    for file in hostile_files(2000, SEED):
+        by_kind.setdefault(file.kind, []).append(file)
+    quick = by_kind.keys() - {"bomb", "frames", "directories"}
+    return [file for kind in sorted(quick) for file in by_kind[kind][:4]]
+
+
+@pytest.fixture(scope="module")
+def fought() -> Campaign:
+    extra = HostileFile("trap", "a sound JPEG", lambda: SOUND, expecting(Reason.EMPTY))
+    return fight([*sample(), extra], OURS, 1, lambda _: None)
+
+
+def test_every_file_of_a_sample_is_processed_or_rejected_with_a_reason(fought: Campaign) -> None:
+    reasons = {one.outcome for one in fought.verdicts}
+    assert reasons <= {"processed", *map(str, Reason)}
+    assert len(fought.verdicts) == len(sample()) + 1
+    assert len(reasons) > 5
+
+
+def test_nothing_is_at_fault_but_the_file_that_was_told_to_be(fought: Campaign) -> None:
+    assert [(one.file.kind, one.fault) for one in fought.faulty] == [
+        ("trap", "processed, not empty")
+    ]
+
+
+def test_no_file_made_the_processor_raise_anything_but_a_rejection(fought: Campaign) -> None:
+    assert fought.raised == {}
+
+
+def test_a_report_counts_every_file(fought: Campaign) -> None:
+    told = figures(fought, SEED)
+    outcomes = [count for name, count in told.items() if name.startswith("outcome.")]
+    assert told["files"] == sum(outcomes) == len(fought.verdicts)
+    assert told["not_as_expected"] == 1
+
+
+def test_a_rendition_that_holds_what_was_hidden_is_a_fault() -> None:
+    image = process(SOUND, STANDARD)
+    leaking = replace(image, renditions=(Rendition("medium", CANARY, "JPEG", 1, 1),))
+    file = HostileFile("trap", "a leak", lambda: SOUND)
+    assert campaign._fault(file, SOUND, image) is None
+    assert campaign._fault(file, SOUND, leaking) == "a rendition holds what was hidden in the file"
+
+
+def test_an_image_that_is_larger_than_allowed_and_processed_is_a_fault() -> None:
+    image = process(SOUND, STANDARD)
+    large = replace(image, facts=replace(image.facts, width_px=6001, height_px=6000))
+    file = HostileFile("trap", "a giant", lambda: SOUND)
+    assert campaign._fault(file, SOUND, large) == "processed with 6001 by 6000 px, 1 frames"
+
+
+def test_the_same_seed_makes_the_same_files() -> None:
+    once, again = hostile_files(1200, SEED), hostile_files(1200, SEED)
+    assert [file.name for file in once] == [file.name for file in again]
+    assert [file.make() for file in once[:100]] == [file.make() for file in again[:100]]
+
+
+def test_another_seed_makes_other_files() -> None:
+    bodies = [[file.make() for file in islice(at_random(seed), 100)] for seed in (1, 2)]
+    assert bodies[0] != bodies[1]
+
+
+@pytest.mark.parametrize("count", [1, 300, 5000])
+def test_a_campaign_has_as_many_files_as_asked_for_and_none_twice(count: int) -> None:
+    names = [(file.kind, file.name) for file in hostile_files(count, SEED)]
+    assert len(names) == len(set(names)) == count
+
+
+def test_five_thousand_files_hold_all_that_is_made_by_hand() -> None:
+    kinds = {file.kind for file in hostile_files(5000, SEED)}
+    assert kinds >= {"bomb", "polyglot", "directories", "frames", "huge sides", "no size"}
+    assert kinds >= {"metadata", "lying chunks", "wrong extension", "truncation", "bit flips"}
