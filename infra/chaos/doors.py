@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import requests
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from assets.resources.errors import ServerError
 from assets.resources.object_store import ObjectStore
@@ -98,7 +99,9 @@ class KafkaDoor:
 
     def close(self) -> None:
         """Drops what was not delivered: it counts as unknown."""
-        self._producer.close(timeout=1)
+        # It would rather wait for what it holds; its thread ends when that is too old.
+        with suppress(KafkaTimeoutError):
+            self._producer.close(timeout=1)
 
 
 class BucketDoor:

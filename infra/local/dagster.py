@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,9 @@ _TERMINATE = """mutation($runIds: [String!]!) {
 _INSTANCE_SETTINGS = PROJECT / "infra" / "dagster" / "dagster.yaml"
 
 
-def dagster_server(state: StateFolder, port: int, env: Mapping[str, str]) -> Server:
+def dagster_server(
+    state: StateFolder, port: int, env: Mapping[str, str], needs: Sequence[Server] = ()
+) -> Server:
     """Describes `dagster dev`: web server, daemon and code server in one process group."""
     return Server(
         name="dagster",
@@ -47,6 +49,7 @@ def dagster_server(state: StateFolder, port: int, env: Mapping[str, str]) -> Ser
         state=state,
         env=env,
         stop_signal=signal.SIGINT,
+        needs=needs,
         start_seconds=120,
     )
 

@@ -58,6 +58,7 @@ class Server:
         env: Variables added to its environment.
         withheld: Variables of ours that it does not inherit.
         stop_signal: The signal that asks it to end cleanly.
+        needs: Servers without which it cannot become ready.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Server:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     withheld: Collection[str] = ()
     stop_signal: signal.Signals = signal.SIGTERM
+    needs: Sequence[Server] = ()
     start_seconds: float = 60.0
     stop_seconds: float = 30.0
 
@@ -195,6 +197,10 @@ class Server:
                 )
             if popen is None and self.process() is None:
                 raise StackError(f"{self.title} ended while it was waited for; start it again.")
+            if gone := [one.title for one in self.needs if one.health() is Health.KILLED]:
+                raise StackError(
+                    f"{self.title} cannot start: {' and '.join(gone)} ended meanwhile."
+                )
             if time.monotonic() > deadline:
                 raise StackError(
                     f"{self.title} did not answer on port {self.port} within "

@@ -102,7 +102,7 @@ class Stack:
     @cached_property
     def dagster(self) -> Server:
         """Dagster's own server, which runs on top of the others."""
-        return dagster_server(self.state, self.ports.dagster, self.environment())
+        return dagster_server(self.state, self.ports.dagster, self.environment(), self.servers)
 
     @cached_property
     def upload_api(self) -> Server:

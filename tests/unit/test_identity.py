@@ -187,7 +187,7 @@ def test_a_rendition_key_is_the_same_whatever_zone_its_time_is_told_in(
 
 def test_keys_of_what_is_made_begin_with_the_utc_day_of_arrival() -> None:
     late = datetime(2024, 5, 18, 1, 30, tzinfo=timezone(timedelta(hours=2)))
-    assert identity.rendition_key(AN_ID, late, "0123", "medium") == (
+    assert identity.rendition_key(AN_ID, late, "0123", "medium.jpg") == (
         f"2024-05-17/{AN_ID}/0123/medium.jpg"
     )
     assert identity.quarantine_key(AN_ID, late) == f"2024-05-17/{AN_ID}"

@@ -146,6 +146,17 @@ def test_a_server_that_does_not_answer_in_time_is_told_with_the_way_out(tiny: Ma
     assert "`make down` and `make up`" in sentence
 
 
+def test_a_server_is_not_waited_for_when_another_that_it_needs_has_died(tiny: MakeServer) -> None:
+    needed = tiny()
+    needed.start()
+    kill(needed)
+    waiting = replace(
+        tiny("import time; time.sleep(60)", start_seconds=60), name="waiting", needs=(needed,)
+    )
+    assert failure_of(waiting) == f"{waiting.title} cannot start: {needed.title} ended meanwhile."
+    waiting.stop()
+
+
 def test_a_server_that_ends_while_another_command_waits_for_it_is_told(tiny: MakeServer) -> None:
     ending = tiny("import time; time.sleep(1)", is_ready=lambda: True)
     ending.start()
