@@ -135,8 +135,8 @@ format: setup-check ## format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/sqlfluff fix --disable-progress-bar --quiet dbt_project/models dbt_project/tests infra benchmarks
 
-chaos: setup ## kill, cut and delay while images stream in, and count them: N=20 IMAGES=2000 KAFKA=apache SEED=1
-	@$(RUN) infra.chaos $(if $(N),--kills $(N)) $(if $(IMAGES),--images $(IMAGES)) $(if $(KAFKA),--kafka $(KAFKA)) $(if $(SEED),--seed $(SEED))
+chaos: setup ## kill, cut and delay while images stream in, and count them: N=20 IMAGES=2000 MINUTES=5 KAFKA=apache SEED=1
+	@$(RUN) infra.chaos $(if $(N),--kills $(N)) $(if $(IMAGES),--images $(IMAGES)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(KAFKA),--kafka $(KAFKA)) $(if $(SEED),--seed $(SEED))
 
 fuzz: setup ## send hostile files through the decoders' workers: FILES=5000 SEED=1
 	@$(RUN) infra.fuzz $(if $(FILES),--files $(FILES)) $(if $(SEED),--seed $(SEED)) $(if $(PROCESSOR),--processor $(PROCESSOR))

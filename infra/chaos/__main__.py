@@ -39,15 +39,16 @@ _SHARES = {"kafka": 0.4, "bucket": 0.3, "upload": 0.3}
 @click.option("--kills", default=20, show_default=True, type=click.IntRange(min=1))
 @click.option("--images", default=2000, show_default=True, type=click.IntRange(min=10))
 @click.option("--kafka", type=click.Choice(["tansu", "apache"]), default="tansu", show_default=True)
+@click.option("--minutes", type=click.FloatRange(min=1), help="Default: 12 seconds for a blow.")
 @click.option("--seed", type=int, help="Repeat the images and blows of an earlier campaign.")
-def main(kills: int, images: int, kafka: str, seed: int | None) -> None:
+def main(kills: int, images: int, kafka: str, minutes: float | None, seed: int | None) -> None:
     """Kill, cut and delay at random while images stream in; fail if any is lost or doubled."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # its servers end with it
     seed = secrets.randbelow(10**6) if seed is None else seed
     console.print(f"[bold]Darkroom kill campaign[/], {kills} blows, {images} images, SEED={seed}")
     started = time.monotonic()
     try:
-        verdict, dealt, folder = _fight(_terms(kills, images, seed), kafka)
+        verdict, dealt, folder = _fight(_terms(kills, images, minutes, seed), kafka)
     except (StackError, ServerError, CampaignError) as error:
         console.print(f"[bold red]✗[/] {error}")
         sys.exit(1)
@@ -60,9 +61,11 @@ def main(kills: int, images: int, kafka: str, seed: int | None) -> None:
     console.print(f"[bold green]✓[/] Lost 0, duplicated 0, stuck 0. The same as JSON: {path}")
 
 
-def _terms(kills: int, images: int, seed: int) -> Terms:
+def _terms(kills: int, images: int, minutes: float | None, seed: int) -> Terms:
     counts = {door: round(images * share) for door, share in _SHARES.items()}
     seconds = max(kills * _SECONDS_PER_BLOW, images / _IMAGES_PER_SECOND)
+    if minutes is not None:
+        seconds = 60 * minutes
     return Terms(kills, counts, seed, seconds, seconds + _SETTLE_SECONDS)
 
 
