@@ -15,6 +15,7 @@ from kafka.errors import KafkaError
 from assets.images.checks import balance
 from assets.images.processing.recipe import read_recipe
 from assets.resources.errors import ServerUnavailableError
+from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectMissingError, ObjectStore
 from assets.resources.warehouse import Connection, Warehouse
 from assets.settings import Settings
@@ -60,6 +61,7 @@ def collect(
         stuck_runs=stuck_runs,
         unbalanced_hours=unbalanced,
         unexplained_gaps=gaps,
+        may_have_gaps=not EventLog(settings).look(settings.kafka_topic).is_exact,
         rows_missing_in_views=abs(len(rows) - seen),
     )
 
@@ -132,13 +134,17 @@ def _messages(settings: Settings) -> Counter[str]:
 def _dropped(store: ObjectStore, sent: Mapping[str, Sent]) -> Counter[str]:
     """Counts the versions of what was dropped into the raw bucket, by digest."""
     digests = {one.image.name: digest for digest, one in sent.items()}
-    found: Counter[str] = Counter()
-    for page in store.pages_of_versions(store.settings.raw_bucket):
-        for version in page.versions:
-            path = PurePosixPath(version.key)
-            if str(path.parent) == FOLDER and path.name in digests:
-                found[digests[path.name]] += 1
-    return found
+    # A page may begin with what the last one ended with: versions are counted once.
+    versions = {
+        (PurePosixPath(one.key), one.version)
+        for page in store.pages_of_versions(store.settings.raw_bucket)
+        for one in page.versions
+    }
+    return Counter(
+        digests[path.name]
+        for path, _ in versions
+        if str(path.parent) == FOLDER and path.name in digests
+    )
 
 
 def _listed(store: ObjectStore, bucket: str) -> set[str]:

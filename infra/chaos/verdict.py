@@ -36,6 +36,7 @@ class Evidence:
         stuck_runs: Runs in flight that have nothing left to do and do not end.
         unbalanced_hours: Hours in which landed is not waiting, processed, rejected and purged.
         unexplained_gaps: Ranges of Kafka offsets that were passed over.
+        may_have_gaps: Whether the broker, when it is killed, leaves offsets without a message.
         rows_missing_in_views: Images that analysts do not see, or see twice.
     """
 
@@ -46,6 +47,7 @@ class Evidence:
     stuck_runs: int = 0
     unbalanced_hours: int = 0
     unexplained_gaps: int = 0
+    may_have_gaps: bool = False
     rows_missing_in_views: int = 0
 
 
@@ -88,7 +90,7 @@ class Verdict:
                 self.strange,
                 evidence.missing_files,
                 evidence.unbalanced_hours,
-                evidence.unexplained_gaps,
+                evidence.unexplained_gaps and not evidence.may_have_gaps,
                 evidence.rows_missing_in_views,
             )
         )

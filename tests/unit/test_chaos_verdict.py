@@ -124,3 +124,9 @@ def test_faults_are_counted_whatever_their_number(lost, doubled):
     verdict = judge(sent, Evidence(rows, dict.fromkeys(sent, 1)))
     assert (verdict.lost, verdict.duplicated) == (lost, doubled)
     assert len(verdict.examples) == min(8, lost + doubled)
+
+
+def test_offsets_without_a_message_are_the_platforms_fault_unless_the_broker_leaves_such():
+    gaps = Evidence(ROWS, COPIES, unexplained_gaps=1)
+    assert not judge(SENT, gaps).is_clean
+    assert judge(SENT, replace(gaps, may_have_gaps=True)).is_clean
