@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 
@@ -51,17 +52,14 @@ def _send_all(target: Target, body: bytes, requests: int, clients: int) -> float
 
 
 def _send(target: Target, body: bytes, requests: int, begin: threading.Barrier) -> None:
-    connection = HTTPConnection("127.0.0.1", target.port, timeout=_TIMEOUT_SECONDS)
-    try:
-        _post(connection, target, body)
+    with closing(HTTPConnection("127.0.0.1", target.port, timeout=_TIMEOUT_SECONDS)) as connection:
+        with ExitStack() as failed:
+            failed.callback(begin.abort)
+            _post(connection, target, body)
+            failed.pop_all()
         begin.wait(_TIMEOUT_SECONDS)
         for _ in range(requests):
             _post(connection, target, body)
-    except BaseException:
-        begin.abort()
-        raise
-    finally:
-        connection.close()
 
 
 def _post(connection: HTTPConnection, target: Target, body: bytes) -> None:

@@ -123,7 +123,8 @@ def _claimed_batch(
     """Makes a batch of new images known and claims it; returns what came of it."""
     ledger.register(connection, list(_arrivals(now)), now)
     day = now.astimezone(UTC).date()
-    claimed = claims.take(connection, day, run_id, _LEASE, _BATCH_ROWS)
+    taker = claims.Taker(day, run_id, _LEASE, recipe.hash)
+    claimed = claims.take_waiting(connection, taker, _BATCH_ROWS)
     connection.commit()
     if len(claimed) != _BATCH_ROWS:
         raise click.ClickException(f"{len(claimed)} of {_BATCH_ROWS} images could be claimed.")

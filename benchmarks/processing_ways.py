@@ -114,13 +114,13 @@ def measure_workers(processor: str, inputs: Inputs) -> Cost:
     with workers(PROCESSES, processor, read_recipe("standard")) as pool:
 
         def work(bodies: Iterator[bytes]) -> None:
-            under_way: deque[tuple[Future[Result], bytes]] = deque()
+            under_way: deque[Future[Result]] = deque()
             for body in bodies:
-                under_way.append((pool.submit(body), body))
+                under_way.append(pool.submit(body))
                 if len(under_way) > 2 * PROCESSES:
-                    _take(pool.result(*under_way.popleft()))
+                    _take(under_way.popleft().result())
             while under_way:
-                _take(pool.result(*under_way.popleft()))
+                _take(under_way.popleft().result())
 
         work(iter((inputs.bodies * _WARM_UP)[:_WARM_UP]))
         with _timed() as clock:

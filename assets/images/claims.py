@@ -6,6 +6,7 @@ Like all of the ledger's functions these take an open connection and never commi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 
 from assets.images.records import Claim
@@ -14,17 +15,45 @@ from assets.resources.warehouse import Connection
 MAX_CLAIMS = 5
 """After so many runs that took an image and did not finish it, it is rejected."""
 
+# Not `<>`: an index finds what is smaller or larger.
+OUTDATED = """
+    state = 'processed'
+    and (
+        recipe_hash < %(recipe_hash)s
+        or recipe_hash > %(recipe_hash)s
+        or recipe_hash is null
+    )
+"""
+"""Condition on an image: another recipe has made it than the one of the parameter."""
 
-def take(
-    connection: Connection, day: date, run_id: str, lease: timedelta, limit: int
-) -> list[Claim]:
-    """Takes up to `limit` waiting images of a UTC day, oldest first, that nobody else holds."""
+
+@dataclass(frozen=True)
+class Taker:
+    """Who takes images of which UTC day, for how long, and the recipe that will make them."""
+
+    day: date
+    run_id: str
+    lease: timedelta
+    recipe_hash: str
+
+
+def take_waiting(connection: Connection, taker: Taker, limit: int) -> list[Claim]:
+    """Takes up to `limit` waiting images of a day, oldest first, that nobody else holds."""
+    return _take(connection, "state = 'waiting'", taker, limit)
+
+
+def take_outdated(connection: Connection, taker: Taker, limit: int) -> list[Claim]:
+    """Takes up to `limit` processed images of a day that another recipe has made."""
+    return _take(connection, OUTDATED, taker, limit)
+
+
+def _take(connection: Connection, wanted: str, taker: Taker, limit: int) -> list[Claim]:
     rows = connection.execute(
-        """
+        f"""
         with claimable as (
             select image_id, arrived_at
             from image_catalog.image
-            where state = 'waiting'
+            where {wanted}
               and arrived_at >= %(day)s::timestamp at time zone 'UTC'
               and arrived_at < (%(day)s::date + 1)::timestamp at time zone 'UTC'
               and (lease_until is null or lease_until < clock_timestamp())
@@ -42,55 +71,20 @@ def take(
         returning
             image.image_id, image.arrived_at, object_key, object_version, size_bytes, claim_count,
             quarantine_key
-        """,
-        {"day": day, "run_id": run_id, "lease": lease, "limit": limit},
+        """,  # noqa: S608 - the conditions are this module's own
+        {**asdict(taker), "limit": limit},
     )
-    return [Claim(*row) for row in rows]  # type: ignore[arg-type]
+    taken = [Claim(*row) for row in rows]  # type: ignore[arg-type]
+    if taken:
+        _keep_objects(connection, taken, taker.recipe_hash)
+    return taken
 
 
-def take_outdated(
-    connection: Connection, day: date, run_id: str, lease: timedelta, limit: int, recipe_hash: str
-) -> list[Claim]:
-    """Takes up to `limit` processed images of a UTC day that another recipe has made."""
-    rows = connection.execute(
-        """
-        with claimable as (
-            select image_id, arrived_at
-            from image_catalog.image
-            where state = 'processed'
-              and (
-                  recipe_hash < %(recipe_hash)s
-                  or recipe_hash > %(recipe_hash)s
-                  or recipe_hash is null
-              )
-              and arrived_at >= %(day)s::timestamp at time zone 'UTC'
-              and arrived_at < (%(day)s::date + 1)::timestamp at time zone 'UTC'
-              and (lease_until is null or lease_until < clock_timestamp())
-            order by arrived_at
-            limit %(limit)s
-            for update skip locked
-        )
-        update image_catalog.image
-        set
-            claimed_by = %(run_id)s,
-            lease_until = clock_timestamp() + %(lease)s,
-            claim_count = claim_count + 1
-        from claimable
-        where image.image_id = claimable.image_id and image.arrived_at = claimable.arrived_at
-        returning
-            image.image_id, image.arrived_at, object_key, object_version, size_bytes, claim_count,
-            quarantine_key
-        """,
-        {"day": day, "run_id": run_id, "lease": lease, "limit": limit, "recipe_hash": recipe_hash},
-    )
-    return [Claim(*row) for row in rows]  # type: ignore[arg-type]
-
-
-def keep_objects(connection: Connection, taken: Sequence[Claim], recipe_hash: str) -> None:
+def _keep_objects(connection: Connection, taken: Sequence[Claim], recipe_hash: str) -> None:
     """Takes what claimed images are about to be given from the objects that are to be deleted.
 
     An image may have had these very renditions before, and lost them to another recipe or a
-    rejection. Belongs to the transaction of the claim: it waits for a deletion that is under way.
+    rejection. Waits for a deletion that is under way.
     """
     connection.execute(
         """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from assets.images.claims import OUTDATED
 from assets.resources.warehouse import Connection
 
 
@@ -26,7 +27,7 @@ class Left:
 def what_is_left(connection: Connection, day: date, recipe_hash: str) -> Left:
     """Counts what is left of a UTC day, and the days of which nothing is; by indexes alone."""
     [row] = connection.execute(
-        """
+        f"""
         with known as (
             select distinct (arrived_hour at time zone 'UTC')::date as day
             from image_catalog.arrival_count
@@ -52,16 +53,9 @@ def what_is_left(connection: Connection, day: date, recipe_hash: str) -> Left:
         cross join lateral (
             select count(*) as images
             from image_catalog.image
-            where state = 'processed'
-              and (
-                  recipe_hash < %(recipe_hash)s
-                  or recipe_hash > %(recipe_hash)s
-                  or recipe_hash is null
-              )
-              and arrived_at >= begins_at
-              and arrived_at < ends_at
+            where {OUTDATED} and arrived_at >= begins_at and arrived_at < ends_at
         ) as outdated
-        """,
+        """,  # noqa: S608 - the condition is the claims' own
         {"day": day, "recipe_hash": recipe_hash},
     )
     return Left(*(int(str(number)) for number in row))

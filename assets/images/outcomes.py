@@ -45,7 +45,6 @@ def write(connection: Connection, run_id: str, outcomes: Sequence[Outcome], now:
     held = _finish(connection, run_id)
     finished = [outcome for outcome in outcomes if outcome.claim.image_id in held]
     made = [row for one in finished if isinstance(one, Processed) for row in rendition_rows(one)]
-    _want_again(connection, finished)
     if _have_renditions(connection, finished):
         _replace_renditions(connection, finished, made)
     else:
@@ -78,15 +77,6 @@ def _finish(connection: Connection, run_id: str) -> set[UUID]:
 
 def _assignment(column: str) -> str:
     return f"{column} = {_SET.get(column, 'outcome.{0}').format(column)}"
-
-
-def _want_again(connection: Connection, outcomes: Sequence[Outcome]) -> None:
-    """Lets live what was to be deleted, and has been stored once more: its image was requeued."""
-    done = [outcome for outcome in outcomes if isinstance(outcome, Processed)]
-    connection.execute(
-        "delete from image_catalog.replaced_object where object_key = any(%s)",
-        [[rendition.object_key for outcome in done for rendition in outcome.renditions]],
-    )
 
 
 def _have_renditions(connection: Connection, outcomes: Sequence[Outcome]) -> bool:

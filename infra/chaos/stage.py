@@ -100,11 +100,9 @@ def _two_sets_of_ports() -> tuple[Ports, Ports]:
 
 @contextmanager
 def _stopped_afterwards(stack: Stack) -> Iterator[None]:
+    stack.say(f"state and logs stay in {stack.state.root}")
     try:
         yield
-    except BaseException:
-        stack.say(f"state and logs are kept in {stack.state.root}")
-        raise
     finally:
         stack.stop()
 

@@ -147,7 +147,7 @@ def _send(file: HostileFile, pool: Workers) -> Verdict:
     body = file.make()
     started = time.monotonic()
     try:
-        result = pool.result(pool.submit(body), body)
+        result = pool.submit(body).result()
     except ProcessorError:
         raise
     except Exception as error:  # noqa: BLE001 - to find those is what the campaign is for

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -32,6 +32,12 @@ LITTLE = ImageFacts("PNG", "L", 1, 1, DIGEST)
 SECONDS = StageSeconds(0.25, 0.5, Seconds(0.125, 1.0, 2.0, 4.0), 8.0)
 
 
+def taker(
+    day: date, run_id: str = "a run", lease: timedelta = LEASE, recipe: Recipe = STANDARD
+) -> claims.Taker:
+    return claims.Taker(day, run_id, lease, recipe.hash)
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """A test's catalogue; each of its changes is a transaction of its own."""
@@ -44,16 +50,12 @@ class Catalogue:
         arrivals = [Arrival(uuid4(), NOW, size_bytes=5, **told | changes) for _ in range(count)]
         with self.platform.warehouse.connect() as connection:
             ledger.register(connection, arrivals, NOW)
-            return claims.take(connection, NOW.date(), run_id, LEASE, count)
+            return claims.take_waiting(connection, taker(NOW.date(), run_id), count)
 
     def claim_again(self, recipe: Recipe) -> list[Claim]:
         """Claims what another recipe than this one has made."""
         with self.platform.warehouse.connect() as connection:
-            taken = claims.take_outdated(
-                connection, NOW.date(), "a run", LEASE, 100, recipe_hash=recipe.hash
-            )
-            claims.keep_objects(connection, taken, recipe.hash)
-        return taken
+            return claims.take_outdated(connection, taker(NOW.date(), recipe=recipe), 100)
 
     def write(self, *made: Outcome, run_id: str = "a run", now: datetime = NOW) -> int:
         with self.platform.warehouse.connect() as connection:

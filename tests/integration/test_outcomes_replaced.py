@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from assets.images import outcomes
+from assets.images import claims, outcomes
 from assets.images.checks import balance
 from assets.images.records import Rejected
 from assets.images.validation import Reason
-from tests.integration.catalogue import LATER, NOW, OTHER, STANDARD, Catalogue, key_of, processed
+from tests.integration.catalogue import (
+    LATER,
+    NOW,
+    OTHER,
+    STANDARD,
+    Catalogue,
+    key_of,
+    processed,
+    taker,
+)
 
 
 @pytest.fixture
@@ -71,9 +80,11 @@ def test_a_rendition_that_is_stored_again_is_not_to_be_deleted_any_more(platform
     catalogue.write(Rejected(again, Reason.DECODER_DIED, "there"))
     platform.query(
         "update image_catalog.image set state = 'waiting', reason_code = null, "
-        "finished_at = null, claimed_by = 'a run' returning 1"
+        "finished_at = null returning 1"
     )
-    assert catalogue.write(processed(claim)) == 1
+    with platform.warehouse.connect() as connection:
+        [waiting] = claims.take_waiting(connection, taker(NOW.date()), 1)
+    assert catalogue.write(processed(waiting)) == 1
     assert (catalogue.rendition_keys(), catalogue.replaced_keys()) == (kept, set())
 
 

@@ -14,6 +14,7 @@ from assets.images.validation import Reason
 from assets.resources.errors import ServerUnavailableError
 from assets.resources.object_store import ObjectStore
 from infra.demo.photographs import broken_files, photographs
+from tests.integration.catalogue import taker
 
 TODAY = datetime.now(UTC).date()
 
@@ -98,7 +99,7 @@ def test_a_run_that_lost_its_lease_changes_nothing(platform, pictures):
     platform.drop("slow.jpg", pictures[0].body)
     platform.register()
     with platform.warehouse.connect() as connection:
-        [slow] = claims.take(connection, TODAY, "slow run", timedelta(seconds=-1), 1)
+        [slow] = claims.take_waiting(connection, taker(TODAY, "slow run", timedelta(seconds=-1)), 1)
     platform.process("fast run")
     with platform.warehouse.connect() as connection:
         late = Rejected(slow, Reason.CORRUPT, None)
@@ -111,7 +112,7 @@ def test_an_image_that_five_runs_could_not_finish_is_given_up_and_quarantined(pl
     platform.register()
     for run in range(claims.MAX_CLAIMS):
         with platform.warehouse.connect() as connection:
-            claims.take(connection, TODAY, f"run {run}", timedelta(minutes=1), 1)
+            claims.take_waiting(connection, taker(TODAY, f"run {run}"), 1)
             claims.give_back(connection, f"run {run}", is_blameless=False)
     platform.process()
     assert platform.states() == {"gave_up": 1}

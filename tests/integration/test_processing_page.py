@@ -1,6 +1,6 @@
 """What a processing run says of itself in Dagster: numbers and tables, and which days are done."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import dagster as dg
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from assets.images import claims
 from assets.images.assets import ARRIVAL_DAYS, renditions
 from tests.integration.bucket import with_settings
+from tests.integration.catalogue import taker
 
 TODAY = datetime.now(UTC).date()
 KEY = dg.AssetKey(["image_catalog", "rendition"])
@@ -69,7 +70,7 @@ def test_a_day_of_which_another_run_holds_something_is_not_complete_yet(
     platform.produce([picture.body for picture in pictures])
     platform.land()
     with platform.warehouse.connect() as connection:
-        claims.take(connection, TODAY, "another run", timedelta(minutes=1), 2)
+        claims.take_waiting(connection, taker(TODAY, "another run"), 2)
     result = materialise(platform, instance)
     page = said(result.asset_observations_for_node("renditions"))
     assert (page["processed"], page["left_on_this_day"]) == (len(pictures) - 2, 2)

@@ -12,6 +12,7 @@ from assets.images.processing.batches import Processing
 from assets.images.processing.recipe import read_recipe
 from assets.resources.errors import ServerUnavailableError
 from tests.integration.bucket import with_settings
+from tests.integration.catalogue import taker
 from tests.integration.processing_runs import (
     assert_bucket_is_what_the_catalogue_says,
     end_of,
@@ -53,7 +54,7 @@ def test_two_runs_claim_disjoint_images(platform, pictures):
     def claim(run_id: str) -> list:
         taken = []
         with platform.warehouse.connect() as connection:
-            while found := claims.take(connection, TODAY, run_id, timedelta(minutes=1), 7):
+            while found := claims.take_waiting(connection, taker(TODAY, run_id), 7):
                 taken += [claim.image_id for claim in found]
                 connection.commit()
         return taken
@@ -100,7 +101,7 @@ def test_a_run_that_lives_keeps_its_images_beyond_their_lease(platform):
     [(first,)] = platform.query("select lease_until from image_catalog.image")
     wait_until(lambda: datetime.now(UTC) > first, "the first lease to end")
     with platform.warehouse.connect() as connection:
-        assert claims.take(connection, TODAY, "another", timedelta(minutes=1), 1) == []
+        assert claims.take_waiting(connection, taker(TODAY, "another"), 1) == []
     assert end_of(run) == {"images": 1, "lost": 0}
 
 

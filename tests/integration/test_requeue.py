@@ -14,6 +14,7 @@ from assets.images.requeue import Selection, count_rejected, requeue
 from assets.images.validation import Reason
 from infra.demo.photographs import broken_files
 from infra.images.__main__ import main
+from tests.integration.catalogue import taker
 
 NOW = datetime.now(UTC)
 
@@ -114,7 +115,7 @@ def test_an_image_that_was_given_up_has_all_its_chances_again(platform, pictures
     platform.register()
     for run in range(claims.MAX_CLAIMS):
         with platform.warehouse.connect() as connection:
-            claims.take(connection, NOW.date(), f"run {run}", timedelta(minutes=1), 1)
+            claims.take_waiting(connection, taker(NOW.date(), f"run {run}"), 1)
             claims.give_back(connection, f"run {run}", is_blameless=False)
     platform.process()
     assert platform.states() == {"gave_up": 1}

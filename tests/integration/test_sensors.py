@@ -19,6 +19,7 @@ from orchestration.sensors.image_backlog import image_backlog
 from orchestration.sensors.kafka_images import kafka_images
 from orchestration.sensors.raw_bucket import raw_bucket
 from orchestration.sensors.sales_changes import sales_changes
+from tests.integration.catalogue import taker
 from tests.integration.topic import fill, images, lose, make_topic_anew, with_settings
 
 TODAY = datetime.now(UTC).date()
@@ -149,7 +150,7 @@ def test_images_that_a_live_run_holds_ask_for_nothing(instance, platform, pictur
     platform.produce([pictures[0].body])
     platform.land()
     with platform.warehouse.connect() as connection:
-        claims.take(connection, TODAY, "a live run", timedelta(minutes=1), 10)
+        claims.take_waiting(connection, taker(TODAY, "a live run"), 10)
     ticked = tick(image_backlog, instance, platform)
     assert ticked.run_requests == []
     assert ticked.skip_reason.skip_message == "1 images wait on 1 days; runs in flight have them"
@@ -166,7 +167,7 @@ def test_images_of_a_run_whose_lease_ended_ask_again(instance, platform, picture
     platform.produce([pictures[0].body])
     platform.land()
     with platform.warehouse.connect() as connection:
-        claims.take(connection, TODAY, "a dead run", timedelta(seconds=-1), 10)
+        claims.take_waiting(connection, taker(TODAY, "a dead run", timedelta(seconds=-1)), 10)
     assert len(tick(image_backlog, instance, platform).run_requests) == 1
 
 

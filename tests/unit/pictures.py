@@ -12,6 +12,7 @@ from PIL import Image, ImageOps, ImageStat
 from assets.images.processing.processor import process
 from assets.images.processing.recipe import read_recipe
 from assets.images.processing.result import ProcessedImage
+from assets.images.validation import Reason, RejectedImageError
 
 Colour = tuple[float, ...]
 
@@ -19,6 +20,14 @@ STANDARD = read_recipe("standard")
 PHOTOGRAPHS = Path(str(files("skimage") / "data"))
 ORIENTATION = 0x0112
 QUARTERS = ("red", "lime", "blue", "yellow")
+
+
+def outcome(body: bytes) -> ProcessedImage | Reason:
+    """Processes by the standard recipe; gives the reason of a rejection instead of raising it."""
+    try:
+        return process(body, STANDARD)
+    except RejectedImageError as rejected:
+        return rejected.reason
 
 
 def four_corners(width: int = 48, height: int = 32) -> Image.Image:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from assets.images.processing.processor import process
 from assets.images.processing.recipe import read_recipe
 from assets.images.processing.result import ProcessedImage
 from assets.images.validation import (
@@ -12,22 +11,14 @@ from assets.images.validation import (
     MAX_IMAGE_BYTES,
     MAX_IMAGE_PIXELS,
     Reason,
-    RejectedImageError,
     reject_header,
     reject_size,
 )
 from infra.fuzz import others, png
-from tests.unit.pictures import encoded, four_corners
+from tests.unit.pictures import encoded, four_corners, outcome
 
 STANDARD = read_recipe("standard")
 SOUND = encoded(four_corners(), "PNG")
-
-
-def outcome(body: bytes) -> ProcessedImage | Reason:
-    try:
-        return process(body, STANDARD)
-    except RejectedImageError as rejected:
-        return rejected.reason
 
 
 def door(body: bytes) -> Reason | None:

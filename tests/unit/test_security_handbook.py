@@ -28,12 +28,11 @@ from assets.images.validation import (
     MAX_IMAGE_BYTES,
     MAX_IMAGE_PIXELS,
     Reason,
-    RejectedImageError,
 )
 from infra.fuzz import others, png, strangers, tiff
 from infra.fuzz.files import CANARY, HostileFile
 from infra.fuzz.samples import samples
-from tests.unit.pictures import encoded, four_corners
+from tests.unit.pictures import encoded, four_corners, outcome
 
 PROJECT = Path(__file__).parents[2]
 PRODUCTION = [*PROJECT.glob("assets/**/*.py"), *PROJECT.glob("services/**/*.py")]
@@ -44,13 +43,6 @@ STRANGERS = [file for file in strangers.hostile_strangers() if file.kind == "wro
 POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
 PILLOWS_OWN_LIMIT = 89_478_485
 SOUND = encoded(four_corners(), "PNG")
-
-
-def outcome(body: bytes) -> ProcessedImage | Reason:
-    try:
-        return process(body, STANDARD)
-    except RejectedImageError as rejected:
-        return rejected.reason
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +160,7 @@ def test_d1_a_worker_has_a_limit_of_memory_that_it_cannot_raise(one_worker: Work
 
 
 def test_d2_a_worker_has_a_limit_of_processor_time_for_each_image(one_worker: Workers) -> None:
-    one_worker.result(one_worker.submit(SOUND), SOUND)
+    one_worker.submit(SOUND).result()
     soft, _ = limit_of(one_worker, resource.RLIMIT_CPU)
     assert 0 < soft < 3600
 

@@ -229,7 +229,7 @@ def test_libvips_works_with_one_thread_and_keeps_nothing() -> None:
 def test_it_works_in_isolated_workers() -> None:
     body = BY_LIBVIPS["PNG with alpha"]
     with workers(1, "assets.images.processing.vips:process", STANDARD) as pool:
-        result = pool.result(pool.submit(body), body)
+        result = pool.submit(body).result()
     assert isinstance(result, ProcessedImage)
     assert result.processor.startswith("libvips 8.")
 

@@ -50,7 +50,7 @@ def telling_worker() -> Iterator[Workers]:
 
 
 def result_of(pool: Workers, body: bytes) -> ProcessedImage | Reason:
-    return pool.result(pool.submit(body), body)
+    return pool.submit(body).result()
 
 
 def told(pool: Workers, expression: str) -> str | None:

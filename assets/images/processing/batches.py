@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from assets.images import claims
+from assets.images.claims import Taker, give_back, take_outdated, take_waiting
 from assets.images.processing.entry_point import ProcessorError
 from assets.images.processing.heartbeat import heartbeat
 from assets.images.processing.line import Line
@@ -46,15 +46,16 @@ class Processing:
         rest waits again.
         """
         self._delete_replaced()
+        taker = Taker(day, run_id, self.lease, self.recipe.hash)
         line = Line(Pipeline(self.settings, self.object_store, self.recipe), self.warehouse, run_id)
         try:
             with heartbeat(self.warehouse, run_id, self.lease, line.fail), line:
-                self._work_off(line, _Source(day, run_id, self.lease, self.recipe.hash))
+                self._work_off(line, _Source(taker))
         except BaseException as error:
             # No image takes a server or the whole processor down, or asks a run to stop.
             is_blameless = not isinstance(error, Exception) or isinstance(error, _BLAMELESS)
             with self.warehouse.connect() as connection:
-                claims.give_back(connection, run_id, is_blameless=is_blameless)
+                give_back(connection, run_id, is_blameless=is_blameless)
             raise
         self._delete_replaced()
         return line.recorder.tally
@@ -83,21 +84,14 @@ class Processing:
 class _Source:
     """What a run takes of a day: what waits, then once what another recipe has made."""
 
-    day: date
-    run_id: str
-    lease: timedelta
-    recipe_hash: str
+    taker: Taker
     may_be_outdated: bool = True
 
     def take(self, connection: Connection) -> list[Claim]:
         """Takes the next images; none when there are none."""
-        taken = claims.take(connection, self.day, self.run_id, self.lease, _CLAIMED_AT_ONCE)
+        taken = take_waiting(connection, self.taker, _CLAIMED_AT_ONCE)
         if not taken and self.may_be_outdated:
-            taken = claims.take_outdated(
-                connection, self.day, self.run_id, self.lease, _CLAIMED_AT_ONCE, self.recipe_hash
-            )
+            taken = take_outdated(connection, self.taker, _CLAIMED_AT_ONCE)
             self.may_be_outdated = bool(taken)
-        if taken:
-            claims.keep_objects(connection, taken, self.recipe_hash)
         connection.commit()
         return taken

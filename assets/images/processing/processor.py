@@ -42,7 +42,7 @@ _SIDEWAYS = {5, 6, 7, 8}
 
 
 @dataclass(frozen=True)
-class _Engine:
+class Engine:
     """What decodes: its name with its version, and how."""
 
     name: str
@@ -68,11 +68,11 @@ def process(body: bytes, recipe: Recipe) -> ProcessedImage:
 
     Raises `RejectedImageError` with the reason when the bytes are not an acceptable image.
     """
-    return process_with(_load, NAME, body, recipe)
+    return process_with(Engine(NAME, _load), body, recipe)
 
 
-def process_with(load: Load, name: str, body: bytes, recipe: Recipe) -> ProcessedImage:
-    """Does as `process` does, with another way to decode; `name` says which, and its version."""
+def process_with(engine: Engine, body: bytes, recipe: Recipe) -> ProcessedImage:
+    """Does as `process` does, with another engine."""
     if reason := reject_size(len(body)):
         raise RejectedImageError(reason)
     ImageFile.LOAD_TRUNCATED_IMAGES = False
@@ -82,7 +82,7 @@ def process_with(load: Load, name: str, body: bytes, recipe: Recipe) -> Processe
         try:
             with Image.open(io.BytesIO(body), formats=ALLOWED_FORMATS) as image:
                 check_header(image)
-                return _process_opened(_Engine(name, load), image, body, recipe)
+                return _process_opened(engine, image, body, recipe)
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise RejectedImageError(Reason.TOO_MANY_PIXELS) from error
         except UnidentifiedImageError as error:
@@ -99,7 +99,7 @@ def _load(image: Image.Image, _body: bytes, needed_px: int | None) -> Image.Imag
 
 
 def _process_opened(
-    engine: _Engine, image: Image.Image, body: bytes, recipe: Recipe
+    engine: Engine, image: Image.Image, body: bytes, recipe: Recipe
 ) -> ProcessedImage:
     watch = _Watch()
     said = read_header(image)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import singledispatch
+from typing import assert_never
 
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
@@ -40,11 +40,7 @@ class Sizes:
         if longest_side_px not in self._made:
             fit = [side for side in self._made if side >= _CASCADE * longest_side_px]
             source = self._made[min(fit, default=whole_px)]
-            self._made[longest_side_px] = source.resize(
-                fitted(self.whole.size, longest_side_px),
-                Image.Resampling.BICUBIC,
-                reducing_gap=REDUCING_GAP,
-            )
+            self._made[longest_side_px] = _resized(source, fitted(self.whole.size, longest_side_px))
         return self._made[longest_side_px]
 
 
@@ -62,14 +58,26 @@ def apply_steps(picture: Image.Image, steps: Sequence[recipe.Step]) -> Image.Ima
     return picture
 
 
-@singledispatch
-def apply_step(step: object, _picture: Image.Image) -> Image.Image:
-    """Returns the picture after one step.
-
-    Raises:
-        NotImplementedError: nobody has written what the step does.
-    """
-    raise NotImplementedError(f"nothing does the step {type(step).__name__}")
+def apply_step(step: recipe.Step, picture: Image.Image) -> Image.Image:
+    """Returns the picture after one step."""
+    match step:
+        case recipe.Resize():
+            return shrink(picture, step.longest_side_px)
+        case recipe.Crop():
+            return _crop(step, picture)
+        case recipe.Rotate():
+            return picture.transpose(_QUARTERS[step.degrees])
+        case recipe.Grey():
+            return ImageOps.grayscale(picture).convert("RGB")
+        case recipe.Blur():
+            return picture.filter(ImageFilter.GaussianBlur(step.radius_px))
+        case recipe.Sharpen():
+            mask = ImageFilter.UnsharpMask(step.radius_px, step.percent, step.threshold)
+            return picture.filter(mask)
+        case recipe.Watermark():
+            return _watermark(step, picture)
+        case _:
+            assert_never(step)
 
 
 def fitted(size: tuple[float, float], longest_side_px: int) -> tuple[int, int]:
@@ -82,46 +90,21 @@ def fitted(size: tuple[float, float], longest_side_px: int) -> tuple[int, int]:
 def shrink(picture: Image.Image, longest_side_px: int) -> Image.Image:
     """Returns the picture with its longest side at most that long."""
     size = fitted(picture.size, longest_side_px)
-    if size == picture.size:
-        return picture
+    return picture if size == picture.size else _resized(picture, size)
+
+
+def _resized(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
     return picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=REDUCING_GAP)
 
 
-@apply_step.register
-def _(step: recipe.Resize, picture: Image.Image) -> Image.Image:
-    return shrink(picture, step.longest_side_px)
-
-
-@apply_step.register
-def _(step: recipe.Crop, picture: Image.Image) -> Image.Image:
+def _crop(step: recipe.Crop, picture: Image.Image) -> Image.Image:
     scale = min(picture.width / step.width, picture.height / step.height)
     width, height = max(1, round(step.width * scale)), max(1, round(step.height * scale))
     left, top = (picture.width - width) // 2, (picture.height - height) // 2
     return picture.crop((left, top, left + width, top + height))
 
 
-@apply_step.register
-def _(step: recipe.Rotate, picture: Image.Image) -> Image.Image:
-    return picture.transpose(_QUARTERS[step.degrees])
-
-
-@apply_step.register
-def _(_step: recipe.Grey, picture: Image.Image) -> Image.Image:
-    return ImageOps.grayscale(picture).convert("RGB")
-
-
-@apply_step.register
-def _(step: recipe.Blur, picture: Image.Image) -> Image.Image:
-    return picture.filter(ImageFilter.GaussianBlur(step.radius_px))
-
-
-@apply_step.register
-def _(step: recipe.Sharpen, picture: Image.Image) -> Image.Image:
-    return picture.filter(ImageFilter.UnsharpMask(step.radius_px, step.percent, step.threshold))
-
-
-@apply_step.register
-def _(step: recipe.Watermark, picture: Image.Image) -> Image.Image:
+def _watermark(step: recipe.Watermark, picture: Image.Image) -> Image.Image:
     height = max(8.0, step.height_share * picture.height)
     font = ImageFont.load_default(height)
     mask = Image.new("L", picture.size)

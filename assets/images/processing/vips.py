@@ -17,7 +17,7 @@ from assets.images.processing import picture, processor
 from assets.images.processing.entry_point import ProcessorError
 from assets.images.processing.recipe import Recipe
 from assets.images.processing.result import ProcessedImage
-from assets.images.processing.steps import fitted
+from assets.images.processing.steps import REDUCING_GAP, fitted
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _LOADERS = {
@@ -26,8 +26,6 @@ _LOADERS = {
     "WEBP": "VipsForeignLoadWebp",
 }
 _JPEG_SHRINKS = (8, 4, 2)
-_GAP = 1.5
-"""How much larger than wanted a JPEG may be decoded at least, for it to look as Pillow's does."""
 _WEBP_GAP = 2.0
 
 _PNG_SIGNATURE_BYTES = 8
@@ -42,7 +40,8 @@ def process(body: bytes, recipe: Recipe) -> ProcessedImage:
     `ProcessorError` when libvips is not installed.
     """
     vips = _libvips()
-    return processor.process_with(load, f"libvips {_version(vips)}", body, recipe)
+    engine = processor.Engine(f"libvips {_version(vips)}", load)
+    return processor.process_with(engine, body, recipe)
 
 
 def load(image: Image.Image, body: bytes, needed_px: int | None) -> Image.Image:
@@ -121,7 +120,7 @@ def _decoded(
 def _decode_small(format_: str, ratio: float) -> dict[str, float]:
     """Returns what lets a decoder give fewer pixels, where enough of them are left."""
     if format_ == "JPEG":
-        shrinks = [shrink for shrink in _JPEG_SHRINKS if ratio / shrink >= _GAP]
+        shrinks = [shrink for shrink in _JPEG_SHRINKS if ratio / shrink >= REDUCING_GAP]
         return {"shrink": shrinks[0]} if shrinks else {}
     if format_ == "WEBP" and ratio >= _WEBP_GAP:
         return {"scale": 1 / ratio}

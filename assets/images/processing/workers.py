@@ -63,10 +63,6 @@ class Workers:
         self._try(body, final, _POOLS_PER_IMAGE)
         return final
 
-    def result(self, future: Future[Result], body: bytes) -> Result:  # noqa: ARG002
-        """Waits for the result of an image."""
-        return future.result()
-
     def close(self) -> None:
         """Ends all processes, also those at work; what was not finished stays so."""
         with self._renewal:
