@@ -1,7 +1,7 @@
 # Everyday commands of Darkroom; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-check up down status reset shell demo seed test check chaos test-apache-kafka test-browser setup-browser fuzz bench-processing bench-warehouse bench-ingest bench-freshness \
-    produce topic topic-drift gaps explain-gap requeue access access-drift access-report access-document user user-password user-remove users api-key api-keys api-key-revoke lock format
+.PHONY: help setup setup-check up down status reset shell demo seed test check chaos test-apache-kafka test-browser setup-browser fuzz bench-processing bench-warehouse bench-ingest bench-freshness bench-retention \
+    produce topic topic-drift gaps explain-gap requeue purge erase prove receipts verify-receipts reapply-receipts access access-drift access-report access-document user user-password user-remove users api-key api-keys api-key-revoke lock format
 
 PYTHON ?= python3
 VENV := .venv
@@ -78,6 +78,24 @@ explain-gap: setup ## record why messages are missing: GAP=3 BECAUSE="the test t
 requeue: setup ## send rejected images through again: REASON=corrupt SOURCE=kafka SINCE=2026-01-31; YES=1 does not ask
 	@$(RUN) infra.images requeue "$(REASON)" $(if $(SOURCE),--source "$(SOURCE)") $(if $(SINCE),--since "$(SINCE)") $(if $(YES),--yes)
 
+purge: setup ## delete what has reached its age, as the hourly job does; ANY_SHARE=1 however much that is
+	@$(RUN) infra.retention purge $(if $(ANY_SHARE),--any-share)
+
+erase: setup ## delete images now, with all copies: IMAGE=<id>, or SOURCE=kafka UPLOADER=ann; YES=1 does not ask
+	@$(RUN) infra.retention erase $(foreach one,$(IMAGE),--image "$(one)") $(if $(SOURCE),--source "$(SOURCE)") $(if $(UPLOADER),--uploader "$(UPLOADER)") $(if $(YES),--yes)
+
+prove: setup ## prove that an image is gone, from receipts, ledger and buckets: IMAGE=<id>
+	@$(RUN) infra.retention prove "$(IMAGE)"
+
+receipts: setup ## list the last receipts of what was deleted; LAST=24
+	@$(RUN) infra.retention receipts $(if $(LAST),--last $(LAST))
+
+verify-receipts: setup ## verify that no receipt is missing, changed or out of its place
+	@$(RUN) infra.retention verify-receipts
+
+reapply-receipts: setup ## after the database was restored from a dump: delete again what the receipts tell of
+	@$(RUN) infra.retention reapply-receipts
+
 access: setup ## grant what infra/postgres/access.yaml says; REVOKE=1 also takes what it does not say
 	@$(RUN) infra.access apply $(if $(REVOKE),--revoke)
 
@@ -153,6 +171,9 @@ bench-ingest: setup ## Kafka landing, ledger and upload API beside bare loops; R
 
 bench-freshness: setup ## seconds from arrival to visible, and the highest rate; RATE=5 MINUTES=5 NAIVE=40
 	@$(RUN) benchmarks.freshness $(if $(RATE),--rate $(RATE)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(NAIVE),--naive $(NAIVE)) $(if $(KAFKA),--kafka $(KAFKA))
+
+bench-retention: setup ## a day's drop beside a DELETE, a purge beside bare deletes, landing meanwhile; ROUNDS=3 KAFKA=apache ONLY=days
+	@$(RUN) benchmarks.retention $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(KAFKA),--kafka $(KAFKA)) $(if $(ONLY),--only $(ONLY))
 
 lock: setup ## lock the newest allowed versions, with hashes, without addresses
 	@$(BIN)/python requirements/lock.py

@@ -10,10 +10,17 @@ import assets.images.assets
 import assets.images.checks
 import assets.retention.assets
 import assets.retention.checks
+import assets.retention.runs
+import assets.retention.topic_check
 
 MODULES: dict[str, tuple[ModuleType, ...]] = {
     "images": (assets.images.assets, assets.images.checks),
-    "retention": (assets.retention.assets, assets.retention.checks),
+    "retention": (
+        assets.retention.assets,
+        assets.retention.checks,
+        assets.retention.topic_check,
+        assets.retention.runs,
+    ),
     "analytics": (assets.analytics.dbt,),
     "access": (assets.access.checks,),
 }

@@ -13,6 +13,8 @@ from typing import Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_WARN_AT = 0.95
+
 
 class Settings(BaseSettings):
     """Settings of the platform; a field is the environment variable of its name in upper case.
@@ -34,6 +36,9 @@ class Settings(BaseSettings):
     processed_bucket: str = "darkroom-processed"
     quarantine_bucket: str = "darkroom-quarantine"
     logs_bucket: str = Field("darkroom-logs", description="compute logs of Dagster's runs")
+    receipts_bucket: str = Field(
+        "darkroom-receipts", description="receipts of what was deleted, out of the database's reach"
+    )
     raw_events_queue: str = "darkroom-raw-events"
 
     kafka_bootstrap_servers: str
@@ -51,7 +56,16 @@ class Settings(BaseSettings):
     retention_hours: int = Field(
         168, ge=1, le=168, description="age at which an image must be gone"
     )
-    retention_margin_hours: int = Field(2, ge=1, description="how much earlier the purge takes it")
+    retention_margin_hours: int = Field(10, ge=1, description="how much earlier the purge takes it")
+    purge_most_share: float = Field(
+        0.5, gt=0, le=1, description="share of all images beyond which a purge asks a person first"
+    )
+    purge_free_images: int = Field(
+        10_000, ge=0, description="so many images a purge takes without asking, whatever the share"
+    )
+    purge_time_share: float = Field(
+        0.15, gt=0, le=1, description="part of the time that a purge deletes while images arrive"
+    )
 
     run_budget_seconds: float = Field(
         600, gt=0, description="after this a run stops taking new work"
@@ -130,6 +144,11 @@ class Settings(BaseSettings):
     def purge_age(self) -> timedelta:
         """Age at which the purge takes an image: the retention less its margin."""
         return self.retention - timedelta(hours=self.retention_margin_hours)
+
+    @property
+    def warning_age(self) -> timedelta:
+        """Age from which the checks of retention warn: time is left to mend what is wrong."""
+        return self.retention * _WARN_AT
 
 
 class UploadSettings(Settings):

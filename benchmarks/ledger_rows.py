@@ -68,7 +68,7 @@ def measure_ledger(
         Rows per second of each way.
     """
     now = utc_now()
-    arrivals = list(_arrivals(rows, now))
+    arrivals = list(arrivals_of(rows, now))
     with (
         Warehouse.from_settings(settings).connect() as known,
         psycopg.connect(admin_conninfo) as raw,
@@ -107,7 +107,7 @@ def _copy(connection: Connection, arrivals: Sequence[Arrival], way: str) -> None
             copy.write_row(_row(arrival))
 
 
-def _arrivals(count: int, now: datetime) -> Iterator[Arrival]:
+def arrivals_of(count: int, now: datetime) -> Iterator[Arrival]:
     """Makes arrivals as the Kafka landing does, of a topic that nobody else writes to."""
     topic = f"bench-{uuid.uuid4().hex[:8]}"
     for number in range(count):

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 import dagster as dg
 
 from assets.registry import MODULES
+from orchestration.erase import erase_images
 from orchestration.jobs import JOBS
 from orchestration.replay import replay_messages
 from orchestration.resources import RESOURCES
 from orchestration.schedules import SCHEDULES
+from orchestration.sensors.erasures import forget_erasure_runs
 from orchestration.sensors.image_backlog import image_backlog
 from orchestration.sensors.kafka_images import kafka_images
 from orchestration.sensors.raw_bucket import raw_bucket
@@ -23,6 +25,7 @@ SENSORS = [
     image_backlog,
     sales_changes,
     release_claims_of_failed_runs,
+    forget_erasure_runs,
 ]
 
 
@@ -36,7 +39,7 @@ def build_defs(overrides: Mapping[str, object] | None = None) -> dg.Definitions:
     return dg.Definitions(
         assets=dg.load_assets_from_modules(modules, include_specs=True),
         asset_checks=dg.load_asset_checks_from_modules(modules),
-        jobs=[*JOBS, replay_messages],
+        jobs=[*JOBS, replay_messages, erase_images],
         schedules=SCHEDULES,
         sensors=SENSORS,
         resources={**RESOURCES, **(overrides or {})},

@@ -8,6 +8,7 @@ from orchestration.jobs import (
     build_views,
     check_access,
     check_images,
+    check_retention,
     check_sales,
     enforce_retention,
 )
@@ -19,6 +20,12 @@ SCHEDULES = [
         name="enforce_retention_hourly",
         job=enforce_retention,
         cron_schedule="7 * * * *",
+        default_status=_RUNNING,
+    ),
+    dg.ScheduleDefinition(
+        name="check_retention_hourly",
+        job=check_retention,
+        cron_schedule="37 * * * *",
         default_status=_RUNNING,
     ),
     dg.ScheduleDefinition(

@@ -57,6 +57,7 @@ def settings(stack: Stack) -> Iterator[Settings]:
                 "PROCESSED_BUCKET": f"processed-{token}",
                 "QUARANTINE_BUCKET": f"quarantine-{token}",
                 "LOGS_BUCKET": f"logs-{token}",
+                "RECEIPTS_BUCKET": f"receipts-{token}",
                 "RAW_EVENTS_QUEUE": f"raw-events-{token}",
                 "KAFKA_TOPIC": f"images-{token}",
                 "KAFKA_GROUP": f"landing-{token}",

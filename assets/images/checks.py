@@ -1,7 +1,6 @@
 """Asset checks of the images: each name is a sentence that is true when the check is green."""
 
 from dataclasses import asdict
-from datetime import datetime
 
 import dagster as dg
 import pandas as pd
@@ -138,9 +137,3 @@ def no_offset_gap_is_unexplained(
             ),
         },
     )
-
-
-def oldest_arrival(connection: Connection) -> datetime | None:
-    """Returns when the oldest image in the ledger arrived."""
-    row = connection.execute("select min(arrived_at) from image_catalog.image").fetchone()
-    return row[0] if row else None  # type: ignore[return-value]

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 
 from assets.images.records import Claim
+from assets.images.visible import VISIBLE
 from assets.resources.warehouse import Connection
 
 MAX_CLAIMS = 5
@@ -38,12 +39,12 @@ class Taker:
 
 
 def take_waiting(connection: Connection, taker: Taker, limit: int) -> list[Claim]:
-    """Takes up to `limit` waiting images of a day, oldest first, that nobody else holds."""
+    """Takes up to `limit` visible waiting images of a day, oldest first, that nobody holds."""
     return _take(connection, "state = 'waiting'", taker, limit)
 
 
 def take_outdated(connection: Connection, taker: Taker, limit: int) -> list[Claim]:
-    """Takes up to `limit` processed images of a day that another recipe has made."""
+    """Takes up to `limit` visible images of a day that another recipe has made."""
     return _take(connection, OUTDATED, taker, limit)
 
 
@@ -54,6 +55,7 @@ def _take(connection: Connection, wanted: str, taker: Taker, limit: int) -> list
             select image_id, arrived_at
             from image_catalog.image
             where {wanted}
+              and {VISIBLE}
               and arrived_at >= %(day)s::timestamp at time zone 'UTC'
               and arrived_at < (%(day)s::date + 1)::timestamp at time zone 'UTC'
               and (lease_until is null or lease_until < clock_timestamp())
@@ -71,7 +73,7 @@ def _take(connection: Connection, wanted: str, taker: Taker, limit: int) -> list
         returning
             image.image_id, image.arrived_at, object_key, object_version, size_bytes, claim_count,
             quarantine_key
-        """,  # noqa: S608 - the conditions are this module's own
+        """,  # noqa: S608 - the conditions are the project's own
         {**asdict(taker), "limit": limit},
     )
     taken = [Claim(*row) for row in rows]  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from assets.images.claims import OUTDATED
+from assets.images.visible import VISIBLE
 from assets.resources.warehouse import Connection
 
 
@@ -14,7 +15,7 @@ class Left:
     """What is left to do.
 
     Attributes:
-        on_day: Images of one day that wait, or whose renditions another recipe has made.
+        on_day: Visible images of one day that wait, or whose renditions another recipe has made.
         days_known: UTC days of which images are in the ledger.
         days_complete: Those of which none is left.
     """
@@ -25,7 +26,10 @@ class Left:
 
 
 def what_is_left(connection: Connection, day: date, recipe_hash: str) -> Left:
-    """Counts what is left of a UTC day, and the days of which nothing is; by indexes alone."""
+    """Counts what is left of a UTC day, and the days of which nothing is; by indexes alone.
+
+    What has expired or is withdrawn is left to retention.
+    """
     [row] = connection.execute(
         f"""
         with known as (
@@ -48,14 +52,16 @@ def what_is_left(connection: Connection, day: date, recipe_hash: str) -> Left:
         cross join lateral (
             select count(*) as images
             from image_catalog.image
-            where state = 'waiting' and arrived_at >= begins_at and arrived_at < ends_at
+            where state = 'waiting'
+              and arrived_at >= begins_at and arrived_at < ends_at and {VISIBLE}
         ) as waiting
         cross join lateral (
             select count(*) as images
             from image_catalog.image
-            where {OUTDATED} and arrived_at >= begins_at and arrived_at < ends_at
+            where {OUTDATED}
+              and arrived_at >= begins_at and arrived_at < ends_at and {VISIBLE}
         ) as outdated
-        """,  # noqa: S608 - the condition is the claims' own
+        """,  # noqa: S608 - the conditions are the project's own
         {"day": day, "recipe_hash": recipe_hash},
     )
     return Left(*(int(str(number)) for number in row))

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime
 from uuid import UUID
 
 from assets.images.records import Arrival, DayBacklog
+from assets.images.visible import VISIBLE
 from assets.resources.warehouse import Connection
 
 _COPY_ARRIVALS = """
@@ -30,7 +31,7 @@ _ARRIVAL_TYPES = (
 
 
 def register(connection: Connection, arrivals: Sequence[Arrival], now: datetime) -> int:
-    """Makes arrivals known; those known already are left as they are.
+    """Makes arrivals known; those known already are left as they are, and those erased stay gone.
 
     Returns:
         How many were new.
@@ -41,7 +42,7 @@ def register(connection: Connection, arrivals: Sequence[Arrival], now: datetime)
         connection.execute("select image_catalog.ensure_day(%s)", [day])
     by_age = sorted(arrivals, key=lambda arrival: arrival.arrived_at, reverse=True)
     new = {arrival.image_id.hex: arrival for arrival in by_age}
-    for known in _hold_and_find(connection, new):
+    for known in _hold_and_find(connection, _as_array(new)):
         del new[known.hex]
     if new:
         with connection.cursor().copy(_COPY_ARRIVALS) as copy:
@@ -51,16 +52,20 @@ def register(connection: Connection, arrivals: Sequence[Arrival], now: datetime)
     return len(new)
 
 
-def _hold_and_find(connection: Connection, images: Iterable[str]) -> list[UUID]:
+def find_known(connection: Connection, images: Iterable[UUID]) -> list[UUID]:
+    """Returns those of the images that are known, or erased: they never become known anew."""
+    return _find(connection, _as_array(image.hex for image in images))
+
+
+def _hold_and_find(connection: Connection, ids: str) -> list[UUID]:
     """Keeps other doors from making these images known until the end of the transaction.
 
     Two doors can learn of one image at once, such as an upload and its notification: the second
     waits here for the first, and then sees its row.
 
     Returns:
-        Those that are known already.
+        Those that are known already, or erased.
     """
-    ids = "{" + ",".join(images) + "}"
     connection.execute(
         """
         select count(pg_advisory_xact_lock(uuid_hash_extended(image_id, 0)))
@@ -70,25 +75,39 @@ def _hold_and_find(connection: Connection, images: Iterable[str]) -> list[UUID]:
     )
     # A day that has just begun has no statistics yet: left to itself the planner reads all of it.
     connection.execute("set local enable_seqscan to off")
+    return _find(connection, ids)
+
+
+def _find(connection: Connection, ids: str) -> list[UUID]:
+    """Looks for both at once: between two looks an erased image's row could go unseen."""
     found = connection.execute(
-        "select image_id from image_catalog.image where image_id = any(%s::uuid[])", [ids]
+        """
+        select image_id from image_catalog.image where image_id = any(%(ids)s::uuid[])
+        union all
+        select image_id from image_catalog.erased_image where image_id = any(%(ids)s::uuid[])
+        """,
+        {"ids": ids},
     )
-    return [row[0] for row in found]  # type: ignore[misc]
+    return list({row[0] for row in found})  # type: ignore[misc]
+
+
+def _as_array(images: Iterable[str]) -> str:
+    return "{" + ",".join(images) + "}"
 
 
 def backlog(connection: Connection) -> list[DayBacklog]:
-    """Returns the days on which images wait, oldest first."""
+    """Returns the days on which visible images wait, oldest first."""
     rows = connection.execute(
-        """
+        f"""
         select
             (arrived_at at time zone 'UTC')::date as day,
             count(*),
             count(*) filter (where lease_until is null or lease_until < clock_timestamp())
         from image_catalog.image
-        where state = 'waiting'
+        where state = 'waiting' and {VISIBLE}
         group by day
         order by day
-        """
+        """  # noqa: S608 - the condition is the project's own
     )
     return [DayBacklog(*row) for row in rows]  # type: ignore[arg-type]
 

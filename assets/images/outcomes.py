@@ -18,6 +18,7 @@ from assets.images.outcome_rows import (
     rendition_rows,
 )
 from assets.images.records import Outcome, Processed
+from assets.images.visible import VISIBLE
 from assets.resources.warehouse import Connection
 
 _KEEP = "coalesce(outcome.{0}, image.{0})"
@@ -31,13 +32,14 @@ _SET = {
 
 
 def write(connection: Connection, run_id: str, outcomes: Sequence[Outcome], now: datetime) -> int:
-    """Writes outcomes, of images that the run still holds only.
+    """Writes outcomes, of visible images that the run still holds only.
 
     Renditions that were there and are no longer named go to `replaced_object`, to be deleted when
     this is committed.
 
     Returns:
-        How many images were finished; those taken over by another run are not among them.
+        How many images were finished; those taken over by another run, and those that expired or
+        were withdrawn meanwhile, are not among them.
     """
     if not outcomes:
         return 0
@@ -68,6 +70,7 @@ def _finish(connection: Connection, run_id: str) -> set[UUID]:
           and image.arrived_at = outcome.arrived_at
           and image.state <> 'rejected'
           and image.claimed_by = %(run_id)s
+          and {VISIBLE}
         returning image.image_id
         """,  # noqa: S608 - names are this module's own
         {"run_id": run_id},

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from assets.images.validation import Reason
+from assets.images.visible import VISIBLE
 from assets.resources.warehouse import Connection
 from assets.retention.policy import cutoff
 
@@ -22,7 +23,7 @@ class RequeueError(Exception):
 class Selection:
     """Rejected images: of one reason, and of a door, and rejected since a moment, if those are set.
 
-    Images that retention is about to take are never among them.
+    Images that retention is about to take, or that are withdrawn, are never among them.
     """
 
     reason: Reason
@@ -74,19 +75,20 @@ def moment_named(text: str | None) -> datetime | None:
 def count_rejected(
     connection: Connection, selection: Selection, now: datetime, purge_age: timedelta
 ) -> dict[str, int]:
-    """Counts rejected images of every reason, else as selected; only those not due to be purged."""
+    """Counts visible rejected images of all reasons, else as selected, that are not due to go."""
     rows = connection.execute(
-        """
+        f"""
         select reason_code, count(*)
         from image_catalog.image
         where
             state = 'rejected'
+            and {VISIBLE}
             and arrived_at > %(before)s
             and (%(source)s::text is null or source = %(source)s)
             and (%(since)s::timestamptz is null or finished_at >= %(since)s)
         group by reason_code
         order by reason_code
-        """,
+        """,  # noqa: S608 - the condition is the project's own
         _parameters(selection, now, purge_age),
     )
     return dict(rows)  # type: ignore[arg-type]
@@ -101,7 +103,7 @@ def requeue(
         How many they are.
     """
     changed = connection.execute(
-        """
+        f"""
         update image_catalog.image
         set
             state = 'waiting',
@@ -112,11 +114,12 @@ def requeue(
             claim_count = 0
         where
             state = 'rejected'
+            and {VISIBLE}
             and reason_code = %(reason)s
             and arrived_at > %(before)s
             and (%(source)s::text is null or source = %(source)s)
             and (%(since)s::timestamptz is null or finished_at >= %(since)s)
-        """,
+        """,  # noqa: S608 - the condition is the project's own
         _parameters(selection, now, purge_age),
     )
     return changed.rowcount

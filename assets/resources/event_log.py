@@ -32,8 +32,14 @@ class EventLog:
 
         Raises `TopicMissingError`.
         """
-        with self._translated(), self._admin() as admin:
+        with self.administrator() as admin:
             return read_state(admin, topic)
+
+    @contextmanager
+    def administrator(self) -> Iterator[KafkaAdminClient]:
+        """Opens a client for what an administrator may ask; its errors are told as the server's."""
+        with self._translated(), self._admin() as admin:
+            yield admin
 
     @contextmanager
     def reader(self, topic: TopicState, next_offsets: Mapping[int, int]) -> Iterator[Reader]:

@@ -83,7 +83,7 @@ def read_message(record: Any) -> Message:
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
-        sent_at=_moment(record.timestamp),
+        sent_at=moment(record.timestamp),
         is_broker_time=record.timestamp_type == _LOG_APPEND_TIME,
         value=record.value,
         headers={
@@ -94,7 +94,7 @@ def read_message(record: Any) -> Message:
     )
 
 
-def _moment(milliseconds: int) -> datetime:
+def moment(milliseconds: int) -> datetime:
     """Returns a timestamp as a moment; a sender may write any 64-bit number."""
     try:
         return _EPOCH + timedelta(milliseconds=milliseconds)

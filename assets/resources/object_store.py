@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -82,7 +83,7 @@ class ObjectStore:
             metadata: What S3 keeps with it, by lower-case names.
         """
         named = dict(metadata or {})
-        with self._translated():
+        with self.translated():
             if not _is_plain(key):
                 answer = self.s3.put_object(
                     Bucket=bucket, Key=key, Body=body, ContentType=content_type, Metadata=named
@@ -97,7 +98,7 @@ class ObjectStore:
 
         Raises `ObjectMissingError` when that key or version is not there.
         """
-        with self._translated():
+        with self.translated():
             try:
                 if not _is_plain(key):
                     named = {"VersionId": version} if version else {}
@@ -113,7 +114,7 @@ class ObjectStore:
         Raises `ObjectMissingError` when that key or version is not there, or is a delete marker.
         """
         named = {"VersionId": version} if version else {}
-        with self._translated():
+        with self.translated():
             try:
                 answer = self.s3.head_object(Bucket=bucket, Key=key, **named)  # type: ignore[arg-type]
             except ClientError as error:
@@ -133,7 +134,7 @@ class ObjectStore:
         origin = {"Bucket": bucket, "Key": key}
         if version is not None:
             origin["VersionId"] = version
-        with self._translated():
+        with self.translated():
             self.s3.copy(origin, *target)  # type: ignore[arg-type]
 
     def page_of_versions(
@@ -151,7 +152,7 @@ class ObjectStore:
         position = {"KeyMarker": after_key} if after_key is not None else {}
         if after_key is not None and after_version is not None:
             position["VersionIdMarker"] = after_version
-        with self._translated():
+        with self.translated():
             page = self.s3.list_object_versions(
                 Bucket=bucket,
                 Prefix=prefix,
@@ -185,7 +186,7 @@ class ObjectStore:
                 {"Key": key} if version is None else {"Key": key, "VersionId": version}
                 for key, version in objects[start : start + _DELETE_BATCH]
             ]
-            with self._translated():
+            with self.translated():
                 answer = self.s3.delete_objects(
                     Bucket=bucket,
                     Delete={"Objects": batch, "Quiet": True},  # type: ignore[typeddict-item]
@@ -194,9 +195,16 @@ class ObjectStore:
                 codes = sorted({error.get("Code", "?") for error in errors})
                 raise self._refused(f"{len(errors)} deletions: {', '.join(codes)}")
 
+    def server_time(self) -> datetime:
+        """Returns what time the store's clock shows, to the second."""
+        with self.translated():
+            answer = self.s3.head_bucket(Bucket=self.settings.raw_bucket)
+        told = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
+        return parsedate_to_datetime(told).astimezone(UTC)
+
     def notifications_waiting(self) -> int:
         """Tells about how many notifications wait in the queue."""
-        with self._translated():
+        with self.translated():
             attributes = self.sqs.get_queue_attributes(
                 QueueUrl=self._queue_url, AttributeNames=["ApproximateNumberOfMessages"]
             )
@@ -204,7 +212,7 @@ class ObjectStore:
 
     def receive(self, wait_seconds: int = 0) -> list[Notification]:
         """Takes up to ten notifications; unacknowledged ones come back after a while."""
-        with self._translated():
+        with self.translated():
             answer = self.sqs.receive_message(
                 QueueUrl=self._queue_url,
                 MaxNumberOfMessages=_RECEIVE_BATCH,
@@ -222,7 +230,7 @@ class ObjectStore:
                 {"Id": str(number), "ReceiptHandle": notification.receipt_handle}
                 for number, notification in enumerate(notifications[start : start + _RECEIVE_BATCH])
             ]
-            with self._translated():
+            with self.translated():
                 self.sqs.delete_message_batch(QueueUrl=self._queue_url, Entries=entries)  # type: ignore[arg-type]
 
     @cached_property
@@ -239,7 +247,8 @@ class ObjectStore:
         return self._stores[bucket]
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def translated(self) -> Iterator[None]:
+        """Raises the errors of clients inside the block as `ServerError`."""
         try:
             yield
         except ClientError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from uuid import UUID
 
 from kafka import KafkaAdminClient, TopicPartition
@@ -10,7 +11,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import UnknownTopicOrPartitionError, for_code
 from kafka.protocol.consumer import OffsetSpec
 
-from assets.resources.messages import TopicState
+from assets.resources.messages import TopicState, moment
 
 _NO_ID = UUID(int=0)
 _POLICY = "cleanup.policy"
@@ -59,6 +60,20 @@ def read_configuration(admin: KafkaAdminClient, topic: str) -> dict[str, str]:
     resource = ConfigResource(ConfigResourceType.TOPIC, topic)
     told = admin.describe_configs([resource], config_filter="all")
     return {name: entry["value"] for name, entry in told["topic"][topic].items()}
+
+
+def read_oldest(admin: KafkaAdminClient, topic: str) -> datetime | None:
+    """Returns when the oldest message came that the brokers still hold; None when there is none.
+
+    Brokers that are asked for the first offset since a moment tell its timestamp too, so that no
+    message need be read. Under a sender's clock, the first of a partition need not be the oldest.
+
+    Raises `TopicMissingError`, or `kafka.errors.KafkaError` when the brokers do not answer.
+    """
+    _, leaders = read_shape(admin, topic)
+    since_ever = {TopicPartition(topic, partition): 0 for partition in leaders}
+    found = admin.list_partition_offsets(since_ever).values()
+    return min((moment(told.timestamp) for told in found if told.timestamp >= 0), default=None)
 
 
 def _offsets(

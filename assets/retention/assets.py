@@ -1,19 +1,37 @@
 """The retention asset: the purge as Dagster runs it."""
 
-from dataclasses import asdict
-from datetime import date
+from datetime import date, datetime
 
 import dagster as dg
+import pandas as pd
 
 from assets.images.assets import ARRIVAL_DAYS, OWNERS, image_ledger
+from assets.images.assets import GROUP as IMAGES
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
-from assets.retention.policy import cutoff
+from assets.retention.clocks import earliest, read_clocks
+from assets.retention.policy import ImplausiblePurgeError, cutoff
 from assets.retention.purge import Purge
+from assets.retention.receipts import Copy, Tally
 from assets.settings import Settings
-from assets.timing import utc_now
 
 GROUP = "retention"
+
+
+HORIZON = dg.AssetSpec(
+    ["image_catalog", "horizon"],
+    group_name=IMAGES,
+    owners=OWNERS,
+    kinds={"postgres"},
+    description="One row: images that arrived until then have expired; a purge raises it first.",
+)
+
+
+class PurgeConfig(dg.Config):
+    """What a person may allow a purge."""
+
+    any_share: bool = False
+    """Whether to go on however large a share of all images is due, as after an outage."""
 
 
 @dg.asset(
@@ -29,15 +47,47 @@ GROUP = "retention"
 )
 def purge_receipt(
     context: dg.AssetExecutionContext,
+    config: PurgeConfig,
     settings: dg.ResourceParam[Settings],
     object_store: dg.ResourceParam[ObjectStore],
     warehouse: dg.ResourceParam[Warehouse],
 ) -> dg.MaterializeResult[None]:
-    """One receipt per purge: how much was deleted because it had reached its age."""
-    now = utc_now()
-    purged = Purge(settings, object_store, warehouse).run(now)
+    """One receipt per transaction that deleted images because they had reached their age.
+
+    The earliest of the clocks of all servers decides what is due, so that a wrong one deletes
+    nothing too early. An implausible share of all images is left to a person to allow.
+    """
+    now = earliest(read_clocks(warehouse, object_store))
+    purge = Purge(settings, object_store, warehouse, may_take_any_share=config.any_share)
+    try:
+        gone = purge.run(now)
+    except ImplausiblePurgeError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
     last_day = cutoff(now, settings.retention).date()
     for day in context.instance.get_dynamic_partitions(ARRIVAL_DAYS.name or ""):
         if date.fromisoformat(day) < last_day:
             context.instance.delete_dynamic_partition(ARRIVAL_DAYS.name or "", day)
-    return dg.MaterializeResult(metadata=asdict(purged))
+    return dg.MaterializeResult(
+        metadata={
+            "images": gone.items(Copy.LEDGER_ROW),
+            "copies": gone.items(),
+            "gone": dg.MetadataValue.md(tabulated(gone, now).to_markdown(index=False)),
+        }
+    )
+
+
+def tabulated(gone: Tally, now: datetime) -> pd.DataFrame:
+    """Returns what went, a row per kind of copy; ages in hours."""
+    return pd.DataFrame(
+        [
+            {
+                "copy": one.copy.value.replace("_", " "),
+                "deleted": one.items,
+                "MB": round(one.size_bytes / 1e6, 1),
+                "oldest, h": round((now - one.oldest_at).total_seconds() / 3600, 2),
+                "newest, h": round((now - one.newest_at).total_seconds() / 3600, 2),
+            }
+            for one in gone.gone
+        ],
+        columns=["copy", "deleted", "MB", "oldest, h", "newest, h"],
+    )

@@ -5,6 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 
+class ImplausiblePurgeError(Exception):
+    """So much is to be deleted that somebody should look before it goes."""
+
+
 def cutoff(now: datetime, age: timedelta) -> datetime:
     """Returns the moment before which everything that arrived is to go.
 
@@ -25,3 +29,15 @@ def cutoff(now: datetime, age: timedelta) -> datetime:
 def is_due(arrived_at: datetime, now: datetime, age: timedelta) -> bool:
     """Tells whether an image that arrived then is to go now: at the age exactly, it is."""
     return arrived_at <= cutoff(now, age)
+
+
+def is_plausible(due: int, held: int, most_share: float, free: int) -> bool:
+    """Tells whether so many of all images may be due, or somebody should look first.
+
+    Args:
+        due: Images that are due.
+        held: All images.
+        most_share: The largest share of them that may go at once.
+        free: So many may go whatever their share.
+    """
+    return due <= max(free, most_share * held)

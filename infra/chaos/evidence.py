@@ -25,6 +25,7 @@ from infra.chaos.verdict import Evidence, Known
 
 _THREADS = 8
 _SILENT_POLLS = 3
+_MOST_SILENT_POLLS = 60
 _MAX_MESSAGE_BYTES = 12 * 1024 * 1024
 _ROWS = """
     select source, origin, coalesce(reason_code, state), object_key, object_version, quarantine_key
@@ -120,7 +121,9 @@ def _messages(settings: Settings) -> Counter[str]:
         consumer.assign([TopicPartition(settings.kafka_topic, number) for number in numbers])
         consumer.seek_to_beginning()
         silent = 0
-        while silent < _SILENT_POLLS:
+        while silent < _SILENT_POLLS or not _is_at_the_end(consumer):
+            if silent > _MOST_SILENT_POLLS:
+                raise ServerUnavailableError("Kafka", servers, "it holds back a part of the topic")
             polled = consumer.poll(timeout_ms=1000)
             silent = 0 if polled else silent + 1
             for message in chain.from_iterable(polled.values()):
@@ -129,6 +132,12 @@ def _messages(settings: Settings) -> Counter[str]:
     except (KafkaError, OSError) as error:
         raise ServerUnavailableError("Kafka", servers, type(error).__name__) from error
     return found
+
+
+def _is_at_the_end(consumer: KafkaConsumer) -> bool:
+    """Tells whether all was read that the brokers list; they may hold a little more than that."""
+    ends = consumer.end_offsets(consumer.assignment())
+    return all(consumer.position(partition) >= end for partition, end in ends.items())
 
 
 def _dropped(store: ObjectStore, sent: Mapping[str, Sent]) -> Counter[str]:

@@ -31,6 +31,7 @@ from infra.demo.photographs import (
     photographs_in,
 )
 from infra.demo.report import DemoResult, print_report, write_report
+from infra.demo.retention import read_retention
 from infra.demo.senders import drop_into_bucket, produce_to_topic
 from infra.kafka.errors import KafkaCommandError
 from infra.local.console import console, say
@@ -102,6 +103,7 @@ class Demo:
                 days=outcome.first_rows(
                     analyst, "view_image_daily_summary", "arrived_on desc, source", 5
                 ),
+                retention=read_retention(self.stack.settings(), outcomes, utc_now()),
                 seconds=self.seconds,
             )
 

@@ -13,6 +13,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from infra.demo.outcome import Row, SourceOutcome
+from infra.demo.retention import RetentionState
 
 _MEMBER_COLUMNS = {
     "first_name": "first",
@@ -45,6 +46,7 @@ class DemoResult:
         outcomes: What came of them.
         members: First rows of the member sales summary, as the analyst sees them.
         days: First rows of the daily image summary, as the analyst sees them.
+        retention: How old the oldest copy is, and what is proven of those that went.
         seconds: How long the steps took, by name.
     """
 
@@ -52,6 +54,7 @@ class DemoResult:
     outcomes: Sequence[SourceOutcome]
     members: Sequence[Row]
     days: Sequence[Row]
+    retention: RetentionState
     seconds: dict[str, float]
 
     @property
@@ -65,6 +68,7 @@ class DemoResult:
 def print_report(console: Console, result: DemoResult) -> None:
     """Prints what happened as tables."""
     console.print(_sources(result))
+    console.print(_retention(result.retention))
     console.print("\n[bold]What a person of TEAM_ANALYTICS sees[/]")
     console.print(_rows("analytics.view_member_sales_summary", result.members, _MEMBER_COLUMNS))
     console.print(_rows("analytics.view_image_daily_summary", result.days, _DAY_COLUMNS))
@@ -87,6 +91,13 @@ def write_report(path: Path, result: DemoResult) -> None:
         flat |= {f"{prefix}.rejected.{why}": count for why, count in outcome.reasons.items()}
     flat["images_per_second"] = round(result.images_per_second, 3)
     flat |= {f"seconds.{name}": round(seconds, 2) for name, seconds in result.seconds.items()}
+    flat |= {
+        "retention.oldest_copy_hours": round(result.retention.oldest_hours, 4),
+        "retention.hours": result.retention.hours,
+        "retention.receipts": result.retention.receipts,
+        "retention.receipts_chain_is_intact": result.retention.is_chain_intact,
+        "retention.first_image_goes_at": result.retention.first_goes_at,
+    }
     flat["view_member_sales_summary"] = result.members
     flat["view_image_daily_summary"] = result.days
     path.write_text(json.dumps(flat, indent=2, default=_plain) + "\n")
@@ -108,6 +119,23 @@ def _sources(result: DemoResult) -> Table:
             _seconds(outcome.p95_seconds),
         )
     table.caption = "latency: from arrival to visible in the analysts' views"
+    return table
+
+
+def _retention(state: RetentionState) -> Table:
+    table = Table(title="Retention", title_justify="left", title_style="bold")
+    for column in ("oldest copy", "hours", "allowed", "receipts", "chain", "first image goes"):
+        justify: JustifyMethod = "right" if column in {"hours", "allowed", "receipts"} else "left"
+        table.add_column(column, justify=justify, no_wrap=True)
+    table.add_row(
+        state.oldest_copy,
+        f"{state.oldest_hours:.2f}",
+        str(state.hours),
+        f"{state.receipts:,}",
+        "[green]intact[/]" if state.is_chain_intact else "[red]broken[/]",
+        f"{state.first_goes_at:%Y-%m-%d %H:%M}",
+    )
+    table.caption = "make prove IMAGE=<id> proves for an image that it is gone"
     return table
 
 

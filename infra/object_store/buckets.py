@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from assets.settings import Settings
+from infra.object_store.lifecycle import provision_lifecycle
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -32,15 +33,16 @@ def make_bucket(s3: S3Client, bucket: str) -> None:
 
 
 def provision_buckets(s3: S3Client, sqs: SQSClient, settings: Settings) -> None:
-    """Makes the buckets, and sends the raw bucket's notifications to its queue.
+    """Makes the buckets with their lifecycle rules, and the queue of the raw bucket's events.
 
-    The raw bucket keeps versions: an object overwritten before it was processed is not lost.
+    The raw bucket keeps versions: an object overwritten before it was processed is not lost. So
+    does that of the receipts: what a receipt said before somebody changed it can be read.
     """
-    for bucket in (*settings.image_buckets, settings.logs_bucket):
+    for bucket in (*settings.image_buckets, settings.logs_bucket, settings.receipts_bucket):
         make_bucket(s3, bucket)
-    s3.put_bucket_versioning(
-        Bucket=settings.raw_bucket, VersioningConfiguration={"Status": "Enabled"}
-    )
+    for bucket in (settings.raw_bucket, settings.receipts_bucket):
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    provision_lifecycle(s3, settings)
     queue_arn = _make_queue(sqs, settings)
     wanted = [
         {"Id": "raw-events", "QueueArn": queue_arn, "Events": ["s3:ObjectCreated:*"]},

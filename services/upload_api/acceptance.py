@@ -16,9 +16,10 @@ from assets.images.records import Arrival
 from assets.images.uploads import lookup
 from assets.images.uploads.lookup import Upload
 from assets.resources.errors import ServerError
+from assets.resources.warehouse import Connection
 from services.upload_api.database import Database
 from services.upload_api.names import encoded
-from services.upload_api.problems import KEY_REUSED, UNAVAILABLE, ProblemError
+from services.upload_api.problems import GONE, KEY_REUSED, UNAVAILABLE, ProblemError
 from services.upload_api.registrar import Registrar
 from services.upload_api.storage import AlreadyStoredError, Storage
 
@@ -68,7 +69,7 @@ class Acceptance:
         """Makes an image durable, and known if the ledger answers.
 
         Raises:
-            ProblemError: The idempotency key stands for another image.
+            ProblemError: The idempotency key stands for another image, or for one that is gone.
             ServerUnavailableError: S3 does not take it; nothing of it counts.
         """
         if idempotency_key is None:
@@ -83,10 +84,9 @@ class Acceptance:
 
     async def _known(self, image: UUID) -> Upload | None:
         try:
-            found = await self._database.run(partial(lookup.find, images=[image]))
+            return await self._database.run(partial(_look_up, image))
         except ServerError:
             return None  # S3 refuses a second object of the same hour, and the ledger a second row
-        return found.get(image)
 
     async def _store(
         self, image: UUID, received: Received, uploader: str, now: datetime
@@ -116,6 +116,8 @@ class Acceptance:
         except ServerError as error:
             _LOG.warning("An upload is stored and not registered yet: %s", error)
             return Accepted(lookup.as_registered(arrival), Outcome.STORED)
+        if upload is None:  # retention deletes what was stored
+            raise _gone()
         await self._check_same(upload, received.sha256)
         return Accepted(upload, Outcome.REGISTERED)
 
@@ -138,6 +140,13 @@ class Acceptance:
             raise _key_reused()
 
 
+def _look_up(image: UUID, connection: Connection) -> Upload | None:
+    found = lookup.find(connection, [image]).get(image)
+    if found is None and lookup.is_gone(connection, image):
+        raise _gone()
+    return found
+
+
 def _attributes(received: Received, uploader: str) -> dict[str, str]:
     """Returns what is kept beside the bytes: enough to register them without this program."""
     attributes = {
@@ -154,4 +163,12 @@ def _key_reused() -> ProblemError:
     return ProblemError(
         KEY_REUSED,
         "Another image was sent under this Idempotency-Key; take a new key for each image.",
+    )
+
+
+def _gone() -> ProblemError:
+    return ProblemError(
+        GONE,
+        "The image that was sent under this Idempotency-Key was deleted, and stays so; "
+        "take a new key to send an image.",
     )

@@ -22,6 +22,7 @@ from services.upload_api.models import Accepted, DirectUpload, DirectUploadForm,
 from services.upload_api.names import clean_filename, encoded
 from services.upload_api.parts import parts_of
 from services.upload_api.problems import (
+    GONE,
     KEY_REUSED,
     NOT_AN_IMAGE,
     REFUSED,
@@ -38,7 +39,7 @@ _NOTES = {
         "image by itself, and the status address answers from then on."
     )
 }
-_IMAGE_PROBLEMS = (NOT_AN_IMAGE, REFUSED, KEY_REUSED, TOO_SLOW)
+_IMAGE_PROBLEMS = (NOT_AN_IMAGE, REFUSED, KEY_REUSED, GONE, TOO_SLOW)
 
 router = APIRouter(prefix="/v1")
 

@@ -18,7 +18,7 @@ from services.upload_api.database import Database
 _MOST_AT_ONCE = 100
 _GATHER_SECONDS = 0.01
 
-_Waiting = tuple[Arrival, "asyncio.Future[Upload]"]
+_Waiting = tuple[Arrival, "asyncio.Future[Upload | None]"]
 
 
 class Registrar:
@@ -43,12 +43,14 @@ class Registrar:
         finally:
             self._coming -= 1
 
-    async def register(self, arrival: Arrival) -> Upload:
+    async def register(self, arrival: Arrival) -> Upload | None:
         """Makes an upload known and returns it as the ledger has it, whoever made it known.
+
+        None: an image of this id was known, and has expired or is erased; it is not made known.
 
         Raises `ServerError` when the ledger cannot be written now.
         """
-        written: asyncio.Future[Upload] = asyncio.get_running_loop().create_future()
+        written: asyncio.Future[Upload | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((arrival, written))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write())
@@ -69,12 +71,12 @@ class Registrar:
                 if isinstance(known, BaseException):
                     written.set_exception(known)
                 else:
-                    written.set_result(known[arrival.image_id])
+                    written.set_result(known.get(arrival.image_id))
 
 
 def _register(arrivals: list[Arrival], connection: Connection) -> Mapping[UUID, Upload]:
+    """Returns the uploads that are known now; what was known and is gone is not among them."""
     now = arrivals[0].arrived_at  # told of rejected arrivals only, and these are none
-    images = {arrival.image_id: lookup.as_registered(arrival) for arrival in arrivals}
     if ledger.register(connection, arrivals, now) < len(arrivals):
-        return images | dict(lookup.find(connection, images.keys()))
-    return images
+        return lookup.find(connection, [arrival.image_id for arrival in arrivals])
+    return {arrival.image_id: lookup.as_registered(arrival) for arrival in arrivals}

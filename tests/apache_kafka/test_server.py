@@ -67,7 +67,7 @@ def test_the_topic_has_the_configuration_of_its_file(apache_kafka, settings):
     resource = ConfigResource(ConfigResourceType.TOPIC, settings.kafka_topic)
     told = admin.describe_configs([resource])
     admin.close()
-    assert "561600000" in str(told)
+    assert "540000000" in str(told)
     assert "LogAppendTime" in str(told)
     assert "12582912" in str(told)
 

@@ -13,14 +13,16 @@ DOORS = {
     "ASSESSMENT/TB_TRANSACTION",
     "ASSESSMENT/TB_TRANSACTION_ITEM_MAPPING",
 }
-EXTERNAL = DOORS | {"warehouse/grants"}
+EXTERNAL = DOORS | {"warehouse/grants", "image_catalog/horizon"}
 OWN = {
     "raw_bucket/landed_images",
     "image_catalog/image",
     "processed_bucket/rendition_files",
     "image_catalog/rendition",
     "retention/purge_receipt",
+    "dagster/run_records",
 }
+BEGINNINGS = EXTERNAL | {"dagster/run_records"}
 GENERIC_DBT_TESTS = ("not_null_", "unique_", "accepted_values_", "relationships_")
 
 
@@ -48,10 +50,12 @@ def test_the_jobs_are_those_of_the_platform(repository: dg.RepositoryDefinition)
     assert names == {
         "land_messages",
         "replay_messages",
+        "erase_images",
         "register_objects",
         "process_images",
         "build_views",
         "enforce_retention",
+        "check_retention",
         "check_images",
         "check_access",
         "check_sales",
@@ -66,12 +70,14 @@ def test_the_sensors_are_those_of_the_platform(repository: dg.RepositoryDefiniti
         "image_backlog",
         "sales_changes",
         "release_claims_of_failed_runs",
+        "forget_erasure_runs",
     }
 
 
 def test_the_schedules_are_those_of_the_platform(repository: dg.RepositoryDefinition) -> None:
     assert {schedule.name for schedule in repository.schedule_defs} == {
         "enforce_retention_hourly",
+        "check_retention_hourly",
         "build_views_hourly",
         "check_images_every_quarter_hour",
         "check_sales_daily",
@@ -150,12 +156,12 @@ def test_every_assets_description_begins_with_a_sentence(
     assert [key for key, text in descriptions.items() if len(text.split(". ")[0]) < 10] == []
 
 
-def test_only_the_outside_sources_have_nothing_upstream(
+def test_only_the_outside_sources_and_dagsters_own_records_have_nothing_upstream(
     repository: dg.RepositoryDefinition,
 ) -> None:
     graph = repository.asset_graph
     keys = graph.get_all_asset_keys()
-    assert {key.to_user_string() for key in keys if not graph.get(key).parent_keys} == EXTERNAL
+    assert {key.to_user_string() for key in keys if not graph.get(key).parent_keys} == BEGINNINGS
 
 
 def test_only_the_outside_sources_are_made_elsewhere(repository: dg.RepositoryDefinition) -> None:
@@ -185,10 +191,22 @@ def test_conservation_age_and_access_are_checked(repository: dg.RepositoryDefini
         >= {
             "landed_equals_waiting_processed_rejected_purged": "image_catalog/image",
             "no_offset_gap_is_unexplained": "raw_bucket/landed_images",
-            "no_image_is_older_than_retention": "retention/purge_receipt",
+            "no_copy_is_older_than_retention": "retention/purge_receipt",
+            "every_row_has_its_objects": "retention/purge_receipt",
+            "every_object_has_its_row": "retention/purge_receipt",
+            "receipts_chain_is_intact": "retention/purge_receipt",
+            "the_topic_forgets_within_the_retention": "retention/purge_receipt",
             "grants_match_the_access_file": "warehouse/grants",
         }.items()
     )
+
+
+def test_the_checks_of_retention_do_not_wait_for_a_purge_that_may_fail(
+    repository: dg.RepositoryDefinition,
+) -> None:
+    job = repository.get_job("check_retention")
+    assert job.asset_layer.selected_asset_keys == set()
+    assert {"inventory_of_all_copies"} < {node.name for node in job.nodes}
 
 
 def test_the_name_of_every_check_of_our_own_is_a_sentence(

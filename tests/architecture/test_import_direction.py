@@ -16,7 +16,12 @@ ALLOWED = {
     "services": {"services", "assets"},
     "infra": {"infra", "assets"},
 }
-WITH_DAGSTER = {"assets/registry.py", "assets/analytics/dbt.py"}
+WITH_DAGSTER = {
+    "assets/registry.py",
+    "assets/analytics/dbt.py",
+    "assets/retention/runs.py",
+    "assets/retention/topic_check.py",
+}
 WITH_DAGSTER_NAMES = {"assets.py", "checks.py"}
 CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time"}
 CLOCK_READER = "assets/timing.py"

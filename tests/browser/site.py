@@ -114,6 +114,7 @@ def open_site(stack: Stack, folder: Path) -> Iterator[Site]:
             "PROCESSED_BUCKET": f"processed-{token}",
             "QUARANTINE_BUCKET": f"quarantine-{token}",
             "LOGS_BUCKET": f"logs-{token}",
+            "RECEIPTS_BUCKET": f"receipts-{token}",
             "RAW_EVENTS_QUEUE": f"raw-events-{token}",
             "RUN_LINGER_SECONDS": "0.2",
             "UPLOAD_STORE_SECONDS": "3",

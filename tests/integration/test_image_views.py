@@ -15,6 +15,7 @@ from PIL import Image
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from infra.local import dbt
+from tests.integration.hiding import expire, withdraw
 
 MARTS = dbt.DBT_PROJECT / "models" / "marts" / "images"
 VIEWS = {
@@ -89,6 +90,26 @@ def test_views_tell_formats_times_and_repetitions_as_they_happen(platform, built
         (ids[2], "same bytes", ids[0], True),
         (ids[3], "looks the same", ids[0], True),
     }
+
+
+@pytest.mark.parametrize(
+    "hide",
+    [lambda platform: expire(platform, datetime.now(UTC)), withdraw],
+    ids=["expired", "withdrawn"],
+)
+def test_analysts_see_nothing_of_what_is_hidden_and_not_deleted_yet(
+    platform, built, pictures, hide
+):
+    platform.produce([pictures[0].body, pictures[0].body, b"no image"])
+    platform.land()
+    platform.process()
+    built.execute("set role darkroom_builder")
+    seen = [f"analytics.{view}" for view in VIEWS] + ["staging.stg_image_catalog__renditions"]
+    counts = [built.execute(f"select count(*) from {view}") for view in seen]
+    assert all(rows.fetchone() != (0,) for rows in counts)
+    hide(platform)
+    counts = [built.execute(f"select count(*) from {view}") for view in seen]
+    assert [rows.fetchone() for rows in counts] == [(0,)] * len(seen)
 
 
 def test_an_image_is_compared_with_all_others_by_indexes(built):

@@ -167,4 +167,4 @@ def test_a_new_day_has_every_index_and_statistic_of_the_catalogue(platform, cata
         ) as one (relation)
         """
     )
-    assert parts == [(10, 4), (10, 4)]
+    assert parts == [(11, 4), (11, 4)]

@@ -1,74 +1,195 @@
 """The purge, with time moved instead of waited for."""
 
+from __future__ import annotations
+
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from threading import Lock
+
+import pytest
 
 from assets.images.checks import balance
-from assets.retention.purge import Purge
+from assets.resources.errors import ServerUnavailableError
+from assets.resources.object_store import ObjectStore
+from assets.retention import rows
+from assets.retention.policy import ImplausiblePurgeError
+from assets.retention.receipts import Copy, Tally, verify
+from tests.integration.bucket import with_settings
+from tests.integration.retained import REJECTED, fill, horizon, objects, purge, receipts
+
+SECOND = timedelta(seconds=1)
 
 
-def purge(platform, now: datetime):
-    return Purge(platform.settings, platform.object_store, platform.warehouse).run(now)
+def after_the_purge_age(platform) -> datetime:
+    """Still the day on which the images' own day is not over: they go one by one."""
+    return datetime.now(UTC) + platform.settings.purge_age + SECOND
 
 
-def fill(platform, pictures) -> None:
-    platform.produce([picture.body for picture in pictures] + [b""])
-    platform.drop("own.jpg", pictures[0].body)
-    platform.drop("letter.jpg", b"Dear colleagues")
-    platform.land()
-    platform.register()
-    platform.process()
+def when_their_day_is_over(platform) -> datetime:
+    return datetime.now(UTC) + platform.settings.purge_age + timedelta(days=1, minutes=1)
+
+
+def partitions(platform) -> int:
+    [(found,)] = platform.query(
+        "select count(*) from pg_inherits where inhparent = 'image_catalog.image'::regclass"
+    )
+    return found
+
+
+def assert_nothing_is_left(platform) -> None:
+    assert platform.states() == {}
+    assert platform.query("select count(*) from image_catalog.rendition") == [(0,)]
+    assert objects(platform) == 0
+
+
+def assert_it_balances(platform) -> None:
+    with platform.warehouse.connect() as connection:
+        assert (balance(connection)["difference"] == 0).all()
 
 
 def test_nothing_younger_than_the_purge_age_is_deleted(platform, pictures):
     fill(platform, pictures)
-    before = platform.states()
-    purged = purge(platform, datetime.now(UTC) + platform.settings.purge_age - timedelta(minutes=5))
-    assert (purged.images, purged.late_objects) == (0, 0)
-    assert platform.states() == before
+    before, kept = platform.states(), objects(platform)
+    gone = purge(platform, datetime.now(UTC) + platform.settings.purge_age - timedelta(minutes=5))
+    assert gone.items() == 0
+    assert (platform.states(), objects(platform)) == (before, kept)
 
 
-def test_after_the_purge_age_nothing_is_left_of_an_image(platform, pictures):
+@pytest.mark.parametrize("when", [after_the_purge_age, when_their_day_is_over])
+def test_after_the_purge_age_nothing_is_left_of_an_image(platform, pictures, when):
+    images = fill(platform, pictures)
+    gone = purge(platform, when(platform))
+    assert_nothing_is_left(platform)
+    assert gone.items(Copy.LEDGER_ROW) == gone.items(Copy.RAW_OBJECT) == images
+    assert gone.items(Copy.QUARANTINED_OBJECT) == REJECTED
+    assert gone.items(Copy.PROCESSED_OBJECT) == 2 * (images - REJECTED)
+
+
+@pytest.mark.parametrize("when", [after_the_purge_age, when_their_day_is_over])
+def test_what_was_purged_still_counts_in_the_balance(platform, pictures, when):
+    images = fill(platform, pictures)
+    purge(platform, when(platform))
+    assert_it_balances(platform)
+    [(purged,)] = platform.query("select sum(purged_count) from image_catalog.arrival_count")
+    assert purged == images == sum(receipt.images for receipt in receipts(platform))
+
+
+def test_a_day_that_is_over_is_dropped_as_a_whole(platform, pictures):
     fill(platform, pictures)
-    purge(platform, datetime.now(UTC) + platform.settings.purge_age + timedelta(seconds=1))
-    assert platform.states() == {}
-    assert platform.query("select count(*) from image_catalog.rendition") == [(0,)]
-    for bucket in platform.settings.image_buckets:
-        pages = list(platform.object_store.pages_of_versions(bucket))
-        assert [(page.versions, page.delete_markers) for page in pages] == [((), ())]
+    before = partitions(platform)
+    purge(platform, when_their_day_is_over(platform))
+    assert partitions(platform) == before - 1
 
 
-def test_what_was_purged_still_counts_in_the_balance(platform, pictures):
+def test_a_day_that_is_not_over_keeps_its_partition(platform, pictures):
     fill(platform, pictures)
-    purge(platform, datetime.now(UTC) + timedelta(days=8))
+    before = partitions(platform)
+    purge(platform, after_the_purge_age(platform))
+    assert partitions(platform) == before
+
+
+def test_a_day_that_holds_more_than_was_seen_is_not_dropped(platform, pictures):
+    fill(platform, pictures)
     with platform.warehouse.connect() as connection:
-        table = balance(connection)
-    assert (table["difference"] == 0).all()
-    assert table["purged"].sum() == table["landed"].sum() == len(pictures) + 3
+        rows.raise_horizon(connection, datetime.now(UTC) + timedelta(days=2))
+        seen = Tally()
+        seen.add(Copy.LEDGER_ROW, datetime.now(UTC), items=3)
+        assert not rows.drop_day(connection, datetime.now(UTC).date(), seen)
+    assert sum(platform.states().values()) == len(pictures) + 3
 
 
-def test_every_purge_leaves_a_receipt_of_what_it_deleted(platform, pictures):
+def test_a_day_that_somebody_reads_all_the_time_is_emptied_instead(platform, pictures):
     fill(platform, pictures)
-    purged = purge(platform, datetime.now(UTC) + timedelta(days=8))
-    rows = platform.query(
-        "select images_count, renditions_count, raw_objects_count, quarantined_objects_count "
-        "from retention.purge_receipt"
-    )
-    assert rows == [(len(pictures) + 3, 2 * (len(pictures) + 1), purged.raw_objects, 2)]
+    with platform.warehouse.connect() as reader:
+        reader.execute("select count(*) from image_catalog.image")
+        purge(platform, when_their_day_is_over(platform))
+    assert_nothing_is_left(platform)
+    assert_it_balances(platform)
+    assert partitions(platform) >= 1
 
 
-def test_objects_that_no_row_knows_go_too(platform):
-    platform.drop("stray.jpg", b"x")
-    platform.drop("stray.jpg", b"y")
-    purged = purge(platform, datetime.now(UTC) + timedelta(days=8))
-    assert (purged.images, purged.late_objects) == (0, 2)
-    assert platform.keys(platform.settings.raw_bucket) == set()
+def test_images_of_a_purge_that_is_cut_short_are_hidden_and_go_with_the_next(platform, pictures):
+    images = fill(platform, pictures)
+    now = after_the_purge_age(platform)
+    nowhere = platform.settings.model_copy(update={"aws_endpoint_url": "http://127.0.0.1:1"})
+    unplugged = replace(platform, object_store=ObjectStore.from_settings(nowhere))
+    with pytest.raises(ServerUnavailableError, match="does not answer"):
+        purge(unplugged, now)
+    assert horizon(platform) == now - platform.settings.purge_age
+    assert sum(platform.states().values()) == images
+    purge(platform, now)
+    assert_nothing_is_left(platform)
 
 
-def test_a_second_purge_finds_nothing(platform, pictures):
+def test_what_was_deleted_before_a_purge_was_cut_short_has_its_receipt(platform, pictures):
     fill(platform, pictures)
-    later = datetime.now(UTC) + timedelta(days=8)
+    first = Lock()
+
+    def pull_the_plug(_: Tally) -> None:
+        if first.acquire(blocking=False):
+            raise RuntimeError("the plug is pulled")
+
+    with pytest.raises(RuntimeError, match="the plug is pulled"):
+        purge(platform, after_the_purge_age(platform), show=pull_the_plug)
+    [(purged,)] = platform.query("select sum(purged_count) from image_catalog.arrival_count")
+    assert purged == sum(receipt.images for receipt in receipts(platform)) > 0
+
+
+def test_a_second_purge_finds_nothing_and_says_so(platform, pictures):
+    fill(platform, pictures)
+    later = after_the_purge_age(platform)
     purge(platform, later)
-    assert purge(platform, later).images == 0
+    before = receipts(platform)
+    assert purge(platform, later).items() == 0
+    [last] = receipts(platform)[len(before) :]
+    assert (last.images, last.gone) == (0, ())
+
+
+def test_every_image_that_went_is_named_by_a_receipt(platform, pictures):
+    fill(platform, pictures)
+    images = [image for (image,) in platform.query("select image_id from image_catalog.image")]
+    purge(platform, after_the_purge_age(platform))
+    written = receipts(platform)
+    assert verify(written) == []
+    assert all(any(receipt.names(image) for receipt in written) for image in images)
+
+
+def test_receipts_tell_the_ages_of_what_went(platform, pictures):
+    fill(platform, pictures)
+    [(oldest, newest)] = platform.query(
+        "select min(arrived_at), max(arrived_at) from image_catalog.image"
+    )
+    now = after_the_purge_age(platform)
+    gone = purge(platform, now)
+    told = gone.by_copy[Copy.LEDGER_ROW]
+    assert (told.oldest_at, told.newest_at) == (oldest, newest)
+    assert {receipt.expired_until for receipt in receipts(platform)} == {
+        now - platform.settings.purge_age
+    }
+
+
+def test_an_implausible_share_is_left_alone_and_nothing_is_hidden(platform, pictures):
+    fill(platform, pictures)
+    careful = with_settings(platform, purge_free_images=5)
+    before, until = platform.states(), horizon(platform)
+    with pytest.raises(ImplausiblePurgeError, match="11 of 11 images are due, more than 50%"):
+        purge(careful, when_their_day_is_over(platform))
+    assert (platform.states(), horizon(platform)) == (before, until)
+
+
+def test_an_implausible_share_goes_if_somebody_says_so(platform, pictures):
+    fill(platform, pictures)
+    careful = with_settings(platform, purge_free_images=5)
+    purge(careful, when_their_day_is_over(platform), may_take_any_share=True)
+    assert_nothing_is_left(platform)
+
+
+def test_the_horizon_never_goes_back(platform):
+    late, early = datetime.now(UTC), datetime.now(UTC) - timedelta(days=3)
+    with platform.warehouse.connect() as connection:
+        rows.raise_horizon(connection, late)
+        rows.raise_horizon(connection, early)
+    assert horizon(platform) == late
 
 
 def test_a_row_that_vanishes_without_a_purge_makes_the_balance_red(platform, pictures):

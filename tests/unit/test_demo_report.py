@@ -15,6 +15,7 @@ from rich.console import Console
 
 from infra.demo.outcome import SourceOutcome, describe_missing
 from infra.demo.report import DemoResult, print_report, write_report
+from infra.demo.retention import RetentionState
 
 NOON = datetime(2024, 5, 17, 12, tzinfo=UTC)
 BUCKET = SourceOutcome(
@@ -57,11 +58,20 @@ DAY = {
     "median_seconds_to_processed": 2.5,
     "p95_seconds_to_processed": 4.25,
 }
+RETENTION = RetentionState(
+    oldest_copy="ledger row",
+    oldest_hours=12.34567,
+    hours=168,
+    receipts=1234,
+    is_chain_intact=True,
+    first_goes_at=NOON + timedelta(hours=158),
+)
 RESULT = DemoResult(
     sent={"bucket": 65, "kafka": 65},
     outcomes=[BUCKET, KAFKA],
     members=[MEMBER],
     days=[DAY],
+    retention=RETENTION,
     seconds={"start": 20.123, "send": 3.0},
 )
 REJECTED_RESULT = replace(RESULT, outcomes=[ALL_REJECTED], sent={"bucket": 65})
@@ -123,6 +133,30 @@ def test_the_json_tells_per_source_what_was_sent_processed_and_rejected(tmp_path
             "seconds.start": 20.12,
         }.items()
     )
+
+
+def test_the_json_tells_how_retention_stands(tmp_path: Path) -> None:
+    report = written(RESULT, tmp_path / "demo.json")
+    assert {name: value for name, value in report.items() if name.startswith("retention.")} == {
+        "retention.oldest_copy_hours": 12.3457,
+        "retention.hours": 168,
+        "retention.receipts": 1234,
+        "retention.receipts_chain_is_intact": True,
+        "retention.first_image_goes_at": "2024-05-24T02:00:00+00:00",
+    }
+
+
+@pytest.mark.parametrize(
+    "word", ["ledger row", "12.35", "168", "1,234", "intact", "2024-05-24 02:00"]
+)
+def test_a_person_reads_how_old_the_oldest_copy_is_and_whether_the_receipts_hold(word: str) -> None:
+    [line] = [line for line in printed(RESULT).splitlines() if "ledger row" in line]
+    assert word in line
+
+
+def test_a_broken_chain_of_receipts_is_told_as_such() -> None:
+    broken = replace(RESULT, retention=replace(RETENTION, is_chain_intact=False))
+    assert "broken" in printed(broken)
 
 
 def test_images_per_second_count_from_the_first_arrival_to_the_last_one_visible(

@@ -23,7 +23,7 @@ from assets.images.drops.raw_objects import (
 from assets.resources.objects import ObjectHead, ObjectVersion
 from tests.unit.arrivals import NOON, message, object_version
 
-AGE = timedelta(hours=166)
+AGE = timedelta(hours=158)
 SECOND = timedelta(seconds=1)
 LATER = NOON + LANDING_GRACE
 NOTHING = Known({}, {})
@@ -114,6 +114,28 @@ def test_every_version_of_a_known_upload_is_known(version: str | None) -> None:
 
 def test_an_upload_that_no_row_knows_is_new() -> None:
     assert judged(object_version(key=UPLOAD_KEY)) is Standing.NEW
+
+
+@pytest.mark.parametrize(
+    ("found", "image"),
+    [
+        (
+            object_version(),
+            identity.image_id("bucket", identity.object_origin(object_version())),
+        ),
+        (object_version(key=UPLOAD_KEY), UPLOAD),
+        (object_version(key=LANDED_KEY), MESSAGE_ID),
+    ],
+    ids=["drop", "upload", "message"],
+)
+def test_an_object_of_an_erased_image_is_nobodys(found: ObjectVersion, image: UUID) -> None:
+    assert judged(found, Known({}, {}, frozenset([image]))) is Standing.ERASED
+
+
+def test_an_object_is_known_as_long_as_its_erased_image_has_a_row() -> None:
+    image = identity.image_id("bucket", identity.object_origin(object_version()))
+    known = Known({image: "holiday/beach.jpg"}, {}, frozenset([image]))
+    assert judged(object_version(), known) is Standing.KNOWN
 
 
 def test_at_the_purge_age_exactly_an_object_is_retentions() -> None:

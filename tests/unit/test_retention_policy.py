@@ -1,22 +1,19 @@
-"""Seven days to the second: what is due, and how the oldest image's age is judged."""
+"""Seven days to the second: what is due."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
-import dagster as dg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.retention.checks import judge_age
-from assets.retention.policy import cutoff, is_due
+from assets.retention.policy import cutoff, is_due, is_plausible
 from tests.unit.arrivals import NOON
 
 AGE = timedelta(days=7)
 SECOND = timedelta(seconds=1)
-PURGE_EVERY = timedelta(hours=1)
 
 ages = st.timedeltas(SECOND, timedelta(days=7))
 CLOCKS_CHANGE = datetime(2024, 10, 25, tzinfo=UTC)
@@ -55,6 +52,18 @@ def test_an_age_that_is_not_positive_is_refused(age: timedelta) -> None:
         cutoff(NOON, age)
 
 
+@pytest.mark.parametrize(("due", "held"), [(0, 0), (0, 500), (100, 100), (101, 202), (250, 500)])
+def test_up_to_half_of_all_images_may_go_and_a_hundred_whatever_their_share(
+    due: int, held: int
+) -> None:
+    assert is_plausible(due, held, most_share=0.5, free=100)
+
+
+@pytest.mark.parametrize(("due", "held"), [(101, 101), (101, 201), (251, 500)])
+def test_more_than_half_of_all_images_is_implausible(due: int, held: int) -> None:
+    assert not is_plausible(due, held, most_share=0.5, free=100)
+
+
 @given(moments, moments, ages)
 def test_nothing_younger_than_the_age_is_ever_due(
     arrived_at: datetime, now: datetime, age: timedelta
@@ -86,50 +95,3 @@ def test_the_change_of_clocks_makes_no_image_live_an_hour_more_or_less(
     arrived_at = now.astimezone(UTC) - timedelta(days=1)
     assert is_due(arrived_at, now, timedelta(days=1))
     assert not is_due(arrived_at + SECOND, now, timedelta(days=1))
-
-
-def judged(age: timedelta) -> tuple[bool, dg.AssetCheckSeverity]:
-    passed, severity, _ = judge_age(NOON - age, NOON, AGE)
-    return passed, severity
-
-
-def test_an_empty_ledger_holds_nothing_too_old() -> None:
-    assert judge_age(None, NOON, AGE)[0]
-
-
-def test_an_image_of_today_is_young_enough() -> None:
-    assert judged(timedelta(hours=3))[0]
-
-
-def test_an_image_that_the_next_purge_will_take_in_time_is_no_reason_to_warn() -> None:
-    """The purge takes images two hours early and runs every hour: until then this is in order."""
-    just_missed = AGE - timedelta(hours=2) + PURGE_EVERY - SECOND
-    assert judged(just_missed)[0]
-
-
-def test_an_image_just_before_the_retention_is_a_warning() -> None:
-    assert judged(AGE - timedelta(minutes=1)) == (False, dg.AssetCheckSeverity.WARN)
-
-
-def test_an_image_at_the_retention_exactly_does_not_pass() -> None:
-    assert not judged(AGE)[0]
-
-
-def test_an_image_a_second_past_the_retention_is_an_error() -> None:
-    assert judged(AGE + SECOND) == (False, dg.AssetCheckSeverity.ERROR)
-
-
-def test_the_judgement_tells_the_age_and_what_to_do() -> None:
-    _, _, sentence = judge_age(NOON - timedelta(hours=170), NOON, AGE)
-    assert sentence == "The oldest image is 170.00 h old: past the retention; purge now."
-
-
-@given(ages, ages)
-def test_an_older_image_is_never_judged_better(one: timedelta, other: timedelta) -> None:
-    rank = {
-        (True, dg.AssetCheckSeverity.ERROR): 0,
-        (False, dg.AssetCheckSeverity.WARN): 1,
-        (False, dg.AssetCheckSeverity.ERROR): 2,
-    }
-    younger, older = sorted([one, other])
-    assert rank[judged(younger)] <= rank[judged(older)]

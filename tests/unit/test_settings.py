@@ -49,7 +49,7 @@ def test_a_retention_that_is_none_up_to_seven_days_is_refused_by_name(hours: str
     assert "retention_hours" in refusal(REQUIRED | {"RETENTION_HOURS": hours})
 
 
-@pytest.mark.parametrize("hours", ["3", "168"])
+@pytest.mark.parametrize("hours", ["11", "168"])
 def test_a_retention_of_up_to_seven_days_is_accepted(hours: str) -> None:
     assert some_settings(retention_hours=hours).retention == timedelta(hours=int(hours))
 
@@ -72,7 +72,7 @@ def test_a_limit_out_of_range_is_refused_by_name(name: str, value: str) -> None:
 
 
 def test_the_purge_takes_an_image_its_margin_before_the_retention() -> None:
-    assert some_settings().purge_age == timedelta(hours=166)
+    assert some_settings().purge_age == timedelta(hours=158)
 
 
 @given(st.integers(-5, 200), st.integers(-5, 200))

@@ -140,6 +140,11 @@ def test_an_object_that_has_a_row_is_no_news() -> None:
     assert redeemed(check(), head(), Known({image: "holiday/beach.jpg"}, {})) is None
 
 
+def test_an_object_of_an_erased_image_makes_no_image_of_its_claim_check() -> None:
+    image = identity.image_id("bucket", identity.object_origin(object_version()))
+    assert redeemed(check(), head(), Known({}, {}, frozenset([image]))) is None
+
+
 def test_an_object_that_the_landing_is_to_make_known_is_left_to_it() -> None:
     known = Known({}, {"images": LandedTopic(0, {1: 42})})
     assert redeemed(check(), head(key="kafka/images/2024-05-17/1-42"), known) is None

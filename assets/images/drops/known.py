@@ -15,7 +15,8 @@ def read_known(connection: Connection, found: Sequence[ObjectVersion], topic: st
     """Returns what is known of object versions.
 
     Offsets are read before rows: a message that is landed in between has its row then, and is not
-    taken for somebody's drop.
+    taken for somebody's drop. Rows are read before erasures: an image that is erased in between is
+    found there.
 
     Args:
         connection: The warehouse.
@@ -26,7 +27,8 @@ def read_known(connection: Connection, found: Sequence[ObjectVersion], topic: st
     names = sorted({one.topic for one in landed if one is not None})
     topics = _topics(connection, names, topic) if names else {}
     ids = sorted({one for version in found for one in possible_ids(version)})
-    return Known(_object_keys(connection, ids), topics)
+    object_keys = _object_keys(connection, ids)
+    return Known(object_keys, topics, _erased(connection, ids))
 
 
 def _topics(connection: Connection, names: Sequence[str], topic: str) -> dict[str, LandedTopic]:
@@ -53,3 +55,10 @@ def _object_keys(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, str]
         [list(ids)],
     )
     return dict(rows)  # type: ignore[arg-type]
+
+
+def _erased(connection: Connection, ids: Sequence[UUID]) -> frozenset[UUID]:
+    rows = connection.execute(
+        "select image_id from image_catalog.erased_image where image_id = any(%s)", [list(ids)]
+    )
+    return frozenset(row[0] for row in rows)  # type: ignore[misc]

@@ -26,6 +26,7 @@ class Standing(Enum):
     """What an object version is to the ledger.
 
     KNOWN: an image of the ledger is this one, or this is a copy that a repetition left behind.
+    ERASED: its image has no row any more because somebody wanted it gone; it stays gone.
     LANDING: the landing stored it, as far as anybody can tell, and makes it known itself.
     OVERDUE: its time is over, or that of the image that it is a copy of; retention takes it.
     IMPOSSIBLE: no row can name it, or it is told to come from the future.
@@ -33,6 +34,7 @@ class Standing(Enum):
     """
 
     KNOWN = "known"
+    ERASED = "erased"
     LANDING = "landing"
     OVERDUE = "overdue"
     IMPOSSIBLE = "impossible"
@@ -54,10 +56,12 @@ class Known:
     Attributes:
         object_keys: The object key by image id, of the images that have a row.
         topics: By name, those that are landed.
+        erased: Images that must not become known again.
     """
 
     object_keys: Mapping[UUID, str]
     topics: Mapping[str, LandedTopic]
+    erased: frozenset[UUID] = frozenset()
 
 
 def possible_ids(found: ObjectVersion) -> tuple[UUID, ...]:
@@ -88,6 +92,8 @@ def standing(
         return Standing.IMPOSSIBLE
     if _is_known(found, known):
         return Standing.KNOWN
+    if not known.erased.isdisjoint(possible_ids(found)):
+        return Standing.ERASED
     if is_due(kept_since(found), now, purge_age):
         return Standing.OVERDUE
     landed = identity.read_landed_key(found.key)

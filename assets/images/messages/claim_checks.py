@@ -52,7 +52,7 @@ class ClaimDesk:
     threads: ThreadPoolExecutor
 
     def redeem(self, checks: Sequence[ClaimCheck], now: datetime) -> list[Arrival]:
-        """Returns the images that claim checks are for, those left out that are known already.
+        """Returns the images that claim checks are for, without those that are known or erased.
 
         A check whose object is not there becomes a rejected image without bytes.
         """
@@ -81,7 +81,7 @@ class ClaimDesk:
 def image_of(
     check: ClaimCheck, head: ObjectHead | None, known: Known, now: datetime, purge_age: timedelta
 ) -> Arrival | None:
-    """Decides which image a claim check is for; None: one that is known, or landed by itself.
+    """Decides which image a claim check is for; None: one known, erased, or landed by itself.
 
     Args:
         check: The claim check.
@@ -91,7 +91,7 @@ def image_of(
         purge_age: The age at which retention takes an image.
     """
     what = standing(head.version, known, now, purge_age) if head else None
-    if what in {Standing.KNOWN, Standing.LANDING}:
+    if what in {Standing.KNOWN, Standing.ERASED, Standing.LANDING}:
         return None
     if head is None or what is not Standing.NEW:
         return replace(check.message, reason=Reason.OBJECT_MISSING, quarantine_key=None)

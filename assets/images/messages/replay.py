@@ -1,7 +1,7 @@
 """A range of a topic landed once more: what the ledger lacks is stored and made known.
 
-It moves no offsets. What the ledger knows is left alone, and what has reached the age at which
-retention takes it stays gone.
+It moves no offsets. What the ledger knows is left alone; what is erased, or has reached the age at
+which retention takes it, stays gone.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Replayed(Counts):
     """What a replay did: counts only.
 
     Attributes:
-        known: Messages that the ledger knows.
+        known: Messages that the ledger knows, or whose images are erased.
         too_old: Messages that retention would take at once.
         empty: Offsets of the range without a message: gone, or never one.
     """
@@ -146,15 +146,12 @@ class Replay:
 def _unknown(
     connection: Connection, messages: Sequence[Message], incarnation: int
 ) -> list[Message]:
-    """Returns the messages whose images have no row."""
+    """Returns the messages whose images have no row and are not erased."""
     named = {
         identity.image_id("kafka", identity.message_origin(message, incarnation)): message
         for message in messages
     }
-    rows = connection.execute(
-        "select image_id from image_catalog.image where image_id = any(%s)", [list(named)]
-    )
-    known = {row[0] for row in rows}
+    known = set(ledger.find_known(connection, named))
     return [message for image, message in named.items() if image not in known]
 
 

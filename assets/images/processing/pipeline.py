@@ -63,7 +63,7 @@ class Pipeline:
         return Rejected(claim, reason, key)
 
     def delete(self, outcome: Outcome) -> None:
-        """Deletes what was stored for an image that is not in the ledger any more."""
+        """Deletes what was stored for an image that nobody may see any more."""
         if isinstance(outcome, Rejected):
             bucket, keys = self.settings.quarantine_bucket, [outcome.quarantine_key]
         else:

@@ -10,6 +10,7 @@ from assets.images import outcomes
 from assets.images.processing.pipeline import Pipeline
 from assets.images.processing.tally import ImageTiming, Tally
 from assets.images.records import Outcome
+from assets.images.visible import VISIBLE
 from assets.resources.warehouse import Connection, Warehouse
 from assets.timing import utc_now
 
@@ -121,10 +122,11 @@ class Recorder:
 
 
 def _homeless(connection: Connection, said: Sequence[Outcome]) -> list[Outcome]:
-    """Returns outcomes of images that were purged meanwhile; another run's are at home."""
+    """Returns outcomes of images that are to be gone, or are; another run's are at home."""
     ids = [outcome.claim.image_id for outcome in said]
     rows = connection.execute(
-        "select image_id from image_catalog.image where image_id = any(%s::uuid[])", [ids]
+        f"select image_id from image_catalog.image where image_id = any(%s::uuid[]) and {VISIBLE}",  # noqa: S608 - the condition is the project's own
+        [ids],
     )
-    known = {row[0] for row in rows}
-    return [outcome for outcome in said if outcome.claim.image_id not in known]
+    visible = {row[0] for row in rows}
+    return [outcome for outcome in said if outcome.claim.image_id not in visible]

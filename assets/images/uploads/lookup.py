@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
+from assets.images import ledger
 from assets.images.records import Arrival, RenditionRecord
+from assets.images.visible import VISIBLE
 from assets.resources.warehouse import Connection
 
 _COLUMNS = """
@@ -65,22 +67,28 @@ def as_registered(arrival: Arrival) -> Upload:
 
 
 def find(connection: Connection, images: Collection[UUID]) -> Mapping[UUID, Upload]:
-    """Returns those of the images that are known, whoever sent them."""
+    """Returns those of the images that are known and visible, whoever sent them."""
     rows = connection.execute(
-        f"select {_COLUMNS} from image_catalog.image where image_id = any(%s)",  # noqa: S608
+        f"select {_COLUMNS} from image_catalog.image where image_id = any(%s) and {VISIBLE}",  # noqa: S608
         [list(images)],
     )
     found = (_upload(row) for row in rows)
     return {upload.image_id: upload for upload in found}
 
 
+def is_gone(connection: Connection, image: UUID) -> bool:
+    """Tells whether an image that `find` does not find was known: it has expired, or is erased."""
+    return bool(ledger.find_known(connection, [image]))
+
+
 def find_own(connection: Connection, uploader: str, image: UUID, after: datetime) -> Upload | None:
-    """Returns an uploader's image; None when there is none, or another's, or it arrived earlier."""
+    """Returns an uploader's visible image that arrived after a moment; None when it is not one."""
     row = connection.execute(
         f"""
         select {_COLUMNS}
         from image_catalog.image
         where image_id = %s and uploader = %s and source = 'upload' and arrived_at > %s
+          and {VISIBLE}
         """,  # noqa: S608
         [image, uploader, after],
     ).fetchone()
@@ -90,7 +98,7 @@ def find_own(connection: Connection, uploader: str, image: UUID, after: datetime
 def page_of_own(
     connection: Connection, uploader: str, after: datetime, limit: int, behind: Position | None
 ) -> list[Upload]:
-    """Returns an uploader's images that arrived after a moment, newest first.
+    """Returns an uploader's visible images that arrived after a moment, newest first.
 
     Args:
         connection: Of a role that may read the ledger.
@@ -107,6 +115,7 @@ def page_of_own(
         where uploader = %(uploader)s
           and source = 'upload'
           and arrived_at > %(after)s
+          and {VISIBLE}
           and arrived_at <= %(begin)s
           and (arrived_at < %(begin)s or image_id > %(image)s)
         order by arrived_at desc, image_id

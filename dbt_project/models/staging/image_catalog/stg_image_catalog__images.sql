@@ -28,4 +28,7 @@ select
     describe_seconds,
     store_seconds
 from {{ source('image_catalog', 'image') }}
-where arrived_at >= {{ retention_cutoff() }}
+where
+    arrived_at >= {{ retention_cutoff() }}
+    and arrived_at > (select horizon.expired_until from {{ source('image_catalog', 'horizon') }} as horizon)
+    and withdrawn_at is null

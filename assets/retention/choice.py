@@ -1,0 +1,48 @@
+"""What a person writes to choose images for an erasure, read into a choice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from assets.images.requeue import SOURCES
+from assets.retention.erasure import Chosen
+
+
+class ChoiceError(Exception):
+    """What should be erased or looked for is not described in a way that can be meant."""
+
+
+def image_named(text: str, place: int | None = None) -> UUID:
+    """Returns the image of that id.
+
+    Args:
+        text: The id, as the ledger or the upload API tells it.
+        place: Its place among several. The error tells that and not the text, because errors of
+            runs are kept, and identifiers of images are not to be.
+
+    Raises:
+        ChoiceError: It is none.
+    """
+    try:
+        return UUID(text)
+    except ValueError as error:
+        what = "This" if place is None else f"Number {place} of the ids"
+        raise ChoiceError(
+            f"{what} is no image's id; write it as the ledger and the upload API tell it, such as "
+            "6b0c5a52-51d4-5b0e-9c43-6f1f7f1f4f0d."
+        ) from error
+
+
+def choose(images: Sequence[str], source: str | None, uploader: str | None) -> Chosen:
+    """Returns the choice of images by id, of a source, of an uploader, or of those together.
+
+    Raises:
+        ChoiceError: Nothing is named, or something that does not exist.
+    """
+    if source and source not in SOURCES:
+        raise ChoiceError(f"There is no source of that name; choose one of {', '.join(SOURCES)}.")
+    ids = tuple(image_named(text, place) for place, text in enumerate(images, 1))
+    if not (ids or source or uploader):
+        raise ChoiceError("Say which images to erase: their ids, a source, an uploader, or both.")
+    return Chosen(ids, source or None, uploader or None)

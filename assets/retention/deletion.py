@@ -1,0 +1,168 @@
+"""Deletion of images in parallel batches: objects first, then rows and a receipt together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from itertools import islice
+
+from assets.images import identity
+from assets.resources.object_store import ObjectStore
+from assets.resources.warehouse import Connection, Warehouse
+from assets.retention import rows
+from assets.retention.pace import Pace
+from assets.retention.receipt_rows import issue
+from assets.retention.receipts import Draft, HashedIds, Tally, Why
+from assets.retention.rows import DueImage
+from assets.settings import Settings
+
+WORKERS = 4
+"""Batches that are deleted at the same time."""
+
+_BATCH_IMAGES = 1000
+_LOOKS_AT_A_DAY = 3
+_NULL_VERSION = "null"
+
+Show = Callable[[Tally], None]
+ObjectKey = tuple[str, str | None]
+
+
+@dataclass(frozen=True)
+class Errand:
+    """Why something is deleted, and since when.
+
+    Attributes:
+        until: All that had arrived by then is due; None for an erasure.
+    """
+
+    why: Why
+    began_at: datetime
+    until: datetime | None
+    _began: float = field(default_factory=time.monotonic)
+
+    def now(self) -> datetime:
+        """Returns the present, by the clock that it began with."""
+        return self.began_at + timedelta(seconds=time.monotonic() - self._began)
+
+    def draft(self, tally: Tally, ids: HashedIds) -> Draft:
+        """Describes what a transaction deletes."""
+        return Draft(self.why, self.began_at, self.until, ids, tally.gone)
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """Deletes images with all that belongs to them.
+
+    Raises `ServerError` when a server goes away or refuses; what was begun is found again.
+
+    Attributes:
+        show: Called with what each batch has deleted, from several threads.
+    """
+
+    settings: Settings
+    object_store: ObjectStore
+    warehouse: Warehouse
+    pace: Pace
+    show: Show = lambda _: None
+
+    def delete(self, take: Callable[[Connection, int], list[DueImage]], errand: Errand) -> Tally:
+        """Deletes images as long as `take` gives some."""
+        total = Tally()
+        with ThreadPoolExecutor(WORKERS) as threads:
+            for tally in threads.map(lambda _: self._work(take, errand), range(WORKERS)):
+                total += tally
+        return total
+
+    def _work(self, take: Callable[[Connection, int], list[DueImage]], errand: Errand) -> Tally:
+        total = Tally()
+        while (gone := self._delete_batch(take, errand)).by_copy:
+            total += gone
+        return total
+
+    def _delete_batch(
+        self, take: Callable[[Connection, int], list[DueImage]], errand: Errand
+    ) -> Tally:
+        with self.warehouse.connect() as connection:
+            images = take(connection, _BATCH_IMAGES)
+            if not images:
+                return Tally()
+            tally = self.delete_objects(images, with_copies=errand.why is Why.ERASURE)
+            replaced = [(key, None) for key in rows.take_replaced(connection, images)]
+            self.object_store.delete(self.settings.processed_bucket, replaced)
+            rows.delete(connection, images)
+            ids = HashedIds()
+            ids.add(image.image_id for image in images)
+            issue(connection, errand.draft(tally, ids), errand.now())
+        self.show(tally)
+        return tally
+
+    def drop(self, day: date, errand: Errand) -> Tally | None:
+        """Deletes a day's images by dropping its partitions; None if that could not be done.
+
+        The objects are gone even then; the rows are to be deleted in batches.
+        """
+        for _ in range(_LOOKS_AT_A_DAY):
+            tally, ids = Tally(), HashedIds()
+            for images in self._delete_objects_of(day):
+                ids.add(image.image_id for image in images)
+                tally += tally_of(images)
+            with self.warehouse.connect() as connection:
+                if rows.drop_day(connection, day, tally):
+                    issue(connection, errand.draft(tally, ids), errand.now())
+                    return tally
+        return None
+
+    def _delete_objects_of(self, day: date) -> Iterator[list[DueImage]]:
+        """Deletes the objects of a day's images; gives these images, a batch at a time."""
+        with self.warehouse.connect() as connection, ThreadPoolExecutor(WORKERS) as threads:
+            batches = rows.read_day(connection, day, _BATCH_IMAGES)
+            while some := list(islice(batches, WORKERS)):
+                for tally in threads.map(self.delete_objects, some):
+                    self.show(tally)
+                yield from some
+
+    def delete_objects(self, images: Sequence[DueImage], *, with_copies: bool = False) -> Tally:
+        """Deletes the objects of images, and counts all of their copies.
+
+        Args:
+            images: Whose.
+            with_copies: Also look for copies of the originals that a killed landing or a repeated
+                upload has left; a purge finds those by listing the bucket.
+        """
+        raw: list[ObjectKey] = [
+            (image.object_key, image.object_version or _NULL_VERSION) for image in images
+        ]
+        if with_copies:
+            raw = sorted({*raw, *(one for image in images for one in self._copies(image))})
+        processed = [(key, None) for image in images for key, _ in image.renditions]
+        quarantined = [(image.quarantine_key, None) for image in images if image.quarantine_key]
+        for bucket, keys in (
+            (self.settings.raw_bucket, raw),
+            (self.settings.processed_bucket, processed),
+            (self.settings.quarantine_bucket, quarantined),
+        ):
+            for portion in self.pace.portions(keys):
+                self.object_store.delete(bucket, portion)
+        return tally_of(images)
+
+    def _copies(self, image: DueImage) -> Iterator[ObjectKey]:
+        """Finds all versions under a key that is this image's alone."""
+        key = image.object_key
+        if identity.read_landed_key(key) is None and identity.read_upload_key(key) is None:
+            return
+        bucket = self.settings.raw_bucket
+        page = self.object_store.page_of_versions(bucket, None, None, prefix=key)
+        for found in (*page.versions, *page.delete_markers):
+            if found.key == key:
+                yield found.key, found.version or _NULL_VERSION
+
+
+def tally_of(images: Iterable[DueImage]) -> Tally:
+    """Counts all copies of images."""
+    tally = Tally()
+    for image in images:
+        image.tell(tally)
+    return tally

@@ -1,0 +1,165 @@
+"""Erasure on demand: images that somebody wants gone before their time, with all their copies."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from assets.resources.object_store import ObjectStore
+from assets.resources.warehouse import Connection, Warehouse
+from assets.retention import archive, rows
+from assets.retention.deletion import Deletion, Errand, Show
+from assets.retention.pace import at_once
+from assets.retention.receipts import Tally, Why
+from assets.settings import Settings
+
+_BATCH_IMAGES = 2000
+_MOMENT_SECONDS = 0.1
+
+_CHOSEN = """
+    (cardinality(%(images)s::uuid[]) = 0 or image_id = any(%(images)s::uuid[]))
+    and (%(source)s::text is null or source = %(source)s)
+    and (%(uploader)s::text is null or uploader = %(uploader)s)
+"""
+
+
+class NothingChosenError(ValueError):
+    """Neither an image nor a source nor an uploader was named."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which images: by their ids, or those of a source, of an uploader, or of both.
+
+    Raises:
+        NothingChosenError: nothing is named; that would be all of them.
+    """
+
+    images: tuple[UUID, ...] = ()
+    source: str | None = None
+    uploader: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses a choice of everything."""
+        if not self.images and self.source is None and self.uploader is None:
+            raise NothingChosenError("Say which images to erase: IMAGE=…, SOURCE=… or UPLOADER=….")
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """Values of the condition."""
+        return {"images": list(self.images), "source": self.source, "uploader": self.uploader}
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """Deletes chosen images at once: their row, their objects, and copies that were left behind.
+
+    What Kafka's brokers still hold of them goes when the topic's own retention comes to it; the
+    platform makes nothing of it known again.
+
+    Attributes:
+        show: Called with what goes as it goes, from several threads.
+    """
+
+    settings: Settings
+    object_store: ObjectStore
+    warehouse: Warehouse
+    show: Show = lambda _: None
+
+    def count(self, chosen: Chosen) -> int:
+        """Returns how many images are chosen."""
+        with self.warehouse.connect() as connection:
+            return count(connection, chosen)
+
+    def run(self, chosen: Chosen, now: datetime) -> Tally:
+        """Erases; cut short, the next purge or erasure finishes it.
+
+        Raises `ServerError` when a server goes away or refuses.
+        """
+        with self.warehouse.connect() as connection:
+            keep_unknown(connection, chosen, now)
+        self._withdraw(chosen, now)
+        deletion = Deletion(self.settings, self.object_store, self.warehouse, at_once(), self.show)
+        gone = deletion.delete(rows.take_withdrawn, Errand(Why.ERASURE, now, None))
+        archive.keep(self.warehouse, self.object_store, self.settings.receipts_bucket)
+        return gone
+
+    def _withdraw(self, chosen: Chosen, now: datetime) -> None:
+        """Withdraws batch by batch; a row that a run is writing at the moment comes a moment later.
+
+        One statement over many rows would wait for runs while it holds what they wait for.
+        """
+        while True:
+            with self.warehouse.connect() as connection:
+                withdrawn = withdraw(connection, chosen, now, _BATCH_IMAGES)
+                left = count(connection, chosen, and_also="withdrawn_at is null")
+            if not left:
+                return
+            if not withdrawn:
+                time.sleep(_MOMENT_SECONDS)
+
+
+def count(connection: Connection, chosen: Chosen, and_also: str = "true") -> int:
+    """Returns how many images are chosen, of which a further condition holds."""
+    [(images,)] = connection.execute(
+        f"select count(*) from image_catalog.image where {_CHOSEN} and {and_also}",  # noqa: S608
+        chosen.parameters,
+    )
+    return int(str(images))
+
+
+def keep_unknown(connection: Connection, chosen: Chosen, now: datetime) -> None:
+    """Keeps images that are named one by one from becoming known, also if they are not known yet.
+
+    Waits for doors that are making them known: their rows are there then. Belongs before the
+    withdrawal, in a transaction of its own.
+    """
+    if chosen.source is not None or chosen.uploader is not None:
+        return
+    connection.execute(
+        """
+        select count(pg_advisory_xact_lock(uuid_hash_extended(image_id, 0)))
+        from (select image_id from unnest(%s::uuid[]) as image_id order by image_id) as one
+        """,
+        [list(chosen.images)],
+    )
+    connection.execute(
+        """
+        insert into image_catalog.erased_image (image_id, erased_at)
+        select distinct image_id, %s::timestamptz from unnest(%s::uuid[]) as image_id
+        on conflict (image_id) do update set erased_at = excluded.erased_at
+        """,
+        [now, list(chosen.images)],
+    )
+
+
+def withdraw(connection: Connection, chosen: Chosen, now: datetime, limit: int) -> int:
+    """Hides up to `limit` chosen images from everybody, and takes them out of the hands of runs.
+
+    Their ids are kept until nothing can bring them back. Returns how many they are.
+    """
+    withdrawn = connection.execute(
+        f"""
+        with due as (
+            select image_id, arrived_at
+            from image_catalog.image
+            where {_CHOSEN} and withdrawn_at is null
+            limit %(limit)s
+            for update skip locked
+        ),
+        withdrawn as (
+            update image_catalog.image
+            set withdrawn_at = %(now)s, claimed_by = null, lease_until = null
+            from due
+            where image.image_id = due.image_id and image.arrived_at = due.arrived_at
+            returning image.image_id
+        )
+        insert into image_catalog.erased_image (image_id, erased_at)
+        select image_id, %(now)s from withdrawn
+        on conflict (image_id) do update set erased_at = excluded.erased_at
+        """,  # noqa: S608 - the condition is this module's own
+        {**chosen.parameters, "now": now, "limit": limit},
+    )
+    return withdrawn.rowcount

@@ -1,0 +1,176 @@
+"""The inventory: all that is in the buckets, how old it is, and whether it agrees with the ledger.
+
+It reads and changes nothing. While the platform runs, a listing and the rows read beside it always
+differ a little: what differs is looked at again, and counts only if it still does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from assets.counts import Counts
+from assets.resources.object_store import ObjectMissingError, ObjectStore
+from assets.resources.objects import ObjectVersion
+from assets.resources.unfinished_uploads import pages_of_uploads
+from assets.resources.warehouse import Warehouse
+from assets.retention.differences import differences
+from assets.retention.holding_rows import Name, read_holding, read_names, read_wanted
+from assets.retention.holdings import GRACE, Moment, Place, images_of, is_stray
+from assets.retention.oldest import OBJECTS, Oldest
+from assets.retention.receipts import Copy
+from assets.retention.walk import walk
+from assets.settings import Settings
+
+MOST_FOUND = 1000
+"""So many differences of a bucket are counted; who has as many need not know how many more."""
+
+_LOOKED_AT_AGAIN = 500
+_HEAD_THREADS = 8
+
+
+@dataclass(frozen=True)
+class Compared(Counts):
+    """What a comparison saw.
+
+    Attributes:
+        names: Objects that rows name, those that need not be there included.
+        objects: Object versions in the bucket.
+        missing: Named objects that should be there and are not.
+        unknown: Objects that no row names; in the raw bucket they are for its audit to find.
+    """
+
+    names: int = 0
+    objects: int = 0
+    missing: int = 0
+    unknown: int = 0
+
+
+@dataclass
+class _Seen:
+    """Counts what passes by, and gathers what differs until it is worth to look again."""
+
+    names: int = 0
+    objects: int = 0
+    missing: list[Name] = field(default_factory=list)
+    unknown: list[ObjectVersion] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """Goes through all buckets once; holds no more than a page and a few hundred differences."""
+
+    settings: Settings
+    object_store: ObjectStore
+    warehouse: Warehouse
+    moment: Moment
+
+    def take(self) -> tuple[dict[Place, Compared], Oldest]:
+        """Returns what the comparison of every bucket saw, and the oldest of every kind of copy.
+
+        Raises `ServerError` when a server goes away or refuses: then nothing is known.
+        """
+        oldest = Oldest({Copy.DELETE_MARKER: None})
+        with self.warehouse.connect() as connection:
+            oldest.see_rows(connection)
+        compared = {place: self._compare(place, oldest) for place in Place}
+        self._look_at_logs(oldest)
+        self._look_at_uploads(oldest)
+        return compared, oldest
+
+    def _compare(self, place: Place, oldest: Oldest) -> Compared:
+        seen, found = _Seen(), Compared()
+        with self.warehouse.connect() as connection:
+            names = self._counted_names(read_names(connection, place), seen)
+            listed = self._counted_objects(place, seen, oldest)
+            for one in differences(names, listed):
+                _gather(one, place, seen)
+                if max(len(seen.missing), len(seen.unknown)) >= _LOOKED_AT_AGAIN:
+                    found += self._look_again(place, seen, found)
+        found += self._look_again(place, seen, found)
+        return found + Compared(seen.names, seen.objects)
+
+    def _counted_names(self, names: Iterable[Name], seen: _Seen) -> Iterator[Name]:
+        for name in names:
+            seen.names += 1
+            yield name
+
+    def _counted_objects(
+        self, place: Place, seen: _Seen, oldest: Oldest
+    ) -> Iterator[ObjectVersion]:
+        oldest.see(OBJECTS[place], None)
+        for page in walk(self.object_store, place.bucket(self.settings)):
+            oldest.see_page(place, page)
+            seen.objects += len(page.versions)
+            yield from page.versions
+
+    def _look_again(self, place: Place, seen: _Seen, found: Compared) -> Compared:
+        """Counts those gathered differences that are still there, and forgets them all."""
+        missing, unknown = seen.missing, seen.unknown
+        seen.missing, seen.unknown = [], []
+        return Compared(
+            missing=self._count_missing(place, missing) if found.missing < MOST_FOUND else 0,
+            unknown=self._count_unknown(place, unknown) if found.unknown < MOST_FOUND else 0,
+        )
+
+    def _count_missing(self, place: Place, names: Sequence[Name]) -> int:
+        """Counts objects that are not there while a row that readers see still names them.
+
+        The object is looked for first: a purge hides the row before it deletes the object.
+        """
+        if not names:
+            return 0
+        bucket = place.bucket(self.settings)
+        with ThreadPoolExecutor(_HEAD_THREADS) as threads:
+            there = threads.map(lambda one: self._is_there(bucket, one.key, one.version), names)
+            absent = [name for name, is_there in zip(names, there, strict=True) if not is_there]
+        with self.warehouse.connect() as connection:
+            wanted = read_wanted(connection, place, {name.image_id for name in absent})
+        return len(wanted.intersection(absent))
+
+    def _count_unknown(self, place: Place, listed: Sequence[ObjectVersion]) -> int:
+        """Counts objects that are there still, though neither a row nor a run accounts for them."""
+        if not listed:
+            return 0
+        ids = {image for one in listed for image in images_of(place, one)}
+        with self.warehouse.connect() as connection:
+            holding = read_holding(connection, place, ids)
+        strays = [
+            one
+            for one in listed
+            if one.modified_at <= self.moment.now - GRACE
+            and is_stray(place, one, holding, self.moment)
+        ]
+        with ThreadPoolExecutor(_HEAD_THREADS) as threads:
+            return sum(
+                threads.map(lambda one: self._is_there(one.bucket, one.key, one.version), strays)
+            )
+
+    def _is_there(self, bucket: str, key: str, version: str | None) -> bool:
+        try:
+            self.object_store.head(bucket, key, version)
+        except ObjectMissingError:
+            return False
+        return True
+
+    def _look_at_logs(self, oldest: Oldest) -> None:
+        oldest.see(Copy.LOG_OBJECT, None)
+        for page in walk(self.object_store, self.settings.logs_bucket):
+            for found in (*page.versions, *page.delete_markers):
+                oldest.see(Copy.LOG_OBJECT, found.modified_at)
+
+    def _look_at_uploads(self, oldest: Oldest) -> None:
+        oldest.see(Copy.UNFINISHED_UPLOAD, None)
+        for bucket in (*self.settings.image_buckets, self.settings.logs_bucket):
+            for page in pages_of_uploads(self.object_store, bucket):
+                for upload in page:
+                    oldest.see(Copy.UNFINISHED_UPLOAD, upload.began_at)
+
+
+def _gather(one: Name | ObjectVersion, place: Place, seen: _Seen) -> None:
+    if isinstance(one, ObjectVersion):
+        if place is not Place.RAW:
+            seen.unknown.append(one)
+    elif one.is_wanted:
+        seen.missing.append(one)

@@ -1,0 +1,117 @@
+"""After a restore: what was deleted since the dump was taken is deleted again, by the receipts.
+
+The receipts that the restored database lacks are read from the archive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from assets.resources.object_store import ObjectStore
+from assets.resources.warehouse import Connection, Warehouse
+from assets.retention import archive, receipt_rows, rows
+from assets.retention.deletion import Deletion, Show, tally_of
+from assets.retention.pace import at_once
+from assets.retention.receipts import ID_HASH_BYTES, Receipt, Tally, Why, hash_id, verify
+from assets.settings import Settings
+
+_BATCH_IMAGES = 1000
+
+
+class BrokenArchiveError(Exception):
+    """The archived receipts cannot be relied on."""
+
+
+@dataclass(frozen=True)
+class Reapplied:
+    """What was done to a restored database: receipts put back, and what was deleted again."""
+
+    receipts: int
+    gone: Tally
+
+
+@dataclass(frozen=True)
+class Restore:
+    """Brings a restored database to what the receipts say."""
+
+    settings: Settings
+    object_store: ObjectStore
+    warehouse: Warehouse
+    show: Show = lambda _: None
+
+    def reapply(self) -> Reapplied:
+        """Puts back the missing receipts and deletes again what they tell of; repeatable.
+
+        Raises:
+            BrokenArchiveError: the archive's chain has a hole or was changed; nothing was done.
+            ServerError: a server went away or refused.
+        """
+        receipts = list(archive.read(self.object_store, self.settings.receipts_bucket))
+        if wrong := verify(receipts):
+            raise BrokenArchiveError(f"The archived receipts are not intact: {' '.join(wrong)}")
+        with self.warehouse.connect() as connection:
+            last = receipt_rows.last_number(connection)
+            lacking = [receipt for receipt in receipts if receipt.number > last]
+            for receipt in lacking:
+                receipt_rows.insert(connection, receipt)
+            if until := _expired_until(receipts):
+                rows.raise_horizon(connection, until)
+        gone = Tally()
+        if until:
+            gone += self._delete_expired(until)
+        for receipt in receipts:
+            if receipt.why is Why.ERASURE:
+                gone += self._delete_erased(receipt)
+        return Reapplied(len(lacking), gone)
+
+    def _delete_expired(self, until: datetime) -> Tally:
+        gone = Tally()
+        while True:
+            with self.warehouse.connect() as connection:
+                images = rows.take_expired(connection, until, _BATCH_IMAGES)
+                gone += self._delete(connection, images)
+            if not images:
+                return gone
+
+    def _delete_erased(self, receipt: Receipt) -> Tally:
+        wanted = set(_hashes(receipt))
+        gone = Tally()
+        with self.warehouse.connect() as reading:
+            for images in rows.read_all(reading, _BATCH_IMAGES):
+                due = [one for one in images if hash_id(receipt.salt, one.image_id) in wanted]
+                with self.warehouse.connect() as connection:
+                    _remember(connection, due, receipt.ended_at)
+                    gone += self._delete(connection, due)
+        return gone
+
+    def _delete(self, connection: Connection, images: Sequence[rows.DueImage]) -> Tally:
+        """Deletes images without a new receipt: there is one already."""
+        if images:
+            deletion = Deletion(self.settings, self.object_store, self.warehouse, at_once())
+            deletion.delete_objects(images, with_copies=True)
+            rows.delete(connection, images)
+        gone = tally_of(images)
+        self.show(gone)
+        return gone
+
+
+def _expired_until(receipts: Sequence[Receipt]) -> datetime | None:
+    return max((one.expired_until for one in receipts if one.expired_until), default=None)
+
+
+def _hashes(receipt: Receipt) -> Iterator[bytes]:
+    for at in range(0, len(receipt.id_hashes), ID_HASH_BYTES):
+        yield receipt.id_hashes[at : at + ID_HASH_BYTES]
+
+
+def _remember(connection: Connection, images: Sequence[rows.DueImage], at: datetime) -> None:
+    connection.execute(
+        """
+        insert into image_catalog.erased_image (image_id, erased_at)
+        select unnest(%s::uuid[]), %s
+        on conflict (image_id) do nothing
+        """,
+        [[image.image_id for image in images], at],
+    )

@@ -1,0 +1,243 @@
+"""The ledger's side of a deletion: what is due, how it is hidden, and how its rows go.
+
+Like the ledger's other functions these take an open connection and never commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
+
+import psycopg
+
+from assets.resources.warehouse import Connection
+from assets.retention.receipts import Copy, Tally
+
+_COLUMNS = "image_id, arrived_at, object_key, object_version, size_bytes, quarantine_key"
+
+
+@dataclass(frozen=True)
+class DueImage:
+    """An image that is to go, with the keys of all its objects; renditions with their bytes."""
+
+    image_id: UUID
+    arrived_at: datetime
+    object_key: str
+    object_version: str | None
+    size_bytes: int
+    quarantine_key: str | None
+    renditions: tuple[tuple[str, int], ...]
+
+    def tell(self, tally: Tally) -> None:
+        """Counts all of its copies, with the time of its arrival."""
+        tally.add(Copy.LEDGER_ROW, self.arrived_at)
+        tally.add(Copy.RAW_OBJECT, self.arrived_at, self.size_bytes)
+        if self.quarantine_key:
+            tally.add(Copy.QUARANTINED_OBJECT, self.arrived_at, self.size_bytes)
+        for _, size_bytes in self.renditions:
+            tally.add(Copy.RENDITION_ROW, self.arrived_at)
+            tally.add(Copy.PROCESSED_OBJECT, self.arrived_at, size_bytes)
+
+
+def raise_horizon(connection: Connection, until: datetime) -> None:
+    """Hides what had arrived by then from every reader, once this is committed; never back."""
+    connection.execute(
+        "update image_catalog.horizon set expired_until = %s where expired_until < %s",
+        [until, until],
+    )
+
+
+def count_due(connection: Connection, until: datetime) -> tuple[int, int]:
+    """Returns how many images are due, to the hour, and how many there are; by counts alone."""
+    [row] = connection.execute(
+        """
+        select
+            coalesce(sum(landed_count - purged_count) filter (where arrived_hour <= %s), 0),
+            coalesce(sum(landed_count - purged_count), 0)
+        from image_catalog.arrival_count
+        """,
+        [until - timedelta(hours=1)],
+    )
+    due, held = (int(str(number)) for number in row)
+    return due, held
+
+
+def oldest_arrival(connection: Connection) -> datetime | None:
+    """Returns when the oldest image in the ledger arrived."""
+    [(oldest,)] = connection.execute("select min(arrived_at) from image_catalog.image")
+    return oldest if isinstance(oldest, datetime) else None
+
+
+def take_expired(connection: Connection, until: datetime, limit: int) -> list[DueImage]:
+    """Takes images that had arrived by then, and that no other purge has in its hands."""
+    rows = connection.execute(
+        f"""
+        select {_COLUMNS}
+        from image_catalog.image
+        where arrived_at <= %s
+        limit %s
+        for update skip locked
+        """,  # noqa: S608 - names are this module's own
+        [until, limit],
+    ).fetchall()
+    return _with_renditions(connection, rows)
+
+
+def take_withdrawn(connection: Connection, limit: int) -> list[DueImage]:
+    """Takes images whose erasure was asked for, and that no other purge has in its hands."""
+    rows = connection.execute(
+        f"""
+        select {_COLUMNS}
+        from image_catalog.image
+        where withdrawn_at is not null
+        limit %s
+        for update skip locked
+        """,  # noqa: S608 - names are this module's own
+        [limit],
+    ).fetchall()
+    return _with_renditions(connection, rows)
+
+
+def delete(connection: Connection, images: Sequence[DueImage]) -> None:
+    """Deletes rows and renditions, and counts them as purged, per source and hour of arrival."""
+    keys = {
+        "ids": [image.image_id for image in images],
+        "times": [image.arrived_at for image in images],
+    }
+    connection.execute(
+        """
+        delete from image_catalog.rendition
+        using unnest(%(ids)s::uuid[], %(times)s::timestamptz[]) as due (image_id, arrived_at)
+        where rendition.image_id = due.image_id and rendition.arrived_at = due.arrived_at
+        """,
+        keys,
+    )
+    connection.execute(
+        """
+        with deleted as (
+            delete from image_catalog.image
+            using unnest(%(ids)s::uuid[], %(times)s::timestamptz[]) as due (image_id, arrived_at)
+            where image.image_id = due.image_id and image.arrived_at = due.arrived_at
+            returning image.source, date_trunc('hour', image.arrived_at, 'UTC') as arrived_hour
+        ),
+        counted as (
+            select source, arrived_hour, count(*) as purged_count
+            from deleted
+            group by source, arrived_hour
+        ),
+        held as (
+            select source, arrived_hour, counted.purged_count
+            from counted
+            inner join image_catalog.arrival_count using (source, arrived_hour)
+            order by source, arrived_hour
+            for update of arrival_count
+        )
+        update image_catalog.arrival_count
+        set purged_count = arrival_count.purged_count + held.purged_count
+        from held
+        where arrival_count.source = held.source
+          and arrival_count.arrived_hour = held.arrived_hour
+        """,
+        keys,
+    )
+
+
+def take_replaced(connection: Connection, images: Sequence[DueImage]) -> list[str]:
+    """Takes the keys of renditions of images that another recipe has replaced.
+
+    They are back if the transaction does not commit.
+    """
+    rows = connection.execute(
+        "delete from image_catalog.replaced_object where image_id = any(%s) returning object_key",
+        [[image.image_id for image in images]],
+    )
+    return [str(key) for (key,) in rows]
+
+
+def days_over(connection: Connection, until: datetime) -> list[date]:
+    """Returns the UTC days that have partitions and ended by then, oldest first."""
+    rows = connection.execute(
+        """
+        select to_date(right(relname, 8), 'YYYYMMDD') as day
+        from pg_inherits
+        inner join pg_class on pg_class.oid = pg_inherits.inhrelid
+        where inhparent = 'image_catalog.image'::regclass
+        order by day
+        """
+    )
+    days = [day for (day,) in rows if isinstance(day, date)]
+    return [day for day in days if _begin(day + timedelta(days=1)) <= until]
+
+
+def read_day(connection: Connection, day: date, limit: int) -> Iterator[list[DueImage]]:
+    """Reads a day's images, so many at a time, without holding them."""
+    return _read(connection, _begin(day), _begin(day + timedelta(days=1)), limit)
+
+
+def read_all(connection: Connection, limit: int) -> Iterator[list[DueImage]]:
+    """Reads all images, so many at a time, without holding them."""
+    return _read(
+        connection, datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC), limit
+    )
+
+
+def _read(
+    connection: Connection, begin: datetime, end: datetime, limit: int
+) -> Iterator[list[DueImage]]:
+    last = UUID(int=0)
+    while True:
+        rows = connection.execute(
+            f"""
+            select {_COLUMNS}
+            from image_catalog.image
+            where arrived_at >= %s and arrived_at < %s and image_id > %s
+            order by image_id
+            limit %s
+            """,  # noqa: S608 - names are this module's own
+            [begin, end, last, limit],
+        ).fetchall()
+        if not rows:
+            return
+        yield _with_renditions(connection, rows)
+        last = UUID(str(rows[-1][0]))
+
+
+def drop_day(connection: Connection, day: date, tally: Tally) -> bool:
+    """Drops a day's partitions, counted as purged, if they hold what the tally tells of.
+
+    False when they hold something else, or readers and writers left no moment to do it in; then
+    the transaction has failed and is to be left.
+    """
+    seen = (tally.items(Copy.LEDGER_ROW), tally.items(Copy.RENDITION_ROW))
+    try:
+        [(is_dropped,)] = connection.execute(
+            "select image_catalog.drop_day(%s, %s, %s)", [day, *seen]
+        )
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+        connection.rollback()
+        return False
+    return bool(is_dropped)
+
+
+def _with_renditions(connection: Connection, rows: Sequence[tuple[object, ...]]) -> list[DueImage]:
+    """Adds the renditions, read after the rows were taken: one just written is seen, too."""
+    if not rows:
+        return []
+    times = [row[1] for row in rows]
+    found = connection.execute(
+        """
+        select image_id, array_agg(object_key), array_agg(size_bytes)
+        from image_catalog.rendition
+        where arrived_at between %s and %s and image_id = any(%s)
+        group by image_id
+        """,
+        [min(times), max(times), [row[0] for row in rows]],  # type: ignore[type-var]
+    )
+    renditions = {row[0]: tuple(zip(row[1], row[2], strict=True)) for row in found}  # type: ignore[call-overload]
+    return [DueImage(*row, renditions.get(row[0], ())) for row in rows]  # type: ignore[arg-type,call-arg]
+
+
+def _begin(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

@@ -1,0 +1,205 @@
+"""Strays: what is in the buckets and must not be there, found by listing them.
+
+A listing is old as soon as it is read. So whatever goes because no row names it is looked at once
+more in the transaction that holds its image, and deleted before that ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from assets.resources.object_store import ObjectMissingError, ObjectStore
+from assets.resources.objects import ObjectVersion
+from assets.resources.unfinished_uploads import abort, uploads_begun_before
+from assets.resources.warehouse import Warehouse
+from assets.retention import holdings
+from assets.retention.holding_rows import hold, read_holding
+from assets.retention.holdings import Holding, Moment, Place, images_of
+from assets.retention.policy import ImplausiblePurgeError, cutoff, is_due, is_plausible
+from assets.retention.receipts import Copy, Tally
+from assets.retention.walk import walk
+from assets.settings import Settings
+
+UPLOAD_PATIENCE = timedelta(days=1)
+"""So long a multipart upload may take."""
+
+_HELD_AT_ONCE = 200
+_HEAD_THREADS = 8
+_NULL_VERSION = "null"
+
+Show = Callable[[Tally], None]
+
+
+def purge_strays(
+    settings: Settings,
+    object_store: ObjectStore,
+    warehouse: Warehouse,
+    now: datetime,
+    tally: Tally,
+    show: Show = lambda _: None,
+    *,
+    may_take_any_share: bool = False,
+) -> None:
+    """Goes through all buckets of images and of logs, and deletes what must not be there.
+
+    Args:
+        settings: Names of the buckets, and the age at which an image goes.
+        object_store: Where they are.
+        warehouse: Where the ledger is.
+        now: The present.
+        tally: Counts what has gone, as it goes.
+        show: Called with what each batch has deleted.
+        may_take_any_share: Whether to go on however many objects of a bucket belong to no row.
+
+    Raises:
+        ImplausiblePurgeError: an implausible share of a bucket belongs to no row.
+        ServerError: a server went away or refused; what could not be listed stays.
+    """
+    moment = Moment(now, settings.purge_age)
+    strays = Strays(settings, object_store, warehouse, moment, may_take_any_share)
+    for deleted in strays.purge():
+        if deleted.gone:
+            tally += deleted
+            show(deleted)
+
+
+@dataclass(frozen=True)
+class Strays:
+    """Deletes strays page by page; holds no more than a page in memory."""
+
+    settings: Settings
+    object_store: ObjectStore
+    warehouse: Warehouse
+    moment: Moment
+    may_take_any_share: bool = False
+
+    def purge(self) -> Iterator[Tally]:
+        """Yields what each batch has deleted."""
+        for place in Place:
+            yield from self._purge_images(place)
+        yield from self._purge_logs()
+        for bucket in (*self.settings.image_buckets, self.settings.logs_bucket):
+            yield self._abort_uploads(bucket)
+
+    def _purge_images(self, place: Place) -> Iterator[Tally]:
+        looked_at = unaccounted = 0
+        for page in walk(self.object_store, place.bucket(self.settings)):
+            expired = [one for one in page.versions if self._is_expired(place, one)]
+            yield self._delete(place, expired, Copy.STRAY_OBJECT)
+            others = [one for one in page.versions if not self._is_expired(place, one)]
+            holding = self._look(place, (*others, *page.delete_markers))
+            markers = [
+                one
+                for one in page.delete_markers
+                if holdings.is_marker_over(place, one, holding, self.moment)
+            ]
+            yield self._delete(place, markers, Copy.DELETE_MARKER)
+            strays = [one for one in others if self._is_stray(place, one, holding)]
+            looked_at += len(others)
+            unaccounted += sum(_is_unaccounted(place, one, holding) for one in strays)
+            self._refuse_implausible(place, unaccounted, looked_at)
+            for start in range(0, len(strays), _HELD_AT_ONCE):
+                yield self.delete_if_strays(place, strays[start : start + _HELD_AT_ONCE])
+
+    def delete_if_strays(self, place: Place, listed: Sequence[ObjectVersion]) -> Tally:
+        """Deletes those of some listed objects that nothing needs, now that their images are held.
+
+        Returns:
+            What has gone.
+        """
+        with self.warehouse.connect() as connection:
+            holding = hold(connection, place, _ids(place, listed))
+            strays = [one for one in listed if self._is_stray(place, one, holding)]
+            with ThreadPoolExecutor(_HEAD_THREADS) as threads:
+                same = threads.map(lambda one: self._is_as_listed(place, one, holding), strays)
+                still = [one for one, is_same in zip(strays, same, strict=True) if is_same]
+            return self._delete(place, still, Copy.STRAY_OBJECT)
+
+    def _refuse_implausible(self, place: Place, unaccounted: int, looked_at: int) -> None:
+        """Guards against a ledger that is empty, or was restored from an old dump.
+
+        In the raw bucket nothing goes for want of a row alone: it is due, or a copy.
+        """
+        if place is Place.RAW:
+            return
+        most, free = self.settings.purge_most_share, self.settings.purge_free_images
+        if not self.may_take_any_share and not is_plausible(unaccounted, looked_at, most, free):
+            raise ImplausiblePurgeError(
+                f"{unaccounted:,} of {looked_at:,} objects in the {place.value} bucket belong to "
+                "no row: is this the right database, and is it whole? If they are to go, let them "
+                "go by `make purge ANY_SHARE=1`."
+            )
+
+    def _look(self, place: Place, found: Sequence[ObjectVersion]) -> Holding:
+        if not found:
+            return Holding({}, frozenset())
+        with self.warehouse.connect() as connection:
+            return read_holding(connection, place, _ids(place, found))
+
+    def _is_expired(self, place: Place, found: ObjectVersion) -> bool:
+        return holdings.is_expired(place, found, self.moment)
+
+    def _is_stray(self, place: Place, found: ObjectVersion, holding: Holding) -> bool:
+        return holdings.is_stray(place, found, holding, self.moment)
+
+    def _is_as_listed(self, place: Place, found: ObjectVersion, holding: Holding) -> bool:
+        """Tells whether an object was not stored anew since it was listed.
+
+        Only where no version tells, and no row holds back who stores it: the landing puts a
+        rejected message into quarantine before its row.
+        """
+        if found.version is not None or not _is_unaccounted(place, found, holding):
+            return True
+        try:
+            head = self.object_store.head(found.bucket, found.key)
+        except ObjectMissingError:
+            return False
+        return head.version.modified_at <= found.modified_at
+
+    def _purge_logs(self) -> Iterator[Tally]:
+        for page in walk(self.object_store, self.settings.logs_bucket):
+            due = [
+                one
+                for one in (*page.versions, *page.delete_markers)
+                if is_due(one.modified_at, self.moment.now, self.moment.purge_age)
+            ]
+            self.object_store.delete(self.settings.logs_bucket, _exactly(due))
+            yield _tally((Copy.LOG_OBJECT, one.modified_at, one.size_bytes) for one in due)
+
+    def _abort_uploads(self, bucket: str) -> Tally:
+        patience = min(UPLOAD_PATIENCE, self.moment.purge_age)
+        tally = Tally()
+        begun_by = cutoff(self.moment.now, patience)
+        for upload in uploads_begun_before(self.object_store, bucket, begun_by):
+            abort(self.object_store, upload)
+            tally.add(Copy.UNFINISHED_UPLOAD, upload.began_at)
+        return tally
+
+    def _delete(self, place: Place, gone: Sequence[ObjectVersion], copy: Copy) -> Tally:
+        self.object_store.delete(place.bucket(self.settings), _exactly(gone))
+        return _tally((copy, holdings.arrived_by(place, one), one.size_bytes) for one in gone)
+
+
+def _ids(place: Place, found: Sequence[ObjectVersion]) -> set[UUID]:
+    return {image for one in found for image in images_of(place, one)}
+
+
+def _is_unaccounted(place: Place, found: ObjectVersion, holding: Holding) -> bool:
+    """Tells whether an object's image has no row, and nobody has asked for its erasure."""
+    return (holding.raw_keys.keys() | holding.erased).isdisjoint(images_of(place, found))
+
+
+def _exactly(found: Sequence[ObjectVersion]) -> list[tuple[str, str | None]]:
+    """Names versions so that deleting them leaves no delete marker behind."""
+    return [(one.key, one.version or _NULL_VERSION) for one in found]
+
+
+def _tally(gone: Iterable[tuple[Copy, datetime, int]]) -> Tally:
+    tally = Tally()
+    for copy, arrived_at, size_bytes in gone:
+        tally.add(copy, arrived_at, size_bytes)
+    return tally

@@ -1,0 +1,211 @@
+"""A day's partition dropped, beside a DELETE of as many rows: seconds, log, and who waits for it.
+
+Both days are filled alike, with two renditions to an image. While each goes, a writer makes images
+of today known, a few at a time: its longest wait is what a lock costs.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as time_of_day
+
+import click
+import psycopg
+
+from assets.images import ledger
+from assets.resources.warehouse import Connection, Warehouse
+from assets.retention import rows
+from assets.retention.receipts import Copy, Tally
+from assets.settings import Settings
+from assets.timing import utc_now
+from benchmarks.ledger_rows import arrivals_of
+from benchmarks.turns import rotated
+
+DROP, DELETE = "drop of the partition", "DELETE"
+
+_RENDITIONS = 2
+_FIRST_DAY = 30
+_ARRIVALS = 10
+_PAUSE_SECONDS = 0.005
+_SAMPLE_SECONDS = 0.001
+
+_FILL_IMAGES = """
+    insert into image_catalog.image (
+        image_id, arrived_at, source, origin, object_key, object_version, size_bytes, uploader,
+        state, finished_at, format, mode, width_px, height_px, sha256, perceptual_hash,
+        recipe_hash
+    )
+    select
+        gen_random_uuid(), %(begin)s::timestamptz + number * interval '1 day' / (%(images)s + 1),
+        'upload', 'upload/' || number, 'upload/' || number, gen_random_uuid()::text, 200000,
+        'bench', 'processed', %(begin)s, 'JPEG', 'RGB', 4000, 3000,
+        uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()),
+        (random() * 9e18)::bigint, 'benchmark'
+    from generate_series(1, %(images)s) as number
+"""
+_FILL_RENDITIONS = """
+    insert into image_catalog.rendition (
+        image_id, arrived_at, rendition_name, object_key, recipe_hash, format, width_px, height_px,
+        size_bytes
+    )
+    select
+        image_id, arrived_at, name, image_id || '/' || name, 'benchmark', 'JPEG', 256, 192, 20000
+    from image_catalog.image
+    cross join unnest(array['medium', 'thumbnail']) as name
+    where arrived_at >= %(begin)s and arrived_at < %(end)s
+"""
+_DELETE = "delete from image_catalog.{} where arrived_at >= %(begin)s and arrived_at < %(end)s"
+_IS_LOCKED = """
+    select exists (
+        select from pg_locks
+        where relation = 'image_catalog.image'::regclass
+            and mode = 'AccessExclusiveLock' and granted
+    )
+"""
+# What other connections write meanwhile does not count.
+_OWN_LOG = "select wal_bytes from pg_stat_get_backend_wal(pg_backend_pid())"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What it takes to be rid of a day.
+
+    Attributes:
+        seconds: Until it is committed.
+        log_bytes: Write-ahead log.
+        wait_seconds: The longest that one transaction of the writer took meanwhile.
+        locked_seconds: How long readers and writers were locked out.
+    """
+
+    seconds: float
+    log_bytes: float
+    wait_seconds: float
+    locked_seconds: float
+
+
+@dataclass
+class _Longest:
+    seconds: float = 0.0
+
+
+def measure_days(
+    settings: Settings, admin_conninfo: str, images: int, turn: int
+) -> dict[str, Cost]:
+    """Fills a day for each way, and measures how it goes; filling does not count."""
+    first = utc_now().date() - timedelta(days=_FIRST_DAY + 2 * turn)
+    days = {DROP: first, DELETE: first - timedelta(days=1)}
+    warehouse = Warehouse.from_settings(settings)
+    with psycopg.connect(admin_conninfo, autocommit=True) as admin:
+        for day in days.values():
+            _fill(admin, day, images)
+        ways: dict[str, Callable[[Connection], None]] = {
+            DROP: lambda connection: _drop(connection, days[DROP], images),
+            DELETE: lambda connection: _delete(connection, days[DELETE]),
+        }
+        measured = {}
+        for name in rotated(list(ways), turn):
+            measured[name] = _measure(warehouse, admin_conninfo, ways[name])
+        with warehouse.connect() as connection:
+            rows.drop_day(connection, days[DELETE], Tally())
+    return {name: measured[name] for name in ways}
+
+
+def _fill(admin: Connection, day: date, images: int) -> None:
+    admin.execute("select image_catalog.ensure_day(%s)", [day])
+    admin.execute(_FILL_IMAGES, {**_bounds(day), "images": images})
+    admin.execute(_FILL_RENDITIONS, _bounds(day))
+    admin.execute("vacuum (analyze) image_catalog.image, image_catalog.rendition")
+
+
+def _drop(connection: Connection, day: date, images: int) -> None:
+    seen, begin = Tally(), _bounds(day)["begin"]
+    seen.add(Copy.LEDGER_ROW, begin, items=images)
+    seen.add(Copy.RENDITION_ROW, begin, items=_RENDITIONS * images)
+    if not rows.drop_day(connection, day, seen):
+        raise click.ClickException(f"The partitions of {day} could not be dropped.")
+
+
+def _delete(connection: Connection, day: date) -> None:
+    for table in ("rendition", "image"):
+        connection.execute(_DELETE.format(table), _bounds(day))
+
+
+def _measure(warehouse: Warehouse, admin_conninfo: str, act: Callable[[Connection], None]) -> Cost:
+    with warehouse.connect() as connection:
+        rows.raise_horizon(connection, utc_now() - timedelta(days=_FIRST_DAY - 1))
+        before = _own_log(connection)
+        with _writer(warehouse) as wait, _lookout(admin_conninfo) as locked:
+            began = time.perf_counter()
+            act(connection)
+            connection.commit()
+            seconds = time.perf_counter() - began
+        log_bytes = _own_log(connection) - before
+    return Cost(seconds, log_bytes, wait.seconds, locked.seconds)
+
+
+def _own_log(connection: Connection) -> int:
+    """Returns the bytes of log that this connection has ever written, up to now."""
+    connection.execute("select pg_stat_force_next_flush()")
+    connection.commit()
+    [(told,)] = connection.execute(_OWN_LOG)
+    connection.commit()
+    return int(str(told))
+
+
+@contextmanager
+def _writer(warehouse: Warehouse) -> Iterator[_Longest]:
+    """Makes a few images known again and again; tells how long it took at most."""
+    longest = _Longest()
+
+    def write(done: threading.Event) -> None:
+        with warehouse.connect() as connection:
+            while not done.wait(_PAUSE_SECONDS):
+                now = utc_now()
+                began = time.perf_counter()
+                ledger.register(connection, list(arrivals_of(_ARRIVALS, now)), now)
+                connection.commit()
+                longest.seconds = max(longest.seconds, time.perf_counter() - began)
+
+    with _meanwhile(write):
+        yield longest
+
+
+@contextmanager
+def _lookout(admin_conninfo: str) -> Iterator[_Longest]:
+    """Tells how long the ledger was locked altogether, at one stretch."""
+    longest = _Longest()
+
+    def look(done: threading.Event) -> None:
+        since: float | None = None
+        with psycopg.connect(admin_conninfo, autocommit=True) as admin:
+            while not done.wait(_SAMPLE_SECONDS):
+                [(is_locked,)] = admin.execute(_IS_LOCKED)
+                now = time.perf_counter()
+                since = (since or now) if is_locked else None
+                longest.seconds = max(longest.seconds, now - since if since else 0.0)
+
+    with _meanwhile(look):
+        yield longest
+
+
+@contextmanager
+def _meanwhile(work: Callable[[threading.Event], None]) -> Iterator[None]:
+    done = threading.Event()
+    thread = threading.Thread(target=work, args=[done])
+    thread.start()
+    try:
+        time.sleep(0.5)  # its connection is there, and its first work done
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _bounds(day: date) -> dict[str, datetime]:
+    begin = datetime.combine(day, time_of_day(), UTC)
+    return {"begin": begin, "end": begin + timedelta(days=1)}

@@ -1,0 +1,111 @@
+"""Messages landed per second: alone, and while a purge of images that are just due goes on.
+
+Both are of one landing, which has begun long before the purge does. The ledger knows when each
+message was landed.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+import click
+
+from assets.images.messages.landing import Landed, Landing
+from assets.resources.event_log import EventLog
+from assets.resources.object_store import ObjectStore
+from assets.resources.warehouse import Warehouse
+from assets.settings import Settings
+from assets.timing import utc_now
+from benchmarks.landing_rates import fill_own_topic
+from benchmarks.retention_images import make_images, own_buckets
+from benchmarks.retention_purge import RunningPurge, purge_beside
+from benchmarks.turns import console
+
+ALONE, DURING_PURGE = "landing alone", "landing during a purge"
+
+_SIZE_BYTES = 50_000
+_CHUNK_BYTES = 2 * 1024 * 1024  # lands a few messages at a time, so that moments can be told apart
+_PART_ALONE = 3
+_JUST_DUE = timedelta(minutes=5)
+_UPLOADER = "to be deleted"
+_LOOK_SECONDS = 0.2
+_MOMENTS = """
+    select registered_at from image_catalog.image where source = 'kafka' and starts_with(origin, %s)
+"""
+
+
+def measure_ingestion(
+    settings: Settings, env: Mapping[str, str], messages: int, images: int
+) -> dict[str, float]:
+    """Lands messages, and purges images once a third of them are landed.
+
+    The images have just become due, as in an hourly purge: one that is late gives way to nobody.
+
+    Returns:
+        Messages per second, while the purge goes on and otherwise.
+    """
+    own = own_buckets(settings)
+    make_images(own, images, utc_now() - settings.purge_age - _JUST_DUE, _UPLOADER)
+    small = settings.model_copy(update={"kafka_chunk_bytes": _CHUNK_BYTES})
+    filled = fill_own_topic(small, _SIZE_BYTES, messages)
+    with purge_beside(own, env) as purge, ThreadPoolExecutor(1) as thread:
+        landing = thread.submit(_land, filled)
+        _wait_for(filled, messages // _PART_ALONE, landing)
+        began, ended = _purge(purge)
+        landed = landing.result()
+    if landed.new_images != messages:
+        raise click.ClickException(f"{landed.new_images} of {messages} messages were landed.")
+    console.print(f"[dim]the purge took {(ended - began).total_seconds():.1f} s[/]")
+    return rates_of(_moments(filled), began, ended)
+
+
+def rates_of(moments: Sequence[datetime], began: datetime, ended: datetime) -> dict[str, float]:
+    """Returns messages per second, during a purge and otherwise.
+
+    Args:
+        moments: When each message was landed; all is measured from the first on.
+        began: When the purge began.
+        ended: When it ended; what is after the last message does not count.
+
+    Raises:
+        click.ClickException: too few messages were landed during the purge, or otherwise.
+    """
+    in_order = sorted(moments)
+    first, last = in_order[0], in_order[-1]
+    until = min(ended, last)
+    during = bisect_right(in_order, until) - bisect_right(in_order, began)
+    alone = len(in_order) - bisect_right(in_order, first) - during
+    seconds = (until - began).total_seconds()
+    seconds_alone = (last - first).total_seconds() - seconds
+    if min(during, alone) <= 0 or min(seconds, seconds_alone) <= 0:
+        raise click.ClickException(
+            "The purge and the landing did not overlap; give both more, by --messages and --purged."
+        )
+    return {ALONE: alone / seconds_alone, DURING_PURGE: during / seconds}
+
+
+def _land(settings: Settings) -> Landed:
+    store, warehouse = ObjectStore.from_settings(settings), Warehouse.from_settings(settings)
+    return Landing(settings, EventLog(settings), store, warehouse).run()
+
+
+def _purge(purge: RunningPurge) -> tuple[datetime, datetime]:
+    began = utc_now()
+    purge.begin()
+    return began, began + timedelta(seconds=purge.result().seconds)
+
+
+def _wait_for(settings: Settings, messages: int, landing: Future[Landed]) -> None:
+    """Waits until so many messages are landed, or all are."""
+    while len(_moments(settings)) < messages and not landing.done():
+        time.sleep(_LOOK_SECONDS)
+
+
+def _moments(settings: Settings) -> list[datetime]:
+    with Warehouse.from_settings(settings).connect() as connection:
+        found = connection.execute(_MOMENTS, [f"{settings.kafka_topic}/"])
+        return [moment for (moment,) in found if isinstance(moment, datetime)]

@@ -1,0 +1,59 @@
+"""How retention stands at the end of the demo: the oldest copy, the receipts, what goes when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from assets.resources.object_store import ObjectStore
+from assets.resources.warehouse import Warehouse
+from assets.retention.holdings import Moment
+from assets.retention.inventory import Inventory
+from assets.retention.proof import read_chain
+from assets.settings import Settings
+from infra.demo.outcome import SourceOutcome
+
+
+@dataclass(frozen=True)
+class RetentionState:
+    """The oldest copy in ledger and buckets, and what is proven of those that went.
+
+    Attributes:
+        oldest_copy: Its kind.
+        oldest_hours: Its age.
+        hours: The age at which it has to be gone.
+        receipts: How many there are.
+        is_chain_intact: Whether none is missing, changed or out of its place.
+        first_goes_at: When the purge begins to take the first image of this demo.
+    """
+
+    oldest_copy: str
+    oldest_hours: float
+    hours: int
+    receipts: int
+    is_chain_intact: bool
+    first_goes_at: datetime
+
+
+def read_retention(
+    settings: Settings, outcomes: Sequence[SourceOutcome], now: datetime
+) -> RetentionState:
+    """Looks into ledger, buckets and receipts.
+
+    Raises `ServerError` when a server goes away or refuses.
+    """
+    warehouse, store = Warehouse.from_settings(settings), ObjectStore.from_settings(settings)
+    _, seen = Inventory(settings, store, warehouse, Moment(now, settings.purge_age)).take()
+    there = {kind: at for kind, at in seen.by_kind.items() if at is not None}
+    oldest = min(there, key=lambda kind: (there[kind], kind))
+    with warehouse.connect() as connection:
+        chain = read_chain(connection)
+    return RetentionState(
+        oldest_copy=oldest.replace("_", " "),
+        oldest_hours=(now - there[oldest]) / timedelta(hours=1),
+        hours=settings.retention_hours,
+        receipts=chain.receipts,
+        is_chain_intact=not chain.wrong,
+        first_goes_at=min(one.first_arrived_at for one in outcomes) + settings.purge_age,
+    )

@@ -1,0 +1,1 @@
+"""What people do about retention: purge, erase, prove, and bring back what a restore has lost."""

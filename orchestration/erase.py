@@ -1,0 +1,58 @@
+"""The job that erases images before their time, asked for by a person who says which."""
+
+import dagster as dg
+from pydantic import Field
+
+from assets.resources.object_store import ObjectStore
+from assets.resources.warehouse import Warehouse
+from assets.retention.choice import ChoiceError, choose
+from assets.retention.erasure import Erasure
+from assets.retention.receipts import Copy
+from assets.settings import Settings
+from assets.timing import utc_now
+
+_LONGEST_SECONDS = 2 * 3600
+
+
+class EraseConfig(dg.Config):
+    """Which images: those that all of it describes; at least one line is needed."""
+
+    image_ids: list[str] = Field([], description="Their ids; left out: all that the rest says.")
+    source: str | None = Field(None, description="The door they came by: kafka, bucket or upload.")
+    uploader: str | None = Field(None, description="Who sent them.")
+
+
+@dg.op(description="Delete all copies of chosen images at once, and leave a receipt.")
+def erase_chosen(
+    context: dg.OpExecutionContext,
+    config: EraseConfig,
+    settings: dg.ResourceParam[Settings],
+    object_store: dg.ResourceParam[ObjectStore],
+    warehouse: dg.ResourceParam[Warehouse],
+) -> None:
+    """Reports counts only. Images that are gone already are no error: an erasure can be repeated.
+
+    Raises `dagster.Failure` with a sentence when nothing can be meant by the configuration.
+    """
+    try:
+        chosen = choose(config.image_ids, config.source, config.uploader)
+    except ChoiceError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    gone = Erasure(settings, object_store, warehouse).run(chosen, utc_now())
+    context.add_output_metadata(
+        {"images": gone.items(Copy.LEDGER_ROW)}
+        | {f"{one.copy}s": one.items for one in gone.gone if one.copy is not Copy.LEDGER_ROW}
+    )
+
+
+@dg.job(
+    description="Erase images by id, source or uploader; Dagster forgets a run that succeeded.",
+    tags={
+        "darkroom/single_run": "erase_images",
+        "dagster/max_runtime": str(_LONGEST_SECONDS),
+    },
+    executor_def=dg.in_process_executor,
+)
+def erase_images() -> None:
+    """Erases chosen images."""
+    erase_chosen()

@@ -1,0 +1,54 @@
+"""Images for tests of retention, processed and rejected ones, and their purge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from assets.retention.purge import Purge
+from assets.retention.receipt_rows import read_receipts
+from assets.retention.receipts import Receipt, Tally
+from infra.demo.photographs import Photograph
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import Platform
+
+REJECTED = 2
+
+
+def fill(platform: Platform, pictures: Sequence[Photograph]) -> int:
+    """Sends the pictures and an empty message by Kafka, two objects to the bucket; processes all.
+
+    Returns how many images there are; two of them are rejected.
+    """
+    platform.produce([picture.body for picture in pictures] + [b""])
+    platform.drop("own.jpg", pictures[0].body)
+    platform.drop("letter.jpg", b"Dear colleagues")
+    platform.land()
+    platform.register()
+    platform.process()
+    return len(pictures) + 3
+
+
+def purge(platform: Platform, now: datetime, **options: Any) -> Tally:
+    return Purge(platform.settings, platform.object_store, platform.warehouse, **options).run(now)
+
+
+def receipts(platform: Platform) -> list[Receipt]:
+    with platform.warehouse.connect() as connection:
+        return list(read_receipts(connection))
+
+
+def objects(platform: Platform) -> int:
+    """Counts versions and delete markers in all buckets of images."""
+    return sum(
+        len(page.versions) + len(page.delete_markers)
+        for bucket in platform.settings.image_buckets
+        for page in platform.object_store.pages_of_versions(bucket)
+    )
+
+
+def horizon(platform: Platform) -> datetime:
+    [(until,)] = platform.query("select expired_until from image_catalog.horizon")
+    return until

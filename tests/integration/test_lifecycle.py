@@ -1,0 +1,121 @@
+"""The buckets' lifecycle rules: the backstop covers everything, and stays as it was put."""
+
+from __future__ import annotations
+
+import pytest
+
+from assets.resources.object_store import open_client
+from infra.object_store.buckets import provision_buckets
+from infra.object_store.lifecycle import (
+    EXPIRE,
+    TIDY,
+    find_drift,
+    provision_lifecycle,
+    read_rules,
+    wanted_rules,
+)
+
+
+def buckets(platform) -> list[str]:
+    return [*platform.settings.image_buckets, platform.settings.logs_bucket]
+
+
+def put_rules(platform, bucket: str, rules: list[dict]) -> None:
+    platform.object_store.s3.put_bucket_lifecycle_configuration(
+        Bucket=bucket, LifecycleConfiguration={"Rules": rules}
+    )
+
+
+def drift(platform) -> list[str]:
+    return find_drift(platform.object_store.s3, platform.settings)
+
+
+def test_every_bucket_of_images_and_of_logs_has_its_rules(platform):
+    found = {one: read_rules(platform.object_store.s3, one) for one in buckets(platform)}
+    assert {bucket: {rule["ID"] for rule in rules} for bucket, rules in found.items()} == {
+        bucket: {EXPIRE, TIDY} for bucket in buckets(platform)
+    }
+    assert drift(platform) == []
+
+
+def test_receipts_are_kept(platform):
+    assert read_rules(platform.object_store.s3, platform.settings.receipts_bucket) == []
+
+
+def test_the_rules_leave_out_no_prefix_tag_or_size_and_are_on(platform):
+    rules = [
+        rule
+        for bucket in buckets(platform)
+        for rule in read_rules(platform.object_store.s3, bucket)
+    ]
+    assert {(str(rule["Filter"]), rule["Status"]) for rule in rules} == {("{}", "Enabled")}
+
+
+@pytest.mark.parametrize(
+    "covered",
+    ["Expiration", "NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"],
+)
+def test_the_rules_cover_versions_and_unfinished_uploads_of_every_bucket(platform, covered):
+    for bucket in buckets(platform):
+        [rule] = [r for r in read_rules(platform.object_store.s3, bucket) if r["ID"] == EXPIRE]
+        assert covered in rule
+
+
+def test_delete_markers_with_nothing_behind_them_go(platform):
+    for bucket in buckets(platform):
+        [rule] = [r for r in read_rules(platform.object_store.s3, bucket) if r["ID"] == TIDY]
+        assert rule["Expiration"] == {"ExpiredObjectDeleteMarker": True}
+
+
+def test_nothing_expires_before_the_retention_ends(platform):
+    for rules in wanted_rules(platform.settings).values():
+        [days] = [rule["Expiration"]["Days"] for rule in rules if rule["ID"] == EXPIRE]
+        assert days * 24 >= platform.settings.retention_hours
+
+
+def test_an_overwritten_original_is_a_living_image_and_has_as_long_as_any(platform):
+    [rule] = [
+        r
+        for r in wanted_rules(platform.settings)[platform.settings.raw_bucket]
+        if r["ID"] == EXPIRE
+    ]
+    assert rule["NoncurrentVersionExpiration"]["NoncurrentDays"] == rule["Expiration"]["Days"]
+
+
+def test_a_bucket_without_rules_is_found(platform):
+    bucket = platform.settings.quarantine_bucket
+    platform.object_store.s3.delete_bucket_lifecycle(Bucket=bucket)
+    assert drift(platform) == [
+        f"{bucket}: the rule {EXPIRE} is missing.",
+        f"{bucket}: the rule {TIDY} is missing.",
+    ]
+
+
+def test_a_rule_that_was_weakened_and_one_that_is_foreign_are_found(platform):
+    bucket = platform.settings.raw_bucket
+    expire, tidy = wanted_rules(platform.settings)[bucket]
+    foreign = tidy | {"ID": "mine"}
+    put_rules(platform, bucket, [expire | {"Filter": {"Prefix": "drop/"}}, tidy, foreign])
+    assert drift(platform) == [
+        f"{bucket}: the rule {EXPIRE} was changed.",
+        f"{bucket}: the rule mine is foreign.",
+    ]
+
+
+def test_what_has_drifted_is_put_right_again(platform):
+    put_rules(
+        platform,
+        platform.settings.raw_bucket,
+        [wanted_rules(platform.settings)[platform.settings.raw_bucket][1]],
+    )
+    provision_lifecycle(platform.object_store.s3, platform.settings)
+    assert drift(platform) == []
+
+
+def test_putting_rules_twice_changes_nothing_and_asks_for_no_change(platform):
+    s3 = open_client("s3", platform.settings)
+    asked = []
+    s3.meta.events.register("before-call.s3", lambda model, **_: asked.append(model.name))
+    provision_buckets(s3, open_client("sqs", platform.settings), platform.settings)
+    assert "GetBucketLifecycleConfiguration" in asked
+    assert "PutBucketLifecycleConfiguration" not in asked

@@ -1,0 +1,273 @@
+"""The checks of retention on a real platform: green when all is well, red for each thing amiss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from uuid import uuid4
+
+import dagster as dg
+import psycopg
+import pytest
+
+from assets.images import identity
+from assets.resources.errors import ServerRefusedError
+from assets.retention import clocks
+from assets.retention.checks import (
+    OBJECTS,
+    OLDER,
+    ROWS,
+    inventory_of_all_copies,
+    receipts_chain_is_intact,
+    the_clocks_agree_to_a_minute,
+)
+from assets.retention.holding_rows import read_names
+from assets.retention.holdings import GRACE, Moment, Place
+from assets.retention.inventory import Compared, Inventory
+from assets.retention.oldest import MESSAGE, WITHDRAWN_ROW, Oldest
+from assets.retention.purge import Purge
+from assets.retention.receipts import Copy
+from tests.integration.bucket import NOW, with_settings
+from tests.integration.holdings import (
+    SECOND,
+    lease,
+    listed,
+    put_in,
+    put_rendition,
+    waiting_image,
+)
+
+HOUR = timedelta(hours=1)
+
+
+def fill(platform, pictures) -> None:
+    platform.produce([picture.body for picture in pictures] + [b""])
+    platform.drop("own.jpg", pictures[0].body)
+    platform.drop("own.jpg", b"Dear colleagues")
+    platform.land()
+    platform.register()
+    platform.process()
+
+
+def inventory(platform, now=NOW + HOUR) -> tuple[dict[Place, Compared], Oldest]:
+    moment = Moment(now, platform.settings.purge_age)
+    return Inventory(platform.settings, platform.object_store, platform.warehouse, moment).take()
+
+
+def differing(platform, now=NOW + HOUR) -> dict[str, tuple[int, int]]:
+    """Missing and unknown objects of the buckets that have any."""
+    compared, _ = inventory(platform, now)
+    found = {place.value: (one.missing, one.unknown) for place, one in compared.items()}
+    return {place: counts for place, counts in found.items() if any(counts)}
+
+
+def checked(platform) -> dict[str, dg.AssetCheckResult]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        results: Iterable[dg.AssetCheckResult] = inventory_of_all_copies(
+            dg.build_asset_check_context(instance=instance),
+            settings=platform.settings,
+            object_store=platform.object_store,
+            warehouse=platform.warehouse,
+            event_log=platform.event_log,
+        )
+        return {str(result.check_name): result for result in results}
+
+
+def test_an_empty_platform_is_in_order(platform):
+    assert {name: result.passed for name, result in checked(platform).items()} == {
+        OLDER: True,
+        ROWS: True,
+        OBJECTS: True,
+    }
+
+
+def test_a_platform_at_work_is_in_order_and_shows_the_age_of_every_kind(platform, pictures):
+    fill(platform, pictures)
+    results = checked(platform)
+    assert [name for name, result in results.items() if not result.passed] == []
+    shown = {name.removesuffix("_hours") for name in results[OLDER].metadata}
+    assert shown >= {
+        Copy.LEDGER_ROW,
+        Copy.RENDITION_ROW,
+        Copy.RAW_OBJECT,
+        Copy.PROCESSED_OBJECT,
+        Copy.QUARANTINED_OBJECT,
+        MESSAGE,
+    }
+    assert (
+        results[ROWS].metadata["looked_at"].value == len(pictures) + 3 + 2 * (len(pictures) + 1) + 2
+    )
+
+
+def test_the_results_name_no_image(platform, pictures):
+    fill(platform, pictures)
+    platform.object_store.delete(
+        platform.settings.processed_bucket,
+        [(found.key, None) for found in listed(platform, Place.PROCESSED)],
+    )
+    told = f"{checked(platform)}"
+    ids = [str(image) for (image,) in platform.query("select image_id from image_catalog.image")]
+    assert [image for image in ids if image in told] == []
+    assert "own.jpg" not in told
+
+
+@pytest.mark.parametrize("place", list(Place))
+def test_an_object_that_a_row_names_and_that_is_gone_is_found(platform, pictures, place):
+    fill(platform, pictures)
+    [(key, version)] = {
+        Place.RAW: platform.query(
+            "select object_key, object_version from image_catalog.image "
+            "where state = 'processed' limit 1"
+        ),
+        Place.PROCESSED: platform.query(
+            "select object_key, null from image_catalog.rendition limit 1"
+        ),
+        Place.QUARANTINE: platform.query(
+            "select quarantine_key, null from image_catalog.image "
+            "where quarantine_key is not null limit 1"
+        ),
+    }[place]
+    platform.object_store.delete(place.bucket(platform.settings), [(key, version)])
+    assert differing(platform) == {place.value: (1, 0)}
+
+
+def test_one_version_of_an_overwritten_drop_that_is_gone_is_found(platform):
+    platform.drop("own.jpg", b"x")
+    platform.drop("own.jpg", b"y")
+    platform.register()
+    oldest = min(listed(platform, Place.RAW), key=lambda one: one.modified_at)
+    platform.object_store.delete(oldest.bucket, [(oldest.key, oldest.version)])
+    assert differing(platform) == {"raw": (1, 0)}
+
+
+@pytest.mark.parametrize(
+    "hides",
+    [
+        "update image_catalog.image set withdrawn_at = now() returning 1",
+        "update image_catalog.horizon set expired_until = now() + interval '1 day' returning 1",
+        "update image_catalog.image set state = 'rejected', reason_code = 'object_missing', "
+        "finished_at = now() returning 1",
+    ],
+)
+def test_a_row_that_nobody_sees_or_that_says_so_itself_needs_no_object(platform, hides):
+    waiting_image(platform)
+    platform.query(hides)
+    [found] = listed(platform, Place.RAW)
+    platform.object_store.delete(found.bucket, [(found.key, found.version)])
+    assert differing(platform) == {}
+
+
+@pytest.mark.parametrize("place", [Place.PROCESSED, Place.QUARANTINE])
+def test_an_object_without_a_row_counts_after_the_grace_exactly(platform, place):
+    found = put_in(platform, place, identity.quarantine_key(uuid4(), NOW))
+    assert differing(platform, found.modified_at + GRACE - SECOND) == {}
+    assert differing(platform, found.modified_at + GRACE) == {place.value: (0, 1)}
+
+
+def test_what_a_run_has_stored_and_not_told_yet_does_not_count(platform):
+    image = waiting_image(platform)
+    found = put_rendition(platform, image)
+    lease(platform, image, HOUR)
+    assert differing(platform, found.modified_at + HOUR) == {}
+
+
+def test_an_object_that_is_replaced_does_not_count(platform):
+    found = put_rendition(platform)
+    platform.query(
+        "insert into image_catalog.replaced_object (object_key, image_id, recipe_hash) "
+        f"values ('{found.key}', '{found.key.split('/')[1]}', 'hash') returning 1"
+    )
+    assert differing(platform, found.modified_at + HOUR) == {}
+
+
+def test_a_listing_that_fails_is_not_taken_for_an_empty_bucket(platform):
+    waiting_image(platform)
+    with pytest.raises(ServerRefusedError):
+        inventory(with_settings(platform, raw_bucket="no-such-bucket"))
+
+
+def test_names_come_in_the_order_in_which_s3_lists(platform):
+    keys = ["é", "z", "a/b", "a-b", "ａ", "😀", "Z", "a", "a b", "e\u0301"]
+    for key in keys:
+        platform.drop(key, b"x")
+    platform.register()
+    with platform.warehouse.connect() as connection:
+        names = [name.key for name in read_names(connection, Place.RAW)]
+    assert names == [found.key for found in listed(platform, Place.RAW)]
+
+
+def test_reading_names_keeps_nobody_from_dropping_a_day(platform, pictures):
+    fill(platform, pictures)
+    with platform.warehouse.connect() as reading, platform.warehouse.connect() as dropping:
+        names = read_names(reading, Place.RAW)
+        next(names)
+        dropping.execute("set lock_timeout = '2s'")
+        dropping.execute("lock table image_catalog.image in access exclusive mode")
+
+
+def test_the_oldest_of_everything_is_as_old_as_it_is(platform):
+    platform.drop("old.jpg", b"x")
+    platform.register()
+    platform.query("update image_catalog.image set withdrawn_at = now() returning 1")
+    platform.object_store.delete(platform.settings.raw_bucket, [("old.jpg", None)])
+    platform.object_store.put(platform.settings.logs_bucket, "log", b"x", "text/plain")
+    platform.object_store.s3.create_multipart_upload(
+        Bucket=platform.settings.quarantine_bucket, Key="large"
+    )
+    [(arrived_at,)] = platform.query("select arrived_at from image_catalog.image")
+    _, oldest = inventory(platform)
+    there = {kind for kind, at in oldest.by_kind.items() if at is not None}
+    assert there == {
+        *(Copy.LEDGER_ROW, WITHDRAWN_ROW, Copy.RAW_OBJECT, Copy.DELETE_MARKER),
+        *(Copy.LOG_OBJECT, Copy.UNFINISHED_UPLOAD),
+    }
+    assert {oldest.by_kind[kind] for kind in (Copy.LEDGER_ROW, WITHDRAWN_ROW)} == {arrived_at}
+    assert oldest.by_kind[Copy.RAW_OBJECT] == listed(platform, Place.RAW)[0].modified_at
+
+
+def chain(platform) -> dg.AssetCheckResult:
+    return receipts_chain_is_intact(warehouse=platform.warehouse)
+
+
+def purge(platform) -> None:
+    platform.drop("own.jpg", b"x")
+    platform.register()
+    Purge(platform.settings, platform.object_store, platform.warehouse, True).run(
+        NOW + timedelta(days=8)
+    )
+
+
+def test_receipts_of_purges_are_intact(platform):
+    purge(platform)
+    purge(platform)
+    result = chain(platform)
+    assert (result.passed, result.metadata["images"].value) == (True, 2)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "update retention.purge_receipt set began_at = began_at - interval '1 hour'",
+        "update retention.purged_copy set items_count = items_count + 1",
+        "delete from retention.purged_copy; delete from retention.purge_receipt",
+    ],
+)
+def test_receipts_that_were_changed_or_are_missing_are_found(stack, platform, harm):
+    purge(platform)
+    name = psycopg.conninfo.conninfo_to_dict(platform.warehouse.conninfo)["dbname"]
+    admin = psycopg.conninfo.make_conninfo(stack.environment()["DATABASE_ADMIN_URL"], dbname=name)
+    with psycopg.connect(admin) as connection:
+        connection.execute(harm)
+    assert not chain(platform).passed
+
+
+def test_the_clocks_of_one_machine_agree(platform):
+    result = the_clocks_agree_to_a_minute(
+        object_store=platform.object_store, warehouse=platform.warehouse
+    )
+    assert result.passed
+    assert set(clocks.read_clocks(platform.warehouse, platform.object_store)) == {
+        "this machine",
+        "PostgreSQL",
+        "S3",
+    }

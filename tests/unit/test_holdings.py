@@ -1,0 +1,176 @@
+"""What an object is to the ledger, and two lists held against each other."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assets.images import identity
+from assets.resources.objects import ObjectVersion
+from assets.retention.differences import differences
+from assets.retention.holding_rows import Name
+from assets.retention.holdings import (
+    GRACE,
+    Holding,
+    Moment,
+    Place,
+    arrived_by,
+    images_of,
+    is_expired,
+    is_marker_over,
+    is_stray,
+)
+from tests.unit.arrivals import NOON, message, object_version
+
+IMAGE = UUID("12345678-1234-5678-1234-567812345678")
+AGE = timedelta(hours=158)
+HOUR = timedelta(hours=1)
+SECOND = timedelta(seconds=1)
+NOTHING = Holding({}, frozenset())
+COPIES = [Place.PROCESSED, Place.QUARANTINE]
+END_OF_DAY = datetime(2024, 5, 17, 23, 59, 59, 999999, tzinfo=UTC)
+
+
+def copy(**changes: object) -> ObjectVersion:
+    key = identity.rendition_key(IMAGE, NOON, "hash", "small.jpg")
+    return object_version(**{"key": key, "version": None} | changes)
+
+
+def stray(place: Place, found: ObjectVersion, holding: Holding, at: datetime) -> bool:
+    return is_stray(place, found, holding, Moment(at, AGE))
+
+
+@pytest.mark.parametrize("place", COPIES)
+def test_a_copy_tells_its_image_and_that_it_came_by_the_end_of_its_day(place) -> None:
+    found = copy(modified_at=NOON + timedelta(days=3))
+    assert images_of(place, found) == (IMAGE,)
+    assert arrived_by(place, found) == END_OF_DAY
+
+
+@pytest.mark.parametrize("key", ["x", "2024-05-17/x", f"2024-02-30/{IMAGE}", f"17/{IMAGE}/x", ""])
+def test_a_foreign_key_tells_nothing_and_its_object_came_when_it_was_stored(key) -> None:
+    found = copy(key=key)
+    assert images_of(Place.PROCESSED, found) == ()
+    assert arrived_by(Place.PROCESSED, found) == NOON
+
+
+def test_a_copy_cannot_be_older_than_its_image() -> None:
+    assert arrived_by(Place.PROCESSED, copy()) == NOON
+
+
+@given(st.dates(), st.datetimes(timezones=st.just(UTC)))
+def test_no_copy_came_after_it_was_stored_or_after_its_day(day, stored_at) -> None:
+    found = copy(key=f"{day.isoformat()}/{IMAGE}", modified_at=stored_at)
+    at = arrived_by(Place.QUARANTINE, found)
+    assert (at <= stored_at, at.date() <= day) == (True, True)
+
+
+def test_a_repetition_of_a_message_came_by_the_end_of_its_day() -> None:
+    key = identity.landed_key(message(), 0)
+    found = object_version(key=key, modified_at=NOON + timedelta(days=3))
+    assert NOON <= arrived_by(Place.RAW, found) <= END_OF_DAY + SECOND
+
+
+def test_a_repeated_upload_came_by_the_end_of_its_hour() -> None:
+    found = object_version(
+        key=identity.upload_key(IMAGE, NOON), modified_at=NOON + timedelta(days=3)
+    )
+    assert arrived_by(Place.RAW, found) == NOON + HOUR
+
+
+@pytest.mark.parametrize("place", COPIES)
+def test_a_copy_expires_when_its_whole_day_is_due(place) -> None:
+    found = copy(modified_at=NOON + timedelta(days=3))
+    assert not is_expired(place, found, Moment(END_OF_DAY + AGE - SECOND, AGE))
+    assert is_expired(place, found, Moment(END_OF_DAY + AGE, AGE))
+
+
+def test_in_the_raw_bucket_the_row_is_asked_first() -> None:
+    assert not is_expired(Place.RAW, object_version(), Moment(NOON + 2 * AGE, AGE))
+
+
+@pytest.mark.parametrize("place", COPIES)
+def test_what_no_row_names_is_a_stray_after_the_grace_exactly(place) -> None:
+    assert not stray(place, copy(), NOTHING, NOON + GRACE - SECOND)
+    assert stray(place, copy(), NOTHING, NOON + GRACE)
+
+
+@pytest.mark.parametrize("place", list(Place))
+@pytest.mark.parametrize("version", [None, "v1"])
+def test_what_a_row_names_is_never_a_stray(place, version) -> None:
+    found = copy(version="v1")
+    named = Holding({}, frozenset({(found.key, version)}), frozenset({IMAGE}))
+    assert not stray(place, found, named, NOON + 2 * AGE)
+
+
+@pytest.mark.parametrize("place", COPIES)
+def test_what_is_in_work_is_no_stray(place) -> None:
+    in_work = Holding({}, frozenset(), in_work=frozenset({IMAGE}))
+    assert not stray(place, copy(), in_work, NOON + 2 * AGE)
+
+
+@pytest.mark.parametrize("place", COPIES)
+def test_a_copy_of_an_erased_image_is_a_stray_at_once(place) -> None:
+    assert stray(place, copy(), Holding({}, frozenset(), frozenset({IMAGE})), NOON)
+
+
+def test_another_version_of_an_upload_is_a_stray_after_the_grace() -> None:
+    found = object_version(key=identity.upload_key(IMAGE, NOON), version="v2")
+    known = Holding({IMAGE: found.key}, frozenset({(found.key, "v1")}))
+    assert not stray(Place.RAW, found, known, NOON + GRACE - SECOND)
+    assert stray(Place.RAW, found, known, NOON + GRACE)
+
+
+def test_an_upload_that_no_row_knows_waits_to_be_registered() -> None:
+    found = object_version(key=identity.upload_key(IMAGE, NOON))
+    assert not stray(Place.RAW, found, NOTHING, NOON + AGE - SECOND)
+    assert stray(Place.RAW, found, NOTHING, NOON + AGE)
+
+
+def test_a_message_just_stored_is_left_though_its_day_is_due() -> None:
+    late = NOON + AGE + timedelta(hours=6)
+    found = object_version(key=identity.landed_key(message(), 0), modified_at=late)
+    assert not stray(Place.RAW, found, NOTHING, late + GRACE - SECOND)
+    assert stray(Place.RAW, found, NOTHING, late + GRACE)
+
+
+def test_a_marker_goes_at_the_purge_age_and_an_erased_images_at_once() -> None:
+    at = Moment(NOON + AGE - SECOND, AGE)
+    assert not is_marker_over(Place.QUARANTINE, copy(), NOTHING, at)
+    assert is_marker_over(Place.QUARANTINE, copy(), NOTHING, Moment(NOON + AGE, AGE))
+    erased = Holding({}, frozenset(), frozenset({IMAGE}))
+    assert is_marker_over(Place.QUARANTINE, copy(), erased, at)
+
+
+some_keys = st.text(max_size=3)
+pairs = st.tuples(some_keys, st.sampled_from([None, "1", "2", "3"]))
+
+
+def names(wanted: set[tuple[str, str | None]]) -> list[Name]:
+    return sorted((Name(IMAGE, key, version, True) for key, version in wanted), key=lambda n: n.key)
+
+
+def versions(there: set[tuple[str, str | None]]) -> list[ObjectVersion]:
+    found = (object_version(key=key, version=version) for key, version in there)
+    return sorted(found, key=lambda one: one.key.encode())
+
+
+@given(st.sets(st.tuples(some_keys, st.sampled_from("123"))), st.sets(pairs))
+def test_with_versions_the_differences_are_those_of_the_sets(wanted, there) -> None:
+    there = {(key, version) for key, version in there if version}
+    found = list(differences(names(wanted), versions(there)))
+    unknown = [(one.key, one.version) for one in found if isinstance(one, ObjectVersion)]
+    missing = [(one.key, one.version) for one in found if isinstance(one, Name)]
+    assert (sorted(unknown), sorted(missing)) == (sorted(there - wanted), sorted(wanted - there))
+
+
+@given(st.sets(some_keys), st.sets(pairs))
+def test_a_name_without_a_version_is_for_whatever_has_its_key(wanted, there) -> None:
+    found = list(differences(names({(key, None) for key in wanted}), versions(there)))
+    keys = {key for key, _ in there}
+    assert {one.key for one in found if isinstance(one, ObjectVersion)} == keys - wanted
+    assert {one.key for one in found if isinstance(one, Name)} == wanted - keys

@@ -1,0 +1,143 @@
+"""Receipts: what they say cannot be changed, taken out or put in unnoticed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assets.retention.receipts import (
+    FIRST,
+    ID_HASH_BYTES,
+    Copy,
+    CopyGone,
+    Draft,
+    HashedIds,
+    Receipt,
+    Tally,
+    Why,
+    hash_id,
+    next_receipt,
+    verify,
+)
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def hashed(images: Iterable[UUID]) -> HashedIds:
+    ids = HashedIds()
+    ids.add(images)
+    return ids
+
+
+def chain(length: int) -> list[Receipt]:
+    made: list[Receipt] = []
+    for number in range(1, length + 1):
+        tally = Tally()
+        tally.add(Copy.LEDGER_ROW, NOON - number * HOUR)
+        tally.add(Copy.RAW_OBJECT, NOON - number * HOUR, 1000 * number)
+        draft = Draft(Why.EXPIRY, NOON, NOON - HOUR, hashed([uuid4()]), tally.gone)
+        made.append(next_receipt(draft, number, made[-1].hash if made else FIRST, NOON + HOUR))
+    return made
+
+
+def changes(receipt: Receipt) -> dict[str, Receipt]:
+    [first, *others] = receipt.gone
+    return {
+        "why": replace(receipt, why=Why.ERASURE),
+        "began": replace(receipt, began_at=receipt.began_at + timedelta(microseconds=1)),
+        "ended": replace(receipt, ended_at=receipt.ended_at - timedelta(microseconds=1)),
+        "horizon": replace(receipt, expired_until=None),
+        "images": replace(receipt, images=2),
+        "salt": replace(receipt, salt=bytes(16)),
+        "an id": replace(receipt, id_hashes=bytes(ID_HASH_BYTES)),
+        "a count": replace(receipt, gone=(replace(first, items=2), *others)),
+        "bytes": replace(receipt, gone=(replace(first, size_bytes=1), *others)),
+        "an age": replace(receipt, gone=(replace(first, oldest_at=NOON - 99 * HOUR), *others)),
+        "a kind of copy": replace(receipt, gone=tuple(others)),
+    }
+
+
+def test_a_chain_as_it_was_written_is_intact() -> None:
+    assert verify(chain(4)) == []
+
+
+def test_no_receipts_are_an_intact_chain() -> None:
+    assert verify([]) == []
+
+
+@pytest.mark.parametrize("what", changes(chain(1)[0]))
+def test_a_receipt_that_says_something_else_is_found(what: str) -> None:
+    receipts = chain(3)
+    receipts[1] = changes(receipts[1])[what]
+    assert verify(receipts) == ["Receipt 2 was changed after it was written."]
+
+
+def test_a_receipt_that_was_changed_with_its_digest_breaks_the_chain_behind_it() -> None:
+    receipts = chain(3)
+    forged = replace(receipts[1], images=0)
+    receipts[1] = replace(forged, hash=forged.digest())
+    assert verify(receipts) == ["Receipt 3 does not follow the one before it."]
+
+
+def test_a_receipt_that_is_missing_is_found() -> None:
+    receipts = chain(4)
+    del receipts[1]
+    assert verify(receipts) == ["Receipt 2 is missing: 3 comes after 1."]
+
+
+def test_a_first_receipt_that_is_missing_is_found() -> None:
+    assert verify(chain(2)[1:]) == ["Receipt 1 is missing: 2 comes after 0."]
+
+
+def test_receipts_that_changed_places_are_found() -> None:
+    first, second, third = chain(3)
+    assert verify([first, third, second])
+
+
+def test_the_same_moment_in_another_zone_has_the_same_digest() -> None:
+    [receipt] = chain(1)
+    elsewhere = receipt.began_at.astimezone(timezone(timedelta(hours=9)))
+    assert replace(receipt, began_at=elsewhere).digest() == receipt.hash
+
+
+@given(st.sets(st.uuids(), max_size=40), st.uuids())
+def test_a_receipt_names_the_images_that_went_and_no_other(images: set[UUID], other: UUID) -> None:
+    draft = Draft(Why.ERASURE, NOON, None, hashed(images), ())
+    receipt = next_receipt(draft, 1, FIRST, NOON)
+    assert all(map(receipt.names, images))
+    assert receipt.names(other) == (other in images)
+
+
+def test_a_hash_that_lies_across_two_others_is_not_taken_for_an_image() -> None:
+    image = uuid4()
+    [receipt] = chain(1)
+    wanted = hash_id(receipt.salt, image)
+    across = b"\0" * 8 + wanted + b"\0" * 8
+    assert not replace(receipt, id_hashes=across).names(image)
+    assert replace(receipt, id_hashes=across + wanted).names(image)
+
+
+def test_two_receipts_know_one_image_by_different_hashes() -> None:
+    image = uuid4()
+    first, second = hashed([image]), hashed([image])
+    assert first.hashes != second.hashes
+
+
+def test_a_tally_adds_up_by_kind_of_copy() -> None:
+    tally, other = Tally(), Tally()
+    tally.add(Copy.RAW_OBJECT, NOON, 10)
+    other.add(Copy.RAW_OBJECT, NOON - HOUR, 5)
+    other.add(Copy.LEDGER_ROW, NOON)
+    tally += other
+    assert tally.gone == (
+        CopyGone(Copy.LEDGER_ROW, 1, 0, NOON, NOON),
+        CopyGone(Copy.RAW_OBJECT, 2, 15, NOON - HOUR, NOON),
+    )
+    assert (tally.items(), tally.items(Copy.RAW_OBJECT)) == (3, 2)

@@ -1,0 +1,119 @@
+"""What a proof says, which days it covers, and how a choice of images is read. Pure functions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assets.retention.choice import ChoiceError, choose, image_named
+from assets.retention.proof import Chain, Held, Proof, Told, days_to_look_at
+from assets.retention.receipts import Why
+from assets.settings import Settings
+from infra.retention.report import findings, verdict
+
+NOON = datetime(2026, 3, 8, 12, tzinfo=UTC)
+WEEK = timedelta(days=7)
+IMAGE = UUID("6b0c5a52-51d4-5b0e-9c43-6f1f7f1f4f0d")
+SETTINGS = Settings(database_url="postgresql://nowhere", kafka_bootstrap_servers="nowhere")
+TOLD = Told(7, Why.EXPIRY, 3, NOON, NOON - WEEK, NOON - WEEK)
+NOTHING_LEFT = dict.fromkeys(SETTINGS.image_buckets, 0)
+GONE = Proof(
+    image=IMAGE,
+    held=None,
+    told=(TOLD,),
+    rows_left=0,
+    objects_left=NOTHING_LEFT,
+    days=(date(2026, 3, 1), date(2026, 3, 2)),
+    raw_versions=1234,
+    chain=Chain(9, 30, ()),
+)
+MOMENTS = st.timedeltas(-200 * WEEK, 200 * WEEK).map(lambda by: NOON + by)
+HELD = Held("processed", NOON, None)
+
+
+def test_a_receipt_and_nothing_else_is_a_proof():
+    assert GONE.is_gone
+    assert "a receipt names it, and nothing else does" in verdict(GONE)
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        ({"held": HELD}, "The image is not gone."),
+        ({"held": replace(HELD, withdrawn_at=NOON)}, "The image is being erased"),
+        ({"rows_left": 1}, "Something is left"),
+        ({"objects_left": NOTHING_LEFT | {SETTINGS.raw_bucket: 1}}, "Something is left"),
+        ({"told": ()}, "no receipt shows that it ever was here"),
+        ({"chain": Chain(9, 30, ("Receipt 3 is missing.",))}, "cannot be relied on"),
+    ],
+)
+def test_whatever_speaks_against_it_is_no_proof_and_is_said(found, sentence):
+    proof = replace(GONE, **found)
+    assert not proof.is_gone
+    assert sentence in verdict(proof)
+
+
+def test_what_was_looked_at_is_said_bucket_by_bucket_and_what_was_not_too():
+    said = "\n".join(findings(GONE, SETTINGS))
+    assert all(bucket in said for bucket in SETTINGS.image_buckets)
+    assert "each of 2 days from 2026-03-01 to 2026-03-02" in said
+    assert "all 1,234 that are there were looked at" in said
+    assert "Not looked at: messages that Kafka's brokers may still hold" in said
+
+
+def test_the_time_at_which_an_image_goes_is_told_while_it_is_there():
+    said = "\n".join(findings(replace(GONE, held=HELD), SETTINGS))
+    assert "within the hour after 2026-03-15 02:00 UTC, and gone by 2026-03-15 12:00" in said
+
+
+def test_a_receipt_tells_how_many_went_with_an_image_and_why():
+    assert "Receipt 7: it went with 2 others at 2026-03-08 12:00 UTC, because it had reached" in (
+        "\n".join(findings(GONE, SETTINGS))
+    )
+
+
+@given(
+    now=MOMENTS,
+    age=st.timedeltas(timedelta(0), WEEK),
+)
+def test_every_day_on_which_an_image_within_the_retention_arrived_is_looked_at(now, age):
+    assert (now - age).date() in days_to_look_at(now, WEEK)
+
+
+@given(arrived_at=MOMENTS)
+def test_the_days_that_a_receipt_tells_of_are_looked_at_however_long_ago(arrived_at):
+    told = replace(TOLD, oldest_at=arrived_at - timedelta(hours=30), newest_at=arrived_at)
+    assert arrived_at.date() in days_to_look_at(NOON, WEEK, [told])
+
+
+def test_days_are_in_order_and_each_is_there_once():
+    days = days_to_look_at(NOON, WEEK, [TOLD, TOLD])
+    assert list(days) == sorted(set(days))
+
+
+@given(st.uuids())
+def test_an_id_is_read_as_it_is_written_by_the_ledger(image):
+    assert image_named(str(image)) == image
+
+
+@given(st.text(max_size=30))
+def test_what_is_no_id_is_refused_without_being_repeated(text):
+    with pytest.raises(ChoiceError) as refused:
+        image_named(f"…{text}")
+    assert f"…{text}" not in str(refused.value)
+
+
+def test_a_choice_holds_what_was_named():
+    chosen = choose([str(IMAGE)], "kafka", "ann")
+    assert (chosen.images, chosen.source, chosen.uploader) == ((IMAGE,), "kafka", "ann")
+
+
+def test_what_is_left_empty_chooses_nothing():
+    assert choose([], "", "ann").source is None
+    with pytest.raises(ChoiceError, match="Say which images"):
+        choose([], "", "")
