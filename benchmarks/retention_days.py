@@ -20,7 +20,7 @@ import psycopg
 from assets.images import ledger
 from assets.resources.warehouse import Connection, Warehouse
 from assets.retention import rows
-from assets.retention.receipts import Copy, Tally
+from assets.retention.receipts.receipt import Copy, Tally
 from assets.settings import Settings
 from assets.timing import utc_now
 from benchmarks.ledger_rows import arrivals_of

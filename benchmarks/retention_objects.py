@@ -19,7 +19,7 @@ from assets.resources.object_store import ObjectStore, open_client
 from assets.resources.warehouse import Warehouse
 from assets.retention.deletion import WORKERS
 from assets.retention.erasure import Chosen, Erasure
-from assets.retention.receipts import Copy
+from assets.retention.receipts.receipt import Copy
 from assets.settings import Settings
 from assets.timing import utc_now
 from benchmarks.retention_images import (

@@ -7,7 +7,7 @@ from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from assets.retention.choice import ChoiceError, choose
 from assets.retention.erasure import Erasure
-from assets.retention.receipts import Copy
+from assets.retention.receipts.receipt import Copy
 from assets.settings import Settings
 from assets.timing import utc_now
 

@@ -12,7 +12,7 @@ from assets.resources.warehouse import Warehouse
 from assets.retention.clocks import earliest, read_clocks
 from assets.retention.policy import ImplausiblePurgeError, cutoff
 from assets.retention.purge import Purge
-from assets.retention.receipts import Copy, Tally
+from assets.retention.receipts.receipt import Copy, Tally
 from assets.settings import Settings
 
 GROUP = "retention"

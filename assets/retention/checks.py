@@ -11,11 +11,11 @@ from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from assets.retention import clocks
 from assets.retention.assets import purge_receipt
-from assets.retention.holdings import Moment, Place
-from assets.retention.inventory import MOST_FOUND, Compared, Inventory
-from assets.retention.oldest import MESSAGE
-from assets.retention.proof import read_chain
-from assets.retention.receipts import Copy
+from assets.retention.buckets.holdings import Moment, Place
+from assets.retention.buckets.inventory import MOST_FOUND, Compared, Inventory
+from assets.retention.buckets.oldest import MESSAGE
+from assets.retention.receipts.proof import read_chain
+from assets.retention.receipts.receipt import Copy
 from assets.retention.runs import oldest_run
 from assets.retention.topic_age import look_at_topic
 from assets.settings import Settings

@@ -14,8 +14,8 @@ from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Connection, Warehouse
 from assets.retention import rows
 from assets.retention.pace import Pace
-from assets.retention.receipt_rows import issue
-from assets.retention.receipts import Draft, HashedIds, Tally, Why
+from assets.retention.receipts.receipt import Draft, HashedIds, Tally, Why
+from assets.retention.receipts.rows import issue
 from assets.retention.rows import DueImage
 from assets.settings import Settings
 

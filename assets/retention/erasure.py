@@ -9,10 +9,11 @@ from uuid import UUID
 
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Connection, Warehouse
-from assets.retention import archive, rows
+from assets.retention import rows
 from assets.retention.deletion import Deletion, Errand, Show
 from assets.retention.pace import at_once
-from assets.retention.receipts import Tally, Why
+from assets.retention.receipts import archive
+from assets.retention.receipts.receipt import Tally, Why
 from assets.settings import Settings
 
 _BATCH_IMAGES = 2000

@@ -9,13 +9,14 @@ from functools import partial
 from assets.images.processing.replaced import delete_replaced
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Connection, Warehouse
-from assets.retention import archive, rows
+from assets.retention import rows
+from assets.retention.buckets.strays import purge_strays
 from assets.retention.deletion import Deletion, Errand, Show
 from assets.retention.pace import at_once, unhurried
 from assets.retention.policy import ImplausiblePurgeError, cutoff, is_plausible
-from assets.retention.receipt_rows import issue
-from assets.retention.receipts import HashedIds, Tally, Why
-from assets.retention.strays import purge_strays
+from assets.retention.receipts import archive
+from assets.retention.receipts.receipt import HashedIds, Tally, Why
+from assets.retention.receipts.rows import issue
 from assets.settings import Settings
 
 

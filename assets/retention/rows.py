@@ -13,7 +13,7 @@ from uuid import UUID
 import psycopg
 
 from assets.resources.warehouse import Connection
-from assets.retention.receipts import Copy, Tally
+from assets.retention.receipts.receipt import Copy, Tally
 
 _COLUMNS = "image_id, arrived_at, object_key, object_version, size_bytes, quarantine_key"
 

@@ -17,8 +17,8 @@ from assets.images.assets import OWNERS
 from assets.resources.warehouse import Warehouse
 from assets.retention.deletion import Errand
 from assets.retention.policy import cutoff
-from assets.retention.receipt_rows import issue
-from assets.retention.receipts import Copy, HashedIds, Tally, Why
+from assets.retention.receipts.receipt import Copy, HashedIds, Tally, Why
+from assets.retention.receipts.rows import issue
 from assets.settings import Settings
 from assets.timing import utc_now
 

@@ -17,11 +17,11 @@ from assets.retention.choice import ChoiceError, choose, image_named
 from assets.retention.clocks import earliest, read_clocks
 from assets.retention.erasure import Erasure
 from assets.retention.policy import ImplausiblePurgeError, cutoff
-from assets.retention.proof import Auditor, read_chain
 from assets.retention.purge import Purge
-from assets.retention.receipt_rows import last_number, read_receipts
-from assets.retention.receipts import Copy
-from assets.retention.restore import BrokenArchiveError, Restore
+from assets.retention.receipts.proof import Auditor, read_chain
+from assets.retention.receipts.receipt import Copy
+from assets.retention.receipts.restore import BrokenArchiveError, Restore
+from assets.retention.receipts.rows import last_number, read_receipts
 from assets.settings import Settings
 from assets.timing import utc_now
 from infra.access.database import running_database

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from assets.retention.proof import Chain, Proof, Told
-from assets.retention.receipts import CopyGone, Receipt, Tally, Why
+from assets.retention.receipts.proof import Chain, Proof, Told
+from assets.retention.receipts.receipt import CopyGone, Receipt, Tally, Why
 from assets.settings import Settings
 
 _GONE, _NOT = "[bold green]✓[/]", "[bold red]✗[/]"

@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 
 from assets.images import identity
 from assets.resources.objects import ObjectVersion
-from assets.retention.holdings import Moment, Place
-from assets.retention.receipts import Tally
-from assets.retention.strays import Strays, purge_strays
+from assets.retention.buckets.holdings import Moment, Place
+from assets.retention.buckets.strays import Strays, purge_strays
+from assets.retention.receipts.receipt import Tally
 from tests.integration.conftest import Platform
 
 SECOND = timedelta(seconds=1)

@@ -6,9 +6,9 @@ from uuid import UUID, uuid4
 import dagster as dg
 import pytest
 
-from assets.retention.proof import Auditor
-from assets.retention.receipt_rows import read_receipts
-from assets.retention.receipts import Why
+from assets.retention.receipts.proof import Auditor
+from assets.retention.receipts.receipt import Why
+from assets.retention.receipts.rows import read_receipts
 from assets.timing import utc_now
 from orchestration.erase import erase_images
 from orchestration.sensors.erasures import forget_erasure_runs

@@ -12,7 +12,7 @@ from assets.images.checks import balance
 from assets.resources.errors import ServerUnavailableError
 from assets.resources.object_store import ObjectStore
 from assets.retention.erasure import Chosen, Erasure, NothingChosenError, withdraw
-from assets.retention.receipts import Copy, Why, verify
+from assets.retention.receipts.receipt import Copy, Why, verify
 from tests.integration.retained import fill, objects, purge, receipts
 
 

@@ -13,7 +13,7 @@ from assets.resources.errors import ServerUnavailableError
 from assets.resources.object_store import ObjectStore
 from assets.retention import rows
 from assets.retention.policy import ImplausiblePurgeError
-from assets.retention.receipts import Copy, Tally, verify
+from assets.retention.receipts.receipt import Copy, Tally, verify
 from tests.integration.bucket import with_settings
 from tests.integration.retained import REJECTED, fill, horizon, objects, purge, receipts
 

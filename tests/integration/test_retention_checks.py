@@ -13,6 +13,10 @@ import pytest
 from assets.images import identity
 from assets.resources.errors import ServerRefusedError
 from assets.retention import clocks
+from assets.retention.buckets.holding_rows import read_names
+from assets.retention.buckets.holdings import GRACE, Moment, Place
+from assets.retention.buckets.inventory import Compared, Inventory
+from assets.retention.buckets.oldest import MESSAGE, WITHDRAWN_ROW, Oldest
 from assets.retention.checks import (
     OBJECTS,
     OLDER,
@@ -21,12 +25,8 @@ from assets.retention.checks import (
     receipts_chain_is_intact,
     the_clocks_agree_to_a_minute,
 )
-from assets.retention.holding_rows import read_names
-from assets.retention.holdings import GRACE, Moment, Place
-from assets.retention.inventory import Compared, Inventory
-from assets.retention.oldest import MESSAGE, WITHDRAWN_ROW, Oldest
 from assets.retention.purge import Purge
-from assets.retention.receipts import Copy
+from assets.retention.receipts.receipt import Copy
 from tests.integration.bucket import NOW, with_settings
 from tests.integration.holdings import (
     SECOND,

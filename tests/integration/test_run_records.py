@@ -9,8 +9,8 @@ import dagster as dg
 import pytest
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 
-from assets.retention.receipt_rows import read_receipts
-from assets.retention.receipts import Copy, verify
+from assets.retention.receipts.receipt import Copy, verify
+from assets.retention.receipts.rows import read_receipts
 from assets.retention.runs import (
     oldest_run,
     purge_dagster,

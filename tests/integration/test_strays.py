@@ -13,11 +13,11 @@ import pytest
 from assets.images import identity
 from assets.resources.errors import ServerRefusedError
 from assets.resources.unfinished_uploads import pages_of_uploads
-from assets.retention.holdings import GRACE, Place
+from assets.retention.buckets.holdings import GRACE, Place
+from assets.retention.buckets.strays import UPLOAD_PATIENCE
+from assets.retention.buckets.walk import walk
 from assets.retention.policy import ImplausiblePurgeError
-from assets.retention.receipts import Copy
-from assets.retention.strays import UPLOAD_PATIENCE
-from assets.retention.walk import walk
+from assets.retention.receipts.receipt import Copy
 from tests.integration.bucket import NOW, put, with_settings
 from tests.integration.holdings import (
     HASH,

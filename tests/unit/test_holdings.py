@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from assets.images import identity
 from assets.resources.objects import ObjectVersion
-from assets.retention.differences import differences
-from assets.retention.holding_rows import Name
-from assets.retention.holdings import (
+from assets.retention.buckets.differences import differences
+from assets.retention.buckets.holding_rows import Name
+from assets.retention.buckets.holdings import (
     GRACE,
     Holding,
     Moment,

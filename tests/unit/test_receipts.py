@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.retention.receipts import (
+from assets.retention.receipts.receipt import (
     FIRST,
     ID_HASH_BYTES,
     Copy,

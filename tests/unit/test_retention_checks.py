@@ -10,6 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.retention import clocks
+from assets.retention.buckets.holdings import Place
+from assets.retention.buckets.inventory import MOST_FOUND, Compared
+from assets.retention.buckets.oldest import MESSAGE, Oldest
 from assets.retention.checks import (
     OBJECTS,
     ROWS,
@@ -18,9 +21,6 @@ from assets.retention.checks import (
     judge_ages,
     tabulated,
 )
-from assets.retention.holdings import Place
-from assets.retention.inventory import MOST_FOUND, Compared
-from assets.retention.oldest import MESSAGE, Oldest
 from tests.unit.arrivals import NOON, some_settings
 
 AGE = timedelta(days=7)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.retention.choice import ChoiceError, choose, image_named
-from assets.retention.proof import Chain, Held, Proof, Told, days_to_look_at
-from assets.retention.receipts import Why
+from assets.retention.receipts.proof import Chain, Held, Proof, Told, days_to_look_at
+from assets.retention.receipts.receipt import Why
 from assets.settings import Settings
 from infra.retention.report import findings, verdict
 

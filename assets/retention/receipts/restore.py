@@ -11,10 +11,12 @@ from datetime import datetime
 
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Connection, Warehouse
-from assets.retention import archive, receipt_rows, rows
+from assets.retention import rows
 from assets.retention.deletion import Deletion, Show, tally_of
 from assets.retention.pace import at_once
-from assets.retention.receipts import ID_HASH_BYTES, Receipt, Tally, Why, hash_id, verify
+from assets.retention.receipts import archive
+from assets.retention.receipts import rows as receipt_rows
+from assets.retention.receipts.receipt import ID_HASH_BYTES, Receipt, Tally, Why, hash_id, verify
 from assets.settings import Settings
 
 _BATCH_IMAGES = 1000

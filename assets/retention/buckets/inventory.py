@@ -15,12 +15,12 @@ from assets.resources.object_store import ObjectMissingError, ObjectStore
 from assets.resources.objects import ObjectVersion
 from assets.resources.unfinished_uploads import pages_of_uploads
 from assets.resources.warehouse import Warehouse
-from assets.retention.differences import differences
-from assets.retention.holding_rows import Name, read_holding, read_names, read_wanted
-from assets.retention.holdings import GRACE, Moment, Place, images_of, is_stray
-from assets.retention.oldest import OBJECTS, Oldest
-from assets.retention.receipts import Copy
-from assets.retention.walk import walk
+from assets.retention.buckets.differences import differences
+from assets.retention.buckets.holding_rows import Name, read_holding, read_names, read_wanted
+from assets.retention.buckets.holdings import GRACE, Moment, Place, images_of, is_stray
+from assets.retention.buckets.oldest import OBJECTS, Oldest
+from assets.retention.buckets.walk import walk
+from assets.retention.receipts.receipt import Copy
 from assets.settings import Settings
 
 MOST_FOUND = 1000

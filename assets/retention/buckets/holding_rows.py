@@ -13,7 +13,7 @@ from uuid import UUID
 
 from assets.images.visible import VISIBLE
 from assets.resources.warehouse import Connection
-from assets.retention.holdings import Holding, Place
+from assets.retention.buckets.holdings import Holding, Place
 
 _FETCHED_AT_ONCE = 2000
 # Image, key, version, and whether an object must be there: not where readers see no row, and not

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from assets.resources.objects import ObjectVersion
-from assets.retention.holding_rows import Name
+from assets.retention.buckets.holding_rows import Name
 
 
 def differences(

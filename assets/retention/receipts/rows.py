@@ -9,7 +9,15 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from assets.resources.warehouse import Connection
-from assets.retention.receipts import FIRST, Copy, CopyGone, Draft, Receipt, Why, next_receipt
+from assets.retention.receipts.receipt import (
+    FIRST,
+    Copy,
+    CopyGone,
+    Draft,
+    Receipt,
+    Why,
+    next_receipt,
+)
 
 _READ_AT_ONCE = 50
 

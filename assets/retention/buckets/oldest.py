@@ -7,8 +7,8 @@ from datetime import datetime
 
 from assets.resources.objects import ListingPage
 from assets.resources.warehouse import Connection
-from assets.retention.holdings import Place, arrived_by
-from assets.retention.receipts import Copy
+from assets.retention.buckets.holdings import Place, arrived_by
+from assets.retention.receipts.receipt import Copy
 
 MESSAGE = "message"
 WITHDRAWN_ROW = "withdrawn_row"

@@ -10,8 +10,8 @@ from uuid import UUID
 from assets.images.drops.raw_objects import possible_ids
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Connection, Warehouse
-from assets.retention.receipt_rows import count_images, read_receipts
-from assets.retention.receipts import Receipt, Why, verify
+from assets.retention.receipts.receipt import Receipt, Why, verify
+from assets.retention.receipts.rows import count_images, read_receipts
 from assets.settings import Settings
 
 Look = Callable[[str], None]

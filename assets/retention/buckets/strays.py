@@ -16,12 +16,12 @@ from assets.resources.object_store import ObjectMissingError, ObjectStore
 from assets.resources.objects import ObjectVersion
 from assets.resources.unfinished_uploads import abort, uploads_begun_before
 from assets.resources.warehouse import Warehouse
-from assets.retention import holdings
-from assets.retention.holding_rows import hold, read_holding
-from assets.retention.holdings import Holding, Moment, Place, images_of
+from assets.retention.buckets import holdings
+from assets.retention.buckets.holding_rows import hold, read_holding
+from assets.retention.buckets.holdings import Holding, Moment, Place, images_of
+from assets.retention.buckets.walk import walk
 from assets.retention.policy import ImplausiblePurgeError, cutoff, is_due, is_plausible
-from assets.retention.receipts import Copy, Tally
-from assets.retention.walk import walk
+from assets.retention.receipts.receipt import Copy, Tally
 from assets.settings import Settings
 
 UPLOAD_PATIENCE = timedelta(days=1)

@@ -12,8 +12,8 @@ from pydantic import ConfigDict, TypeAdapter
 
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
-from assets.retention import receipt_rows
-from assets.retention.receipts import Receipt
+from assets.retention.receipts import rows as receipt_rows
+from assets.retention.receipts.receipt import Receipt
 
 _LOOK_BACK = 10_000
 
