@@ -20,7 +20,7 @@ from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
 from benchmarks.naive_pillow import tuned
 from benchmarks.processing_inputs import make_inputs
-from benchmarks.processing_ways import PROCESSES, TUNED, measure_loop
+from benchmarks.processing_ways import PROCESSES, TUNED, cpu_seconds, measure_loop
 from benchmarks.turns import console, in_turn, median_ratio, print_ratio, print_rounds
 from infra.local.stack import Stack
 
@@ -45,6 +45,8 @@ class Run:
 
     Attributes:
         seconds: Of the asset's materialisation; the start of its workers counts.
+        run_cpu_seconds: Of the run's process while it materialised.
+        servers_cpu_seconds: By server, beside it.
         worker_peak_bytes: Of the largest worker.
     """
 
@@ -54,6 +56,7 @@ class Run:
     workers_cpu_seconds: float
     run_peak_bytes: int
     worker_peak_bytes: int
+    servers_cpu_seconds: Mapping[str, float]
 
 
 def bench_asset(stack: Stack, rounds: int, images: int) -> dict[str, float]:
@@ -126,6 +129,7 @@ def process_all(stack: Stack, count: int) -> Run:
         click.ClickException: the run failed, or processed another number of images.
     """
     names = {"RUN_LINGER_SECONDS": "0", "PROCESSING_WORKERS": str(PROCESSES)}
+    before = _servers_cpu_seconds(stack)
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.processing_run"],
         env={**os.environ, **stack.environment(), **names},
@@ -136,10 +140,17 @@ def process_all(stack: Stack, count: int) -> Run:
     )
     if done.returncode != 0:
         raise click.ClickException(f"The run failed; it said: {done.stderr[-2000:]}")
-    run = Run(**json.loads(done.stdout.strip().splitlines()[-1]))
+    servers = {name: now - before[name] for name, now in _servers_cpu_seconds(stack).items()}
+    told = json.loads(done.stdout.strip().splitlines()[-1])
+    run = Run(**told, servers_cpu_seconds=servers)
     if run.processed != count:
         raise click.ClickException(f"{run.processed} of {count} images were processed.")
     return run
+
+
+def _servers_cpu_seconds(stack: Stack) -> dict[str, float]:
+    running = {server.name: server.process() for server in stack.servers}
+    return {name: cpu_seconds(process) for name, process in running.items() if process}
 
 
 def stage_seconds(settings: Settings, folder: str) -> Mapping[str, float]:
@@ -163,14 +174,23 @@ def _print_stages(settings: Settings, run: Run, number: int) -> dict[str, float]
     told = "  ".join(f"{stage} {taken / whole:.0%}" for stage, taken in seconds.items())
     console.print(f"share of each stage: {told}")
     _print_run(run)
-    return {f"share_of_{stage}": taken / whole for stage, taken in seconds.items()}
+    return {f"share_of_{stage}": taken / whole for stage, taken in seconds.items()} | {
+        f"{name}_cpu_ms_per_image": 1000 * taken / run.processed
+        for name, taken in run.servers_cpu_seconds.items()
+    }
 
 
 def _print_run(run: Run) -> None:
+    spent = {
+        "workers": run.workers_cpu_seconds,
+        "run": run.run_cpu_seconds,
+        **run.servers_cpu_seconds,
+    }
+    told = ", ".join(f"{name} {1000 * taken / run.processed:.1f}" for name, taken in spent.items())
     console.print(
-        f"{run.processed} images in {run.seconds:.1f} s; CPU: run {run.run_cpu_seconds:.1f} s, "
-        f"workers {run.workers_cpu_seconds:.1f} s; at most {run.run_peak_bytes / _MIB:.0f} MiB "
-        f"in the run, {run.worker_peak_bytes / _MIB:.0f} MiB in a worker"
+        f"{run.processed} images in {run.seconds:.1f} s; CPU milliseconds per image: {told}; at "
+        f"most {run.run_peak_bytes / _MIB:.0f} MiB in the run, {run.worker_peak_bytes / _MIB:.0f} "
+        "MiB in a worker"
     )
 
 

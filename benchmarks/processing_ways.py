@@ -64,15 +64,18 @@ class _Clock:
 
 @contextmanager
 def _timed() -> Iterator[_Clock]:
-    clock, started, used = _Clock(), time.perf_counter(), _cpu_seconds()
-    yield clock
-    clock.wall, clock.cpu = time.perf_counter() - started, _cpu_seconds() - used
-
-
-def _cpu_seconds() -> float:
-    """Sums up processor times; those of a process that has ended are its parent's by then."""
     here = psutil.Process()
-    return sum(sum(one.cpu_times()[:4]) for one in (here, *here.children(recursive=True)))
+    clock, started, used = _Clock(), time.perf_counter(), cpu_seconds(here)
+    yield clock
+    clock.wall, clock.cpu = time.perf_counter() - started, cpu_seconds(here) - used
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    """Sums up processor times of a process and those that it started.
+
+    Those of a process that has ended are its parent's by then.
+    """
+    return sum(sum(one.cpu_times()[:4]) for one in (process, *process.children(recursive=True)))
 
 
 def _cost(clock: _Clock, inputs: Inputs) -> Cost:

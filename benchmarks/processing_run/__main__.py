@@ -24,7 +24,7 @@ def main() -> None:
     settings, day = Settings(), utc_now().date().isoformat()
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions(ARRIVAL_DAYS.name or "", [day])
-        started = time.perf_counter()
+        started, loading = time.perf_counter(), time.process_time()
         result = dg.materialize(
             [renditions],
             partition_key=day,
@@ -36,7 +36,7 @@ def main() -> None:
                 "warehouse": Warehouse.from_settings(settings),
             },
         )
-        seconds = time.perf_counter() - started
+        seconds, spent = time.perf_counter() - started, time.process_time() - loading
     made = result.asset_materializations_for_node("renditions")[0]
     own, workers = (
         resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
@@ -44,7 +44,7 @@ def main() -> None:
     told = {
         "processed": made.metadata["processed"].value,
         "seconds": seconds,
-        "run_cpu_seconds": own.ru_utime + own.ru_stime,
+        "run_cpu_seconds": spent,
         "workers_cpu_seconds": workers.ru_utime + workers.ru_stime,
         "run_peak_bytes": own.ru_maxrss * _KIBIBYTE,
         "worker_peak_bytes": workers.ru_maxrss * _KIBIBYTE,
