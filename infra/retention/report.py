@@ -33,18 +33,18 @@ def print_gone(console: Console, tally: Tally) -> None:
 
 def print_receipts(console: Console, receipts: Sequence[Receipt]) -> None:
     """Prints receipts as a table, the newest first."""
-    table = Table("receipt", "why", "ended", "all until", "images", "what went", "digest")
-    for column in (0, 4):
+    table = Table("no.", "written", "why", "images", "what went", "digest")
+    for column in (0, 3):
         table.columns[column].justify = "right"
     for one in reversed(receipts):
+        until = f"\nuntil {_at(one.expired_until)}" if one.expired_until else ""
         table.add_row(
             str(one.number),
-            one.why.value,
             _at(one.ended_at),
-            _at(one.expired_until) if one.expired_until else "",
+            f"{one.why.value}{until}",
             f"{one.images:,}",
             "\n".join(f"{gone.items:,} {_named(gone)}" for gone in one.gone) or "nothing",
-            one.hash.hex()[:12],
+            one.hash.hex()[:8],
         )
     console.print(table)
 
