@@ -371,12 +371,14 @@ def test_every_function_that_runs_as_its_owner_pins_the_search_path(superuser):
     functions = dict(
         superuser(
             """
-            select proname::text, array_to_string(proconfig, ',')
+            select proname::text, (
+                select setting from unnest(proconfig) as setting where setting ~ '^search_path='
+            )
             from pg_proc
             join pg_namespace on pg_namespace.oid = pronamespace
             where prosecdef and nspname !~ '^pg_' and nspname <> 'information_schema'
             """
         ).fetchall()
     )
-    assert {"write_audit", "note_changes", "record_transaction"} <= functions.keys()
+    assert {"write_audit", "note_changes", "record_transaction", "drop_day"} <= functions.keys()
     assert set(functions.values()) == {"search_path=pg_catalog, pg_temp"}

@@ -78,7 +78,9 @@ declare
     images bigint;
     renditions bigint;
 begin
-    if (expired_day + 1)::timestamp at time zone 'UTC' > (select expired_until from image_catalog.horizon) then
+    if not coalesce(
+        (expired_day + 1)::timestamp at time zone 'UTC' <= (select expired_until from image_catalog.horizon), false
+    ) then
         raise exception 'The day % is not expired as a whole.', expired_day using errcode = 'check_violation';
     end if;
     lock table only image_catalog.image, only image_catalog.rendition in access exclusive mode;
