@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from itertools import islice
 
 from assets.images import identity
 from assets.resources.object_store import ObjectStore
@@ -116,13 +116,22 @@ class Deletion:
         return None
 
     def _delete_objects_of(self, day: date) -> Iterator[list[DueImage]]:
-        """Deletes the objects of a day's images; gives these images, a batch at a time."""
+        """Deletes the objects of a day's images; gives these images, a batch at a time.
+
+        While some are deleted the next are read, so that the store never waits for the ledger.
+        """
+        under_way: deque[tuple[list[DueImage], Future[Tally]]] = deque()
         with self.warehouse.connect() as connection, ThreadPoolExecutor(WORKERS) as threads:
-            batches = rows.read_day(connection, day, _BATCH_IMAGES)
-            while some := list(islice(batches, WORKERS)):
-                for tally in threads.map(self.delete_objects, some):
-                    self.show(tally)
-                yield from some
+            for images in rows.read_day(connection, day, _BATCH_IMAGES):
+                under_way.append((images, threads.submit(self.delete_objects, images)))
+                if len(under_way) > 2 * WORKERS:
+                    yield self._deleted(*under_way.popleft())
+            while under_way:
+                yield self._deleted(*under_way.popleft())
+
+    def _deleted(self, images: list[DueImage], deletion: Future[Tally]) -> list[DueImage]:
+        self.show(deletion.result())
+        return images
 
     def delete_objects(self, images: Sequence[DueImage], *, with_copies: bool = False) -> Tally:
         """Deletes the objects of images, and counts all of their copies.
