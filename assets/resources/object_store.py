@@ -168,12 +168,12 @@ class ObjectStore:
             next_version=page.get("NextVersionIdMarker") if page["IsTruncated"] else None,
         )
 
-    def pages_of_versions(self, bucket: str) -> Iterator[ListingPage]:
-        """Lists a whole bucket page by page."""
-        page = self.page_of_versions(bucket, None, None)
+    def pages_of_versions(self, bucket: str, prefix: str = "") -> Iterator[ListingPage]:
+        """Lists a whole bucket, or the keys that begin with a prefix, page by page."""
+        page = self.page_of_versions(bucket, None, None, prefix=prefix)
         yield page
         while page.next_key is not None:
-            page = self.page_of_versions(bucket, page.next_key, page.next_version)
+            page = self.page_of_versions(bucket, page.next_key, page.next_version, prefix=prefix)
             yield page
 
     def delete(self, bucket: str, objects: Sequence[tuple[str, str | None]]) -> None:

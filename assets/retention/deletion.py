@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -25,6 +25,7 @@ WORKERS = 4
 _BATCH_IMAGES = 1000
 _LOOKS_AT_A_DAY = 3
 _NULL_VERSION = "null"
+_MANY_IN_A_FOLDER = 20
 
 Show = Callable[[Tally], None]
 ObjectKey = tuple[str, str | None]
@@ -145,7 +146,7 @@ class Deletion:
             (image.object_key, image.object_version or _NULL_VERSION) for image in images
         ]
         if with_copies:
-            raw = sorted({*raw, *(one for image in images for one in self._copies(image))})
+            raw = sorted({*raw, *self._copies(images)})
         processed = [(key, None) for image in images for key, _ in image.renditions]
         quarantined = [(image.quarantine_key, None) for image in images if image.quarantine_key]
         for bucket, keys in (
@@ -157,16 +158,29 @@ class Deletion:
                 self.object_store.delete(bucket, portion)
         return tally_of(images)
 
-    def _copies(self, image: DueImage) -> Iterator[ObjectKey]:
-        """Finds all versions under a key that is this image's alone."""
-        key = image.object_key
-        if identity.read_landed_key(key) is None and identity.read_upload_key(key) is None:
-            return
-        bucket = self.settings.raw_bucket
-        page = self.object_store.page_of_versions(bucket, None, None, prefix=key)
-        for found in (*page.versions, *page.delete_markers):
-            if found.key == key:
-                yield found.key, found.version or _NULL_VERSION
+    def _copies(self, images: Sequence[DueImage]) -> Iterator[ObjectKey]:
+        """Finds all versions under keys that are these images' alone.
+
+        Of a folder that has many of them the whole is listed, which is quicker than key by key.
+        """
+        keys = {image.object_key for image in images if _is_its_own(image.object_key)}
+        folders = Counter(map(_folder, keys))
+        prefixes = {
+            _folder(key) if folders[_folder(key)] > _MANY_IN_A_FOLDER else key for key in keys
+        }
+        for prefix in sorted(prefixes):
+            for page in self.object_store.pages_of_versions(self.settings.raw_bucket, prefix):
+                for found in (*page.versions, *page.delete_markers):
+                    if found.key in keys:
+                        yield found.key, found.version or _NULL_VERSION
+
+
+def _is_its_own(key: str) -> bool:
+    return identity.read_landed_key(key) is not None or identity.read_upload_key(key) is not None
+
+
+def _folder(key: str) -> str:
+    return key[: key.rindex("/") + 1]
 
 
 def tally_of(images: Iterable[DueImage]) -> Tally:
