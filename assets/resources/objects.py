@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 _MAX_KEY_BYTES = 1024
 _MAX_SIZE_BYTES = 2**63 - 1
+_NULL_VERSION = "null"
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,11 @@ def read_head(bucket: str, key: str, answer: Any) -> ObjectHead:
     )
 
 
+def exactly(key: str, version: str | None) -> tuple[str, str]:
+    """Names a version so that deleting it leaves no delete marker; one without an id is `null`."""
+    return key, version or _NULL_VERSION
+
+
 def _version(version: str | None) -> str | None:
     """An object stored while its bucket keeps no versions has the version id `null`."""
-    return None if version == "null" else version
+    return None if version == _NULL_VERSION else version

@@ -11,10 +11,11 @@ from datetime import date, datetime, timedelta
 
 from assets.images import identity
 from assets.resources.object_store import ObjectStore
+from assets.resources.objects import exactly
 from assets.resources.warehouse import Connection, Warehouse
 from assets.retention import rows
 from assets.retention.pace import Pace
-from assets.retention.receipts.receipt import Draft, HashedIds, Tally, Why
+from assets.retention.receipts.receipt import Draft, HashedIds, Show, Tally, Why
 from assets.retention.receipts.rows import issue
 from assets.retention.rows import DueImage
 from assets.settings import Settings
@@ -24,11 +25,7 @@ WORKERS = 4
 
 _BATCH_IMAGES = 1000
 _LOOKS_AT_A_DAY = 3
-_NULL_VERSION = "null"
 _MANY_IN_A_FOLDER = 20
-
-Show = Callable[[Tally], None]
-ObjectKey = tuple[str, str | None]
 
 
 @dataclass(frozen=True)
@@ -142,9 +139,7 @@ class Deletion:
             with_copies: Also look for copies of the originals that a killed landing or a repeated
                 upload has left; a purge finds those by listing the bucket.
         """
-        raw: list[ObjectKey] = [
-            (image.object_key, image.object_version or _NULL_VERSION) for image in images
-        ]
+        raw = [exactly(image.object_key, image.object_version) for image in images]
         if with_copies:
             raw = sorted({*raw, *self._copies(images)})
         processed = [(key, None) for image in images for key, _ in image.renditions]
@@ -158,7 +153,7 @@ class Deletion:
                 self.object_store.delete(bucket, portion)
         return tally_of(images)
 
-    def _copies(self, images: Sequence[DueImage]) -> Iterator[ObjectKey]:
+    def _copies(self, images: Sequence[DueImage]) -> Iterator[tuple[str, str]]:
         """Finds all versions under keys that are these images' alone.
 
         Of a folder that has many of them the whole is listed, which is quicker than key by key.
@@ -172,7 +167,7 @@ class Deletion:
             for page in self.object_store.pages_of_versions(self.settings.raw_bucket, prefix):
                 for found in (*page.versions, *page.delete_markers):
                     if found.key in keys:
-                        yield found.key, found.version or _NULL_VERSION
+                        yield exactly(found.key, found.version)
 
 
 def _is_its_own(key: str) -> bool:

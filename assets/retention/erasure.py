@@ -10,10 +10,10 @@ from uuid import UUID
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Connection, Warehouse
 from assets.retention import rows
-from assets.retention.deletion import Deletion, Errand, Show
+from assets.retention.deletion import Deletion, Errand
 from assets.retention.pace import at_once
 from assets.retention.receipts import archive
-from assets.retention.receipts.receipt import Tally, Why
+from assets.retention.receipts.receipt import Show, Tally, Why
 from assets.settings import Settings
 
 _BATCH_IMAGES = 2000
@@ -126,14 +126,7 @@ def keep_unknown(connection: Connection, chosen: Chosen, now: datetime) -> None:
         """,
         [list(chosen.images)],
     )
-    connection.execute(
-        """
-        insert into image_catalog.erased_image (image_id, erased_at)
-        select distinct image_id, %s::timestamptz from unnest(%s::uuid[]) as image_id
-        on conflict (image_id) do update set erased_at = excluded.erased_at
-        """,
-        [now, list(chosen.images)],
-    )
+    rows.remember_erased(connection, chosen.images, now)
 
 
 def withdraw(connection: Connection, chosen: Chosen, now: datetime, limit: int) -> int:

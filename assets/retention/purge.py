@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
 from assets.images.processing.replaced import delete_replaced
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Connection, Warehouse
 from assets.retention import rows
 from assets.retention.buckets.strays import purge_strays
-from assets.retention.deletion import Deletion, Errand, Show
+from assets.retention.deletion import Deletion, Errand
 from assets.retention.pace import at_once, unhurried
 from assets.retention.policy import ImplausiblePurgeError, cutoff, is_plausible
 from assets.retention.receipts import archive
-from assets.retention.receipts.receipt import HashedIds, Tally, Why
+from assets.retention.receipts.receipt import HashedIds, Show, Tally, Why
 from assets.retention.receipts.rows import issue
 from assets.settings import Settings
 
@@ -53,7 +52,9 @@ class Purge:
         expiry, erasure = Errand(Why.EXPIRY, now, until), Errand(Why.ERASURE, now, None)
         deletion = self._deletion(now)
         total = self._drop_days(deletion, expiry, until)
-        total += deletion.delete(partial(_expired, until), expiry)
+        total += deletion.delete(
+            lambda connection, limit: rows.take_expired(connection, until, limit), expiry
+        )
         total += deletion.delete(rows.take_withdrawn, erasure)
         total += self._purge_strays(now, expiry)
         self._forget_erased(now)
@@ -109,7 +110,3 @@ class Purge:
                 "delete from image_catalog.erased_image where erased_at <= %s",
                 [cutoff(now, self.settings.retention)],
             )
-
-
-def _expired(until: datetime, connection: Connection, limit: int) -> list[rows.DueImage]:
-    return rows.take_expired(connection, until, limit)

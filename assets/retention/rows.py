@@ -72,32 +72,39 @@ def oldest_arrival(connection: Connection) -> datetime | None:
 
 def take_expired(connection: Connection, until: datetime, limit: int) -> list[DueImage]:
     """Takes images that had arrived by then, and that no other purge has in its hands."""
-    rows = connection.execute(
-        f"""
-        select {_COLUMNS}
-        from image_catalog.image
-        where arrived_at <= %s
-        limit %s
-        for update skip locked
-        """,  # noqa: S608 - names are this module's own
-        [until, limit],
-    ).fetchall()
-    return _with_renditions(connection, rows)
+    return _take(connection, "arrived_at <= %(until)s", {"until": until, "limit": limit})
 
 
 def take_withdrawn(connection: Connection, limit: int) -> list[DueImage]:
     """Takes images whose erasure was asked for, and that no other purge has in its hands."""
+    return _take(connection, "withdrawn_at is not null", {"limit": limit})
+
+
+def _take(connection: Connection, due: str, parameters: dict[str, object]) -> list[DueImage]:
     rows = connection.execute(
         f"""
         select {_COLUMNS}
         from image_catalog.image
-        where withdrawn_at is not null
-        limit %s
+        where {due}
+        limit %(limit)s
         for update skip locked
-        """,  # noqa: S608 - names are this module's own
-        [limit],
+        """,  # noqa: S608 - names and conditions are this module's own
+        parameters,
     ).fetchall()
     return _with_renditions(connection, rows)
+
+
+def remember_erased(connection: Connection, images: Sequence[UUID], at: datetime) -> None:
+    """Keeps images from becoming known again, for as long as anything could bring them back."""
+    connection.execute(
+        """
+        insert into image_catalog.erased_image as known (image_id, erased_at)
+        select distinct image_id, %s::timestamptz from unnest(%s::uuid[]) as image_id
+        on conflict (image_id) do update
+        set erased_at = greatest(known.erased_at, excluded.erased_at)
+        """,
+        [at, list(images)],
+    )
 
 
 def delete(connection: Connection, images: Sequence[DueImage]) -> None:

@@ -8,8 +8,7 @@ from threading import Lock
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from assets.retention.deletion import Show
-from assets.retention.receipts.receipt import Copy, Tally
+from assets.retention.receipts.receipt import Copy, Show, Tally
 from infra.local.console import console
 
 

@@ -30,6 +30,7 @@ from assets.retention.receipts.receipt import Copy
 from tests.integration.bucket import NOW, with_settings
 from tests.integration.holdings import (
     SECOND,
+    fill,
     lease,
     listed,
     put_in,
@@ -38,15 +39,6 @@ from tests.integration.holdings import (
 )
 
 HOUR = timedelta(hours=1)
-
-
-def fill(platform, pictures) -> None:
-    platform.produce([picture.body for picture in pictures] + [b""])
-    platform.drop("own.jpg", pictures[0].body)
-    platform.drop("own.jpg", b"Dear colleagues")
-    platform.land()
-    platform.register()
-    platform.process()
 
 
 def inventory(platform, now=NOW + HOUR) -> tuple[dict[Place, Compared], Oldest]:

@@ -24,6 +24,7 @@ from tests.integration.holdings import (
     SECOND,
     erase,
     everything,
+    fill,
     lease,
     listed,
     markers,
@@ -39,12 +40,7 @@ HOUR = timedelta(hours=1)
 
 
 def test_nothing_that_a_row_names_goes(platform, pictures):
-    platform.produce([picture.body for picture in pictures] + [b""])
-    platform.drop("own.jpg", pictures[0].body)
-    platform.drop("own.jpg", b"Dear colleagues")
-    platform.land()
-    platform.register()
-    platform.process()
+    fill(platform, pictures)
     before = everything(platform)
     assert purged(platform, NOW + 6 * 24 * HOUR).gone == ()
     assert everything(platform) == before

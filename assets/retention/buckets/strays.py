@@ -6,14 +6,14 @@ more in the transaction that holds its image, and deleted before that ends.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from assets.resources.object_store import ObjectMissingError, ObjectStore
-from assets.resources.objects import ObjectVersion
+from assets.resources.objects import ObjectVersion, exactly
 from assets.resources.unfinished_uploads import abort, uploads_begun_before
 from assets.resources.warehouse import Warehouse
 from assets.retention.buckets import holdings
@@ -21,7 +21,7 @@ from assets.retention.buckets.holding_rows import hold, read_holding
 from assets.retention.buckets.holdings import Holding, Moment, Place, images_of
 from assets.retention.buckets.walk import walk
 from assets.retention.policy import ImplausiblePurgeError, cutoff, is_due, is_plausible
-from assets.retention.receipts.receipt import Copy, Tally
+from assets.retention.receipts.receipt import Copy, Show, Tally
 from assets.settings import Settings
 
 UPLOAD_PATIENCE = timedelta(days=1)
@@ -29,9 +29,6 @@ UPLOAD_PATIENCE = timedelta(days=1)
 
 _HELD_AT_ONCE = 200
 _HEAD_THREADS = 8
-_NULL_VERSION = "null"
-
-Show = Callable[[Tally], None]
 
 
 def purge_strays(
@@ -167,7 +164,7 @@ class Strays:
                 for one in (*page.versions, *page.delete_markers)
                 if is_due(one.modified_at, self.moment.now, self.moment.purge_age)
             ]
-            self.object_store.delete(self.settings.logs_bucket, _exactly(due))
+            self._delete_versions(self.settings.logs_bucket, due)
             yield _tally((Copy.LOG_OBJECT, one.modified_at, one.size_bytes) for one in due)
 
     def _abort_uploads(self, bucket: str) -> Tally:
@@ -179,8 +176,11 @@ class Strays:
             tally.add(Copy.UNFINISHED_UPLOAD, upload.began_at)
         return tally
 
+    def _delete_versions(self, bucket: str, gone: Sequence[ObjectVersion]) -> None:
+        self.object_store.delete(bucket, [exactly(one.key, one.version) for one in gone])
+
     def _delete(self, place: Place, gone: Sequence[ObjectVersion], copy: Copy) -> Tally:
-        self.object_store.delete(place.bucket(self.settings), _exactly(gone))
+        self._delete_versions(place.bucket(self.settings), gone)
         return _tally((copy, holdings.arrived_by(place, one), one.size_bytes) for one in gone)
 
 
@@ -191,11 +191,6 @@ def _ids(place: Place, found: Sequence[ObjectVersion]) -> set[UUID]:
 def _is_unaccounted(place: Place, found: ObjectVersion, holding: Holding) -> bool:
     """Tells whether an object's image has no row, and nobody has asked for its erasure."""
     return (holding.raw_keys.keys() | holding.erased).isdisjoint(images_of(place, found))
-
-
-def _exactly(found: Sequence[ObjectVersion]) -> list[tuple[str, str | None]]:
-    """Names versions so that deleting them leaves no delete marker behind."""
-    return [(one.key, one.version or _NULL_VERSION) for one in found]
 
 
 def _tally(gone: Iterable[tuple[Copy, datetime, int]]) -> Tally:

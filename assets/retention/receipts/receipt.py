@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -96,6 +96,10 @@ class Tally:
     def _add(self, gone: CopyGone) -> None:
         before = self.by_copy.get(gone.copy)
         self.by_copy[gone.copy] = before + gone if before else gone
+
+
+Show = Callable[[Tally], None]
+"""Told what goes as it goes, from several threads."""
 
 
 @dataclass

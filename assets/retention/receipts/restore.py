@@ -12,11 +12,19 @@ from datetime import datetime
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Connection, Warehouse
 from assets.retention import rows
-from assets.retention.deletion import Deletion, Show, tally_of
+from assets.retention.deletion import Deletion, tally_of
 from assets.retention.pace import at_once
 from assets.retention.receipts import archive
 from assets.retention.receipts import rows as receipt_rows
-from assets.retention.receipts.receipt import ID_HASH_BYTES, Receipt, Tally, Why, hash_id, verify
+from assets.retention.receipts.receipt import (
+    ID_HASH_BYTES,
+    Receipt,
+    Show,
+    Tally,
+    Why,
+    hash_id,
+    verify,
+)
 from assets.settings import Settings
 
 _BATCH_IMAGES = 1000
@@ -84,7 +92,8 @@ class Restore:
             for images in rows.read_all(reading, _BATCH_IMAGES):
                 due = [one for one in images if hash_id(receipt.salt, one.image_id) in wanted]
                 with self.warehouse.connect() as connection:
-                    _remember(connection, due, receipt.ended_at)
+                    ids = [image.image_id for image in due]
+                    rows.remember_erased(connection, ids, receipt.ended_at)
                     gone += self._delete(connection, due)
         return gone
 
@@ -106,14 +115,3 @@ def _expired_until(receipts: Sequence[Receipt]) -> datetime | None:
 def _hashes(receipt: Receipt) -> Iterator[bytes]:
     for at in range(0, len(receipt.id_hashes), ID_HASH_BYTES):
         yield receipt.id_hashes[at : at + ID_HASH_BYTES]
-
-
-def _remember(connection: Connection, images: Sequence[rows.DueImage], at: datetime) -> None:
-    connection.execute(
-        """
-        insert into image_catalog.erased_image (image_id, erased_at)
-        select unnest(%s::uuid[]), %s
-        on conflict (image_id) do nothing
-        """,
-        [[image.image_id for image in images], at],
-    )
