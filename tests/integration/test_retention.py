@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Lock
@@ -15,6 +16,7 @@ from assets.retention import rows
 from assets.retention.policy import ImplausiblePurgeError
 from assets.retention.receipts.receipt import Copy, Tally, verify
 from tests.integration.bucket import with_settings
+from tests.integration.processing_runs import wait_until
 from tests.integration.retained import REJECTED, fill, horizon, objects, purge, receipts
 
 SECOND = timedelta(seconds=1)
@@ -34,6 +36,14 @@ def partitions(platform) -> int:
         "select count(*) from pg_inherits where inhparent = 'image_catalog.image'::regclass"
     )
     return found
+
+
+def awaited_tables(platform) -> list[tuple]:
+    return platform.query(
+        "select relname from pg_locks inner join pg_class on pg_class.oid = relation "
+        "inner join pg_database on pg_database.oid = database "
+        "where not granted and datname = current_database()"
+    )
 
 
 def assert_nothing_is_left(platform) -> None:
@@ -106,6 +116,30 @@ def test_a_day_that_somebody_reads_all_the_time_is_emptied_instead(platform, pic
     assert_nothing_is_left(platform)
     assert_it_balances(platform)
     assert partitions(platform) >= 1
+
+
+def test_readers_and_writers_go_on_while_a_day_is_waited_for_and_counted(platform, pictures):
+    """A transaction that still writes the day's rows keeps the drop waiting, and nobody else."""
+    fill(platform, pictures)
+    day = datetime.now(UTC).date()
+    with platform.warehouse.connect() as connection:
+        rows.raise_horizon(connection, datetime.now(UTC) + timedelta(days=2))
+
+    def drop() -> bool:
+        with platform.warehouse.connect() as connection:
+            return rows.drop_day(connection, day, Tally())
+
+    with ThreadPoolExecutor(1) as thread, platform.warehouse.connect() as writer:
+        writer.execute("update image_catalog.image set uploader = uploader")
+        dropped = thread.submit(drop)
+        wait_until(lambda: awaited_tables(platform), "the drop waits")
+        assert awaited_tables(platform) == [(f"image_{day:%Y%m%d}",)]
+        with platform.warehouse.connect() as other:
+            other.execute("set local lock_timeout = '100ms'")
+            other.execute("select count(*) from image_catalog.image")
+            other.execute("select image_catalog.ensure_day(%s)", [day + timedelta(days=3)])
+        assert not dropped.done()
+        assert not dropped.result()
 
 
 def test_images_of_a_purge_that_is_cut_short_are_hidden_and_go_with_the_next(platform, pictures):
