@@ -1,37 +1,49 @@
-"""The largest memory that some processes ever held at once, sampled while they run."""
+"""The most memory that processes have held: all of them at once, or the largest one."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 _SAMPLE_SECONDS = 0.1
-_STATUS = Path("/proc/self/status")
 
 
+@dataclass
 class Peak:
-    """Bytes held by processes alone (not shared with others): the most seen at one moment."""
+    """The most bytes seen so far."""
 
-    def __init__(self) -> None:
-        self.bytes = 0
-
-    def see(self, processes: Iterable[psutil.Process]) -> None:
-        """Adds up what the processes hold now."""
-        self.bytes = max(self.bytes, sum(map(_own_bytes, processes)))
+    bytes: int = 0
 
 
 @contextmanager
 def peak_memory(processes: Callable[[], Iterable[psutil.Process]]) -> Iterator[Peak]:
-    """Samples the processes, asked for anew each time, as long as the block runs."""
+    """Samples what processes, asked for anew each time, hold together, not shared with others."""
+    with _sampled(lambda: sum(map(_own_bytes, processes()))) as peak:
+        yield peak
+
+
+@contextmanager
+def peak_of_largest(processes: Callable[[], Iterable[psutil.Process]]) -> Iterator[Peak]:
+    """Samples the peak resident size that the kernel has noted of the largest of the processes.
+
+    Not `ru_maxrss`: a child's begins with what its parent held when it was started.
+    """
+    with _sampled(lambda: max(map(_resident_peak, processes()), default=0)) as peak:
+        yield peak
+
+
+@contextmanager
+def _sampled(look: Callable[[], int]) -> Iterator[Peak]:
     peak, done = Peak(), threading.Event()
 
     def sample() -> None:
         while not done.wait(_SAMPLE_SECONDS):
-            peak.see(processes())
+            peak.bytes = max(peak.bytes, look())
 
     sampler = threading.Thread(target=sample)
     sampler.start()
@@ -42,12 +54,12 @@ def peak_memory(processes: Callable[[], Iterable[psutil.Process]]) -> Iterator[P
         sampler.join()
 
 
-def kernel_figure(field: str) -> int:
-    """Reads one of the kernel's figures about this process, in bytes.
+def kernel_figure(field: str, pid: int | None = None) -> int:
+    """Reads one of the kernel's figures about a process, this one if none is named, in bytes.
 
     Source: proc_pid_status(5); `VmHWM` is the peak resident size, `VmRSS` the present one.
     """
-    lines = _STATUS.read_text().splitlines()
+    lines = Path(f"/proc/{pid or 'self'}/status").read_text().splitlines()
     [kilobytes] = [line.split()[1] for line in lines if line.startswith(f"{field}:")]
     return int(kilobytes) * 1024
 
@@ -57,3 +69,10 @@ def _own_bytes(process: psutil.Process) -> int:
         return int(process.memory_full_info().uss)
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return 0
+
+
+def _resident_peak(process: psutil.Process) -> int:
+    try:
+        return kernel_figure("VmHWM", process.pid)
+    except (FileNotFoundError, ProcessLookupError, ValueError):
+        return 0  # it has just ended

@@ -9,14 +9,14 @@ import resource
 import time
 
 import dagster as dg
+import psutil
 
 from assets.images.assets import ARRIVAL_DAYS, renditions
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
 from assets.timing import utc_now
-
-_KIBIBYTE = 1024
+from benchmarks.memory import kernel_figure, peak_of_largest
 
 
 def main() -> None:
@@ -25,29 +25,28 @@ def main() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions(ARRIVAL_DAYS.name or "", [day])
         started, loading = time.perf_counter(), time.process_time()
-        result = dg.materialize(
-            [renditions],
-            partition_key=day,
-            instance=instance,
-            run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
-            resources={
-                "settings": settings,
-                "object_store": ObjectStore.from_settings(settings),
-                "warehouse": Warehouse.from_settings(settings),
-            },
-        )
+        with peak_of_largest(psutil.Process().children) as worker:
+            result = dg.materialize(
+                [renditions],
+                partition_key=day,
+                instance=instance,
+                run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
+                resources={
+                    "settings": settings,
+                    "object_store": ObjectStore.from_settings(settings),
+                    "warehouse": Warehouse.from_settings(settings),
+                },
+            )
         seconds, spent = time.perf_counter() - started, time.process_time() - loading
     made = result.asset_materializations_for_node("renditions")[0]
-    own, workers = (
-        resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
+    workers = resource.getrusage(resource.RUSAGE_CHILDREN)
     told = {
         "processed": made.metadata["processed"].value,
         "seconds": seconds,
         "run_cpu_seconds": spent,
         "workers_cpu_seconds": workers.ru_utime + workers.ru_stime,
-        "run_peak_bytes": own.ru_maxrss * _KIBIBYTE,
-        "worker_peak_bytes": workers.ru_maxrss * _KIBIBYTE,
+        "run_peak_bytes": kernel_figure("VmHWM"),
+        "worker_peak_bytes": worker.bytes,
     }
     print(json.dumps(told))  # noqa: T201 - the answer to the process that started this one
 
