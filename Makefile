@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
+WORKERS ?= 2
 export PYTHONPATH := $(CURDIR)
 
 help: ## list the commands
@@ -129,8 +130,8 @@ api-keys: setup ## list the keys of the upload API
 api-key-revoke: setup ## end a key of the upload API: KEY=<key id>
 	@$(RUN) infra.upload key-revoke "$(KEY)"
 
-test: setup ## pass the tests, on embedded servers
-	@$(BIN)/pytest $(if $(ONLY),$(ONLY))
+test: setup ## pass the tests, on embedded servers; ONLY=tests/unit, WORKERS=2 processes with servers of their own
+	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(ONLY)
 
 test-apache-kafka: setup ## pass the tests that need Apache Kafka, and so Java 17 and Maven
 	@$(BIN)/pytest tests/apache_kafka
@@ -146,7 +147,7 @@ check: setup-check ## format, lint, types, dbt parse, unit tests
 	@$(BIN)/mypy
 	@$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests infra benchmarks
 	@$(BIN)/dbt --quiet parse --project-dir dbt_project --profiles-dir dbt_project
-	@$(BIN)/pytest --quiet tests/unit tests/architecture
+	@$(BIN)/pytest --quiet --numprocesses $(WORKERS) --dist loadfile tests/unit tests/architecture
 
 format: setup-check ## format the code
 	@$(BIN)/ruff format .

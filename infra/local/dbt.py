@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
+
 from infra.local.errors import StackError
 
 DBT_PROJECT = Path(__file__).parents[2] / "dbt_project"
@@ -61,12 +63,16 @@ def build(env: Mapping[str, str], *arguments: str, outputs: Path | None = None) 
 def parse_dbt_project(env: Mapping[str, str]) -> None:
     """Writes the dbt manifest that the dbt assets are made from, when it is older than the project.
 
+    Who comes while it is being written waits for it.
+
     Raises `StackError` when the project does not parse.
     """
     manifest = DBT_PROJECT / "target" / "manifest.json"
-    if manifest.exists() and manifest.stat().st_mtime >= _newest_change(DBT_PROJECT):
-        return
-    result = run_dbt(env, "--quiet", "parse")
+    manifest.parent.mkdir(exist_ok=True)
+    with FileLock(manifest.with_name("parse.lock")):
+        if manifest.exists() and manifest.stat().st_mtime >= _newest_change(DBT_PROJECT):
+            return
+        result = run_dbt(env, "--quiet", "parse")
     if not result.succeeded:
         raise StackError(f"The dbt project does not parse; `dbt parse` said: {result.output}")
 

@@ -24,6 +24,7 @@ from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
 from infra.access.people import list_people, make_person, remove_person
 from infra.demo.photographs import Photograph, photographs
+from infra.local.console import console
 from infra.local.stack import Stack
 from infra.local.warehouses import copied_warehouse
 from infra.sales.seed import SCALES, seed
@@ -92,6 +93,12 @@ class Platform:
     def keys(self, bucket: str) -> set[str]:
         pages = self.object_store.pages_of_versions(bucket)
         return {version.key for page in pages for version in page.versions}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def wide_console() -> None:
+    """What commands print is not broken into lines: tests look for sentences."""
+    console.width = 200
 
 
 @pytest.fixture

@@ -45,7 +45,6 @@ def command(stack):
         "S3_PORT": str(stack.ports.s3),
         "KAFKA_PORT": str(stack.ports.kafka),
         "DAGSTER_PORT": str(stack.ports.dagster),
-        "COLUMNS": "200",
     }
     return lambda *arguments: CliRunner().invoke(main, arguments, env=env)
 

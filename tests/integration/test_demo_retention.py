@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from assets.retention.erasure import Chosen, Erasure
+from assets.retention.choice import Chosen
+from assets.retention.erasure import Erasure
 from infra.demo.outcome import outcomes_since
 from infra.demo.retention import read_retention
 

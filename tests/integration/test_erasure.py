@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +12,8 @@ from assets.images import identity
 from assets.images.checks import balance
 from assets.resources.errors import ServerUnavailableError
 from assets.resources.object_store import ObjectStore
-from assets.retention.erasure import Chosen, Erasure, NothingChosenError, withdraw
+from assets.retention.choice import ChoiceError, Chosen
+from assets.retention.erasure import Erasure, withdraw
 from assets.retention.receipts.receipt import Copy, Why, verify
 from tests.integration.retained import fill, objects, purge, receipts
 
@@ -65,15 +67,21 @@ def test_all_images_of_an_uploader_are_erased_and_no_others(platform, pictures):
     ]
 
 
-def test_copies_that_a_killed_landing_left_of_an_erased_image_go_too(platform, pictures):
+@pytest.mark.parametrize("others", [0, 2100], ids=["alone", "in a full folder"])
+def test_copies_that_a_killed_landing_left_of_an_erased_image_go_too(platform, pictures, others):
     platform.produce([pictures[0].body])
     platform.land()
-    [key] = platform.keys(platform.settings.raw_bucket)
-    platform.object_store.put(platform.settings.raw_bucket, key, pictures[0].body, "image/jpeg")
+    raw = platform.settings.raw_bucket
+    [key] = platform.keys(raw)
+    platform.object_store.put(raw, key, pictures[0].body, "image/jpeg")
     assert identity.read_landed_key(key)
-    assert objects(platform) == 2
+    folder = key[: key.rindex("/")]
+    with ThreadPoolExecutor(8) as threads:
+        beside = [f"{folder}/!{number}" for number in range(others)]
+        list(threads.map(lambda one: platform.object_store.put(raw, one, b"o", "text/x"), beside))
+    assert objects(platform) == 2 + others
     erase(platform, Chosen(source="kafka"))
-    assert objects(platform) == 0
+    assert objects(platform) == others
 
 
 def test_an_erasure_has_a_receipt_that_names_its_images_only(platform, pictures):
@@ -163,5 +171,5 @@ def test_erasing_again_changes_nothing(platform, pictures):
 
 
 def test_a_choice_of_nothing_is_refused_and_not_taken_for_everything():
-    with pytest.raises(NothingChosenError, match="Say which images to erase"):
+    with pytest.raises(ChoiceError, match="Say which images to erase"):
         Chosen()

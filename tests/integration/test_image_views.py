@@ -39,12 +39,12 @@ MANY = """
 
 
 @pytest.fixture
-def built(stack, platform) -> Iterator[psycopg.Connection]:
+def built(stack, platform, tmp_path) -> Iterator[psycopg.Connection]:
     """Builds the images' views over this test's platform; the connection of who owns them."""
     loader = conninfo_to_dict(platform.settings.database_url.get_secret_value())
     database = str(loader["dbname"])
     models = ("--select", "staging.image_catalog", "marts.images")
-    dbt.build(stack.environment() | {"DBT_DBNAME": database}, *models)
+    dbt.build(stack.environment() | {"DBT_DBNAME": database}, *models, outputs=tmp_path)
     admin = make_conninfo(stack.environment()["DATABASE_ADMIN_URL"], dbname=database)
     with psycopg.connect(admin, autocommit=True) as connection:
         yield connection

@@ -192,7 +192,6 @@ def command(platform, stack):
     env = stack.environment() | {
         "DATABASE_URL": platform.settings.database_url.get_secret_value(),
         "DARKROOM_STATE": str(stack.state.root),
-        "COLUMNS": "200",
     }
     return lambda *arguments, **more: CliRunner().invoke(main, arguments, env=env, **more)
 

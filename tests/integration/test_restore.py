@@ -16,7 +16,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from assets.images.checks import balance
 from assets.resources.warehouse import Warehouse
-from assets.retention.erasure import Chosen, Erasure
+from assets.retention.choice import Chosen
+from assets.retention.erasure import Erasure
 from assets.retention.receipts.receipt import Copy, verify
 from assets.retention.receipts.restore import BrokenArchiveError, Restore
 from infra.local.postgres import program

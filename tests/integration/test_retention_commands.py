@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import psycopg
 import pytest
 from click.testing import CliRunner
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from assets.images import ledger
+from assets.images.records import Arrival
 from infra.retention.__main__ import main
 
 DUE_AFTER_EIGHT_HOURS = {"RETENTION_HOURS": "20", "RETENTION_MARGIN_HOURS": "12"}
@@ -22,7 +25,6 @@ def command(platform, stack):
     env = stack.environment() | {
         "DATABASE_URL": platform.settings.database_url.get_secret_value(),
         "DARKROOM_STATE": str(stack.state.root),
-        "COLUMNS": "200",
     }
     env |= {name.upper(): getattr(platform.settings, name) for name in BUCKETS}
 
@@ -110,6 +112,16 @@ def test_several_images_can_be_erased_at_once(platform, pictures, command):
 def test_an_erasure_of_what_nobody_knows_says_so(command):
     done = command("erase", "--image", UNKNOWN)
     assert (done.exit_code, "knows no such image" in done.output) == (0, True), done.output
+
+
+def test_an_image_that_is_erased_before_it_is_known_does_not_become_known(platform, command):
+    done = command("erase", "--image", UNKNOWN)
+    assert "does not become known for 168 hours" in done.output
+    now = datetime.now(UTC)
+    unheard = Arrival(UUID(UNKNOWN), now, "bucket", "o", "k", None, size_bytes=5)
+    with platform.warehouse.connect() as connection:
+        assert ledger.register(connection, [unheard], now) == 0
+    assert images(platform) == 0
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,6 @@ def command(platform, stack):
         "DARKROOM_STATE": str(stack.state.root),
         "KAFKA_TOPIC": settings.kafka_topic,
         "RAW_BUCKET": settings.raw_bucket,
-        "COLUMNS": "200",
     }
     return lambda *arguments: CliRunner().invoke(main, [str(one) for one in arguments], env=env)
 

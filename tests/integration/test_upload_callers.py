@@ -25,7 +25,6 @@ def command(stack):
         "POSTGRES_PORT": str(stack.ports.postgres),
         "S3_PORT": str(stack.ports.s3),
         "KAFKA_PORT": str(stack.ports.kafka),
-        "COLUMNS": "200",
     }
     return lambda *arguments: CliRunner().invoke(main, arguments, env=env)
 

@@ -100,7 +100,6 @@ def test_the_status_shows_it(stack, server):
         "S3_PORT": str(stack.ports.s3),
         "KAFKA_PORT": str(stack.ports.kafka),
         "UPLOAD_PORT": str(stack.ports.upload_api),
-        "COLUMNS": "200",
     }
     shown = CliRunner().invoke(main, ["status"], env=env).output
     [line] = [line for line in shown.splitlines() if "Upload API" in line]
