@@ -17,8 +17,9 @@ import click
 
 from assets.resources.object_store import ObjectStore, open_client
 from assets.resources.warehouse import Warehouse
+from assets.retention.choice import Chosen
 from assets.retention.deletion import WORKERS
-from assets.retention.erasure import Chosen, Erasure
+from assets.retention.erasure import Erasure
 from assets.retention.receipts.receipt import Copy
 from assets.settings import Settings
 from assets.timing import utc_now

@@ -1,16 +1,46 @@
-"""What a person writes to choose images for an erasure, read into a choice."""
+"""Which images an erasure is about, and how a person says it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from assets.images.requeue import SOURCES
-from assets.retention.erasure import Chosen
 
 
 class ChoiceError(Exception):
     """What should be erased or looked for is not described in a way that can be meant."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Images by their ids, those of a source, of an uploader, or what all of that describes.
+
+    Raises:
+        ChoiceError: Nothing is named; that would be all images.
+    """
+
+    images: tuple[UUID, ...] = ()
+    source: str | None = None
+    uploader: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses a choice of everything."""
+        if not self.images and self.source is None and self.uploader is None:
+            raise ChoiceError(
+                "Say which images to erase: their ids, a source, an uploader, or both."
+            )
+
+    @property
+    def are_named(self) -> bool:
+        """Whether they are named one by one and by nothing else: it matters not who knows them."""
+        return self.source is None and self.uploader is None
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """Values of a condition on the ledger's rows."""
+        return {"images": list(self.images), "source": self.source, "uploader": self.uploader}
 
 
 def image_named(text: str, place: int | None = None) -> UUID:
@@ -43,6 +73,4 @@ def choose(images: Sequence[str], source: str | None, uploader: str | None) -> C
     if source and source not in SOURCES:
         raise ChoiceError(f"There is no source of that name; choose one of {', '.join(SOURCES)}.")
     ids = tuple(image_named(text, place) for place, text in enumerate(images, 1))
-    if not (ids or source or uploader):
-        raise ChoiceError("Say which images to erase: their ids, a source, an uploader, or both.")
     return Chosen(ids, source or None, uploader or None)

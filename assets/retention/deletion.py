@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import groupby, islice
 
 from assets.images import identity
 from assets.resources.object_store import ObjectStore
@@ -25,7 +26,8 @@ WORKERS = 4
 
 _BATCH_IMAGES = 1000
 _LOOKS_AT_A_DAY = 3
-_MANY_IN_A_FOLDER = 20
+_KEYS_WORTH_A_PAGE = 10
+"""As many keys are looked for one by one in about the time that a page of versions takes."""
 
 
 @dataclass(frozen=True)
@@ -154,20 +156,25 @@ class Deletion:
         return tally_of(images)
 
     def _copies(self, images: Sequence[DueImage]) -> Iterator[tuple[str, str]]:
-        """Finds all versions under keys that are these images' alone.
+        """Finds all versions under keys that are these images' alone."""
+        keys = sorted(image.object_key for image in images if _is_its_own(image.object_key))
+        for folder, here in groupby(keys, _folder):
+            yield from self._copies_in(folder, set(here))
 
-        Of a folder that has many of them the whole is listed, which is quicker than key by key.
-        """
-        keys = {image.object_key for image in images if _is_its_own(image.object_key)}
-        folders = Counter(map(_folder, keys))
-        prefixes = {
-            _folder(key) if folders[_folder(key)] > _MANY_IN_A_FOLDER else key for key in keys
-        }
-        for prefix in sorted(prefixes):
-            for page in self.object_store.pages_of_versions(self.settings.raw_bucket, prefix):
-                for found in (*page.versions, *page.delete_markers):
-                    if found.key in keys:
-                        yield exactly(found.key, found.version)
+    def _copies_in(self, folder: str, keys: set[str]) -> Iterator[tuple[str, str]]:
+        """Lists a folder, but no more of it than is quicker than looking key by key."""
+        pages = self._versions(folder)
+        for page in islice(pages, 1 + len(keys) // _KEYS_WORTH_A_PAGE):
+            yield from (one for one in page if one[0] in keys)
+        if next(pages, None) is not None:
+            for key in keys:
+                for page in self._versions(key):
+                    yield from (one for one in page if one[0] == key)
+
+    def _versions(self, prefix: str) -> Iterator[list[tuple[str, str]]]:
+        for page in self.object_store.pages_of_versions(self.settings.raw_bucket, prefix):
+            found = (*page.versions, *page.delete_markers)
+            yield [exactly(one.key, one.version) for one in found]
 
 
 def _is_its_own(key: str) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Connection, Warehouse
 from assets.retention import rows
+from assets.retention.choice import Chosen
 from assets.retention.deletion import Deletion, Errand
 from assets.retention.pace import at_once
 from assets.retention.receipts import archive
@@ -24,33 +24,6 @@ _CHOSEN = """
     and (%(source)s::text is null or source = %(source)s)
     and (%(uploader)s::text is null or uploader = %(uploader)s)
 """
-
-
-class NothingChosenError(ValueError):
-    """Neither an image nor a source nor an uploader was named."""
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """Which images: by their ids, or those of a source, of an uploader, or of both.
-
-    Raises:
-        NothingChosenError: nothing is named; that would be all of them.
-    """
-
-    images: tuple[UUID, ...] = ()
-    source: str | None = None
-    uploader: str | None = None
-
-    def __post_init__(self) -> None:
-        """Refuses a choice of everything."""
-        if not self.images and self.source is None and self.uploader is None:
-            raise NothingChosenError("Say which images to erase: IMAGE=…, SOURCE=… or UPLOADER=….")
-
-    @property
-    def parameters(self) -> dict[str, object]:
-        """Values of the condition."""
-        return {"images": list(self.images), "source": self.source, "uploader": self.uploader}
 
 
 @dataclass(frozen=True)
@@ -117,7 +90,7 @@ def keep_unknown(connection: Connection, chosen: Chosen, now: datetime) -> None:
     Waits for doors that are making them known: their rows are there then. Belongs before the
     withdrawal, in a transaction of its own.
     """
-    if chosen.source is not None or chosen.uploader is not None:
+    if not chosen.are_named:
         return
     connection.execute(
         """

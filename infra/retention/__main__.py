@@ -89,13 +89,19 @@ def erase(images: Sequence[str], source: str | None, uploader: str | None, yes: 
     chosen = choose(images, source, uploader)
     settings, store, warehouse = _opened()
     count = Erasure(settings, store, warehouse).count(chosen)
-    if not count:
+    if not (count or chosen.are_named):
         console.print("The ledger knows no such image; nothing was erased.")
         return
-    if not yes:
+    if count and not yes:
         click.confirm(f"Erase {count:,} images with all their copies, for good?", abort=True)
     with shown("erasing", count) as show:
         gone = Erasure(settings, store, warehouse, show).run(chosen, utc_now())
+    if not count:
+        console.print(
+            "The ledger knows no such image; nothing was erased. What carries such an id does not "
+            f"become known for {settings.retention.total_seconds() / 3600:.0f} hours."
+        )
+        return
     print_gone(console, gone)
     console.print(
         f"[bold green]✓[/] {gone.items(Copy.LEDGER_ROW):,} images are erased; the receipt is "
