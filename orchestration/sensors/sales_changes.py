@@ -1,11 +1,15 @@
 """Watches the change queue of the sales tables: what waits there asks for a refresh."""
 
+from datetime import timedelta
+
 import dagster as dg
 
 from assets.resources.warehouse import Warehouse
+from assets.timing import utc_now
 from orchestration.jobs import build_views, refresh_sales
-from orchestration.sensors.in_flight import runs_in_flight
+from orchestration.sensors.in_flight import has_succeeded, last_asked_at, runs_in_flight
 
+_FIRST_BUILD_AGAIN_AFTER = timedelta(minutes=1)
 _WAITING = """
     select concat_ws(' ', queue, oldest || '-' || newest)
     from (
@@ -33,20 +37,34 @@ def sales_changes(
     """Never asks for two at once, and once for the same changes: a refresh that fails is red.
 
     What waits is taken by the run in the transaction that shows it, so nothing needs a watermark;
-    the cursor only remembers what was asked for last. The very first tick asks for all views to be
-    built: they are live, and only what they read has to follow the changes from then on.
+    the cursor only remembers what was asked for last. Until all views were built once, it asks for
+    that: they are live, and only what they read has to follow the changes from then on.
     """
     if any(runs_in_flight(context.instance, job.name) for job in (refresh_sales, build_views)):
         return dg.SkipReason("A run is in flight; changes are looked at when it has ended.")
     with warehouse.connect() as connection:
         found = [str(row[0]) for row in connection.execute(_WAITING)]
-    waiting = ", ".join(found) or "nothing"
-    if not found and context.cursor:
+    if not has_succeeded(context.instance, build_views.name):
+        return _first_build(context)
+    if not found:
         return dg.SkipReason("No change of a sales table waits.")
+    waiting = ", ".join(found)
     if waiting == context.cursor:
         return dg.SkipReason(
             f"A run was asked for and did not take what waits ({waiting}): look at it. "
             "The hourly build tries again."
         )
-    job = refresh_sales if context.cursor else build_views
-    return dg.SensorResult(run_requests=[dg.RunRequest(job_name=job.name)], cursor=waiting)
+    return dg.SensorResult(
+        run_requests=[dg.RunRequest(job_name=refresh_sales.name)], cursor=waiting
+    )
+
+
+def _first_build(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """Asks for all views, and again some time after a build that failed or was killed."""
+    asked_at = last_asked_at(context.instance, build_views.name)
+    if asked_at and utc_now() - asked_at < _FIRST_BUILD_AGAIN_AFTER:
+        return dg.SkipReason(
+            "The first build of the views did not succeed: look at it. It is tried again a minute "
+            "after it was asked for."
+        )
+    return dg.SensorResult(run_requests=[dg.RunRequest(job_name=build_views.name)])

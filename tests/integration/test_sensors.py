@@ -14,7 +14,7 @@ from assets.resources.errors import ServerUnavailableError
 from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
-from orchestration.jobs import land_messages, process_images, register_objects
+from orchestration.jobs import build_views, land_messages, process_images, register_objects
 from orchestration.sensors.image_backlog import image_backlog
 from orchestration.sensors.kafka_images import kafka_images
 from orchestration.sensors.raw_bucket import raw_bucket
@@ -171,15 +171,33 @@ def test_images_of_a_run_whose_lease_ended_ask_again(instance, platform, picture
     assert len(tick(image_backlog, instance, platform).run_requests) == 1
 
 
-def test_a_platform_that_never_built_its_views_builds_them_once(instance, platform):
-    first = tick(sales_changes, instance, platform)
-    second = tick(sales_changes, instance, platform, cursor=first.cursor)
-    assert [request.job_name for request in first.run_requests] == ["build_views"]
-    assert second.run_requests == []
+def test_a_platform_that_never_built_its_views_asks_for_them(instance, platform):
+    ticked = tick(sales_changes, instance, platform)
+    assert [request.job_name for request in ticked.run_requests] == ["build_views"]
+
+
+def test_a_first_build_that_was_killed_is_asked_for_again_but_not_at_once(
+    instance, platform, monkeypatch
+):
+    add_run(instance, build_views.name, dg.DagsterRunStatus.FAILURE)
+    at_once = tick(sales_changes, instance, platform)
+    assert at_once.run_requests == []
+    assert "The first build of the views did not succeed" in at_once.skip_reason.skip_message
+    later = datetime.now(UTC) + timedelta(seconds=61)
+    monkeypatch.setattr("orchestration.sensors.sales_changes.utc_now", lambda: later)
+    again = tick(sales_changes, instance, platform)
+    assert [request.job_name for request in again.run_requests] == ["build_views"]
+
+
+def test_views_that_were_built_are_not_asked_for_again(instance, platform):
+    add_run(instance, build_views.name, dg.DagsterRunStatus.SUCCESS)
+    add_run(instance, build_views.name, dg.DagsterRunStatus.FAILURE)
+    assert tick(sales_changes, instance, platform).run_requests == []
 
 
 def test_a_change_in_a_sales_table_asks_for_one_refresh(instance, platform, sales):
-    first = tick(sales_changes, instance, platform, cursor="nothing")
+    add_run(instance, build_views.name, dg.DagsterRunStatus.SUCCESS)
+    first = tick(sales_changes, instance, platform)
     second = tick(sales_changes, instance, platform, cursor=first.cursor)
     assert [request.job_name for request in first.run_requests] == ["refresh_sales"]
     assert second.run_requests == []
@@ -187,6 +205,7 @@ def test_a_change_in_a_sales_table_asks_for_one_refresh(instance, platform, sale
 
 
 def test_without_a_change_no_build_is_asked_for(instance, platform):
+    add_run(instance, build_views.name, dg.DagsterRunStatus.SUCCESS)
     skipped = tick(sales_changes, instance, platform, cursor="members 1-200")
     assert skipped.skip_reason.skip_message == "No change of a sales table waits."
 
@@ -194,7 +213,8 @@ def test_without_a_change_no_build_is_asked_for(instance, platform):
 def test_a_change_that_commits_after_later_ones_were_built_still_asks(
     instance, stack, platform, sales
 ):
-    first = tick(sales_changes, instance, platform, cursor="nothing")
+    add_run(instance, build_views.name, dg.DagsterRunStatus.SUCCESS)
+    first = tick(sales_changes, instance, platform)
     loader = conninfo_to_dict(platform.settings.database_url.get_secret_value())
     admin = make_conninfo(stack.environment()["DATABASE_ADMIN_URL"], dbname=loader["dbname"])
     with psycopg.connect(admin) as connection:
