@@ -96,7 +96,7 @@ def erase(images: Sequence[str], source: str | None, uploader: str | None, yes: 
         click.confirm(f"Erase {count:,} images with all their copies, for good?", abort=True)
     with shown("erasing", count) as show:
         gone = Erasure(settings, store, warehouse, show).run(chosen, utc_now())
-    if not count:
+    if not gone.items():
         console.print(
             "The ledger knows no such image; nothing was erased. What carries such an id does not "
             f"become known for {settings.retention.total_seconds() / 3600:.0f} hours."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -11,21 +10,10 @@ from assets.resources.objects import ObjectVersion
 from assets.retention.buckets.holdings import Moment, Place
 from assets.retention.buckets.strays import Strays, purge_strays
 from assets.retention.receipts.receipt import Tally
-from infra.demo.photographs import Photograph
 from tests.integration.conftest import Platform
 
 SECOND = timedelta(seconds=1)
 HASH = "0123456789abcdef"
-
-
-def fill(platform: Platform, pictures: Sequence[Photograph]) -> None:
-    """Sends images by Kafka and one key of the bucket twice; some are rejected."""
-    platform.produce([picture.body for picture in pictures] + [b""])
-    platform.drop("own.jpg", pictures[0].body)
-    platform.drop("own.jpg", b"Dear colleagues")
-    platform.land()
-    platform.register()
-    platform.process()
 
 
 def purged(platform: Platform, now: datetime, *, may_take_any_share: bool = False) -> Tally:

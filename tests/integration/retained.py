@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 REJECTED = 2
 
 
-def fill(platform: Platform, pictures: Sequence[Photograph]) -> int:
+def fill(platform: Platform, pictures: Sequence[Photograph], letter: str = "letter.jpg") -> int:
     """Sends the pictures and an empty message by Kafka, two objects to the bucket; processes all.
 
-    Returns how many images there are; two of them are rejected.
+    The second object has the key of the first if `letter` is `own.jpg`. Returns how many images
+    there are; two of them are rejected.
     """
     platform.produce([picture.body for picture in pictures] + [b""])
     platform.drop("own.jpg", pictures[0].body)
-    platform.drop("letter.jpg", b"Dear colleagues")
+    platform.drop(letter, b"Dear colleagues")
     platform.land()
     platform.register()
     platform.process()

@@ -30,13 +30,13 @@ from assets.retention.receipts.receipt import Copy
 from tests.integration.bucket import NOW, with_settings
 from tests.integration.holdings import (
     SECOND,
-    fill,
     lease,
     listed,
     put_in,
     put_rendition,
     waiting_image,
 )
+from tests.integration.retained import fill
 
 HOUR = timedelta(hours=1)
 
@@ -74,7 +74,7 @@ def test_an_empty_platform_is_in_order(platform):
 
 
 def test_a_platform_at_work_is_in_order_and_shows_the_age_of_every_kind(platform, pictures):
-    fill(platform, pictures)
+    fill(platform, pictures, letter="own.jpg")
     results = checked(platform)
     assert [name for name, result in results.items() if not result.passed] == []
     shown = {name.removesuffix("_hours") for name in results[OLDER].metadata}
@@ -92,7 +92,7 @@ def test_a_platform_at_work_is_in_order_and_shows_the_age_of_every_kind(platform
 
 
 def test_the_results_name_no_image(platform, pictures):
-    fill(platform, pictures)
+    fill(platform, pictures, letter="own.jpg")
     platform.object_store.delete(
         platform.settings.processed_bucket,
         [(found.key, None) for found in listed(platform, Place.PROCESSED)],
@@ -105,7 +105,7 @@ def test_the_results_name_no_image(platform, pictures):
 
 @pytest.mark.parametrize("place", list(Place))
 def test_an_object_that_a_row_names_and_that_is_gone_is_found(platform, pictures, place):
-    fill(platform, pictures)
+    fill(platform, pictures, letter="own.jpg")
     [(key, version)] = {
         Place.RAW: platform.query(
             "select object_key, object_version from image_catalog.image "
@@ -189,7 +189,7 @@ def test_names_come_in_the_order_in_which_s3_lists(platform):
 
 
 def test_reading_names_keeps_nobody_from_dropping_a_day(platform, pictures):
-    fill(platform, pictures)
+    fill(platform, pictures, letter="own.jpg")
     with platform.warehouse.connect() as reading, platform.warehouse.connect() as dropping:
         names = read_names(reading, Place.RAW)
         next(names)

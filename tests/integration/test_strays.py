@@ -24,7 +24,6 @@ from tests.integration.holdings import (
     SECOND,
     erase,
     everything,
-    fill,
     lease,
     listed,
     markers,
@@ -35,12 +34,13 @@ from tests.integration.holdings import (
     strays,
     waiting_image,
 )
+from tests.integration.retained import fill
 
 HOUR = timedelta(hours=1)
 
 
 def test_nothing_that_a_row_names_goes(platform, pictures):
-    fill(platform, pictures)
+    fill(platform, pictures, letter="own.jpg")
     before = everything(platform)
     assert purged(platform, NOW + 6 * 24 * HOUR).gone == ()
     assert everything(platform) == before
