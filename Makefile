@@ -8,7 +8,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
 WORKERS ?= 2
-export PYTHONPATH := $(CURDIR)
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +23,7 @@ $(VENV)/.installed: requirements/runtime.txt requirements/installer.txt
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/installer.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements/runtime.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps --editable .
 	@touch $@
 
 setup-check: $(VENV)/.installed-check
@@ -41,94 +41,94 @@ $(VENV)/.installed-browser: $(VENV)/.installed requirements/browser.txt
 	@touch $@
 
 up: setup ## start everything and stay: the Dagster UI, until Ctrl-C
-	@$(RUN) infra.local up
+	@$(RUN) cli.platform up
 
 down: setup ## stop everything; state is kept
-	@$(RUN) infra.local down
+	@$(RUN) cli.platform down
 
 status: setup ## show which servers run, and where
-	@$(RUN) infra.local status
+	@$(RUN) cli.platform status
 
 reset: setup ## stop everything and delete all state (asks first; YES=1 does not)
-	@$(RUN) infra.local reset $(if $(YES),--yes)
+	@$(RUN) cli.platform reset $(if $(YES),--yes)
 
 shell: setup ## open a shell with the stack's addresses and passwords
-	@$(RUN) infra.local run $${SHELL:-bash}
+	@$(RUN) cli.platform run $${SHELL:-bash}
 
 demo: setup ## send photographs and sales through the platform; IMAGES=dir for your own
-	@$(RUN) infra.demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(COUNT),--count $(COUNT))
+	@$(RUN) cli.demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(COUNT),--count $(COUNT))
 
 seed: setup ## make invented sales: SCALE=small, medium or large (a million members)
-	@$(RUN) infra.sales --scale $(or $(SCALE),small)
+	@$(RUN) cli.sales --scale $(or $(SCALE),small)
 
 produce: setup ## send the files of a folder to Kafka: DIR=~/Pictures UPLOADER=ann; CLAIM_CHECK=1 by way of the bucket
-	@$(RUN) infra.kafka produce "$(DIR)" $(if $(UPLOADER),--uploader "$(UPLOADER)") $(if $(CLAIM_CHECK),--claim-check)
+	@$(RUN) cli.topic produce "$(DIR)" $(if $(UPLOADER),--uploader "$(UPLOADER)") $(if $(CLAIM_CHECK),--claim-check)
 
 topic: setup ## make the Kafka topic what infra/kafka/topics.yaml says
-	@$(RUN) infra.kafka topic
+	@$(RUN) cli.topic topic
 
 topic-drift: setup ## show where the Kafka topic and its file differ
-	@$(RUN) infra.kafka topic-drift
+	@$(RUN) cli.topic topic-drift
 
 gaps: setup ## list the ranges of Kafka messages that were gone before they could be landed
-	@$(RUN) infra.kafka gaps
+	@$(RUN) cli.topic gaps
 
 explain-gap: setup ## record why messages are missing: GAP=3 BECAUSE="the test topic was deleted"
-	@$(RUN) infra.kafka explain-gap "$(GAP)" --because "$(BECAUSE)"
+	@$(RUN) cli.topic explain-gap "$(GAP)" --because "$(BECAUSE)"
 
 requeue: setup ## send rejected images through again: REASON=corrupt SOURCE=kafka SINCE=2026-01-31; YES=1 does not ask
-	@$(RUN) infra.images requeue "$(REASON)" $(if $(SOURCE),--source "$(SOURCE)") $(if $(SINCE),--since "$(SINCE)") $(if $(YES),--yes)
+	@$(RUN) cli.images requeue "$(REASON)" $(if $(SOURCE),--source "$(SOURCE)") $(if $(SINCE),--since "$(SINCE)") $(if $(YES),--yes)
 
 purge: setup ## delete what has reached its age, as the hourly job does; ANY_SHARE=1 however much that is
-	@$(RUN) infra.retention purge $(if $(ANY_SHARE),--any-share)
+	@$(RUN) cli.retention purge $(if $(ANY_SHARE),--any-share)
 
 erase: setup ## delete images now, with all copies: IMAGE=<id>, or SOURCE=kafka UPLOADER=ann; YES=1 does not ask
-	@$(RUN) infra.retention erase $(foreach one,$(IMAGE),--image "$(one)") $(if $(SOURCE),--source "$(SOURCE)") $(if $(UPLOADER),--uploader "$(UPLOADER)") $(if $(YES),--yes)
+	@$(RUN) cli.retention erase $(foreach one,$(IMAGE),--image "$(one)") $(if $(SOURCE),--source "$(SOURCE)") $(if $(UPLOADER),--uploader "$(UPLOADER)") $(if $(YES),--yes)
 
 prove: setup ## prove that an image is gone, from receipts, ledger and buckets: IMAGE=<id>
-	@$(RUN) infra.retention prove "$(IMAGE)"
+	@$(RUN) cli.retention prove "$(IMAGE)"
 
 receipts: setup ## list the last receipts of what was deleted; LAST=24
-	@$(RUN) infra.retention receipts $(if $(LAST),--last $(LAST))
+	@$(RUN) cli.retention receipts $(if $(LAST),--last $(LAST))
 
 verify-receipts: setup ## verify that no receipt is missing, changed or out of its place
-	@$(RUN) infra.retention verify-receipts
+	@$(RUN) cli.retention verify-receipts
 
 reapply-receipts: setup ## after the database was restored from a dump: delete again what the receipts tell of
-	@$(RUN) infra.retention reapply-receipts
+	@$(RUN) cli.retention reapply-receipts
 
 access: setup ## grant what infra/postgres/access.yaml says; REVOKE=1 also takes what it does not say
-	@$(RUN) infra.access apply $(if $(REVOKE),--revoke)
+	@$(RUN) cli.access apply $(if $(REVOKE),--revoke)
 
 access-drift: setup ## show where the database and the access file differ
-	@$(RUN) infra.access drift
+	@$(RUN) cli.access drift
 
 access-report: setup ## try everything as each kind of person, and compare with the access file
-	@$(RUN) infra.access report
+	@$(RUN) cli.access report
 
 access-document: setup ## write docs/access.md from the access file
-	@$(RUN) infra.access document
+	@$(RUN) cli.access document
 
 user: setup ## admit a person: NAME=ann TEAM=sales (logistics, analytics); shows the password once
-	@$(RUN) infra.access user-add "$(NAME)" --team "$(TEAM)"
+	@$(RUN) cli.access user-add "$(NAME)" --team "$(TEAM)"
 
 user-password: setup ## give a person a new password: NAME=ann
-	@$(RUN) infra.access user-password "$(NAME)"
+	@$(RUN) cli.access user-password "$(NAME)"
 
 user-remove: setup ## end a person's sessions and take them out: NAME=ann
-	@$(RUN) infra.access user-remove "$(NAME)"
+	@$(RUN) cli.access user-remove "$(NAME)"
 
 users: setup ## list the people, their teams and sessions
-	@$(RUN) infra.access users
+	@$(RUN) cli.access users
 
 api-key: setup ## let somebody send images to the upload API: UPLOADER=shop; shows the key once
-	@$(RUN) infra.upload key-add "$(UPLOADER)"
+	@$(RUN) cli.keys key-add "$(UPLOADER)"
 
 api-keys: setup ## list the keys of the upload API
-	@$(RUN) infra.upload keys
+	@$(RUN) cli.keys keys
 
 api-key-revoke: setup ## end a key of the upload API: KEY=<key id>
-	@$(RUN) infra.upload key-revoke "$(KEY)"
+	@$(RUN) cli.keys key-revoke "$(KEY)"
 
 test: setup ## pass the tests, on embedded servers; ONLY=tests/unit, WORKERS=2 processes with servers of their own
 	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(ONLY)
@@ -155,10 +155,10 @@ format: setup-check ## format the code
 	@$(BIN)/sqlfluff fix --disable-progress-bar --quiet dbt_project/models dbt_project/tests infra benchmarks
 
 chaos: setup ## kill, cut and delay while images stream in, and count them: N=20 IMAGES=2000 MINUTES=5 KAFKA=apache SEED=1
-	@$(RUN) infra.chaos $(if $(N),--kills $(N)) $(if $(IMAGES),--images $(IMAGES)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(KAFKA),--kafka $(KAFKA)) $(if $(SEED),--seed $(SEED))
+	@$(RUN) cli.chaos $(if $(N),--kills $(N)) $(if $(IMAGES),--images $(IMAGES)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(KAFKA),--kafka $(KAFKA)) $(if $(SEED),--seed $(SEED))
 
 fuzz: setup ## send hostile files through the decoders' workers: FILES=5000 SEED=1
-	@$(RUN) infra.fuzz $(if $(FILES),--files $(FILES)) $(if $(SEED),--seed $(SEED)) $(if $(PROCESSOR),--processor $(PROCESSOR))
+	@$(RUN) cli.fuzz $(if $(FILES),--files $(FILES)) $(if $(SEED),--seed $(SEED)) $(if $(PROCESSOR),--processor $(PROCESSOR))
 
 bench-processing: setup ## image processing beside bare Pillow, libvips and sharp; ROUNDS=3 ONLY=engines
 	@if command -v npm >/dev/null; then npm --prefix benchmarks/sharp ci --silent --no-audit --no-fund; fi

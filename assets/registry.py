@@ -6,15 +6,15 @@ from types import ModuleType
 
 import assets.access.checks
 import assets.analytics.dbt
-import assets.images.assets
-import assets.images.checks
+import assets.catalog.assets
+import assets.catalog.checks
 import assets.retention.assets
 import assets.retention.checks
 import assets.retention.runs
 import assets.retention.topic_check
 
 MODULES: dict[str, tuple[ModuleType, ...]] = {
-    "images": (assets.images.assets, assets.images.checks),
+    "images": (assets.catalog.assets, assets.catalog.checks),
     "retention": (
         assets.retention.assets,
         assets.retention.checks,

@@ -97,7 +97,7 @@ class Settings(BaseSettings):
         2, ge=1, description="processing runs at once; Dagster's limit for them is to be the same"
     )
     image_processor: str = Field(
-        "assets.images.processing.processor:process",
+        "assets.processing.processor:process",
         description="package.module:function that makes renditions of bytes by a recipe",
     )
     image_recipe: str = Field(

@@ -1,6 +1,6 @@
 """`make bench-freshness`: how soon an image is visible, and how many the platform takes.
 
-A whole platform of its own. Photographs are sent at a steady pace through the three doors, and the
+A whole platform of its own. Photographs are sent at a steady rate through three sources, and the
 ledger tells what each stage took. Then the pace is raised until it is not sustained. At last a
 bucket full of photographs goes through the platform, and through the naive pattern: a run each.
 """
@@ -15,13 +15,21 @@ from rich.table import Table
 
 from assets.timing import utc_now
 from benchmarks.dagster_runs import JobRuns, runs_since
-from benchmarks.highest_rate import VISIBLE_SECONDS, Step, climb
+from benchmarks.highest_rate import VISIBLE_SECONDS, Step, raise_rate
 from benchmarks.load import Load, jpeg_pool
 from benchmarks.naive_run import naive_rate
 from benchmarks.report import write_report
+from benchmarks.rounds import console, print_ratio
 from benchmarks.stack import fresh_platform
-from benchmarks.stages import ALL_DOORS, LEDGER, STAGES, VISIBLE, Account, DoorStages, read_stages
-from benchmarks.turns import console, print_ratio
+from benchmarks.stages import (
+    ALL_SOURCES,
+    LEDGER,
+    STAGES,
+    VISIBLE,
+    DeliveryCount,
+    SourceStages,
+    read_stages,
+)
 
 LEDGER_SECONDS = 10.0
 """95th percentile from arrival to the ledger that is wanted."""
@@ -31,26 +39,26 @@ _POOL = 24
 
 @dataclass(frozen=True)
 class Freshness:
-    """What a steady pace came to: stages by door, the account, and the runs that it took."""
+    """What a steady pace came to: stages by source, the account, and the runs that it took."""
 
-    doors: Sequence[DoorStages]
-    account: Account
+    sources: Sequence[SourceStages]
+    account: DeliveryCount
     runs: Sequence[JobRuns]
 
 
 def measure_freshness(load: Load, rate: float, images: int) -> Freshness:
-    """Sends at a steady pace through all doors and reads what each stage took."""
+    """Sends at a steady pace through all sources and reads what each stage took."""
     began = utc_now().timestamp()
     followed, account = load.send("freshness", rate, images)
     with load.platform.warehouse.connect() as connection:
-        doors = read_stages(connection, followed.record)
-    return Freshness(doors, account, runs_since(load.platform.dagster_conninfo, began))
+        sources = read_stages(connection, followed.record)
+    return Freshness(sources, account, runs_since(load.platform.dagster_conninfo, began))
 
 
-def climb_to_highest(load: Load, rates: Sequence[float], seconds: float) -> list[Step]:
+def find_highest_rate(load: Load, rates: Sequence[float], seconds: float) -> list[Step]:
     """Raises the rate step by step until it is not sustained."""
     steps = []
-    for step in climb(rates, lambda rate: load.try_rate(rate, seconds)):
+    for step in raise_rate(rates, lambda rate: load.try_rate(rate, seconds)):
         steps.append(step)
         verdict = "[green]sustained[/]" if step.is_sustained else "[red]not sustained[/]"
         console.print(
@@ -61,13 +69,13 @@ def climb_to_highest(load: Load, rates: Sequence[float], seconds: float) -> list
 
 
 def print_freshness(found: Freshness) -> None:
-    """Prints the stages of each door, and the two percentiles that are wanted."""
-    table = Table("door", "stage", title="Seconds that each stage took", title_justify="left")
+    """Prints the stages of each source, and the two percentiles that are wanted."""
+    table = Table("source", "stage", title="Seconds that each stage took", title_justify="left")
     for column in ("median", "p95", "longest"):
         table.add_column(column, justify="right")
-    for door in found.doors:
-        title = f"{door.door} ({door.images} images)"
-        for name, spread in door.stages.items():
+    for source in found.sources:
+        title = f"{source.source} ({source.images} images)"
+        for name, spread in source.stages.items():
             times = (spread.median, spread.p95, spread.longest)
             table.add_row(title, name, *(f"{seconds:.2f}" for seconds in times))
             title = ""
@@ -94,17 +102,17 @@ def _print_target(found: Freshness, stage: str, target: float) -> None:
     console.print(f"p95 {stage} [bold {colour}]{p95:.2f} s[/] (target under {target:.0f} s)")
 
 
-def _overall(found: Freshness) -> DoorStages:
-    [overall] = [door for door in found.doors if door.door == ALL_DOORS]
+def _overall(found: Freshness) -> SourceStages:
+    [overall] = [source for source in found.sources if source.source == ALL_SOURCES]
     return overall
 
 
 def figures_of(found: Freshness) -> dict[str, float]:
     """Returns the stages as flat keys and numbers."""
     figures: dict[str, float] = {}
-    for door in found.doors:
-        for name, spread in door.stages.items():
-            key = f"{door.door}_{STAGES[name]}".replace(" ", "_")
+    for source in found.sources:
+        for name, spread in source.stages.items():
+            key = f"{source.source}_{STAGES[name]}".replace(" ", "_")
             figures |= {
                 f"{key}_median_seconds": spread.median,
                 f"{key}_p95_seconds": spread.p95,
@@ -128,7 +136,7 @@ def _rates(_context: click.Context, _parameter: click.Parameter, text: str) -> l
 
 
 @click.command()
-@click.option("--rate", default=5.0, show_default=True, help="Images per second, all doors.")
+@click.option("--rate", default=5.0, show_default=True, help="Images per second, all sources.")
 @click.option("--minutes", default=5.0, show_default=True, help="How long at that rate; 0: not.")
 @click.option("--megapixels", default=2.0, show_default=True, help="Size of each photograph.")
 @click.option(
@@ -167,7 +175,7 @@ def main(
             figures |= figures_of(found)
         if steps:
             console.print(f"[bold]The highest sustained rate[/], {step_seconds:g} seconds each")
-            tried = climb_to_highest(load, steps, step_seconds)
+            tried = find_highest_rate(load, steps, step_seconds)
             figures |= report_highest(tried)
         if drop and naive:
             console.print("[bold]Beside the naive pattern[/], a run for each object")

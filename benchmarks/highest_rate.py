@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmarks.follow import Sample
+from benchmarks.tracking import Sample
 
 VISIBLE_SECONDS = 30.0
 """95th percentile from arrival to visible that a sustained rate stays under."""
@@ -45,7 +45,7 @@ def growth(samples: Sequence[Sample]) -> float:
     return statistics.linear_regression(times, counts).slope
 
 
-def climb(rates: Iterable[float], try_rate: Callable[[float], Step]) -> Iterator[Step]:
+def raise_rate(rates: Iterable[float], try_rate: Callable[[float], Step]) -> Iterator[Step]:
     """Tries one rate after the other, and ends with the first that is not sustained."""
     for rate in rates:
         step = try_rate(rate)

@@ -1,4 +1,4 @@
-"""`make bench-ingest`: what the doors and the ledger cost, beside the least that could do the same.
+"""`make bench-ingest`: the cost of the sources and the ledger, beside a bare baseline.
 
 Everything is measured in turns, in one run, over the same servers: the landing beside bare loops,
 the ledger beside a raw COPY, the upload API beside a bare ASGI app. And the memory of a landing
@@ -22,9 +22,9 @@ from benchmarks.ledger_rows import (
     measure_ledger,
 )
 from benchmarks.report import write_report
+from benchmarks.rounds import Rates, console, median_ratio, medians, print_ratio, print_rounds
 from benchmarks.stack import fresh_stack
-from benchmarks.turns import Rates, console, median_ratio, medians, print_ratio, print_rounds
-from benchmarks.upload_rates import API, BARE_APP, bare_app, measure_uploads, upload_api
+from benchmarks.upload_rates import API, BARE_APP, baseline_app, measure_uploads, upload_api
 from infra.local.dbt import parse_dbt_project
 from infra.local.stack import Stack
 
@@ -39,7 +39,7 @@ Figures = dict[str, float]
 
 
 def in_rounds(what: str, rounds: int, measure: Callable[[int], Rates]) -> list[Rates]:
-    """Measures again and again, each round begun by another of the ways."""
+    """Measures again and again, each round begun by another of the variants."""
     measured = []
     for turn in range(rounds):
         with console.status(f"{what}: round {turn + 1} of {rounds}"):
@@ -62,9 +62,9 @@ def bench_landing(settings: Settings, rounds: int, messages: dict[str, int]) -> 
             ratio = median_ratio(measured, LANDING, loop)
             print_ratio(LANDING, loop, ratio, target)
             figures[_key("landing_to", loop, size)] = ratio
-        for way, rate in medians(measured).items():
-            figures[_key(way, "messages_per_second", size)] = rate
-            figures[_key(way, "megabytes_per_second", size)] = rate * size_bytes / 1e6
+        for variant, rate in medians(measured).items():
+            figures[_key(variant, "messages_per_second", size)] = rate
+            figures[_key(variant, "megabytes_per_second", size)] = rate * size_bytes / 1e6
     return figures
 
 
@@ -77,7 +77,9 @@ def bench_ledger(settings: Settings, admin_conninfo: str, rounds: int, rows: int
         lambda turn: measure_ledger(settings, admin_conninfo, rows, turn),
     )
     print_rounds("Ledger rows per second", measured)
-    figures = {_key(way, "rows_per_second"): rate for way, rate in medians(measured).items()}
+    figures = {
+        _key(variant, "rows_per_second"): rate for variant, rate in medians(measured).items()
+    }
     for copy, target in ((RAW_COPY, LEDGER_TARGET), (BINARY_COPY, None)):
         ratio = median_ratio(measured, REGISTER, copy)
         print_ratio(REGISTER, copy, ratio, target)
@@ -107,7 +109,7 @@ def bench_memory(stack: Stack, backlog: int) -> Figures:
 def bench_uploads(stack: Stack, rounds: int, requests: dict[str, int]) -> Figures:
     """Measures the upload API beside a bare ASGI app, for each size of image."""
     figures: Figures = {}
-    with upload_api(stack) as api, bare_app(stack) as bare:
+    with upload_api(stack) as api, baseline_app(stack) as bare:
         for size, size_bytes in _SIZES.items():
             count = requests[size]
 
@@ -119,8 +121,8 @@ def bench_uploads(stack: Stack, rounds: int, requests: dict[str, int]) -> Figure
             ratio = median_ratio(measured, API, BARE_APP)
             print_ratio(API, BARE_APP, ratio, UPLOAD_TARGET)
             figures[_key("upload_to_bare_app", size)] = ratio
-            for way, rate in medians(measured).items():
-                figures[_key(way, "requests_per_second", size)] = rate
+            for variant, rate in medians(measured).items():
+                figures[_key(variant, "requests_per_second", size)] = rate
     return figures
 
 
@@ -154,7 +156,7 @@ def main(
     kafka: str,
     only: tuple[str, ...],
 ) -> None:
-    """Measure the Kafka landing, the ledger and the upload API beside bare ways."""
+    """Measure the Kafka landing, the ledger and the upload API beside bare variants."""
     figures: Figures = {"rounds": rounds}
     with fresh_stack(kafka) as stack:
         settings, admin = stack.settings(), stack.environment()["DATABASE_ADMIN_URL"]

@@ -13,13 +13,13 @@ from pathlib import Path
 import click
 
 from assets.settings import Settings
-from benchmarks.landing_rates import fill_own_topic
+from benchmarks.landing_rates import fill_dedicated_topic
 
 _PROJECT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
-class Held:
+class MemoryUse:
     """Resident size of one run's process: before it began to land, and the most it ever was."""
 
     messages: int
@@ -29,7 +29,7 @@ class Held:
 
 def measure_memory(
     settings: Settings, env: Mapping[str, str], size_bytes: int, messages: int
-) -> Held:
+) -> MemoryUse:
     """Fills a topic of its own and lands it in a process of its own.
 
     Args:
@@ -41,7 +41,7 @@ def measure_memory(
     Raises:
         click.ClickException: the run failed, or landed another number of messages.
     """
-    own = fill_own_topic(settings, size_bytes, messages)
+    own = fill_dedicated_topic(settings, size_bytes, messages)
     names = {
         "KAFKA_TOPIC": own.kafka_topic,
         "KAFKA_GROUP": own.kafka_group,
@@ -57,7 +57,7 @@ def measure_memory(
     )
     if done.returncode != 0:
         raise click.ClickException(f"The landing run failed; it said: {done.stderr[-2000:]}")
-    held = Held(**json.loads(done.stdout.strip().splitlines()[-1]))
+    held = MemoryUse(**json.loads(done.stdout.strip().splitlines()[-1]))
     if held.messages != messages:
         raise click.ClickException(f"{held.messages} of {messages} messages were landed.")
     return held

@@ -15,15 +15,15 @@ from datetime import datetime
 import click
 from psycopg.rows import scalar_row
 
-from assets.images.messages.landing import Landing
+from assets.ingestion.kafka.landing import Landing
+from assets.ingestion.kafka.producer import OutgoingImage, send
 from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectStore, open_client
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
 from assets.timing import utc_now
-from benchmarks.bare_loop import copy_topic
-from benchmarks.turns import in_turn
-from infra.kafka.produce import Outgoing, send
+from benchmarks.baseline_consumer import copy_topic
+from benchmarks.rounds import measure_round
 from infra.kafka.topics import provision_topic
 
 LANDING, PUT_OBJECT_LOOP, OBSTORE_LOOP = "landing", "put_object loop", "obstore loop"
@@ -35,8 +35,8 @@ _LAST_OFFSETS_AT = "select max(updated_at) from image_catalog.kafka_offset where
 def measure_landing(
     settings: Settings, size_bytes: int, messages: int, turn: int
 ) -> dict[str, float]:
-    """Fills a topic, and empties it each way; returns messages per second."""
-    own = fill_own_topic(settings, size_bytes, messages)
+    """Fills a topic, and empties it each variant; returns messages per second."""
+    own = fill_dedicated_topic(settings, size_bytes, messages)
     store, s3 = ObjectStore.from_settings(own), open_client("s3", own)
     store.sqs.purge_queue(
         QueueUrl=store.sqs.get_queue_url(QueueName=own.raw_events_queue)["QueueUrl"]
@@ -49,15 +49,15 @@ def measure_landing(
     def put_by_obstore(name: str, body: bytes) -> None:
         store.put(own.raw_bucket, f"obstore/{own.kafka_topic}/{name}", body, _CONTENT_TYPE)
 
-    ways = {
+    variants = {
         LANDING: lambda: _landing_rate(own, store, messages),
         PUT_OBJECT_LOOP: lambda: _loop_rate(own, messages, put_object),
         OBSTORE_LOOP: lambda: _loop_rate(own, messages, put_by_obstore),
     }
-    return in_turn(ways, turn)
+    return measure_round(variants, turn)
 
 
-def fill_own_topic(settings: Settings, size_bytes: int, messages: int) -> Settings:
+def fill_dedicated_topic(settings: Settings, size_bytes: int, messages: int) -> Settings:
     """Makes a topic with as many messages of random bytes; returns the settings that name it."""
     token = uuid.uuid4().hex[:8]
     own = settings.model_copy(
@@ -69,7 +69,7 @@ def fill_own_topic(settings: Settings, size_bytes: int, messages: int) -> Settin
     )
     provision_topic(own.kafka_bootstrap_servers, own.kafka_topic)
     body = random.Random(0).randbytes(size_bytes)  # noqa: S311 - sizes matter, not secrets
-    outgoing = (Outgoing(str(number), body) for number in range(messages))
+    outgoing = (OutgoingImage(str(number), body) for number in range(messages))
     if refused := send(own, outgoing, lambda _: None):
         raise click.ClickException(f"A message was not sent: {refused[0].reason}.")
     return own

@@ -15,12 +15,12 @@ from datetime import datetime
 import psycopg
 from psycopg import sql
 
-from assets.images import identity, ledger
-from assets.images.records import Arrival
+from assets.catalog import identity, ledger
+from assets.catalog.records import Arrival
 from assets.resources.warehouse import Connection, Warehouse
 from assets.settings import Settings
 from assets.timing import utc_now
-from benchmarks.turns import rotated
+from benchmarks.rounds import rotated
 
 REGISTER, RAW_COPY, BINARY_COPY = "ledger.register", "raw COPY", "raw binary COPY"
 
@@ -62,10 +62,10 @@ def make_raw_tables(admin_conninfo: str) -> None:
 def measure_ledger(
     settings: Settings, admin_conninfo: str, rows: int, turn: int
 ) -> dict[str, float]:
-    """Writes as many new rows each way, batch by batch in turn; each commits every batch.
+    """Writes as many new rows each variant, batch by batch in turn; each commits every batch.
 
     Returns:
-        Rows per second of each way.
+        Rows per second of each variant.
     """
     now = utc_now()
     arrivals = list(arrivals_of(rows, now))
@@ -73,15 +73,15 @@ def measure_ledger(
         Warehouse.from_settings(settings).connect() as known,
         psycopg.connect(admin_conninfo) as raw,
     ):
-        ways: dict[str, _Write] = {
+        variants: dict[str, _Write] = {
             REGISTER: _committed(known, lambda batch: ledger.register(known, batch, now)),
             RAW_COPY: _committed(raw, lambda batch: _copy(raw, batch, RAW_COPY)),
             BINARY_COPY: _committed(raw, lambda batch: _copy(raw, batch, BINARY_COPY)),
         }
-        seconds = dict.fromkeys(ways, 0.0)
+        seconds = dict.fromkeys(variants, 0.0)
         for number, start in enumerate(range(0, rows, _BATCH_ROWS)):
-            for name in rotated(list(ways), turn + number):
-                seconds[name] += _seconds(ways[name], arrivals[start : start + _BATCH_ROWS])
+            for name in rotated(list(variants), turn + number):
+                seconds[name] += _seconds(variants[name], arrivals[start : start + _BATCH_ROWS])
     return {name: rows / taken for name, taken in seconds.items()}
 
 
@@ -99,8 +99,8 @@ def _seconds(write: _Write, batch: Sequence[Arrival]) -> float:
     return time.perf_counter() - started
 
 
-def _copy(connection: Connection, arrivals: Sequence[Arrival], way: str) -> None:
-    names = {"table": sql.Identifier(_FORMATS[way]), "format": sql.SQL(_FORMATS[way])}
+def _copy(connection: Connection, arrivals: Sequence[Arrival], variant: str) -> None:
+    names = {"table": sql.Identifier(_FORMATS[variant]), "format": sql.SQL(_FORMATS[variant])}
     with connection.cursor().copy(sql.SQL(_COPY).format(**names)) as copy:
         copy.set_types(_TYPES)
         for arrival in arrivals:

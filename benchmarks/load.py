@@ -10,18 +10,18 @@ import click
 from PIL import Image
 
 from benchmarks.dagster_runs import IMAGE_JOBS, wait_for_success, wait_until_idle
-from benchmarks.doors import DOORS
-from benchmarks.follow import Followed, send_and_follow
 from benchmarks.highest_rate import Step, growth
 from benchmarks.senders import Plan
+from benchmarks.sources import SOURCES
 from benchmarks.stack import Platform
-from benchmarks.stages import Account, account_for
+from benchmarks.stages import DeliveryCount, count_deliveries
+from benchmarks.tracking import TrackedSend, send_and_track
 from infra.demo.photographs import photographs
 
 _CAMERA_QUALITY = 95
 _DROPS_PER_SECOND = 100.0
 _WARM_UP_SECONDS = 30
-_PATIENCE_SECONDS = 300.0
+_TIMEOUT_SECONDS = 300.0
 _ROWS = "select count(*) from image_catalog.image"
 
 
@@ -46,8 +46,8 @@ class Load:
     sent: int = 0
 
     def send(
-        self, name: str, rate: float, images: int, through: Sequence[str] = DOORS
-    ) -> tuple[Followed, Account]:
+        self, name: str, rate: float, images: int, through: Sequence[str] = SOURCES
+    ) -> tuple[TrackedSend, DeliveryCount]:
         """Sends images, waits until all are finished, and accounts for every one.
 
         Raises:
@@ -56,10 +56,10 @@ class Load:
         platform = self.platform
         record = platform.stack.state.path("records", f"{name}.jsonl")
         plan = Plan(name, platform.addresses, self.bodies, rate, images, record, through)
-        followed = send_and_follow(plan, platform.warehouse, _PATIENCE_SECONDS)
+        followed = send_and_track(plan, platform.warehouse, _TIMEOUT_SECONDS)
         self.sent += images
         with platform.warehouse.connect() as connection:
-            account = account_for(connection, followed.record)
+            account = count_deliveries(connection, followed.record)
             [rows] = connection.execute(_ROWS).fetchone() or (0,)
         if account.lost or account.duplicated or rows != self.sent:
             raise click.ClickException(
@@ -73,7 +73,7 @@ class Load:
 
         Nothing is visible before there are views, and an idle platform starts its runs first.
         """
-        wait_for_success(self.platform.dagster_conninfo, "build_views", _PATIENCE_SECONDS)
+        wait_for_success(self.platform.dagster_conninfo, "build_views", _TIMEOUT_SECONDS)
         self.send("warm-up", rate, round(rate * _WARM_UP_SECONDS))
 
     def try_rate(self, rate: float, seconds: float) -> Step:
@@ -86,6 +86,6 @@ class Load:
 
         Counted from the first drop until the last image is finished: the start of the runs is in.
         """
-        wait_until_idle(self.platform.dagster_conninfo, IMAGE_JOBS, _PATIENCE_SECONDS)
+        wait_until_idle(self.platform.dagster_conninfo, IMAGE_JOBS, _TIMEOUT_SECONDS)
         _, account = self.send("drop", _DROPS_PER_SECOND, images, ("bucket",))
         return images / account.seconds

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from assets.images.processing.processor import process
-from assets.images.processing.recipe import read_recipe
+from assets.processing.processor import process
+from assets.processing.recipe import read_recipe
 from assets.resources.object_store import ObjectStore
 from assets.settings import Settings
 

@@ -16,21 +16,21 @@ import psycopg
 from psycopg import sql
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from assets.images.processing.recipe import read_recipe
+from assets.processing.recipe import read_recipe
 from assets.resources.object_store import ObjectStore, open_client
 from assets.settings import Settings
 from assets.timing import utc_now
-from benchmarks.doors import Addresses
+from benchmarks.rounds import console
 from benchmarks.senders import Plan, Sender, sending
-from benchmarks.turns import console
+from benchmarks.sources import Addresses
 from infra.local.dagster import PROJECT, cancel_runs, dagster_server, prepare_dagster_home
 from infra.local.stack import Stack
 from infra.local.state import StateFolder
-from infra.object_store.buckets import make_bucket
+from infra.object_store.buckets import create_bucket
 from infra.postgres.bootstrap import DAGSTER
 
 _DATABASE = "naive_dagster"
-_PATIENCE_SECONDS = 900
+_TIMEOUT_SECONDS = 900
 _EVERY_SECONDS = 0.5
 
 
@@ -63,13 +63,13 @@ def _naive_dagster(stack: Stack) -> Iterator[Settings]:
     env = stack.environment() | {
         "DAGSTER_HOME": str(state.path("dagster")),
         "LOGS_FOLDER": str(state.path("dagster", "compute_logs")),
-        "DAGSTER_DATABASE_URL": _make_database(stack),
+        "DAGSTER_DATABASE_URL": _create_database(stack),
         "RAW_BUCKET": "naive-raw",
         "PROCESSED_BUCKET": "naive-processed",
     }
     settings = Settings.of(env)
     for bucket in (settings.raw_bucket, settings.processed_bucket):
-        make_bucket(open_client("s3", settings), bucket)
+        create_bucket(open_client("s3", settings), bucket)
     prepare_dagster_home(state, env)
     server = dagster_server(state, stack.ports.dagster, env)
     definitions = ("-m", "benchmarks.naive_dagster", "-d", str(PROJECT))
@@ -84,7 +84,7 @@ def _naive_dagster(stack: Stack) -> Iterator[Settings]:
         server.stop()
 
 
-def _make_database(stack: Stack) -> str:
+def _create_database(stack: Stack) -> str:
     """Makes an empty database for Dagster's storage; returns its address."""
     names = {"new": sql.Identifier(_DATABASE), "owner": sql.Identifier(DAGSTER)}
     with psycopg.connect(stack.superuser_conninfo(), autocommit=True) as server:
@@ -96,7 +96,7 @@ def _wait_for_renditions(store: ObjectStore, sender: Sender) -> datetime:
     """Waits until every image has its renditions; returns when the last one was seen."""
     bucket, images = store.settings.processed_bucket, sender.plan.images
     wanted = len(read_recipe("standard").renditions)
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     columns = (TextColumn("  naive pattern"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         task = progress.add_task("images", total=images)
@@ -109,6 +109,6 @@ def _wait_for_renditions(store: ObjectStore, sender: Sender) -> datetime:
             if time.monotonic() > deadline:
                 raise click.ClickException(
                     f"{made} of {images * wanted} renditions were made in "
-                    f"{_PATIENCE_SECONDS} seconds; the log of the naive Dagster says more."
+                    f"{_TIMEOUT_SECONDS} seconds; the log of the naive Dagster says more."
                 )
             time.sleep(_EVERY_SECONDS)

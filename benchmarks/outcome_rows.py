@@ -19,17 +19,28 @@ import click
 import psycopg
 from psycopg import sql
 
-from assets.images import claims, ledger, outcomes
-from assets.images.outcome_rows import OUTCOME, RENDITION, outcome_row, rendition_rows
-from assets.images.processing.recipe import Recipe, read_recipe
-from assets.images.processing.result import ImageFacts, Seconds
-from assets.images.records import Arrival, Claim, Processed, RenditionRecord, StageSeconds
+from assets.catalog import leases, ledger, outcomes
+from assets.catalog.outcome_rows import (
+    OUTCOME,
+    RENDITION,
+    outcome_row,
+    rendition_rows,
+)
+from assets.catalog.records import (
+    Arrival,
+    LeasedImage,
+    Processed,
+    RenditionRecord,
+    StageSeconds,
+)
+from assets.processing.recipe import Recipe, read_recipe
+from assets.processing.result import ImageFacts, Seconds
 from assets.resources.warehouse import Connection, Warehouse
 from assets.settings import Settings
 from assets.timing import utc_now
 from benchmarks.report import write_report
+from benchmarks.rounds import console, median_ratio, medians, print_ratio, print_rounds, rotated
 from benchmarks.stack import fresh_stack
-from benchmarks.turns import console, median_ratio, medians, print_ratio, print_rounds, rotated
 
 WRITE, RAW_COPY, BINARY_COPY = "outcomes.write", "raw COPY", "raw binary COPY"
 TARGET = 0.60
@@ -70,7 +81,7 @@ def bench_outcomes(
         with console.status(f"metadata of {images} images: round {turn + 1} of {rounds}"):
             measured.append(measure_outcomes(settings, admin_conninfo, images, turn))
     print_rounds("Images' metadata per second, two renditions each", measured)
-    figures = {f"{_key(way)}_images_per_second": r for way, r in medians(measured).items()}
+    figures = {f"{_key(variant)}_images_per_second": r for variant, r in medians(measured).items()}
     for copy, target in ((RAW_COPY, TARGET), (BINARY_COPY, None)):
         ratio = median_ratio(measured, WRITE, copy)
         print_ratio(WRITE, copy, ratio, target)
@@ -91,10 +102,10 @@ def make_raw_tables(admin_conninfo: str) -> None:
 def measure_outcomes(
     settings: Settings, admin_conninfo: str, images: int, turn: int
 ) -> dict[str, float]:
-    """Finishes as many new images each way, batch by batch in turn; each commits every batch.
+    """Finishes as many new images each variant, batch by batch in turn; each commits every batch.
 
     Returns:
-        Images per second of each way; making them known and claiming them does not count.
+        Images per second of each variant; making them known and claiming them does not count.
     """
     now, run_id, recipe = utc_now(), f"bench {uuid.uuid4()}", read_recipe("standard")
     seconds = dict.fromkeys((WRITE, RAW_COPY, BINARY_COPY), 0.0)
@@ -102,16 +113,16 @@ def measure_outcomes(
         Warehouse.from_settings(settings).connect() as known,
         psycopg.connect(admin_conninfo) as raw,
     ):
-        ways: dict[str, _Write] = {
+        variants: dict[str, _Write] = {
             WRITE: lambda batch: outcomes.write(known, run_id, batch, now),
             RAW_COPY: lambda batch: _copy_raw(raw, batch, now, RAW_COPY),
             BINARY_COPY: lambda batch: _copy_raw(raw, batch, now, BINARY_COPY),
         }
         for number in range(images // _BATCH_ROWS):
             batch = _claimed_batch(known, run_id, recipe, now)
-            for name in rotated(list(ways), turn + number):
+            for name in rotated(list(variants), turn + number):
                 started = time.perf_counter()
-                ways[name](batch)
+                variants[name](batch)
                 (known if name == WRITE else raw).commit()
                 seconds[name] += time.perf_counter() - started
     return {name: images / taken for name, taken in seconds.items()}
@@ -123,8 +134,8 @@ def _claimed_batch(
     """Makes a batch of new images known and claims it; returns what came of it."""
     ledger.register(connection, list(_arrivals(now)), now)
     day = now.astimezone(UTC).date()
-    taker = claims.Taker(day, run_id, _LEASE, recipe.hash)
-    claimed = claims.take_waiting(connection, taker, _BATCH_ROWS)
+    lease_request = leases.LeaseRequest(day, run_id, _LEASE, recipe.hash)
+    claimed = leases.claim_waiting(connection, lease_request, _BATCH_ROWS)
     connection.commit()
     if len(claimed) != _BATCH_ROWS:
         raise click.ClickException(f"{len(claimed)} of {_BATCH_ROWS} images could be claimed.")
@@ -140,39 +151,41 @@ def _arrivals(now: datetime) -> Iterator[Arrival]:
         )
 
 
-def _processed(claim: Claim, recipe: Recipe) -> Processed:
+def _processed(claim: LeasedImage, recipe: Recipe) -> Processed:
     """Returns an outcome with a value in every column, no two alike where pictures differ."""
-    chance = random.Random(claim.image_id.int)  # noqa: S311 - variety matters, not secrets
+    rng = random.Random(claim.image_id.int)  # noqa: S311 - variety matters, not secrets
     facts = ImageFacts(
         format="JPEG",
         mode="RGB",
         width_px=4000,
         height_px=3000,
-        sha256=chance.randbytes(32),
+        sha256=rng.randbytes(32),
         orientation=1,
         camera_make="Camera maker",
         camera_model="Camera model",
         captured_at=datetime(2026, 3, 1, 12, 0),  # noqa: DTZ001 - a camera's clock has no zone
-        brightness=chance.random(),
-        contrast=chance.random() / 2,
-        sharpness=chance.random(),
-        dominant_colours=tuple(f"#{chance.getrandbits(24):06x}" for _ in range(5)),
-        perceptual_hash=chance.getrandbits(64) - 2**63,
+        brightness=rng.random(),
+        contrast=rng.random() / 2,
+        sharpness=rng.random(),
+        dominant_colours=tuple(f"#{rng.getrandbits(24):06x}" for _ in range(5)),
+        perceptual_hash=rng.getrandbits(64) - 2**63,
     )
     folder = f"{claim.arrived_at:%Y-%m-%d}/{claim.image_id}/{recipe.hash}"
     renditions = tuple(
         RenditionRecord(name, f"{folder}/{name}.jpg", "JPEG", px, px * 3 // 4, 90 * px)
         for name, px in _SIDES_PX.items()
     )
-    work = Seconds(decode=chance.random(), render=chance.random(), encode=chance.random())
-    seconds = StageSeconds(fetch=chance.random(), wait=0.0, work=work, store=chance.random())
+    work = Seconds(decode=rng.random(), render=rng.random(), encode=rng.random())
+    seconds = StageSeconds(fetch=rng.random(), wait=0.0, work=work, store=rng.random())
     return Processed(claim, facts, recipe, "benchmark", seconds, renditions)
 
 
-def _copy_raw(connection: Connection, batch: Sequence[Processed], now: datetime, way: str) -> None:
-    _copy(connection, "image", OUTCOME, (outcome_row(one, now) for one in batch), way)
+def _copy_raw(
+    connection: Connection, batch: Sequence[Processed], now: datetime, variant: str
+) -> None:
+    _copy(connection, "image", OUTCOME, (outcome_row(one, now) for one in batch), variant)
     made = chain.from_iterable(map(rendition_rows, batch))
-    _copy(connection, "rendition", RENDITION, made, way)
+    _copy(connection, "rendition", RENDITION, made, variant)
 
 
 def _copy(
@@ -180,12 +193,12 @@ def _copy(
     table: str,
     columns: Mapping[str, str],
     rows: Iterator[tuple[object, ...]],
-    way: str,
+    variant: str,
 ) -> None:
     names = {
-        "table": sql.Identifier(f"{table}_{_FORMATS[way]}"),
+        "table": sql.Identifier(f"{table}_{_FORMATS[variant]}"),
         "columns": sql.SQL(", ").join(map(sql.Identifier, columns)),
-        "format": sql.SQL(_FORMATS[way]),
+        "format": sql.SQL(_FORMATS[variant]),
     }
     with connection.cursor().copy(sql.SQL(_COPY).format(**names)) as copy:
         copy.set_types(list(columns.values()))
@@ -193,8 +206,8 @@ def _copy(
             copy.write_row(row)
 
 
-def _key(way: str) -> str:
-    return way.lower().replace(" ", "_").replace(".", "_")
+def _key(variant: str) -> str:
+    return variant.lower().replace(" ", "_").replace(".", "_")
 
 
 @click.command()

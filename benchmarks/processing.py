@@ -14,10 +14,10 @@ import click
 from benchmarks.outcome_rows import bench_outcomes
 from benchmarks.processing_asset import bench_asset, bench_growth
 from benchmarks.processing_engines import bench_engines
-from benchmarks.processing_ways import PROCESSES
+from benchmarks.processing_variants import PROCESSES
 from benchmarks.report import write_report
+from benchmarks.rounds import console
 from benchmarks.stack import fresh_stack
-from benchmarks.turns import console
 
 PARTS = ("engines", "asset", "metadata", "growth")
 

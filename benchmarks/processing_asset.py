@@ -14,14 +14,14 @@ import click
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from assets.images.drops.registration import Registration
+from assets.ingestion.bucket.registration import Registration
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
 from benchmarks.naive_pillow import tuned
 from benchmarks.processing_inputs import make_inputs
-from benchmarks.processing_ways import PROCESSES, TUNED, cpu_seconds, measure_loop
-from benchmarks.turns import console, in_turn, median_ratio, print_ratio, print_rounds
+from benchmarks.processing_variants import PROCESSES, TUNED, cpu_seconds, measure_loop
+from benchmarks.rounds import console, measure_round, median_ratio, print_ratio, print_rounds
 from infra.local.stack import Stack
 
 ASSET = "the whole asset"
@@ -73,7 +73,7 @@ def bench_asset(stack: Stack, rounds: int, images: int) -> dict[str, float]:
     for turn in range(rounds):
         with console.status(f"the asset, {images} images: round {turn + 1} of {rounds}"):
             loop = lambda: measure_loop(tuned, inputs).images_per_second  # noqa: E731
-            measured.append(in_turn({ASSET: asset, TUNED: loop}, turn))
+            measured.append(measure_round({ASSET: asset, TUNED: loop}, turn))
     print_rounds(f"JPEG of {_MEGAPIXELS} MP per second", measured)
     ratio = median_ratio(measured, ASSET, TUNED)
     print_ratio(ASSET, TUNED, ratio, TARGET)

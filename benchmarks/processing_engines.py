@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from rich.table import Table
 
 from benchmarks.processing_inputs import FORMATS, SIZES, Inputs, make_inputs
-from benchmarks.processing_ways import (
+from benchmarks.processing_variants import (
     ENGINE,
     NAIVE,
     PROCESSOR,
@@ -16,9 +16,9 @@ from benchmarks.processing_ways import (
     TUNED,
     VIPS,
     Cost,
-    ways,
+    variants,
 )
-from benchmarks.turns import Rates, console, median_ratio, print_ratio, rotated
+from benchmarks.rounds import Rates, console, median_ratio, print_ratio, rotated
 
 TARGETS = (
     (PROCESSOR, NAIVE, 2.0),
@@ -34,12 +34,12 @@ TARGET_FORMAT = "JPEG"
 """The targets were set by JPEGs; of PNG and WebP most of the time is decoding, which all share."""
 
 Round = Mapping[str, Cost]
-Way = Callable[[Inputs], Cost]
+Variant = Callable[[Inputs], Cost]
 
 
 def bench_engines(rounds: int, total_megapixels: int) -> dict[str, float]:
-    """Measures every way there is over every input, prints tables and ratios, returns figures."""
-    known, missing = ways()
+    """Measures every variant over every input, prints tables and ratios, returns figures."""
+    known, missing = variants()
     for sentence in missing:
         console.print(f"[yellow]{sentence}[/]")
     figures: dict[str, float] = {}
@@ -56,7 +56,7 @@ def bench_engines(rounds: int, total_megapixels: int) -> dict[str, float]:
     return figures
 
 
-def _rounds(known: Mapping[str, Way], inputs: Inputs, rounds: int) -> list[Round]:
+def _rounds(known: Mapping[str, Variant], inputs: Inputs, rounds: int) -> list[Round]:
     measured: list[Round] = []
     for turn in range(rounds):
         costs = {}
@@ -79,11 +79,11 @@ def _both(measured: Mapping[int, Sequence[Round]], turn: int) -> Rates:
 def _cpu_seconds(measured: Mapping[int, Sequence[Round]]) -> Rates:
     """Returns CPU seconds of one image of each size; a busy machine changes them least."""
     return {
-        way: sum(
-            _medians(rounds, way).cpu_seconds_per_megapixel * megapixels
+        variant: sum(
+            _medians(rounds, variant).cpu_seconds_per_megapixel * megapixels
             for megapixels, rounds in measured.items()
         )
-        for way in next(iter(measured.values()))[0]
+        for variant in next(iter(measured.values()))[0]
     }
 
 
@@ -100,10 +100,10 @@ def _ratios(format_: str, rounds: Sequence[Rates], cpu: Rates) -> dict[str, floa
     return figures
 
 
-def _medians(rounds: Sequence[Round], way: str) -> Cost:
+def _medians(rounds: Sequence[Round], variant: str) -> Cost:
     return Cost(
-        statistics.median(one[way].images_per_second for one in rounds),
-        statistics.median(one[way].cpu_seconds_per_megapixel for one in rounds),
+        statistics.median(one[variant].images_per_second for one in rounds),
+        statistics.median(one[variant].cpu_seconds_per_megapixel for one in rounds),
     )
 
 
@@ -113,27 +113,31 @@ def _print_costs(format_: str, measured: Mapping[int, Sequence[Round]]) -> None:
     for megapixels in measured:
         for column in (f"{megapixels} MP: images/s", "MP/s", "CPU ms/MP"):
             table.add_column(column, justify="right")
-    for way in next(iter(measured.values()))[0]:
+    for variant in next(iter(measured.values()))[0]:
         cells = []
         for megapixels, rounds in measured.items():
-            cost = _medians(rounds, way)
+            cost = _medians(rounds, variant)
             cells += [
                 f"{cost.images_per_second:.1f}",
                 f"{cost.images_per_second * megapixels:.0f}",
                 f"{cost.cpu_seconds_per_megapixel * 1000:.1f}",
             ]
-        table.add_row(way, *cells)
+        table.add_row(variant, *cells)
     console.print(table)
 
 
 def _figures(format_: str, measured: Mapping[int, Sequence[Round]]) -> dict[str, float]:
     figures = {}
     for megapixels, rounds in measured.items():
-        for way in rounds[0]:
-            cost, name = _medians(rounds, way), f"{format_}_{megapixels}mp"
-            figures[key(way, name, "images_per_second")] = cost.images_per_second
-            figures[key(way, name, "megapixels_per_second")] = cost.images_per_second * megapixels
-            figures[key(way, name, "cpu_seconds_per_megapixel")] = cost.cpu_seconds_per_megapixel
+        for variant in rounds[0]:
+            cost, name = _medians(rounds, variant), f"{format_}_{megapixels}mp"
+            figures[key(variant, name, "images_per_second")] = cost.images_per_second
+            figures[key(variant, name, "megapixels_per_second")] = (
+                cost.images_per_second * megapixels
+            )
+            figures[key(variant, name, "cpu_seconds_per_megapixel")] = (
+                cost.cpu_seconds_per_megapixel
+            )
     return figures
 
 

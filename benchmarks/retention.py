@@ -18,12 +18,12 @@ from benchmarks.report import write_report
 from benchmarks.retention_days import DELETE, DROP, Cost, measure_days
 from benchmarks.retention_ingest import ALONE, DURING_PURGE, measure_ingestion
 from benchmarks.retention_objects import BARE, PURGE, measure_deletion, measure_erasure
+from benchmarks.rounds import console, median_ratio, medians, print_ratio, print_rounds
 from benchmarks.stack import fresh_stack
-from benchmarks.turns import console, median_ratio, medians, print_ratio, print_rounds
 from infra.local.stack import Stack
 
 DELETION_TARGET = 0.90
-FALL_TARGET = 0.20
+MAX_SLOWDOWN = 0.20
 ERASURE_TARGET_SECONDS = 60
 
 PARTS = ("days", "objects", "ingestion", "erasure")
@@ -35,7 +35,7 @@ _Measured = TypeVar("_Measured")
 
 
 def in_rounds(what: str, rounds: int, measure: Callable[[int], _Measured]) -> list[_Measured]:
-    """Measures again and again, each round begun by another of the ways."""
+    """Measures again and again, each round begun by another of the variants."""
     measured = []
     for turn in range(rounds):
         console.print(f"[dim]{what}: round {turn + 1} of {rounds}[/]")
@@ -51,10 +51,12 @@ def bench_days(stack: Stack, rounds: int, rows: int) -> Figures:
         rounds,
         lambda turn: measure_days(settings, admin, rows, turn),
     )
-    costs = {way: _median_cost([one[way] for one in measured]) for way in (DROP, DELETE)}
+    costs = {
+        variant: _median_cost([one[variant] for one in measured]) for variant in (DROP, DELETE)
+    }
     _print_costs(f"A day of {rows:,} images goes", costs)
     drop, delete = costs[DROP], costs[DELETE]
-    seconds, log = delete.seconds / drop.seconds, delete.log_bytes / max(1, drop.log_bytes)
+    seconds, log = delete.seconds / drop.seconds, delete.wal_bytes / max(1, drop.wal_bytes)
     console.print(
         f"{DELETE} takes [bold]{seconds:,.1f}[/] times as long as the {DROP}, and writes "
         f"[bold]{log:,.0f}[/] times as much log"
@@ -63,11 +65,11 @@ def bench_days(stack: Stack, rounds: int, rows: int) -> Figures:
         "delete_to_drop_seconds": seconds,
         "delete_to_drop_log_bytes": log,
         "drop_seconds": drop.seconds,
-        "drop_log_bytes": drop.log_bytes,
+        "drop_log_bytes": drop.wal_bytes,
         "drop_locked_seconds": drop.locked_seconds,
         "drop_longest_wait_seconds": drop.wait_seconds,
         "delete_seconds": delete.seconds,
-        "delete_log_bytes": delete.log_bytes,
+        "delete_log_bytes": delete.wal_bytes,
         "delete_longest_wait_seconds": delete.wait_seconds,
     }
 
@@ -109,10 +111,10 @@ def bench_ingestion(stack: Stack, rounds: int, messages: int, images: int) -> Fi
     )
     print_rounds("Messages landed per second", measured)
     fall = 1 - median_ratio(measured, DURING_PURGE, ALONE)
-    colour = "green" if fall < FALL_TARGET else "red"
+    colour = "green" if fall < MAX_SLOWDOWN else "red"
     console.print(
         f"the landing falls by [bold {colour}]{fall:.0%}[/] during a purge "
-        f"(target under {FALL_TARGET:.0%})"
+        f"(target under {MAX_SLOWDOWN:.0%})"
     )
     return {
         "landing_falls_by": fall,
@@ -139,7 +141,7 @@ def bench_erasure(stack: Stack, rounds: int, images: int) -> Figures:
 def _median_cost(costs: Sequence[Cost]) -> Cost:
     return Cost(
         seconds=statistics.median(one.seconds for one in costs),
-        log_bytes=statistics.median(one.log_bytes for one in costs),
+        wal_bytes=statistics.median(one.wal_bytes for one in costs),
         wait_seconds=max(one.wait_seconds for one in costs),
         locked_seconds=max(one.locked_seconds for one in costs),
     )
@@ -149,11 +151,11 @@ def _print_costs(title: str, costs: dict[str, Cost]) -> None:
     table = Table("", title=title, title_justify="left")
     for column in ("seconds", "log, MiB", "longest wait, ms", "locked, ms"):
         table.add_column(column, justify="right")
-    for way, cost in costs.items():
+    for variant, cost in costs.items():
         table.add_row(
-            way,
+            variant,
             f"{cost.seconds:.3f}",
-            f"{cost.log_bytes / _MIB:,.2f}",
+            f"{cost.wal_bytes / _MIB:,.2f}",
             f"{cost.wait_seconds * 1000:,.0f}",
             f"{cost.locked_seconds * 1000:,.0f}",
         )
@@ -162,7 +164,7 @@ def _print_costs(title: str, costs: dict[str, Cost]) -> None:
 
 @click.command()
 @click.option("--rounds", default=3, show_default=True, help="Medians are taken over these.")
-@click.option("--rows", default=1_000_000, show_default=True, help="Images of a day, per way.")
+@click.option("--rows", default=1_000_000, show_default=True, help="Images of a day, per variant.")
 @click.option("--images", default=100_000, show_default=True, help="Purged at once, per round.")
 @click.option("--messages", default=6_000, show_default=True, help="50 kB each, landed per round.")
 @click.option("--purged", default=20_000, show_default=True, help="Images, while messages land.")

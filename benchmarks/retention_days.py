@@ -17,14 +17,14 @@ from datetime import time as time_of_day
 import click
 import psycopg
 
-from assets.images import ledger
+from assets.catalog import ledger
 from assets.resources.warehouse import Connection, Warehouse
 from assets.retention import rows
 from assets.retention.receipts.receipt import Copy, Tally
 from assets.settings import Settings
 from assets.timing import utc_now
 from benchmarks.ledger_rows import arrivals_of
-from benchmarks.turns import rotated
+from benchmarks.rounds import rotated
 
 DROP, DELETE = "drop of the partition", "DELETE"
 
@@ -68,7 +68,7 @@ _IS_LOCKED = """
     )
 """
 # What other connections write meanwhile does not count.
-_OWN_LOG = "select wal_bytes from pg_stat_get_backend_wal(pg_backend_pid())"
+_OWN_WAL_BYTES = "select wal_bytes from pg_stat_get_backend_wal(pg_backend_pid())"
 
 
 @dataclass(frozen=True)
@@ -77,42 +77,42 @@ class Cost:
 
     Attributes:
         seconds: Until it is committed.
-        log_bytes: Write-ahead log.
+        wal_bytes: Write-ahead log.
         wait_seconds: The longest that one transaction of the writer took meanwhile.
         locked_seconds: How long readers and writers were locked out.
     """
 
     seconds: float
-    log_bytes: float
+    wal_bytes: float
     wait_seconds: float
     locked_seconds: float
 
 
 @dataclass
-class _Longest:
+class _Maximum:
     seconds: float = 0.0
 
 
 def measure_days(
     settings: Settings, admin_conninfo: str, images: int, turn: int
 ) -> dict[str, Cost]:
-    """Fills a day for each way, and measures how it goes; filling does not count."""
+    """Fills a day for each variant, and measures how it goes; filling does not count."""
     first = utc_now().date() - timedelta(days=_FIRST_DAY + 2 * turn)
     days = {DROP: first, DELETE: first - timedelta(days=1)}
     warehouse = Warehouse.from_settings(settings)
     with psycopg.connect(admin_conninfo, autocommit=True) as admin:
         for day in days.values():
             _fill(admin, day, images)
-        ways: dict[str, Callable[[Connection], None]] = {
+        variants: dict[str, Callable[[Connection], None]] = {
             DROP: lambda connection: _drop(connection, days[DROP], images),
             DELETE: lambda connection: _delete(connection, days[DELETE]),
         }
         measured = {}
-        for name in rotated(list(ways), turn):
-            measured[name] = _measure(warehouse, admin_conninfo, ways[name])
+        for name in rotated(list(variants), turn):
+            measured[name] = _measure(warehouse, admin_conninfo, variants[name])
         with warehouse.connect() as connection:
             rows.drop_day(connection, days[DELETE], Tally())
-    return {name: measured[name] for name in ways}
+    return {name: measured[name] for name in variants}
 
 
 def _fill(admin: Connection, day: date, images: int) -> None:
@@ -137,30 +137,30 @@ def _delete(connection: Connection, day: date) -> None:
 
 def _measure(warehouse: Warehouse, admin_conninfo: str, act: Callable[[Connection], None]) -> Cost:
     with warehouse.connect() as connection:
-        rows.raise_horizon(connection, utc_now() - timedelta(days=_FIRST_DAY - 1))
-        before = _own_log(connection)
-        with _writer(warehouse) as wait, _lookout(admin_conninfo) as locked:
+        rows.advance_horizon(connection, utc_now() - timedelta(days=_FIRST_DAY - 1))
+        before = _own_wal_bytes(connection)
+        with _writer(warehouse) as wait, _lock_monitor(admin_conninfo) as locked:
             began = time.perf_counter()
             act(connection)
             connection.commit()
             seconds = time.perf_counter() - began
-        log_bytes = _own_log(connection) - before
-    return Cost(seconds, log_bytes, wait.seconds, locked.seconds)
+        wal_bytes = _own_wal_bytes(connection) - before
+    return Cost(seconds, wal_bytes, wait.seconds, locked.seconds)
 
 
-def _own_log(connection: Connection) -> int:
+def _own_wal_bytes(connection: Connection) -> int:
     """Returns the bytes of log that this connection has ever written, up to now."""
     connection.execute("select pg_stat_force_next_flush()")
     connection.commit()
-    [(told,)] = connection.execute(_OWN_LOG)
+    [(told,)] = connection.execute(_OWN_WAL_BYTES)
     connection.commit()
     return int(str(told))
 
 
 @contextmanager
-def _writer(warehouse: Warehouse) -> Iterator[_Longest]:
+def _writer(warehouse: Warehouse) -> Iterator[_Maximum]:
     """Makes a few images known again and again; tells how long it took at most."""
-    longest = _Longest()
+    longest = _Maximum()
 
     def write(done: threading.Event) -> None:
         with warehouse.connect() as connection:
@@ -171,14 +171,14 @@ def _writer(warehouse: Warehouse) -> Iterator[_Longest]:
                 connection.commit()
                 longest.seconds = max(longest.seconds, time.perf_counter() - began)
 
-    with _meanwhile(write):
+    with _in_background(write):
         yield longest
 
 
 @contextmanager
-def _lookout(admin_conninfo: str) -> Iterator[_Longest]:
+def _lock_monitor(admin_conninfo: str) -> Iterator[_Maximum]:
     """Tells how long the ledger was locked altogether, at one stretch."""
-    longest = _Longest()
+    longest = _Maximum()
 
     def look(done: threading.Event) -> None:
         since: float | None = None
@@ -189,12 +189,12 @@ def _lookout(admin_conninfo: str) -> Iterator[_Longest]:
                 since = (since or now) if is_locked else None
                 longest.seconds = max(longest.seconds, now - since if since else 0.0)
 
-    with _meanwhile(look):
+    with _in_background(look):
         yield longest
 
 
 @contextmanager
-def _meanwhile(work: Callable[[threading.Event], None]) -> Iterator[None]:
+def _in_background(work: Callable[[threading.Event], None]) -> Iterator[None]:
     done = threading.Event()
     thread = threading.Thread(target=work, args=[done])
     thread.start()

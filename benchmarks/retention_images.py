@@ -12,17 +12,17 @@ from uuid import UUID
 
 from rich.progress import track
 
-from assets.images import identity
+from assets.catalog import identity
 from assets.resources.object_store import ObjectStore, open_client
 from assets.resources.warehouse import Connection, Warehouse
 from assets.settings import Settings
-from benchmarks.turns import console
-from infra.object_store.buckets import make_bucket
+from benchmarks.rounds import console
+from infra.object_store.buckets import create_bucket
 
 OBJECTS_OF_AN_IMAGE = 2
 
 _SENDERS = 8
-_ROWS_AT_ONCE = 10_000
+_ROW_BATCH_SIZE = 10_000
 _CONTENT_TYPE = "image/jpeg"
 _BODY = random.Random(0).randbytes(1000)  # noqa: S311 - sizes matter, not secrets
 
@@ -59,14 +59,14 @@ class Stored:
     rendition_key: str
 
 
-def own_buckets(settings: Settings) -> Settings:
+def dedicated_buckets(settings: Settings) -> Settings:
     """Makes buckets that nothing else is in; returns the settings that name them."""
     token = uuid.uuid4().hex[:8]
     names = ("raw_bucket", "processed_bucket", "quarantine_bucket", "logs_bucket")
     own = settings.model_copy(update={name: f"{name.split('_')[0]}-{token}" for name in names})
     s3 = open_client("s3", own)
     for bucket in (*own.image_buckets, own.logs_bucket):
-        make_bucket(s3, bucket)
+        create_bucket(s3, bucket)
     s3.put_bucket_versioning(Bucket=own.raw_bucket, VersioningConfiguration={"Status": "Enabled"})
     return own
 
@@ -104,8 +104,8 @@ def make_images(settings: Settings, count: int, arrived_at: datetime, uploader: 
     with Warehouse.from_settings(settings).connect() as connection:
         day = arrived_at.astimezone(UTC).date()
         connection.execute("select image_catalog.ensure_day(%s)", [day])
-        for start in range(0, count, _ROWS_AT_ONCE):
-            _write_rows(connection, stored[start : start + _ROWS_AT_ONCE], arrived_at, uploader)
+        for start in range(0, count, _ROW_BATCH_SIZE):
+            _write_rows(connection, stored[start : start + _ROW_BATCH_SIZE], arrived_at, uploader)
 
 
 def _write_rows(

@@ -14,16 +14,16 @@ from datetime import datetime, timedelta
 
 import click
 
-from assets.images.messages.landing import Landed, Landing
+from assets.ingestion.kafka.landing import Landed, Landing
 from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
 from assets.timing import utc_now
-from benchmarks.landing_rates import fill_own_topic
-from benchmarks.retention_images import make_images, own_buckets
-from benchmarks.retention_purge import RunningPurge, purge_beside
-from benchmarks.turns import console
+from benchmarks.landing_rates import fill_dedicated_topic
+from benchmarks.retention_images import dedicated_buckets, make_images
+from benchmarks.retention_purge import RunningPurge, background_purge
+from benchmarks.rounds import console
 
 ALONE, DURING_PURGE = "landing alone", "landing during a purge"
 
@@ -32,7 +32,7 @@ _CHUNK_BYTES = 2 * 1024 * 1024  # lands a few messages at a time, so that moment
 _PART_ALONE = 3
 _JUST_DUE = timedelta(minutes=5)
 _UPLOADER = "to be deleted"
-_LOOK_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 _MOMENTS = """
     select registered_at from image_catalog.image where source = 'kafka' and starts_with(origin, %s)
 """
@@ -48,11 +48,11 @@ def measure_ingestion(
     Returns:
         Messages per second, while the purge goes on and otherwise.
     """
-    own = own_buckets(settings)
+    own = dedicated_buckets(settings)
     make_images(own, images, utc_now() - settings.purge_age - _JUST_DUE, _UPLOADER)
     small = settings.model_copy(update={"kafka_chunk_bytes": _CHUNK_BYTES})
-    filled = fill_own_topic(small, _SIZE_BYTES, messages)
-    with purge_beside(own, env) as purge, ThreadPoolExecutor(1) as thread:
+    filled = fill_dedicated_topic(small, _SIZE_BYTES, messages)
+    with background_purge(own, env) as purge, ThreadPoolExecutor(1) as thread:
         landing = thread.submit(_land, filled)
         _wait_for(filled, messages // _PART_ALONE, landing)
         began, ended = _purge(purge)
@@ -102,7 +102,7 @@ def _purge(purge: RunningPurge) -> tuple[datetime, datetime]:
 def _wait_for(settings: Settings, messages: int, landing: Future[Landed]) -> None:
     """Waits until so many messages are landed, or all are."""
     while len(_moments(settings)) < messages and not landing.done():
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
 def _moments(settings: Settings) -> list[datetime]:

@@ -17,21 +17,21 @@ import click
 
 from assets.resources.object_store import ObjectStore, open_client
 from assets.resources.warehouse import Warehouse
-from assets.retention.choice import Chosen
 from assets.retention.deletion import WORKERS
 from assets.retention.erasure import Erasure
+from assets.retention.erasure_selection import ErasureSelection
 from assets.retention.receipts.receipt import Copy
 from assets.settings import Settings
 from assets.timing import utc_now
 from benchmarks.retention_images import (
     OBJECTS_OF_AN_IMAGE,
     Stored,
+    dedicated_buckets,
     make_images,
-    own_buckets,
     store_images,
 )
-from benchmarks.retention_purge import PurgeRun, purge_beside
-from benchmarks.turns import in_turn
+from benchmarks.retention_purge import PurgeRun, background_purge
+from benchmarks.rounds import measure_round
 
 PURGE, BARE = "purge", "bare batch deletes"
 
@@ -53,38 +53,38 @@ def measure_deletion(settings: Settings, env: Mapping[str, str], images: int, tu
     runs: list[PurgeRun] = []
 
     def purge() -> float:
-        own = own_buckets(settings)
+        own = dedicated_buckets(settings)
         make_images(own, images, utc_now() - _LONG_AGO, _UPLOADER)
-        with purge_beside(own, env) as running:
+        with background_purge(own, env) as running:
             running.begin()
             runs.append(running.result())
         if runs[0].images != images:
             raise click.ClickException(f"{runs[0].images} of {images} images were purged.")
         return images * OBJECTS_OF_AN_IMAGE / runs[0].seconds
 
-    def delete_bare() -> float:
-        own = own_buckets(settings)
-        seconds = _delete_bare(own, store_images(own, images, utc_now()))
+    def delete_baseline() -> float:
+        own = dedicated_buckets(settings)
+        seconds = _delete_baseline(own, store_images(own, images, utc_now()))
         return images * OBJECTS_OF_AN_IMAGE / seconds
 
-    rates = in_turn({PURGE: purge, BARE: delete_bare}, turn)
+    rates = measure_round({PURGE: purge, BARE: delete_baseline}, turn)
     return Deleted(rates, runs[0])
 
 
 def measure_erasure(settings: Settings, images: int) -> float:
     """Makes images that arrived just now and erases them; returns seconds."""
-    own = own_buckets(settings)
+    own = dedicated_buckets(settings)
     make_images(own, images, utc_now(), _UPLOADER)
     store, warehouse = ObjectStore.from_settings(own), Warehouse.from_settings(own)
     began = time.perf_counter()
-    gone = Erasure(own, store, warehouse).run(Chosen(uploader=_UPLOADER), utc_now())
+    gone = Erasure(own, store, warehouse).run(ErasureSelection(uploader=_UPLOADER), utc_now())
     seconds = time.perf_counter() - began
     if gone.items(Copy.LEDGER_ROW) != images:
         raise click.ClickException(f"{gone.items(Copy.LEDGER_ROW)} of {images} images were erased.")
     return seconds
 
 
-def _delete_bare(settings: Settings, stored: list[Stored]) -> float:
+def _delete_baseline(settings: Settings, stored: list[Stored]) -> float:
     """Deletes objects in batches, as many at the same time as a purge; returns seconds."""
     s3 = open_client("s3", settings)
 

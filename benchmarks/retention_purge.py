@@ -55,7 +55,7 @@ class RunningPurge:
 
 
 @contextmanager
-def purge_beside(settings: Settings, env: Mapping[str, str]) -> Iterator[RunningPurge]:
+def background_purge(settings: Settings, env: Mapping[str, str]) -> Iterator[RunningPurge]:
     """Starts the process of a purge of these buckets' images; goes on when it is ready.
 
     Args:

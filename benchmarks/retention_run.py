@@ -26,7 +26,7 @@ def main() -> None:
     store, warehouse = ObjectStore.from_settings(settings), Warehouse.from_settings(settings)
     purge = Purge(settings, store, warehouse, may_take_any_share=True)
     idle_bytes = kernel_figure("VmRSS")
-    _tell("ready")
+    _report("ready")
     sys.stdin.readline()
     began = time.perf_counter()
     gone = purge.run(utc_now())
@@ -36,10 +36,10 @@ def main() -> None:
         "idle_bytes": idle_bytes,
         "peak_bytes": kernel_figure("VmHWM"),
     }
-    _tell(json.dumps(told))
+    _report(json.dumps(told))
 
 
-def _tell(line: str) -> None:
+def _report(line: str) -> None:
     print(line, flush=True)  # noqa: T201 - the answer to the process that started this one
 
 

@@ -1,8 +1,8 @@
-"""Sends photographs at a steady pace, in turn through several doors, and keeps a record of its own.
+"""Sends photographs at a steady rate, in turn through several sources, and keeps a record.
 
-It is a process of its own. Each image has its moment, whatever the platform does: a door that is
+It is a process of its own. Each image has its moment, whatever the platform does: a source that is
 slow delays its own images only, and the record says by how much. A line of the record is written
-when a door has taken an image.
+when a source has taken an image.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pathlib import Path
 import click
 
 from assets.timing import utc_now
-from benchmarks.doors import DOORS, Addresses, Doors
+from benchmarks.sources import SOURCES, Addresses, SourceClients
 
 _THREADS = 24
 _START_OF_IMAGE, _COMMENT = b"\xff\xd8", b"\xff\xfe"
@@ -36,12 +36,12 @@ class Plan:
 
     Attributes:
         name: Tells its images from those of other senders.
-        addresses: Where the doors are.
+        addresses: Where the sources are.
         bodies: JPEG files, sent in turn, each time made unlike any other.
-        rate: Images per second, through all doors together.
+        rate: Images per second, through all sources together.
         images: How many.
         record: The file that the record goes to.
-        through: The doors to take in turn.
+        through: The sources to take in turn.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Plan:
     rate: float
     images: int
     record: Path
-    through: Sequence[str] = DOORS
+    through: Sequence[str] = SOURCES
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,14 @@ class Sent:
         sha256: Digest of the body, in hexadecimal digits.
         sent_at: When it was sent, in seconds since 1970 (UTC).
         late_seconds: How long after its moment it was sent.
-        door_seconds: How long the door took to take it.
+        send_seconds: How long the source took to take it.
     """
 
-    door: str
+    source: str
     sha256: str
     sent_at: float
     late_seconds: float
-    door_seconds: float
+    send_seconds: float
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Sender:
 
     @property
     def count(self) -> int:
-        """How many images the doors have taken so far."""
+        """How many images the sources have taken so far."""
         return self.taken.value
 
     @property
@@ -118,7 +118,7 @@ def sending(plan: Plan) -> Iterator[Sender]:
         process.join()
 
 
-def made_unique(jpeg: bytes, comment: str) -> bytes:
+def make_unique(jpeg: bytes, comment: str) -> bytes:
     """Returns the same picture with a comment in its header, and so with another digest.
 
     Source: ITU-T T.81, B.2.4.5: a COM segment may stand before the frame; its length counts itself.
@@ -133,38 +133,38 @@ def _send_all(plan: Plan, taken: Synchronized[int]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     lock = threading.Lock()
     with (
-        Doors(plan.addresses) as doors,
+        SourceClients(plan.addresses) as sources,
         plan.record.open("w", buffering=1) as record,
         ThreadPoolExecutor(_THREADS) as threads,
     ):
 
         def send(number: int, moment: float) -> None:
-            sent = _send(doors, plan, number, moment)
+            sent = _send(sources, plan, number, moment)
             with lock:
                 record.write(json.dumps(asdict(sent)) + "\n")
                 taken.value += 1
 
-        under_way: list[Future[None]] = []
+        in_flight: list[Future[None]] = []
         started = time.monotonic()
         for number in range(plan.images):
             moment = started + number / plan.rate
             time.sleep(max(0.0, moment - time.monotonic()))
-            under_way.append(threads.submit(send, number, moment))
-            while under_way and under_way[0].done():
-                under_way.pop(0).result()
-        for future in under_way:
+            in_flight.append(threads.submit(send, number, moment))
+            while in_flight and in_flight[0].done():
+                in_flight.pop(0).result()
+        for future in in_flight:
             future.result()
 
 
-def _send(doors: Doors, plan: Plan, number: int, moment: float) -> Sent:
-    door, name = plan.through[number % len(plan.through)], f"{plan.name}/{number:06d}.jpg"
-    body = made_unique(plan.bodies[number % len(plan.bodies)], name)
+def _send(sources: SourceClients, plan: Plan, number: int, moment: float) -> Sent:
+    source, name = plan.through[number % len(plan.through)], f"{plan.name}/{number:06d}.jpg"
+    body = make_unique(plan.bodies[number % len(plan.bodies)], name)
     sent_at, begun = utc_now().timestamp(), time.monotonic()
-    doors.give(door, name, body)
+    sources.send(source, name, body)
     return Sent(
-        door=door,
+        source=source,
         sha256=hashlib.sha256(body).hexdigest(),
         sent_at=sent_at,
         late_seconds=begun - moment,
-        door_seconds=time.monotonic() - begun,
+        send_seconds=time.monotonic() - begun,
     )

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import psycopg
 
-from assets.images.uploads import api_keys
+from assets.ingestion.upload import api_keys
 from assets.resources.warehouse import Warehouse
-from benchmarks.doors import Addresses
+from benchmarks.sources import Addresses
 from infra.local.dagster import cancel_runs
 from infra.local.ports import free_ports
 from infra.local.stack import Stack

@@ -11,7 +11,7 @@ from psycopg.rows import tuple_row
 from assets.resources.warehouse import Connection
 from benchmarks.senders import Sent
 
-ALL_DOORS = "all doors"
+ALL_SOURCES = "all sources"
 
 LEDGER, VISIBLE = "arrival → ledger", "arrival → visible"
 STAGES = {
@@ -25,7 +25,7 @@ STAGES = {
 # The views are live: an image is visible in them from the moment at which it is finished.
 _STAGES = """
     select
-        case when grouping(source) = 1 then %(all)s else source end as door,
+        case when grouping(source) = 1 then %(all)s else source end as source_name,
         count(*),
         percentile_cont(array[0.5, 0.95, 1]) within group (
             order by extract(epoch from registered_at - arrived_at)
@@ -60,16 +60,16 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class DoorStages:
+class SourceStages:
     """What the stages took of the images that one door took."""
 
-    door: str
+    source: str
     images: int
     stages: dict[str, Spread]
 
 
 @dataclass(frozen=True)
-class Account:
+class DeliveryCount:
     """What came of what was sent, counted from the sender's record.
 
     Attributes:
@@ -88,27 +88,27 @@ class Account:
     late_p95: float
 
 
-def read_stages(connection: Connection, sent: Sequence[Sent]) -> list[DoorStages]:
-    """Reads the stages of the images of a record: of each door, then of all of them."""
+def read_stages(connection: Connection, sent: Sequence[Sent]) -> list[SourceStages]:
+    """Reads the stages of the images of a record: of each source, then of all of them."""
     cursor = connection.cursor(row_factory=tuple_row)
-    rows = cursor.execute(_STAGES, {"all": ALL_DOORS, "digests": _digests(sent)})
+    rows = cursor.execute(_STAGES, {"all": ALL_SOURCES, "digests": _digests(sent)})
     return [
-        DoorStages(
-            door,
+        SourceStages(
+            source_name,
             images,
             {name: Spread(*spread) for name, spread in zip(STAGES, spreads, strict=True)},
         )
-        for door, images, *spreads in rows
+        for source_name, images, *spreads in rows
     ]
 
 
-def account_for(connection: Connection, sent: Sequence[Sent]) -> Account:
+def count_deliveries(connection: Connection, sent: Sequence[Sent]) -> DeliveryCount:
     """Compares a record with the ledger, image by image."""
     cursor = connection.cursor(row_factory=tuple_row)
     rows = cursor.execute(_ROWS, [_digests(sent)]).fetchall()
     finished_at = {digest: at for digest, _, at in rows}
     seen = [finished_at[one.sha256] - one.sent_at for one in sent if one.sha256 in finished_at]
-    return Account(
+    return DeliveryCount(
         sent=len(sent),
         lost=len(sent) - len(rows),
         duplicated=sum(count - 1 for _, count, _ in rows),

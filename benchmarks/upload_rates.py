@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from benchmarks.clients import Target, request_rate
+from benchmarks.rounds import measure_round
 from benchmarks.stack import start_upload_api
-from benchmarks.turns import in_turn
 from infra.demo.photographs import photographs
 from infra.local.ports import free_ports
 from infra.local.server import Server, answers_http
@@ -36,11 +36,11 @@ def measure_uploads(
 ) -> dict[str, float]:
     """Sends as many requests to each; returns requests per second."""
     body = jpeg_of(size_bytes)
-    ways = {
+    variants = {
         API: lambda: request_rate(api, body, requests, _CLIENTS),
         BARE_APP: lambda: request_rate(bare, body, requests, _CLIENTS),
     }
-    return in_turn(ways, turn)
+    return measure_round(variants, turn)
 
 
 @contextmanager
@@ -55,13 +55,13 @@ def upload_api(stack: Stack) -> Iterator[Target]:
 
 
 @contextmanager
-def bare_app(stack: Stack) -> Iterator[Target]:
+def baseline_app(stack: Stack) -> Iterator[Target]:
     """Serves the bare ASGI app over the stack's object store."""
     port = free_ports().dagster
     server = Server(
         name="bare_asgi",
         title="the bare ASGI app",
-        argv=(sys.executable, "-m", "benchmarks.bare_asgi", str(port)),
+        argv=(sys.executable, "-m", "benchmarks.baseline_asgi", str(port)),
         port=port,
         port_variable="",
         is_ready=lambda: answers_http(f"http://127.0.0.1:{port}/"),

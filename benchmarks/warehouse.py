@@ -23,15 +23,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from assets.access.people import create_person
 from assets.access.policy import load_policy
 from benchmarks.memory import peak_memory
 from benchmarks.report import write_report
 from benchmarks.stack import fresh_stack
-from infra.access.people import make_person
+from infra.demo.sales.seed import SCALES, Scale, seed
 from infra.local import dbt
 from infra.local.stack import Stack
-from infra.local.warehouses import copied_warehouse
-from infra.sales.seed import SCALES, Scale, seed
+from infra.local.warehouses import copy_of_warehouse
 
 PLAIN_VIEWS = Path(__file__).with_name("plain_views.sql")
 DIFFERENCES = Path(__file__).with_name("plain_differences.sql")
@@ -168,7 +168,7 @@ def count_differences(admin: psycopg.Connection) -> int:
 @contextmanager
 def as_analyst(env: Mapping[str, str]) -> Iterator[psycopg.Connection]:
     """Connects as somebody of TEAM_ANALYTICS, without their time-out: plain views are slow."""
-    password = make_person(env["DATABASE_ADMIN_URL"], load_policy(), ANALYST, "TEAM_ANALYTICS")
+    password = create_person(env["DATABASE_ADMIN_URL"], load_policy(), ANALYST, "TEAM_ANALYTICS")
     conninfo = make_conninfo(
         env["DATABASE_URL"], user=ANALYST, password=password, options="-c statement_timeout=0"
     )
@@ -176,7 +176,7 @@ def as_analyst(env: Mapping[str, str]) -> Iterator[psycopg.Connection]:
         yield analyst
 
 
-def add_plain_views(admin: psycopg.Connection) -> None:
+def create_plain_views(admin: psycopg.Connection) -> None:
     """Makes the plain views, readable by analysts."""
     admin.execute(PLAIN_VIEWS.read_text())
     admin.execute('grant usage on schema plain to "TEAM_ANALYTICS"')
@@ -186,7 +186,7 @@ def add_plain_views(admin: psycopg.Connection) -> None:
 def measure_smaller(stack: Stack, scale: str) -> Build:
     """Builds the views from nothing over a tenth of the rows."""
     with (
-        copied_warehouse(stack, f"sales_{scale}") as env,
+        copy_of_warehouse(stack, f"sales_{scale}") as env,
         psycopg.connect(env["DATABASE_ADMIN_URL"], autocommit=True) as admin,
     ):
         fill(admin, SCALES[scale])
@@ -232,12 +232,12 @@ def main(scale: str, changes: int, rounds: int) -> None:
         console.print(f"[bold]A tenth of the rows[/] ({SMALLER[scale]})")
         smaller = measure_smaller(stack, SMALLER[scale])
         with (
-            copied_warehouse(stack, f"sales_{scale}") as env,
+            copy_of_warehouse(stack, f"sales_{scale}") as env,
             psycopg.connect(env["DATABASE_ADMIN_URL"], autocommit=True) as admin,
         ):
             console.print(f"[bold]All the rows[/] ({scale})")
             fill(admin, SCALES[scale])
-            add_plain_views(admin)
+            create_plain_views(admin)
             built, again = build(stack, env), build(stack, env, "--full-refresh")
             full = median_build([built, again])
             settle(stack)

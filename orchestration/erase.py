@@ -5,13 +5,13 @@ from pydantic import Field
 
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
-from assets.retention.choice import ChoiceError, choose
 from assets.retention.erasure import Erasure
+from assets.retention.erasure_selection import ErasureSelectionError, choose
 from assets.retention.receipts.receipt import Copy
 from assets.settings import Settings
 from assets.timing import utc_now
 
-_LONGEST_SECONDS = 2 * 3600
+_MAX_RUNTIME_SECONDS = 2 * 3600
 
 
 class EraseConfig(dg.Config):
@@ -36,7 +36,7 @@ def erase_chosen(
     """
     try:
         chosen = choose(config.image_ids, config.source, config.uploader)
-    except ChoiceError as error:
+    except ErasureSelectionError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     gone = Erasure(settings, object_store, warehouse).run(chosen, utc_now())
     context.add_output_metadata(
@@ -49,7 +49,7 @@ def erase_chosen(
     description="Erase images by id, source or uploader; Dagster forgets a run that succeeded.",
     tags={
         "darkroom/single_run": "erase_images",
-        "dagster/max_runtime": str(_LONGEST_SECONDS),
+        "dagster/max_runtime": str(_MAX_RUNTIME_SECONDS),
     },
     executor_def=dg.in_process_executor,
 )

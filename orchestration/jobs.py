@@ -8,7 +8,7 @@ from assets.analytics.dbt import FULL_SCANS, SALES_AGGREGATES
 
 _ALONE = "darkroom/single_run"
 _SHARED = "darkroom/shared_run"
-_LONGEST_PURGE_SECONDS = 3 * 3600
+_MAX_PURGE_RUNTIME_SECONDS = 3 * 3600
 """After an outage; a purge that is cut short by it is gone on with by the next."""
 
 land_messages = dg.define_asset_job(
@@ -59,7 +59,7 @@ enforce_retention = dg.define_asset_job(
     "enforce_retention",
     selection=dg.AssetSelection.groups("retention").without_checks(),
     description="Purge what has reached its age: images, and what Dagster has kept itself.",
-    tags={_ALONE: "enforce_retention", "dagster/max_runtime": str(_LONGEST_PURGE_SECONDS)},
+    tags={_ALONE: "enforce_retention", "dagster/max_runtime": str(_MAX_PURGE_RUNTIME_SECONDS)},
     executor_def=dg.in_process_executor,
 )
 # A run of its own: where the purge fails, Dagster would leave out the checks that follow it.
@@ -67,7 +67,7 @@ check_retention = dg.define_asset_job(
     "check_retention",
     selection=dg.AssetSelection.checks_for_assets(["retention", "purge_receipt"]),
     description="Check that no copy is too old, that rows and objects agree, that receipts hold.",
-    tags={_ALONE: "check_retention", "dagster/max_runtime": str(_LONGEST_PURGE_SECONDS)},
+    tags={_ALONE: "check_retention", "dagster/max_runtime": str(_MAX_PURGE_RUNTIME_SECONDS)},
     executor_def=dg.in_process_executor,
 )
 check_images = dg.define_asset_job(

@@ -3,14 +3,14 @@
 import dagster as dg
 from pydantic import Field
 
-from assets.images.messages.replay import Replay
-from assets.images.messages.replay_range import ReplayRange, ReplayRangeError, read_moment
+from assets.ingestion.kafka.replay import Replay
+from assets.ingestion.kafka.replay_range import ReplayRange, ReplayRangeError, read_moment
 from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
 
-_LONGEST_SECONDS = 6 * 3600
+_MAX_RUNTIME_SECONDS = 6 * 3600
 
 
 class ReplayConfig(dg.Config):
@@ -65,7 +65,7 @@ def replay_range(
     description="Land a range of messages once more, without a duplicate.",
     tags={
         "darkroom/single_run": "replay_messages",
-        "dagster/max_runtime": str(_LONGEST_SECONDS),
+        "dagster/max_runtime": str(_MAX_RUNTIME_SECONDS),
     },
     executor_def=dg.in_process_executor,
 )

@@ -22,7 +22,7 @@ from infra.local.dbt import parse_dbt_project
 from infra.local.ports import free_ports
 from infra.local.stack import Stack
 from infra.local.state import StateFolder
-from infra.local.warehouses import copied_warehouse
+from infra.local.warehouses import copy_of_warehouse
 from infra.object_store.buckets import provision_buckets
 
 
@@ -49,7 +49,7 @@ def definitions() -> dg.Definitions:
 def settings(stack: Stack) -> Iterator[Settings]:
     """Settings of a warehouse, buckets, a queue and a topic that only this test uses."""
     token = uuid.uuid4().hex[:12]
-    with copied_warehouse(stack, f"test_{token}") as env:
+    with copy_of_warehouse(stack, f"test_{token}") as env:
         made = Settings.of(
             env
             | {

@@ -26,13 +26,13 @@ def judge(drift: Drift) -> tuple[dg.AssetCheckSeverity, str]:
         return (
             dg.AssetCheckSeverity.ERROR,
             f"Somebody has what the access file does not give ({counts}); "
-            "`python -m infra.access apply --revoke` takes it away.",
+            "`python -m cli.access apply --revoke` takes it away.",
         )
     if drift.missing:
         return (
             dg.AssetCheckSeverity.WARN,
             f"Somebody lacks what the access file gives ({counts}); "
-            "`python -m infra.access apply` grants it.",
+            "`python -m cli.access apply` grants it.",
         )
     return dg.AssetCheckSeverity.ERROR, f"All {drift.agreed} facts are as the access file says."
 

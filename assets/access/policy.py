@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from assets.errors import DarkroomError
+from assets.yaml_files import parse_yaml
 
 ACCESS_FILE = Path(__file__).parents[2] / "infra" / "postgres" / "access.yaml"
 
@@ -36,7 +38,7 @@ ProgramName = Annotated[
 COLUMN_PRIVILEGES = ("select", "insert", "update")
 
 
-class PolicyError(Exception):
+class PolicyError(DarkroomError):
     """The access file says something that cannot be meant; the message says where and what."""
 
 
@@ -172,35 +174,19 @@ class Policy(_Model):
             )
 
 
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that is written twice, of which YAML would silently keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
-        keys = [key.value for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise PolicyError(f"line {node.start_mark.line + 1}: {key} is written twice")
-        return super().construct_mapping(node, deep)
-
-
 def load_policy(path: Path = ACCESS_FILE) -> Policy:
     """Reads the access file.
 
     Raises:
-        PolicyError: The file is no valid access file; one sentence says where and why.
+        YamlError: The file is not valid YAML.
+        PolicyError: It is not a valid access file; one sentence says where and why.
     """
     return parse_policy(path.read_text(), path.name)
 
 
 def parse_policy(text: str, name: str = ACCESS_FILE.name) -> Policy:
     """Reads an access file's text; as `load_policy`."""
-    try:
-        content = yaml.load(text, _Loader)  # noqa: S506 - derives SafeLoader
-    except PolicyError as error:
-        raise PolicyError(f"{name}, {error}.") from None
-    except yaml.YAMLError as error:
-        raise PolicyError(f"{name} is not YAML: {' '.join(str(error).split())}.") from None
-    return validate_policy(content, name)
+    return validate_policy(parse_yaml(text, name), name)
 
 
 def validate_policy(content: object, name: str = ACCESS_FILE.name) -> Policy:

@@ -10,7 +10,7 @@ from datetime import datetime
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import AuthorizationError, KafkaError, SaslAuthenticationFailedError
 
-from assets.resources.errors import ServerRefusedError, ServerUnavailableError
+from assets.errors import ServerRefusedError, ServerUnavailableError
 from assets.resources.event_reader import Reader
 from assets.resources.messages import TopicState
 from assets.resources.topic_states import read_state
@@ -46,8 +46,8 @@ class EventLog:
         """Opens a reader of these partitions at these offsets."""
         with self._translated(), self._admin() as admin, self._consumer(topic) as consumer:
             consumer.assign([TopicPartition(topic.name, number) for number in next_offsets])
-            hole_seconds = self.settings.kafka_hole_seconds
-            yield Reader(consumer, admin, topic, next_offsets, hole_seconds)
+            skip_confirmation_seconds = self.settings.kafka_hole_seconds
+            yield Reader(consumer, admin, topic, next_offsets, skip_confirmation_seconds)
 
     def offsets_at(
         self, topic: TopicState, partitions: Iterable[int], moment: datetime
@@ -78,7 +78,7 @@ class EventLog:
     @contextmanager
     def _consumer(self, topic: TopicState) -> Iterator[KafkaConsumer]:
         """Opens a consumer that returns half a chunk of messages at once, and fetches as much."""
-        most_bytes = self.settings.kafka_chunk_bytes // 2 // max(1, topic.brokers)
+        max_bytes = self.settings.kafka_chunk_bytes // 2 // max(1, topic.brokers)
         consumer = KafkaConsumer(
             bootstrap_servers=self.settings.kafka_bootstrap_servers,
             group_id=self.settings.kafka_group,
@@ -88,7 +88,7 @@ class EventLog:
             isolation_level="read_committed",
             bootstrap_timeout_ms=_TIMEOUT_MS,
             request_timeout_ms=_TIMEOUT_MS,
-            fetch_max_bytes=max(_MAX_MESSAGE_BYTES, most_bytes),
+            fetch_max_bytes=max(_MAX_MESSAGE_BYTES, max_bytes),
             max_partition_fetch_bytes=_MAX_MESSAGE_BYTES,
             max_poll_records=_MAX_POLL_RECORDS,
         )

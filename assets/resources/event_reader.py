@@ -12,11 +12,11 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import LogTruncationError, OffsetOutOfRangeError
 from kafka.structs import OffsetAndMetadata
 
-from assets.resources.messages import Hole, Message, TopicState, read_message
+from assets.resources.messages import Message, SkippedOffsets, TopicState, read_message
 from assets.resources.topic_states import read_shape
 
 _RETRY_SECONDS = 1.0
-_PATIENCE_SECONDS = 10.0
+_DELIVERY_TIMEOUT_SECONDS = 10.0
 _TIMEOUT_MS = 10_000
 
 
@@ -37,7 +37,7 @@ class Chunk:
     """What was read at once: messages in the order of their partitions, and the holes amid them."""
 
     messages: Sequence[Message]
-    holes: Sequence[Hole]
+    holes: Sequence[SkippedOffsets]
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,15 @@ class Reader:
     """A position in partitions of a topic.
 
     Where offsets are exact, no message is shown before those in front of it, and a hole is a fact.
-    Elsewhere a hole may still fill: it is read again and again for `hole_seconds` before it counts.
+    Elsewhere a skipped offset may still appear: it counts only after it has been read again for
+    `skip_confirmation_seconds`.
 
     Args:
         consumer: Assigned to the partitions and to nothing else.
         admin: Asked whether the topic is still the same.
         topic: The topic as it was when the reader was opened.
         next_offsets: Where to begin, for each partition to be read.
-        hole_seconds: How long a hole that may fill is watched.
+        skip_confirmation_seconds: How long a hole that may fill is watched.
     """
 
     def __init__(
@@ -72,13 +73,13 @@ class Reader:
         admin: KafkaAdminClient,
         topic: TopicState,
         next_offsets: Mapping[int, int],
-        hole_seconds: float,
+        skip_confirmation_seconds: float,
     ) -> None:
         self._consumer = consumer
         self._admin = admin
         self._topic = topic
         self._next = dict(next_offsets)
-        self._hole_seconds = hole_seconds
+        self._skip_confirmation_seconds = skip_confirmation_seconds
         self._reported: dict[int, int] = {}
         self._waits: dict[int, _Wait] = {}
         self._tails: dict[int, _Wait] = {}
@@ -86,11 +87,11 @@ class Reader:
             consumer.seek(self._named(partition), offset)
 
     @property
-    def patience_seconds(self) -> float:
+    def delivery_timeout_seconds(self) -> float:
         """How long to wait for messages that the brokers announce and do not send."""
         if self._topic.is_exact:
-            return _PATIENCE_SECONDS
-        return _PATIENCE_SECONDS + self._hole_seconds
+            return _DELIVERY_TIMEOUT_SECONDS
+        return _DELIVERY_TIMEOUT_SECONDS + self._skip_confirmation_seconds
 
     def read(self, timeout_seconds: float) -> Chunk:
         """Returns the next messages; none when nothing comes in time.
@@ -109,14 +110,14 @@ class Reader:
         except LogTruncationError as error:
             raise self._gone(error.divergent_offsets) from error
         messages: list[Message] = []
-        holes: list[Hole] = []
+        holes: list[SkippedOffsets] = []
         for named, records in polled.items():
             self._take(named.partition, records, now, messages, holes)
-        self._pass_over(holes)
+        self._skip_to_position(holes)
         if polled:
             self._tails.clear()
         elif not self._topic.is_exact:
-            self._end_tails(now, holes)
+            self._confirm_tails(now, holes)
         return Chunk(messages, holes)
 
     def positions(self) -> dict[int, tuple[int, int]]:
@@ -162,7 +163,7 @@ class Reader:
         records: Sequence[Any],
         now: float,
         messages: list[Message],
-        holes: list[Hole],
+        holes: list[SkippedOffsets],
     ) -> None:
         """Takes a partition's records up to the first hole that may still fill."""
         for record in records:
@@ -171,7 +172,7 @@ class Reader:
                 if not self._is_final(partition, expected, now):
                     self._watch(partition, expected, now)
                     return
-                holes.append(Hole(partition, expected, record.offset))
+                holes.append(SkippedOffsets(partition, expected, record.offset))
             messages.append(read_message(record))
             self._next[partition] = record.offset + 1
         self._waits.pop(partition, None)
@@ -180,7 +181,7 @@ class Reader:
         if self._topic.is_exact:
             return True
         wait = self._waits.get(partition)
-        return wait is not None and wait.has_lasted(offset, now, self._hole_seconds)
+        return wait is not None and wait.has_lasted(offset, now, self._skip_confirmation_seconds)
 
     def _watch(self, partition: int, offset: int, now: float) -> None:
         """Goes back to a hole, and lets the other partitions go on until it is read again."""
@@ -194,7 +195,7 @@ class Reader:
         due = [partition for partition, wait in self._waits.items() if wait.retry_at <= now]
         self._consumer.resume(*map(self._named, due))
 
-    def _pass_over(self, holes: list[Hole]) -> None:
+    def _skip_to_position(self, holes: list[SkippedOffsets]) -> None:
         """Passes over the ends of batches that hold no message for readers.
 
         Those are the marks of transactions, and records that compaction took out.
@@ -202,10 +203,10 @@ class Reader:
         for partition in self._next.keys() - self._waits.keys():
             position = self._consumer.position(self._named(partition))
             if position > self._next[partition]:
-                holes.append(Hole(partition, self._next[partition], position))
+                holes.append(SkippedOffsets(partition, self._next[partition], position))
                 self._next[partition] = position
 
-    def _end_tails(self, now: float, holes: list[Hole]) -> None:
+    def _confirm_tails(self, now: float, holes: list[SkippedOffsets]) -> None:
         """Ends the watch of holes at the very end, while nothing comes and the brokers answer."""
         for partition in self._next.keys() - self._waits.keys():
             offset, watermark = self._next[partition], self._high_watermark(partition)
@@ -214,8 +215,8 @@ class Reader:
             tail = self._tails.get(partition)
             if tail is None or tail.offset != offset:
                 self._tails[partition] = _Wait(offset, now)
-            elif tail.has_lasted(offset, now, self._hole_seconds):
-                holes.append(Hole(partition, offset, watermark))
+            elif tail.has_lasted(offset, now, self._skip_confirmation_seconds):
+                holes.append(SkippedOffsets(partition, offset, watermark))
                 self._next[partition] = watermark
                 self._consumer.seek(self._named(partition), watermark)
 

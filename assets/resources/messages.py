@@ -69,7 +69,7 @@ class TopicState:
 
 
 @dataclass(frozen=True)
-class Hole:
+class SkippedOffsets:
     """Offsets of a partition at which there is no message, from the first to behind the last."""
 
     partition: int

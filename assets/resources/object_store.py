@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from obstore.exceptions import BaseError as ObstoreError
 from obstore.store import S3Store
 
-from assets.resources.errors import ServerRefusedError, ServerUnavailableError
+from assets.errors import ServerRefusedError, ServerUnavailableError
 from assets.resources.objects import (
     ListingPage,
     Notification,

@@ -78,7 +78,7 @@ def objects_created(body: str) -> tuple[ObjectVersion, ...]:
     Source: Amazon S3 User Guide, “Event message structure”: keys are URL-encoded, `+` is a space.
     """
     try:
-        told = _Told.model_validate_json(body)
+        told = _EventBody.model_validate_json(body)
         return tuple(
             _object_created(record)
             for record in told.records
@@ -88,35 +88,35 @@ def objects_created(body: str) -> tuple[ObjectVersion, ...]:
         return ()
 
 
-class _ToldObject(BaseModel):
+class _EventObject(BaseModel):
     key: str
     version: str | None = Field(None, alias="versionId")
     etag: str = Field("", alias="eTag")
     size: int = Field(0, ge=0, le=_MAX_SIZE_BYTES)
 
 
-class _ToldBucket(BaseModel):
+class _EventBucket(BaseModel):
     name: str
 
 
-class _ToldPlace(BaseModel):
-    bucket: _ToldBucket
-    object: _ToldObject
+class _EventS3(BaseModel):
+    bucket: _EventBucket
+    object: _EventObject
 
 
-class _ToldRecord(BaseModel):
+class _EventRecord(BaseModel):
     event: str = Field(alias="eventName")
     time: AwareDatetime = Field(alias="eventTime")
-    s3: _ToldPlace
+    s3: _EventS3
 
 
-class _Told(BaseModel):
+class _EventBody(BaseModel):
     """What is read of a notification's body."""
 
-    records: tuple[_ToldRecord, ...] = Field(alias="Records")
+    records: tuple[_EventRecord, ...] = Field(alias="Records")
 
 
-def _object_created(record: _ToldRecord) -> ObjectVersion:
+def _object_created(record: _EventRecord) -> ObjectVersion:
     told = record.s3.object
     key = unquote_plus(told.key, errors="strict")
     if len(key.encode()) > _MAX_KEY_BYTES:
@@ -159,7 +159,7 @@ def read_head(bucket: str, key: str, answer: Any) -> ObjectHead:
     )
 
 
-def exactly(key: str, version: str | None) -> tuple[str, str]:
+def pin_version(key: str, version: str | None) -> tuple[str, str]:
     """Names a version so that deleting it leaves no delete marker; one without an id is `null`."""
     return key, version or _NULL_VERSION
 

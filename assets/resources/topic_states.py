@@ -11,6 +11,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import UnknownTopicOrPartitionError, for_code
 from kafka.protocol.consumer import OffsetSpec
 
+from assets.errors import DarkroomError
 from assets.resources.messages import TopicState, moment
 
 _NO_ID = UUID(int=0)
@@ -18,7 +19,7 @@ _POLICY = "cleanup.policy"
 _DEFAULT_THAT_NOBODY_SETS = "index.interval.bytes"
 
 
-class TopicMissingError(Exception):
+class TopicMissingError(DarkroomError):
     """The topic does not exist on the brokers."""
 
 

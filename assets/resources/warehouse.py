@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from assets.resources.errors import ServerUnavailableError
+from assets.errors import ServerUnavailableError
 from assets.settings import Settings
 
 Connection = psycopg.Connection[tuple[object, ...]]

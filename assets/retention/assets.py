@@ -5,14 +5,14 @@ from datetime import date, datetime
 import dagster as dg
 import pandas as pd
 
-from assets.images.assets import ARRIVAL_DAYS, OWNERS, image_ledger
-from assets.images.assets import GROUP as IMAGES
+from assets.catalog.assets import ARRIVAL_DAYS, OWNERS, image_ledger
+from assets.catalog.assets import GROUP as IMAGES
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from assets.retention.clocks import earliest, read_clocks
-from assets.retention.policy import ImplausiblePurgeError, cutoff
 from assets.retention.purge import Purge
 from assets.retention.receipts.receipt import Copy, Tally
+from assets.retention_policy import ImplausiblePurgeError, cutoff
 from assets.settings import Settings
 
 GROUP = "retention"
@@ -71,12 +71,12 @@ def purge_receipt(
         metadata={
             "images": gone.items(Copy.LEDGER_ROW),
             "copies": gone.items(),
-            "gone": dg.MetadataValue.md(tabulated(gone, now).to_markdown(index=False)),
+            "gone": dg.MetadataValue.md(as_table(gone, now).to_markdown(index=False)),
         }
     )
 
 
-def tabulated(gone: Tally, now: datetime) -> pd.DataFrame:
+def as_table(gone: Tally, now: datetime) -> pd.DataFrame:
     """Returns what went, a row per kind of copy; ages in hours."""
     return pd.DataFrame(
         [

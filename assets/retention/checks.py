@@ -11,13 +11,13 @@ from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from assets.retention import clocks
 from assets.retention.assets import purge_receipt
-from assets.retention.buckets.holdings import Moment, Place
-from assets.retention.buckets.inventory import MOST_FOUND, Compared, Inventory
+from assets.retention.buckets.classification import ImageBucket, RetentionClock
+from assets.retention.buckets.inventory import MAX_DIFFERENCES, Comparison, Inventory
 from assets.retention.buckets.oldest import MESSAGE
 from assets.retention.receipts.proof import read_chain
 from assets.retention.receipts.receipt import Copy
 from assets.retention.runs import oldest_run
-from assets.retention.topic_age import look_at_topic
+from assets.retention.topic_age import read_topic_age
 from assets.settings import Settings
 from assets.timing import utc_now
 
@@ -27,14 +27,14 @@ OLDER, ROWS, OBJECTS = (
     "every_object_has_its_row",
 )
 _HOUR = timedelta(hours=1)
-_MOST_TOLD = 10
+_MAX_EXAMPLES = 10
 _NOT_JUDGED = (
     " This broker enforces no retention, so its messages are shown and not judged; Apache Kafka "
     "enforces the topic's."
 )
 
 
-def judge_ages(
+def evaluate_ages(
     oldest: Mapping[str, datetime | None],
     now: datetime,
     warning_age: timedelta,
@@ -62,7 +62,7 @@ def judge_ages(
     return True, error, f"{seen}, within the retention of {retention / _HOUR:g} h."
 
 
-def tabulated(
+def as_table(
     oldest: Mapping[str, datetime | None], now: datetime, retention: timedelta
 ) -> pd.DataFrame:
     """Returns a row for every kind of copy: when its oldest came, its age in hours, and its share.
@@ -107,9 +107,9 @@ def inventory_of_all_copies(
 ) -> Iterator[dg.AssetCheckResult]:
     """Goes through all buckets once, and tells how old everything is and what does not agree."""
     now = utc_now()
-    moment = Moment(now, settings.purge_age)
+    moment = RetentionClock(now, settings.purge_age)
     compared, seen = Inventory(settings, object_store, warehouse, moment).take()
-    topic = look_at_topic(event_log, settings.kafka_topic)
+    topic = read_topic_age(event_log, settings.kafka_topic)
     shown = {
         **seen.by_kind,
         Copy.RUN_RECORD.value: oldest_run(context.instance),
@@ -129,9 +129,9 @@ def age_result(
 ) -> dg.AssetCheckResult:
     """Returns what the check of the ages says."""
     judged = {kind: at for kind, at in oldest.items() if are_messages_judged or kind != MESSAGE}
-    passed, severity, said = judge_ages(judged, now, settings.warning_age, settings.retention)
+    passed, severity, said = evaluate_ages(judged, now, settings.warning_age, settings.retention)
     there = {kind: at for kind, at in oldest.items() if at is not None}
-    table = tabulated(oldest, now, settings.retention)
+    table = as_table(oldest, now, settings.retention)
     return dg.AssetCheckResult(
         check_name=OLDER,
         asset_key=purge_receipt.key,
@@ -149,13 +149,15 @@ def age_result(
     )
 
 
-def comparison_result(check: str, compared: Mapping[Place, Compared]) -> dg.AssetCheckResult:
+def comparison_result(
+    check: str, compared: Mapping[ImageBucket, Comparison]
+) -> dg.AssetCheckResult:
     """Returns what a check of rows against objects, or of objects against rows, says."""
     is_of_rows = check == ROWS
     judged = {
         place.value: found
         for place, found in compared.items()
-        if is_of_rows or place is not Place.RAW
+        if is_of_rows or place is not ImageBucket.RAW
     }
     wrong = {
         place: found.missing if is_of_rows else found.unknown for place, found in judged.items()
@@ -186,7 +188,7 @@ def _say_objects(looked_at: int, wrong: Mapping[str, int]) -> str:
 
 
 def _counted(wrong: Mapping[str, int]) -> str:
-    at_least = "At least " if max(wrong.values()) >= MOST_FOUND else ""
+    at_least = "At least " if max(wrong.values()) >= MAX_DIFFERENCES else ""
     places = ", ".join(f"{count} in the {place} bucket" for place, count in wrong.items() if count)
     return f"{at_least}{sum(wrong.values())} objects ({places})"
 
@@ -199,7 +201,7 @@ def receipts_chain_is_intact(warehouse: dg.ResourceParam[Warehouse]) -> dg.Asset
     return dg.AssetCheckResult(
         passed=not chain.wrong,
         description=(
-            " ".join(chain.wrong[:_MOST_TOLD])
+            " ".join(chain.wrong[:_MAX_EXAMPLES])
             or f"{chain.receipts} receipts follow each other and tell of {chain.images} images."
         ),
         metadata={

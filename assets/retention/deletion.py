@@ -10,28 +10,28 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import groupby, islice
 
-from assets.images import identity
+from assets.catalog import identity
 from assets.resources.object_store import ObjectStore
-from assets.resources.objects import exactly
+from assets.resources.objects import pin_version
 from assets.resources.warehouse import Connection, Warehouse
 from assets.retention import rows
-from assets.retention.pace import Pace
-from assets.retention.receipts.receipt import Draft, HashedIds, Show, Tally, Why
+from assets.retention.receipts.receipt import HashedIds, ProgressCallback, ReceiptDraft, Tally, Why
 from assets.retention.receipts.rows import issue
 from assets.retention.rows import DueImage
+from assets.retention.throttle import DeletionThrottle
 from assets.settings import Settings
 
 WORKERS = 4
 """Batches that are deleted at the same time."""
 
 _BATCH_IMAGES = 1000
-_LOOKS_AT_A_DAY = 3
-_KEYS_WORTH_A_PAGE = 10
+_DROP_ATTEMPTS = 3
+_KEY_LOOKUPS_PER_PAGE = 10
 """As many keys are looked for one by one in about the time that a page of versions takes."""
 
 
 @dataclass(frozen=True)
-class Errand:
+class DeletionContext:
     """Why something is deleted, and since when.
 
     Attributes:
@@ -47,9 +47,9 @@ class Errand:
         """Returns the present, by the clock that it began with."""
         return self.began_at + timedelta(seconds=time.monotonic() - self._began)
 
-    def draft(self, tally: Tally, ids: HashedIds) -> Draft:
+    def draft(self, tally: Tally, ids: HashedIds) -> ReceiptDraft:
         """Describes what a transaction deletes."""
-        return Draft(self.why, self.began_at, self.until, ids, tally.gone)
+        return ReceiptDraft(self.why, self.began_at, self.until, ids, tally.gone)
 
 
 @dataclass(frozen=True)
@@ -65,53 +65,57 @@ class Deletion:
     settings: Settings
     object_store: ObjectStore
     warehouse: Warehouse
-    pace: Pace
-    show: Show = lambda _: None
+    throttle: DeletionThrottle
+    show: ProgressCallback = lambda _: None
 
-    def delete(self, take: Callable[[Connection, int], list[DueImage]], errand: Errand) -> Tally:
+    def delete(
+        self, take: Callable[[Connection, int], list[DueImage]], deletion_context: DeletionContext
+    ) -> Tally:
         """Deletes images as long as `take` gives some."""
         total = Tally()
         with ThreadPoolExecutor(WORKERS) as threads:
-            for tally in threads.map(lambda _: self._work(take, errand), range(WORKERS)):
+            for tally in threads.map(lambda _: self._work(take, deletion_context), range(WORKERS)):
                 total += tally
         return total
 
-    def _work(self, take: Callable[[Connection, int], list[DueImage]], errand: Errand) -> Tally:
+    def _work(
+        self, take: Callable[[Connection, int], list[DueImage]], deletion_context: DeletionContext
+    ) -> Tally:
         total = Tally()
-        while (gone := self._delete_batch(take, errand)).by_copy:
+        while (gone := self._delete_batch(take, deletion_context)).by_copy:
             total += gone
         return total
 
     def _delete_batch(
-        self, take: Callable[[Connection, int], list[DueImage]], errand: Errand
+        self, take: Callable[[Connection, int], list[DueImage]], deletion_context: DeletionContext
     ) -> Tally:
         with self.warehouse.connect() as connection:
             images = take(connection, _BATCH_IMAGES)
             if not images:
                 return Tally()
-            tally = self.delete_objects(images, with_copies=errand.why is Why.ERASURE)
+            tally = self.delete_objects(images, with_copies=deletion_context.why is Why.ERASURE)
             replaced = [(key, None) for key in rows.take_replaced(connection, images)]
             self.object_store.delete(self.settings.processed_bucket, replaced)
             rows.delete(connection, images)
             ids = HashedIds()
             ids.add(image.image_id for image in images)
-            issue(connection, errand.draft(tally, ids), errand.now())
+            issue(connection, deletion_context.draft(tally, ids), deletion_context.now())
         self.show(tally)
         return tally
 
-    def drop(self, day: date, errand: Errand) -> Tally | None:
+    def drop(self, day: date, deletion_context: DeletionContext) -> Tally | None:
         """Deletes a day's images by dropping its partitions; None if that could not be done.
 
         The objects are gone even then; the rows are to be deleted in batches.
         """
-        for _ in range(_LOOKS_AT_A_DAY):
+        for _ in range(_DROP_ATTEMPTS):
             tally, ids = Tally(), HashedIds()
             for images in self._delete_objects_of(day):
                 ids.add(image.image_id for image in images)
                 tally += tally_of(images)
             with self.warehouse.connect() as connection:
                 if rows.drop_day(connection, day, tally):
-                    issue(connection, errand.draft(tally, ids), errand.now())
+                    issue(connection, deletion_context.draft(tally, ids), deletion_context.now())
                     return tally
         return None
 
@@ -120,14 +124,14 @@ class Deletion:
 
         While some are deleted the next are read, so that the store never waits for the ledger.
         """
-        under_way: deque[tuple[list[DueImage], Future[Tally]]] = deque()
+        in_flight: deque[tuple[list[DueImage], Future[Tally]]] = deque()
         with self.warehouse.connect() as connection, ThreadPoolExecutor(WORKERS) as threads:
             for images in rows.read_day(connection, day, _BATCH_IMAGES):
-                under_way.append((images, threads.submit(self.delete_objects, images)))
-                if len(under_way) > 2 * WORKERS:
-                    yield self._deleted(*under_way.popleft())
-            while under_way:
-                yield self._deleted(*under_way.popleft())
+                in_flight.append((images, threads.submit(self.delete_objects, images)))
+                if len(in_flight) > 2 * WORKERS:
+                    yield self._deleted(*in_flight.popleft())
+            while in_flight:
+                yield self._deleted(*in_flight.popleft())
 
     def _deleted(self, images: list[DueImage], deletion: Future[Tally]) -> list[DueImage]:
         self.show(deletion.result())
@@ -141,7 +145,7 @@ class Deletion:
             with_copies: Also look for copies of the originals that a killed landing or a repeated
                 upload has left; a purge finds those by listing the bucket.
         """
-        raw = [exactly(image.object_key, image.object_version) for image in images]
+        raw = [pin_version(image.object_key, image.object_version) for image in images]
         if with_copies:
             raw = sorted({*raw, *self._copies(images)})
         processed = [(key, None) for image in images for key, _ in image.renditions]
@@ -151,8 +155,8 @@ class Deletion:
             (self.settings.processed_bucket, processed),
             (self.settings.quarantine_bucket, quarantined),
         ):
-            for portion in self.pace.portions(keys):
-                self.object_store.delete(bucket, portion)
+            for batch in self.throttle.batches(keys):
+                self.object_store.delete(bucket, batch)
         return tally_of(images)
 
     def _copies(self, images: Sequence[DueImage]) -> Iterator[tuple[str, str]]:
@@ -164,7 +168,7 @@ class Deletion:
     def _copies_in(self, folder: str, keys: set[str]) -> Iterator[tuple[str, str]]:
         """Lists a folder, but no more of it than is quicker than looking key by key."""
         pages = self._versions(folder)
-        for page in islice(pages, 1 + len(keys) // _KEYS_WORTH_A_PAGE):
+        for page in islice(pages, 1 + len(keys) // _KEY_LOOKUPS_PER_PAGE):
             yield from (one for one in page if one[0] in keys)
         if next(pages, None) is not None:
             for key in keys:
@@ -174,7 +178,7 @@ class Deletion:
     def _versions(self, prefix: str) -> Iterator[list[tuple[str, str]]]:
         for page in self.object_store.pages_of_versions(self.settings.raw_bucket, prefix):
             found = (*page.versions, *page.delete_markers)
-            yield [exactly(one.key, one.version) for one in found]
+            yield [pin_version(one.key, one.version) for one in found]
 
 
 def _is_its_own(key: str) -> bool:

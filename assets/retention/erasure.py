@@ -9,15 +9,15 @@ from datetime import datetime
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Connection, Warehouse
 from assets.retention import rows
-from assets.retention.choice import Chosen
-from assets.retention.deletion import Deletion, Errand
-from assets.retention.pace import at_once
+from assets.retention.deletion import Deletion, DeletionContext
+from assets.retention.erasure_selection import ErasureSelection
 from assets.retention.receipts import archive
-from assets.retention.receipts.receipt import Show, Tally, Why
+from assets.retention.receipts.receipt import ProgressCallback, Tally, Why
+from assets.retention.throttle import unthrottled
 from assets.settings import Settings
 
 _BATCH_IMAGES = 2000
-_MOMENT_SECONDS = 0.1
+_RETRY_SECONDS = 0.1
 
 _CHOSEN = """
     (cardinality(%(images)s::uuid[]) = 0 or image_id = any(%(images)s::uuid[]))
@@ -40,27 +40,29 @@ class Erasure:
     settings: Settings
     object_store: ObjectStore
     warehouse: Warehouse
-    show: Show = lambda _: None
+    show: ProgressCallback = lambda _: None
 
-    def count(self, chosen: Chosen) -> int:
+    def count(self, chosen: ErasureSelection) -> int:
         """Returns how many images are chosen."""
         with self.warehouse.connect() as connection:
             return count(connection, chosen)
 
-    def run(self, chosen: Chosen, now: datetime) -> Tally:
+    def run(self, chosen: ErasureSelection, now: datetime) -> Tally:
         """Erases; cut short, the next purge or erasure finishes it.
 
         Raises `ServerError` when a server goes away or refuses.
         """
         with self.warehouse.connect() as connection:
-            keep_unknown(connection, chosen, now)
+            block_registration(connection, chosen, now)
         self._withdraw(chosen, now)
-        deletion = Deletion(self.settings, self.object_store, self.warehouse, at_once(), self.show)
-        gone = deletion.delete(rows.take_withdrawn, Errand(Why.ERASURE, now, None))
+        deletion = Deletion(
+            self.settings, self.object_store, self.warehouse, unthrottled(), self.show
+        )
+        gone = deletion.delete(rows.take_withdrawn, DeletionContext(Why.ERASURE, now, None))
         archive.keep(self.warehouse, self.object_store, self.settings.receipts_bucket)
         return gone
 
-    def _withdraw(self, chosen: Chosen, now: datetime) -> None:
+    def _withdraw(self, chosen: ErasureSelection, now: datetime) -> None:
         """Withdraws batch by batch; a row that a run is writing at the moment comes a moment later.
 
         One statement over many rows would wait for runs while it holds what they wait for.
@@ -72,10 +74,10 @@ class Erasure:
             if not left:
                 return
             if not withdrawn:
-                time.sleep(_MOMENT_SECONDS)
+                time.sleep(_RETRY_SECONDS)
 
 
-def count(connection: Connection, chosen: Chosen, and_also: str = "true") -> int:
+def count(connection: Connection, chosen: ErasureSelection, and_also: str = "true") -> int:
     """Returns how many images are chosen, of which a further condition holds."""
     [(images,)] = connection.execute(
         f"select count(*) from image_catalog.image where {_CHOSEN} and {and_also}",  # noqa: S608
@@ -84,7 +86,7 @@ def count(connection: Connection, chosen: Chosen, and_also: str = "true") -> int
     return int(str(images))
 
 
-def keep_unknown(connection: Connection, chosen: Chosen, now: datetime) -> None:
+def block_registration(connection: Connection, chosen: ErasureSelection, now: datetime) -> None:
     """Keeps images that are named one by one from becoming known, also if they are not known yet.
 
     Waits for doors that are making them known: their rows are there then. Belongs before the
@@ -99,10 +101,10 @@ def keep_unknown(connection: Connection, chosen: Chosen, now: datetime) -> None:
         """,
         [list(chosen.images)],
     )
-    rows.remember_erased(connection, chosen.images, now)
+    rows.record_erased(connection, chosen.images, now)
 
 
-def withdraw(connection: Connection, chosen: Chosen, now: datetime, limit: int) -> int:
+def withdraw(connection: Connection, chosen: ErasureSelection, now: datetime, limit: int) -> int:
     """Hides up to `limit` chosen images from everybody, and takes them out of the hands of runs.
 
     Their ids are kept until nothing can bring them back. Returns how many they are.

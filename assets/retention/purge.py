@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from assets.images.processing.replaced import delete_replaced
+from assets.processing.replaced import delete_replaced
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Connection, Warehouse
 from assets.retention import rows
-from assets.retention.buckets.strays import purge_strays
-from assets.retention.deletion import Deletion, Errand
-from assets.retention.pace import at_once, unhurried
-from assets.retention.policy import ImplausiblePurgeError, cutoff, is_plausible
+from assets.retention.buckets.orphans import purge_orphans
+from assets.retention.deletion import Deletion, DeletionContext
 from assets.retention.receipts import archive
-from assets.retention.receipts.receipt import HashedIds, Show, Tally, Why
+from assets.retention.receipts.receipt import HashedIds, ProgressCallback, Tally, Why
 from assets.retention.receipts.rows import issue
+from assets.retention.throttle import throttle_during_arrivals, unthrottled
+from assets.retention_policy import ImplausiblePurgeError, cutoff, is_plausible
 from assets.settings import Settings
 
 
@@ -35,7 +35,7 @@ class Purge:
     object_store: ObjectStore
     warehouse: Warehouse
     may_take_any_share: bool = False
-    show: Show = lambda _: None
+    show: ProgressCallback = lambda _: None
 
     def run(self, now: datetime) -> Tally:
         """Purges everything that is due at `now`.
@@ -47,16 +47,19 @@ class Purge:
         until = cutoff(now, self.settings.purge_age)
         with self.warehouse.connect() as connection:
             self._refuse_implausible(connection, until)
-            rows.raise_horizon(connection, until)
+            rows.advance_horizon(connection, until)
         delete_replaced(self.warehouse, self.object_store, self.settings.processed_bucket)
-        expiry, erasure = Errand(Why.EXPIRY, now, until), Errand(Why.ERASURE, now, None)
+        expiry, erasure = (
+            DeletionContext(Why.EXPIRY, now, until),
+            DeletionContext(Why.ERASURE, now, None),
+        )
         deletion = self._deletion(now)
         total = self._drop_days(deletion, expiry, until)
         total += deletion.delete(
             lambda connection, limit: rows.take_expired(connection, until, limit), expiry
         )
         total += deletion.delete(rows.take_withdrawn, erasure)
-        total += self._purge_strays(now, expiry)
+        total += self._purge_orphans(now, expiry)
         self._forget_erased(now)
         archive.keep(self.warehouse, self.object_store, self.settings.receipts_bucket)
         return total
@@ -74,34 +77,42 @@ class Purge:
         with self.warehouse.connect() as connection:
             oldest = rows.oldest_arrival(connection)
         is_late = oldest is not None and oldest <= cutoff(now, self.settings.warning_age)
-        pace = at_once() if is_late else unhurried(self.warehouse, self.settings.purge_time_share)
-        return Deletion(self.settings, self.object_store, self.warehouse, pace, self.show)
+        throttle = (
+            unthrottled()
+            if is_late
+            else throttle_during_arrivals(self.warehouse, self.settings.purge_time_share)
+        )
+        return Deletion(self.settings, self.object_store, self.warehouse, throttle, self.show)
 
-    def _drop_days(self, deletion: Deletion, errand: Errand, until: datetime) -> Tally:
+    def _drop_days(
+        self, deletion: Deletion, deletion_context: DeletionContext, until: datetime
+    ) -> Tally:
         with self.warehouse.connect() as connection:
-            days = rows.days_over(connection, until)
+            days = rows.days_ended_by(connection, until)
         total = Tally()
         for day in days:
-            total += deletion.drop(day, errand) or Tally()
+            total += deletion.drop(day, deletion_context) or Tally()
         return total
 
-    def _purge_strays(self, now: datetime, errand: Errand) -> Tally:
+    def _purge_orphans(self, now: datetime, deletion_context: DeletionContext) -> Tally:
         """Purges what no due row names, and closes the purge with a receipt, whatever was found."""
-        strays = Tally()
+        orphans = Tally()
         try:
-            purge_strays(
+            purge_orphans(
                 self.settings,
                 self.object_store,
                 self.warehouse,
                 now,
-                strays,
+                orphans,
                 self.show,
                 may_take_any_share=self.may_take_any_share,
             )
         finally:
             with self.warehouse.connect() as connection:
-                issue(connection, errand.draft(strays, HashedIds()), errand.now())
-        return strays
+                issue(
+                    connection, deletion_context.draft(orphans, HashedIds()), deletion_context.now()
+                )
+        return orphans
 
     def _forget_erased(self, now: datetime) -> None:
         """Forgets the ids of images that nothing can bring back any more."""

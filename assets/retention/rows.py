@@ -41,7 +41,7 @@ class DueImage:
             tally.add(Copy.PROCESSED_OBJECT, self.arrived_at, size_bytes)
 
 
-def raise_horizon(connection: Connection, until: datetime) -> None:
+def advance_horizon(connection: Connection, until: datetime) -> None:
     """Hides what had arrived by then from every reader, once this is committed; never back."""
     connection.execute(
         "update image_catalog.horizon set expired_until = %s where expired_until < %s",
@@ -94,7 +94,7 @@ def _take(connection: Connection, due: str, parameters: dict[str, object]) -> li
     return _with_renditions(connection, rows)
 
 
-def remember_erased(connection: Connection, images: Sequence[UUID], at: datetime) -> None:
+def record_erased(connection: Connection, images: Sequence[UUID], at: datetime) -> None:
     """Keeps images from becoming known again, for as long as anything could bring them back."""
     connection.execute(
         """
@@ -163,7 +163,7 @@ def take_replaced(connection: Connection, images: Sequence[DueImage]) -> list[st
     return [str(key) for (key,) in rows]
 
 
-def days_over(connection: Connection, until: datetime) -> list[date]:
+def days_ended_by(connection: Connection, until: datetime) -> list[date]:
     """Returns the UTC days that have partitions and ended by then, oldest first."""
     rows = connection.execute(
         """

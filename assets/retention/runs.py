@@ -13,17 +13,17 @@ import dagster as dg
 from dagster._core.storage.cloud_storage_compute_log_manager import CloudStorageComputeLogManager
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 
-from assets.images.assets import OWNERS
+from assets.catalog.assets import OWNERS
 from assets.resources.warehouse import Warehouse
-from assets.retention.deletion import Errand
-from assets.retention.policy import cutoff
+from assets.retention.deletion import DeletionContext
 from assets.retention.receipts.receipt import Copy, HashedIds, Tally, Why
 from assets.retention.receipts.rows import issue
+from assets.retention_policy import cutoff
 from assets.settings import Settings
 from assets.timing import utc_now
 
 GROUP = "retention"
-MOST_RUNS = 20_000
+MAX_RUNS_PER_PURGE = 20_000
 """What one purge deletes at most; the next one, an hour later, goes on."""
 
 _BATCH_RUNS = 500
@@ -37,10 +37,10 @@ _FINISHED = [
 def oldest_run(instance: dg.DagsterInstance) -> datetime | None:
     """Returns when the oldest run that Dagster has a record of was asked for; None without any."""
     records = instance.get_run_records(limit=1, order_by="create_timestamp", ascending=True)
-    return _asked_for_at(records[0]) if records else None
+    return _requested_at(records[0]) if records else None
 
 
-def forget_run(instance: dg.DagsterInstance, run_id: str) -> None:
+def delete_run_record(instance: dg.DagsterInstance, run_id: str) -> None:
     """Deletes a run's events, and after them its record, which alone leads there.
 
     Cut short, it leaves the record, and can be repeated.
@@ -50,7 +50,7 @@ def forget_run(instance: dg.DagsterInstance, run_id: str) -> None:
 
 
 def purge_runs(
-    instance: dg.DagsterInstance, before: datetime, most: int = MOST_RUNS
+    instance: dg.DagsterInstance, before: datetime, most: int = MAX_RUNS_PER_PURGE
 ) -> Iterator[Tally]:
     """Deletes the records of finished runs that were asked for before a moment, oldest first.
 
@@ -71,8 +71,8 @@ def purge_runs(
             return
         tally = Tally()
         for record in records:
-            forget_run(instance, record.dagster_run.run_id)
-            tally.add(Copy.RUN_RECORD, _asked_for_at(record))
+            delete_run_record(instance, record.dagster_run.run_id)
+            tally.add(Copy.RUN_RECORD, _requested_at(record))
         yield tally
 
 
@@ -106,16 +106,16 @@ def purge_dagster(
 ) -> Tally:
     """Deletes what Dagster has kept for the purge age; every batch leaves a receipt."""
     before = cutoff(now, settings.purge_age)
-    errand, purged = Errand(Why.EXPIRY, now, before), Tally()
+    deletion_context, purged = DeletionContext(Why.EXPIRY, now, before), Tally()
     logs = [tally] if (tally := purge_local_logs(instance, before)).gone else []
     for batch in chain(logs, purge_runs(instance, before)):
         with warehouse.connect() as connection:
-            issue(connection, errand.draft(batch, HashedIds()), errand.now())
+            issue(connection, deletion_context.draft(batch, HashedIds()), deletion_context.now())
         purged += batch
     return purged
 
 
-def _asked_for_at(record: dg.RunRecord) -> datetime:
+def _requested_at(record: dg.RunRecord) -> datetime:
     return record.create_timestamp.astimezone(UTC)
 
 

@@ -33,7 +33,7 @@ class TopicAge:
     oldest_at: datetime | None
 
 
-def look_at_topic(event_log: EventLog, topic: str) -> TopicAge:
+def read_topic_age(event_log: EventLog, topic: str) -> TopicAge:
     """Asks the brokers how a topic forgets, and for its oldest message.
 
     Raises `TopicMissingError`, or `ServerUnavailableError` when the brokers do not answer in time.

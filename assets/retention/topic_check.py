@@ -6,7 +6,7 @@ import dagster as dg
 
 from assets.resources.event_log import EventLog
 from assets.retention.assets import purge_receipt
-from assets.retention.topic_age import TopicAge, look_at_topic
+from assets.retention.topic_age import TopicAge, read_topic_age
 from assets.settings import Settings
 from assets.timing import utc_now
 
@@ -19,7 +19,7 @@ _UNBOUNDED = (
 _LOWER = "lower retention.ms or segment.ms in infra/kafka/topics.yaml, and run `make topic`."
 
 
-def judge_topic(
+def evaluate_topic(
     age: TopicAge, now: datetime, retention: timedelta
 ) -> tuple[bool, dg.AssetCheckSeverity, str]:
     """Judges how a topic forgets: passed, how bad otherwise, and a sentence.
@@ -50,8 +50,8 @@ def the_topic_forgets_within_the_retention(
 ) -> dg.AssetCheckResult:
     """Kafka's brokers delete every message before it reaches the retention age."""
     now = utc_now()
-    age = look_at_topic(event_log, settings.kafka_topic)
-    passed, severity, description = judge_topic(age, now, settings.retention)
+    age = read_topic_age(event_log, settings.kafka_topic)
+    passed, severity, description = evaluate_topic(age, now, settings.retention)
     oldest = now - age.oldest_at if age.oldest_at else timedelta(0)
     return dg.AssetCheckResult(
         passed=passed,

@@ -11,7 +11,7 @@ import time
 import dagster as dg
 import psutil
 
-from assets.images.assets import ARRIVAL_DAYS, renditions
+from assets.catalog.assets import ARRIVAL_DAYS, renditions
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings

@@ -13,11 +13,11 @@ import psutil
 from dagster import DagsterEventType, DagsterRun, DefaultRunLauncher
 from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 
-_CLOCKS_DIFFER = timedelta(seconds=2)
+_CLOCK_TOLERANCE = timedelta(seconds=2)
 """Of a process's start and its first event, which different clocks tell."""
 
 
-class WatchfulRunLauncher(DefaultRunLauncher):
+class MonitoredRunLauncher(DefaultRunLauncher):
     """Dagster's launcher for one machine, with the check that its run monitoring asks for."""
 
     @property
@@ -32,17 +32,17 @@ class WatchfulRunLauncher(DefaultRunLauncher):
             metadata = event.get_dagster_event().engine_event_data.metadata
             if "pid" in metadata:
                 pid = int(str(metadata["pid"].value))
-                if _is_there(pid, event.timestamp):
+                if _is_running(pid, event.timestamp):
                     return CheckRunHealthResult(WorkerStatus.RUNNING)
                 return CheckRunHealthResult(WorkerStatus.NOT_FOUND, f"Process {pid} is gone.")
         return CheckRunHealthResult(WorkerStatus.RUNNING, "It has not told its process yet.")
 
 
-def _is_there(pid: int, was_there_at: float) -> bool:
+def _is_running(pid: int, seen_at: float) -> bool:
     """Tells whether a process runs; a later one of the same number is another."""
     try:
         process = psutil.Process(pid)
-        is_same = process.create_time() <= was_there_at + _CLOCKS_DIFFER.total_seconds()
+        is_same = process.create_time() <= seen_at + _CLOCK_TOLERANCE.total_seconds()
         return is_same and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False

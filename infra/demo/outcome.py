@@ -40,14 +40,14 @@ Row = dict[str, object]
 
 
 @dataclass(frozen=True)
-class Seen:
+class AnalystView:
     """What an analyst sees: images finished, and transactions in the member summary."""
 
     finished_images: int = 0
     waiting_images: int = 0
     transactions: int = 0
 
-    def shows(self, expected: Seen) -> bool:
+    def shows(self, expected: AnalystView) -> bool:
         """Tells whether everything expected is there; others may send at the same time."""
         return (
             self.finished_images >= expected.finished_images
@@ -73,7 +73,7 @@ class SourceOutcome:
     reasons: dict[str, int]
 
 
-def seen_by(analyst: psycopg.Connection) -> Seen:
+def seen_by(analyst: psycopg.Connection) -> AnalystView:
     """Reads the two views as the analyst; views that are not built yet show nothing."""
     try:
         images = analyst.execute(
@@ -87,9 +87,9 @@ def seen_by(analyst: psycopg.Connection) -> Seen:
             "from analytics.view_member_sales_summary"
         ).fetchone()
     except psycopg.errors.UndefinedTable:
-        return Seen()
+        return AnalystView()
     finished, waiting = images or (0, 0)
-    return Seen(int(finished), int(waiting), int(sales[0]) if sales else 0)
+    return AnalystView(int(finished), int(waiting), int(sales[0]) if sales else 0)
 
 
 def outcomes_since(loader: psycopg.Connection, started_at: datetime) -> list[SourceOutcome]:

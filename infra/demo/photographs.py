@@ -18,6 +18,8 @@ from typing import Final, TypeVar
 
 from PIL import Image, ImageChops, ImageOps
 
+from assets.errors import DarkroomError
+
 _Card = TypeVar("_Card")
 
 CONTENT_TYPES: Final = {
@@ -44,7 +46,7 @@ _STORED_TURN: Final = {
 }
 
 
-class PhotographsError(Exception):
+class PhotographsError(DarkroomError):
     """There are no photographs to take; the message says why and what to do."""
 
 
@@ -175,53 +177,53 @@ def broken_files() -> tuple[Photograph, ...]:
 
 
 def _photograph(number: int, seed: int, megapixels: float | None) -> Photograph:
-    chance = Random(f"{seed}/{number}")  # noqa: S311 - pictures, not secrets
-    original = _dealt(_ORIGINALS, number, f"{seed}/original")
-    encoding = _dealt(_ENCODINGS, number, f"{seed}/encoding")
-    size = megapixels or chance.uniform(*encoding.megapixels)
-    picture = _with_grain(_lit(_cropped(original, size, chance), chance), chance)
+    rng = Random(f"{seed}/{number}")  # noqa: S311 - pictures, not secrets
+    original = _shuffled_choice(_ORIGINALS, number, f"{seed}/original")
+    encoding = _shuffled_choice(_ENCODINGS, number, f"{seed}/encoding")
+    size = megapixels or rng.uniform(*encoding.megapixels)
+    picture = _with_grain(_with_lighting(_cropped(original, size, rng), rng), rng)
     return Photograph(
         name=f"{original.subject}-{number:05d}{encoding.suffix}",
         content_type=CONTENT_TYPES[encoding.suffix],
-        body=_encoded(picture, encoding, chance),
+        body=_encoded(picture, encoding, rng),
     )
 
 
-def _dealt(pack: Sequence[_Card], number: int, seed: str) -> _Card:
+def _shuffled_choice(pack: Sequence[_Card], number: int, seed: str) -> _Card:
     """Deals from a pack shuffled anew for every round, so that a few already show them all."""
     deal, place = divmod(number, len(pack))
     return Random(f"{seed}/{deal}").sample(pack, len(pack))[place]  # noqa: S311 - pictures
 
 
-def _cropped(original: _Original, megapixels: float, chance: Random) -> Image.Image:
+def _cropped(original: _Original, megapixels: float, rng: Random) -> Image.Image:
     """Cuts out most of the original, about its subject, and brings it to the size asked for."""
-    whole, aspect = _decoded()[original.subject], chance.choice(_ASPECTS)
-    width = min(whole.width, whole.height * aspect) * chance.uniform(0.8, 1.0)
+    whole, aspect = _decoded()[original.subject], rng.choice(_ASPECTS)
+    width = min(whole.width, whole.height * aspect) * rng.uniform(0.8, 1.0)
     height = width / aspect
     room = (whole.width - width, whole.height - height)
     left, top = (
-        length * min(1.0, max(0.0, at + chance.uniform(-0.3, 0.3)))
+        length * min(1.0, max(0.0, at + rng.uniform(-0.3, 0.3)))
         for length, at in zip(room, original.focus, strict=True)
     )
     size = (round((megapixels * 1e6 * aspect) ** 0.5), round((megapixels * 1e6 / aspect) ** 0.5))
     box = (left, top, left + width, top + height)
     picture = whole.resize(size, Image.Resampling.BICUBIC, box=box)
-    return ImageOps.mirror(picture) if chance.random() < 0.5 else picture
+    return ImageOps.mirror(picture) if rng.random() < 0.5 else picture
 
 
-def _lit(picture: Image.Image, chance: Random) -> Image.Image:
+def _with_lighting(picture: Image.Image, rng: Random) -> Image.Image:
     """Changes the light a little: gamma, brightness, and warmth (red against blue)."""
-    gamma, gain = chance.uniform(0.85, 1.15), chance.uniform(0.88, 1.1)
-    warmth = chance.uniform(0.94, 1.06)
+    gamma, gain = rng.uniform(0.85, 1.15), rng.uniform(0.88, 1.1)
+    warmth = rng.uniform(0.94, 1.06)
     curve = [255 * gain * (level / 255) ** gamma for level in range(256)]
     return picture.point(
         [min(255, round(level * tint)) for tint in (warmth, 1.0, 1 / warmth) for level in curve]
     )
 
 
-def _with_grain(picture: Image.Image, chance: Random) -> Image.Image:
+def _with_grain(picture: Image.Image, rng: Random) -> Image.Image:
     """Adds a sensor's faint noise, without which an enlarged original compresses too well."""
-    left, top = chance.randrange(_GRAIN_SIDE), chance.randrange(_GRAIN_SIDE)
+    left, top = rng.randrange(_GRAIN_SIDE), rng.randrange(_GRAIN_SIDE)
     sheet = Image.new("RGB", picture.size)
     for x in range(-left, picture.width, _GRAIN_SIDE):
         for y in range(-top, picture.height, _GRAIN_SIDE):
@@ -229,16 +231,16 @@ def _with_grain(picture: Image.Image, chance: Random) -> Image.Image:
     return ImageChops.add(picture, sheet, offset=-_GRAIN_LEVELS)
 
 
-def _encoded(picture: Image.Image, encoding: _Encoding, chance: Random) -> bytes:
+def _encoded(picture: Image.Image, encoding: _Encoding, rng: Random) -> bytes:
     exif = Image.Exif()
     if encoding.format == "JPEG":
-        orientation = chance.choice((None, None, 1, *_STORED_TURN))
+        orientation = rng.choice((None, None, 1, *_STORED_TURN))
         if orientation in _STORED_TURN:
             picture = picture.transpose(_STORED_TURN[orientation])
         if orientation:
             exif[0x0112] = orientation
-        if chance.random() < 0.5:
-            exif[0x010F], exif[0x0110] = chance.choice(_CAMERAS)
+        if rng.random() < 0.5:
+            exif[0x010F], exif[0x0110] = rng.choice(_CAMERAS)
     file = io.BytesIO()
     picture.save(file, encoding.format, exif=exif.tobytes() if exif else b"", **encoding.options)
     return file.getvalue()

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
-from assets.retention.buckets.holdings import Moment
+from assets.retention.buckets.classification import RetentionClock
 from assets.retention.buckets.inventory import Inventory
 from assets.retention.receipts.proof import read_chain
 from assets.settings import Settings
@@ -44,7 +44,7 @@ def read_retention(
     Raises `ServerError` when a server goes away or refuses.
     """
     warehouse, store = Warehouse.from_settings(settings), ObjectStore.from_settings(settings)
-    _, seen = Inventory(settings, store, warehouse, Moment(now, settings.purge_age)).take()
+    _, seen = Inventory(settings, store, warehouse, RetentionClock(now, settings.purge_age)).take()
     there = {kind: at for kind, at in seen.by_kind.items() if at is not None}
     oldest = min(there, key=lambda kind: (there[kind], kind))
     with warehouse.connect() as connection:

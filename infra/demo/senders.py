@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
+from assets.errors import TopicError
+from assets.ingestion.kafka.producer import OutgoingImage, send
 from assets.resources.object_store import ObjectStore
 from assets.settings import Settings
 from infra.demo.photographs import Photograph
-from infra.kafka.errors import KafkaCommandError
-from infra.kafka.produce import Outgoing, send
 
 
 def drop_into_bucket(
@@ -27,15 +27,15 @@ def produce_to_topic(
 ) -> None:
     """Sends photographs to the topic, one message each, and waits until the broker has them all.
 
-    Raises `ServerUnavailableError` when the broker does not answer, `KafkaCommandError` when it
+    Raises `ServerUnavailableError` when the broker does not answer, `TopicError` when it
     refuses one.
     """
     outgoing = (
-        Outgoing(photograph.name, photograph.body, _headers(photograph))
+        OutgoingImage(photograph.name, photograph.body, _headers(photograph))
         for photograph in photographs
     )
     if refused := send(settings, outgoing, lambda _: sent()):
-        raise KafkaCommandError(f"{refused[0].name} was not sent: {refused[0].reason}.")
+        raise TopicError(f"{refused[0].name} was not sent: {refused[0].reason}.")
 
 
 def _headers(photograph: Photograph) -> tuple[tuple[str, str], ...]:

@@ -9,9 +9,9 @@ from kafka import KafkaAdminClient
 from kafka.admin import AlterConfigOp, ConfigResource, ConfigResourceType
 from kafka.errors import IncompatibleBrokerVersion
 
+from assets.errors import TopicError
 from assets.resources.topic_states import TopicMissingError, read_shape
-from infra.kafka.errors import KafkaCommandError
-from infra.kafka.topics import TopicDescription, make_topic
+from infra.kafka.topics import TopicDescription, create_topic
 
 PARTITIONS = "partitions"
 TOPIC = "topic"
@@ -34,7 +34,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Reconciled:
+class TopicChanges:
     """What was changed, what is left as it was, and what cannot be seen."""
 
     changed: Sequence[Difference]
@@ -71,20 +71,20 @@ def find_differences(
     return found, None
 
 
-def reconcile(admin: KafkaAdminClient, name: str, wanted: TopicDescription) -> Reconciled:
+def reconcile(admin: KafkaAdminClient, name: str, wanted: TopicDescription) -> TopicChanges:
     """Makes a topic that is missing, adds partitions, and sets its configuration as described.
 
     Partitions are never removed: their messages would go with them. What somebody set and the file
     does not say goes back to the brokers' default.
 
-    Raises `KafkaCommandError` when the brokers refuse a setting.
+    Raises `TopicError` when the brokers refuse a setting.
     """
     found, note = find_differences(admin, name, wanted)
     changed: list[Difference] = []
     settings: list[Difference] = []
     for one in found:
         if one.what == TOPIC:
-            make_topic(admin, name, wanted)
+            create_topic(admin, name, wanted)
             changed.append(one)
         elif one.what != PARTITIONS:
             settings.append(one)
@@ -93,7 +93,7 @@ def reconcile(admin: KafkaAdminClient, name: str, wanted: TopicDescription) -> R
     if settings:
         _alter(admin, name, settings)
     changed += settings
-    return Reconciled(changed, [one for one in found if one not in changed], note)
+    return TopicChanges(changed, [one for one in found if one not in changed], note)
 
 
 def _add_partitions(admin: KafkaAdminClient, name: str, wanted: TopicDescription) -> bool:
@@ -115,6 +115,6 @@ def _alter(admin: KafkaAdminClient, name: str, settings: Sequence[Difference]) -
     resource = ConfigResource(ConfigResourceType.TOPIC, name, operations)
     answer = admin.alter_configs([resource], raise_on_unknown=False, incremental=True)
     if (said := answer["topic"][name]) != "OK":
-        raise KafkaCommandError(
+        raise TopicError(
             f"The brokers refuse the configuration of {name}: {said}; mend infra/kafka/topics.yaml."
         )

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
-import yaml
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from assets.resources.errors import ServerUnavailableError
-from infra.kafka.errors import KafkaCommandError
+from assets.errors import ServerUnavailableError, TopicError
+from assets.yaml_files import read_yaml
 
 TOPICS = Path(__file__).with_name("topics.yaml")
 
@@ -31,14 +31,14 @@ class TopicDescription:
 def load_description(described_as: str = "images", path: Path = TOPICS) -> TopicDescription:
     """Reads one entry of the topic file.
 
-    Raises `KafkaCommandError` when the file does not describe it.
+    Raises `TopicError` when the file does not describe it.
     """
     try:
-        entry = yaml.safe_load(path.read_text())[described_as]
+        entry = cast(Any, read_yaml(path))[described_as]
         config = {str(key): _plain(value) for key, value in entry["config"].items()}
         return TopicDescription(int(entry["partitions"]), config)
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise KafkaCommandError(
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise TopicError(
             f"{path} does not describe {described_as}: it needs a number of partitions and a "
             f"config ({type(error).__name__})."
         ) from error
@@ -64,7 +64,7 @@ def administrator(bootstrap_servers: str) -> Iterator[KafkaAdminClient]:
         raise ServerUnavailableError("Kafka", bootstrap_servers, type(error).__name__) from error
 
 
-def make_topic(admin: KafkaAdminClient, name: str, wanted: TopicDescription) -> bool:
+def create_topic(admin: KafkaAdminClient, name: str, wanted: TopicDescription) -> bool:
     """Makes a topic unless it is there; tells whether it was made now."""
     described = {
         "num_partitions": wanted.partitions,
@@ -90,7 +90,7 @@ def provision_topic(bootstrap_servers: str, name: str, described_as: str = "imag
         Whether it was made now.
     """
     with administrator(bootstrap_servers) as admin:
-        return make_topic(admin, name, load_description(described_as))
+        return create_topic(admin, name, load_description(described_as))
 
 
 def _plain(value: object) -> str:

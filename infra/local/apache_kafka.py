@@ -16,14 +16,14 @@ from filelock import FileLock
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from infra.local.errors import StackError
+from assets.errors import StackError
 from infra.local.server import Server
 from infra.local.state import StateFolder
 
 _POM = Path(__file__).parents[1] / "kafka" / "apache" / "pom.xml"
 _CLUSTER = "ZGFya3Jvb20tbG9jYWwtMQ"  # "darkroom-local-1", 16 bytes in base64
 _FETCH_SECONDS = 600
-_MOST_MESSAGE_BYTES = 12 * 1024 * 1024
+_MAX_MESSAGE_BYTES = 12 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -153,8 +153,8 @@ def _settings(state: StateFolder, listeners: Listeners) -> str:
         "inter.broker.listener.name": "PLAINTEXT",
         "log.dirs": _data(state),
         "auto.create.topics.enable": "false",
-        "message.max.bytes": _MOST_MESSAGE_BYTES,
-        "replica.fetch.max.bytes": _MOST_MESSAGE_BYTES,
+        "message.max.bytes": _MAX_MESSAGE_BYTES,
+        "replica.fetch.max.bytes": _MAX_MESSAGE_BYTES,
         "offsets.topic.num.partitions": 1,
         "offsets.topic.replication.factor": 1,
         "transaction.state.log.num.partitions": 1,

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import requests
 
-from infra.local.errors import StackError
+from assets.errors import StackError
 from infra.local.server import Server
 from infra.local.state import StateFolder
 
@@ -88,7 +88,7 @@ def runs_in_flight(port: int) -> list[str] | None:
     return None if runs is None else [run["runId"] for run in runs]
 
 
-def lacks_code_server(dagster: Server) -> bool:
+def is_code_server_missing(dagster: Server) -> bool:
     """Tells whether Dagster runs without the process that has loaded the code.
 
     `dagster dev` starts what stands before that process again, and never the process itself.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from infra.local.errors import StackError
+from assets.errors import StackError
 
 DBT_PROJECT = Path(__file__).parents[2] / "dbt_project"
 

@@ -10,7 +10,7 @@ from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 _LIVE = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 
 
-def settle_interrupted_runs() -> int:
+def close_interrupted_runs() -> int:
     """Fails those that had begun, cancels the others; returns how many there were."""
     with DagsterInstance.get() as instance:
         interrupted = instance.get_runs(RunsFilter(statuses=_LIVE))
@@ -23,4 +23,4 @@ def settle_interrupted_runs() -> int:
 
 
 if __name__ == "__main__":
-    settle_interrupted_runs()
+    close_interrupted_runs()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from itertools import islice
 
-from infra.local.errors import StackError
+from assets.errors import StackError
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 import psycopg
 
-from infra.local.errors import StackError
+from assets.errors import StackError
 from infra.local.server import Server
 from infra.local.state import StateFolder
 
@@ -29,7 +29,7 @@ SUPERUSER = "postgres"
 _SERVER_USER = "embedded_postgres"
 _SHARED = Path("/var/lib/darkroom/embedded-postgres")
 _CAP_DAC_READ_SEARCH = 2
-_MOST_SHARED_BYTES = 6 * 2**30
+_MAX_SHARED_BYTES = 6 * 2**30
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -96,7 +96,7 @@ def make_data_folder(state: StateFolder) -> None:
 
 def _shared_megabytes() -> int:
     """A quarter of the machine's memory, as PostgreSQL advises; taken only as data need it."""
-    return int(min(psutil.virtual_memory().total / 4, _MOST_SHARED_BYTES) / 2**20)
+    return int(min(psutil.virtual_memory().total / 4, _MAX_SHARED_BYTES) / 2**20)
 
 
 def _data_folder(state: StateFolder) -> Path:

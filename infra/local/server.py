@@ -20,10 +20,10 @@ from pathlib import Path
 import psutil
 import requests
 
-from infra.local.errors import StackError
+from assets.errors import StackError
 from infra.local.state import StateFolder
 
-_LEFTOVER_SECONDS = 10.0
+_ORPHAN_SECONDS = 10.0
 """How long a child that outlived its server may take to end by itself, such as a Dagster run."""
 
 
@@ -96,7 +96,7 @@ class Server:
             return None
         return process if is_ours and _is_alive(process) else None
 
-    def is_known(self) -> bool:
+    def is_recorded(self) -> bool:
         """Tells whether the server was started and not yet stopped, whatever became of it."""
         return self._record_file.exists()
 
@@ -115,7 +115,7 @@ class Server:
         if self.process() is not None:
             self._wait_until_ready()
             return
-        self._end_leftovers()
+        self._kill_orphans()
         self._check_port()
         popen = self._launch()
         self._write_record(_Record(popen.pid, psutil.Process(popen.pid).create_time()))
@@ -146,7 +146,7 @@ class Server:
             self._write_record(replace(record, is_stopping=True))
             process.send_signal(self.stop_signal)
             _wait_until_gone([process], self.stop_seconds)
-        self._end_leftovers()
+        self._kill_orphans()
         self._record_file.unlink(missing_ok=True)
 
     def _read_record(self) -> _Record | None:
@@ -161,10 +161,10 @@ class Server:
     def _write_record(self, record: _Record) -> None:
         self.state.write_private(self._record_file, json.dumps(asdict(record)))
 
-    def _end_leftovers(self) -> None:
+    def _kill_orphans(self) -> None:
         """Ends what is left of the recorded process's group: children that outlived it."""
         record = self._read_record()
-        if record is None or _is_strangers(record):
+        if record is None or _is_pid_reused(record):
             return
         group = [
             process
@@ -172,7 +172,7 @@ class Server:
             if process.info["create_time"] >= record.created and _group(process) == record.pid
         ]
         _signal(group, signal.SIGTERM)
-        _wait_until_gone(group, _LEFTOVER_SECONDS)
+        _wait_until_gone(group, _ORPHAN_SECONDS)
         _signal(group, signal.SIGKILL)
         _wait_until_gone(group, self.stop_seconds)
 
@@ -193,7 +193,7 @@ class Server:
             if popen is not None and popen.poll() is not None:
                 raise StackError(
                     f"{self.title} ended while starting (exit code {popen.returncode}); "
-                    f"it said: “{self._last_words()}” (whole log: {self.log})."
+                    f"it said: “{self._last_error_line()}” (whole log: {self.log})."
                 )
             if popen is None and self.process() is None:
                 raise StackError(f"{self.title} ended while it was waited for; start it again.")
@@ -208,7 +208,7 @@ class Server:
                 )
             time.sleep(0.1)
 
-    def _last_words(self) -> str:
+    def _last_error_line(self) -> str:
         """Returns the last line of the log that tells of an error, or else the last one."""
         lines = self.log.read_text(errors="replace").strip().splitlines()
         errors = [line for line in lines if "FATAL" in line or "rror" in line]
@@ -235,7 +235,7 @@ def _wait_until_gone(processes: Sequence[psutil.Process], seconds: float) -> Non
         time.sleep(0.05)
 
 
-def _is_strangers(record: _Record) -> bool:
+def _is_pid_reused(record: _Record) -> bool:
     """Tells whether the pid is somebody else's by now; then no process of our group is left.
 
     Linux gives no pid away while a process group of that number lives.

@@ -16,11 +16,11 @@ from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
 
+from assets.access.apply import apply
 from assets.access.policy import PolicyError, load_policy
+from assets.errors import AccessError, StackError
 from assets.resources.object_store import open_client
 from assets.settings import Settings
-from infra.access.apply import apply
-from infra.access.errors import AccessError
 from infra.kafka.topics import provision_topic
 from infra.local.apache_kafka import Listeners, apache_kafka_server, prepare_apache_kafka
 from infra.local.dagster import (
@@ -30,7 +30,6 @@ from infra.local.dagster import (
     prepare_dagster_home,
 )
 from infra.local.dbt import parse_dbt_project
-from infra.local.errors import StackError
 from infra.local.kafka import KAFKA_BUCKET, kafka_server
 from infra.local.object_store import ACCESS_KEY_ID, object_store_server
 from infra.local.ports import Ports
@@ -38,7 +37,7 @@ from infra.local.postgres import SUPERUSER, make_data_folder, postgres_server
 from infra.local.server import Server
 from infra.local.state import StateFolder
 from infra.local.upload_api import upload_api_server
-from infra.object_store.buckets import make_bucket, provision_buckets
+from infra.object_store.buckets import create_bucket, provision_buckets
 from infra.postgres import bootstrap
 from infra.postgres.migrate import migrate
 
@@ -187,7 +186,7 @@ class Stack:
                 self.say("asking runs to end")
                 cancel_runs(self.ports.dagster)
             for server in reversed((*self.servers, *self.programs)):
-                if server.is_known():
+                if server.is_recorded():
                     self.say(f"stopping {server.title}")
                     server.stop()
 
@@ -239,7 +238,7 @@ class Stack:
         if server.name == "kafka" and self._is_kafka_apache:
             prepare_apache_kafka(self.state, self._kafka_listeners)
         elif server.name == "kafka":
-            make_bucket(open_client("s3", self.settings()), KAFKA_BUCKET)
+            create_bucket(open_client("s3", self.settings()), KAFKA_BUCKET)
         server.start()
 
     def _provision(self) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from infra.local.errors import StackError
+from assets.errors import StackError
 
 
 def _password() -> str:
@@ -21,7 +21,7 @@ def _password() -> str:
 
 
 @dataclass(frozen=True)
-class Secrets:
+class ServerPasswords:
     """Passwords of the embedded servers, generated once and kept in the state folder (mode 600)."""
 
     postgres_superuser: str = field(default_factory=_password, repr=False)
@@ -33,8 +33,8 @@ class Secrets:
     s3_secret_key: str = field(default_factory=_password, repr=False)
 
 
-def _read_secrets(path: Path) -> Secrets:
-    names = {secret.name for secret in fields(Secrets)}
+def _read_passwords(path: Path) -> ServerPasswords:
+    names = {secret.name for secret in fields(ServerPasswords)}
     try:
         known = json.loads(path.read_text())
     except ValueError:
@@ -44,7 +44,7 @@ def _read_secrets(path: Path) -> Secrets:
             f"{path} cannot be read as this version's passwords; "
             "`make reset` deletes the state folder so that `make up` can start afresh."
         )
-    return Secrets(**known)
+    return ServerPasswords(**known)
 
 
 @dataclass(frozen=True)
@@ -59,20 +59,20 @@ class StateFolder:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def secrets(self) -> Secrets:
+    def secrets(self) -> ServerPasswords:
         """Reads the passwords, generating them at the first call.
 
         Raises `StackError` when servers hold data but the passwords are gone or unreadable.
         """
         path = self.path("secrets.json")
         if path.exists():
-            return _read_secrets(path)
+            return _read_passwords(path)
         if self.root.joinpath("postgres").exists():
             raise StackError(
                 f"{self.root} holds a database but not its passwords ({path.name} is missing); "
                 "put the file back, or `make reset` to delete the state folder and start afresh."
             )
-        made = Secrets()
+        made = ServerPasswords()
         self.write_private(path, json.dumps(asdict(made), indent=2))
         return made
 

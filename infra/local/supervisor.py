@@ -12,17 +12,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from kafka.errors import KafkaError
 from sqlalchemy.exc import SQLAlchemyError
 
-from assets.resources.errors import ServerError
-from infra.local.dagster import lacks_code_server
-from infra.local.errors import StackError
+from assets.errors import ServerError, StackError
+from infra.local.dagster import is_code_server_missing
 from infra.local.server import Health, Server
 from infra.local.stack import Stack
 
-_LOOK_SECONDS = 2.0
+_POLL_SECONDS = 2.0
 _WITHOUT_CODE_SECONDS = 30.0
-_MOST_FAILURES = 15
+_MAX_FAILURES = 15
 # What a start meets when a server goes away in its middle: it is begun again.
-_DISTURBANCES = (
+_RETRYABLE_ERRORS = (
     StackError,
     ServerError,
     BotoCoreError,
@@ -34,57 +33,57 @@ _DISTURBANCES = (
 )
 
 
-def watch(stack: Stack, tell: Callable[[str], None]) -> None:
+def supervise(stack: Stack, report: Callable[[str], None]) -> None:
     """Waits until the stack is stopped from elsewhere; starts again what was killed.
 
     Args:
         stack: A stack that was started.
-        tell: Called with a sentence about what ended, and about what runs again.
+        report: Called with a sentence about what ended, and about what runs again.
 
     Raises:
         StackError: Something could not be started again, often as it was tried.
     """
-    supervisor = Supervisor(stack, tell)
+    supervisor = Supervisor(stack, report)
     while stack.dagster.health() is not Health.STOPPED:
-        supervisor.look()
-        time.sleep(_LOOK_SECONDS)
+        supervisor.poll()
+        time.sleep(_POLL_SECONDS)
 
 
 @dataclass
 class Supervisor:
-    """Looks after a stack, one look at a time.
+    """Looks after a stack, one poll at a time.
 
     Attributes:
         failures: How many starts in a row were disturbed.
-        had_code_at: When Dagster was last seen with its code loaded, by the monotonic clock.
+        code_loaded_at: When Dagster was last seen with its code loaded, by the monotonic clock.
     """
 
     stack: Stack
-    tell: Callable[[str], None]
+    report: Callable[[str], None]
     failures: int = 0
-    had_code_at: float = field(default_factory=time.monotonic)
+    code_loaded_at: float = field(default_factory=time.monotonic)
 
-    def look(self) -> None:
-        """Starts again what has ended; a start that is disturbed is tried again at the next look.
+    def poll(self) -> None:
+        """Starts again what has ended; a start that is disturbed is tried again at the next poll.
 
         Raises:
             StackError: Too many starts in a row were disturbed.
         """
-        self._end_dagster_without_code()
+        self._kill_dagster_without_code()
         watched = (*self.stack.servers, *self.stack.programs)
         dead = [server for server in watched if server.health() is Health.KILLED]
         if not dead:
             return
         titles = " and ".join(server.title for server in dead)
-        self.tell(f"{titles} ended unexpectedly; starting again.")
+        self.report(f"{titles} ended unexpectedly; starting again.")
         try:
             self._start(dead)
-        except _DISTURBANCES as error:
+        except _RETRYABLE_ERRORS as error:
             self._count_failure(titles, error)
         else:
             self.failures = 0
-            self.had_code_at = time.monotonic()
-            self.tell(f"Started again: {titles}.")
+            self.code_loaded_at = time.monotonic()
+            self.report(f"Started again: {titles}.")
 
     def _start(self, dead: list[Server]) -> None:
         """Starts what is dead; a server is also set up anew, for it may have forgotten things."""
@@ -96,19 +95,19 @@ class Supervisor:
     def _count_failure(self, titles: str, error: Exception) -> None:
         self.failures += 1
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        if self.failures == _MOST_FAILURES:
+        if self.failures == _MAX_FAILURES:
             raise StackError(
                 f"{titles} could not be started again in {self.failures} attempts; the last one "
                 f"met this: {reason} See the logs, then `make down` and `make up`."
             ) from error
-        self.tell(f"The start was disturbed and is tried again: {reason}")
+        self.report(f"The start was disturbed and is tried again: {reason}")
 
-    def _end_dagster_without_code(self) -> None:
+    def _kill_dagster_without_code(self) -> None:
         """Kills a Dagster that has lost its code for good, so that it counts as dead."""
-        if not lacks_code_server(self.stack.dagster):
-            self.had_code_at = time.monotonic()
-        elif time.monotonic() - self.had_code_at > _WITHOUT_CODE_SECONDS:
-            self.tell("Dagster lost the process that has loaded the code.")
+        if not is_code_server_missing(self.stack.dagster):
+            self.code_loaded_at = time.monotonic()
+        elif time.monotonic() - self.code_loaded_at > _WITHOUT_CODE_SECONDS:
+            self.report("Dagster lost the process that has loaded the code.")
             if (process := self.stack.dagster.process()) is not None:
                 process.kill()
-                psutil.wait_procs([process], timeout=_LOOK_SECONDS)
+                psutil.wait_procs([process], timeout=_POLL_SECONDS)

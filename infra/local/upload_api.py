@@ -40,7 +40,6 @@ def upload_api_server(state: StateFolder, port: int, env: Mapping[str, str]) -> 
         env={
             **{name: env[name] for name in names & env.keys()},
             "DATABASE_URL": env["DATABASE_UPLOADER_URL"],
-            "PYTHONPATH": str(_PROJECT),
             "UPLOAD_HOST": "127.0.0.1",
             "UPLOAD_PORT": str(port),
         },

@@ -9,14 +9,14 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from assets.access.apply import apply
 from assets.access.policy import load_policy
-from infra.access.apply import apply
 from infra.local.stack import Stack
 from infra.postgres.bootstrap import ADMIN, WAREHOUSE, close_database
 
 
 @contextmanager
-def copied_warehouse(stack: Stack, database: str) -> Iterator[dict[str, str]]:
+def copy_of_warehouse(stack: Stack, database: str) -> Iterator[dict[str, str]]:
     """Makes a copy of the warehouse under another name, and drops it afterwards.
 
     Yields the environment that leads programs to the copy.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 
-def make_bucket(s3: S3Client, bucket: str) -> None:
+def create_bucket(s3: S3Client, bucket: str) -> None:
     """Makes a bucket unless it is there."""
     try:
         s3.head_bucket(Bucket=bucket)
@@ -39,11 +39,11 @@ def provision_buckets(s3: S3Client, sqs: SQSClient, settings: Settings) -> None:
     does that of the receipts: what a receipt said before somebody changed it can be read.
     """
     for bucket in (*settings.image_buckets, settings.logs_bucket, settings.receipts_bucket):
-        make_bucket(s3, bucket)
+        create_bucket(s3, bucket)
     for bucket in (settings.raw_bucket, settings.receipts_bucket):
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     provision_lifecycle(s3, settings)
-    queue_arn = _make_queue(sqs, settings)
+    queue_arn = _create_queue(sqs, settings)
     wanted = [
         {"Id": "raw-events", "QueueArn": queue_arn, "Events": ["s3:ObjectCreated:*"]},
     ]
@@ -55,7 +55,7 @@ def provision_buckets(s3: S3Client, sqs: SQSClient, settings: Settings) -> None:
         )
 
 
-def _make_queue(sqs: SQSClient, settings: Settings) -> str:
+def _create_queue(sqs: SQSClient, settings: Settings) -> str:
     """Makes the queue with the policy that lets the raw bucket send to it; returns its ARN."""
     url = sqs.create_queue(QueueName=settings.raw_events_queue)["QueueUrl"]
     found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])

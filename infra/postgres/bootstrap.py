@@ -59,14 +59,14 @@ def bootstrap(superuser_conninfo: str, passwords: Mapping[str, str]) -> None:
     """
     with psycopg.connect(superuser_conninfo, autocommit=True) as server:
         for role, password in passwords.items():
-            _make_login_role(server, role, password)
-        _make_role(server, AUDITOR)
+            _create_login_role(server, role, password)
+        _create_role(server, AUDITOR)
         for team in TEAMS:
-            _make_role(server, team)
+            _create_role(server, team)
             server.execute(_sql("grant {} to {} with admin option", team, ADMIN))
         server.execute(_sql("grant {} to {} with admin option", BUILDER, ADMIN))
         for database, owner in _DATABASE_OWNERS.items():
-            _make_database(server, database, owner)
+            _create_database(server, database, owner)
     warehouse = make_conninfo(superuser_conninfo, dbname=WAREHOUSE)
     with psycopg.connect(warehouse, autocommit=True) as connection:
         for schema, owner in _SCHEMA_OWNERS.items():
@@ -112,13 +112,13 @@ def _role_exists(server: psycopg.Connection, role: str) -> bool:
     return found.fetchone() is not None
 
 
-def _make_role(server: psycopg.Connection, role: str) -> None:
+def _create_role(server: psycopg.Connection, role: str) -> None:
     if not _role_exists(server, role):
         server.execute(_sql("create role {} nologin", role))
 
 
-def _make_login_role(server: psycopg.Connection, role: str, password: str) -> None:
-    _make_role(server, role)
+def _create_login_role(server: psycopg.Connection, role: str, password: str) -> None:
+    _create_role(server, role)
     server.execute(_sql("alter role {} login", role))
     if role == ADMIN:
         server.execute(_sql("alter role {} createrole", role))
@@ -131,7 +131,7 @@ def _set_password(server: psycopg.Connection, role: str, password: str) -> None:
     server.execute(_sql("alter role {} password ", role) + sql.Literal(verifier.decode()))
 
 
-def _make_database(server: psycopg.Connection, database: str, owner: str) -> None:
+def _create_database(server: psycopg.Connection, database: str, owner: str) -> None:
     found = server.execute("select 1 from pg_database where datname = %s", [database])
     if found.fetchone() is None:
         server.execute(_sql("create database {} owner {}", database, owner))

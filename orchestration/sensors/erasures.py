@@ -2,10 +2,10 @@
 
 import dagster as dg
 
-from assets.retention.runs import forget_run
+from assets.retention.runs import delete_run_record
 from orchestration.erase import erase_images
 
-_MOST = 100
+_MAX_RUNS_PER_TICK = 100
 _ROOT = "dagster/root_run_id"
 
 
@@ -25,17 +25,17 @@ def forget_erasure_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """
     done = context.instance.get_runs(
         dg.RunsFilter(job_name=erase_images.name, statuses=[dg.DagsterRunStatus.SUCCESS]),
-        limit=_MOST,
+        limit=_MAX_RUNS_PER_TICK,
     )
     forgotten = [
-        run_id for run in done for run_id in (*_tried_before(context.instance, run), run.run_id)
+        run_id for run in done for run_id in (*_earlier_attempts(context.instance, run), run.run_id)
     ]
     for run_id in forgotten:
-        forget_run(context.instance, run_id)
+        delete_run_record(context.instance, run_id)
     return dg.SkipReason(f"{len(forgotten)} runs of erasures that have succeeded are forgotten.")
 
 
-def _tried_before(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
+def _earlier_attempts(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
     """Returns the runs that failed before somebody executed them again as this one."""
     if run.root_run_id is None:
         return []

@@ -2,9 +2,9 @@
 
 import dagster as dg
 
-from assets.images import ledger
-from assets.images.assets import ARRIVAL_DAYS
-from assets.images.backlog import Wait, days_to_process, runs_by_day
+from assets.catalog import ledger
+from assets.catalog.assets import ARRIVAL_DAYS
+from assets.catalog.backlog import SkipTick, days_to_process, runs_by_day
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
 from orchestration.jobs import process_images
@@ -31,7 +31,7 @@ def image_backlog(
         waiting = ledger.backlog(connection)
     runs = runs_by_day(run.tags for run in in_flight)
     decision = days_to_process(waiting, runs, settings.processing_runs)
-    if isinstance(decision, Wait):
+    if isinstance(decision, SkipTick):
         return dg.SkipReason(decision.why)
     context.log.info(decision.why)
     days = [day.isoformat() for day in decision.days]

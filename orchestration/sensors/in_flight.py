@@ -26,7 +26,7 @@ def has_succeeded(instance: dg.DagsterInstance, job_name: str) -> bool:
     return instance.get_runs_count(succeeded) > 0
 
 
-def last_asked_at(instance: dg.DagsterInstance, job_name: str) -> datetime | None:
+def last_requested_at(instance: dg.DagsterInstance, job_name: str) -> datetime | None:
     """Returns when the job's latest run was asked for; None if none was."""
     records = instance.get_run_records(dg.RunsFilter(job_name=job_name), limit=1)
     return records[0].create_timestamp if records else None

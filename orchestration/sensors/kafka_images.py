@@ -2,9 +2,9 @@
 
 import dagster as dg
 
-from assets.images import progress
-from assets.images.backlog import lag
-from assets.images.messages import topics
+from assets.catalog.backlog import lag
+from assets.ingestion import progress
+from assets.ingestion.kafka import topics
 from assets.resources.event_log import EventLog
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
@@ -34,7 +34,7 @@ def kafka_images(
     with warehouse.connect() as connection:
         known = topics.read_topic(connection, state.name)
         stored = progress.read_offsets(connection, state.name)
-    if topics.is_made_anew(known, state) or topics.may_be_made_anew(state, stored):
+    if topics.is_recreated(known, state) or topics.may_be_recreated(state, stored):
         context.log.info("The topic seems to be made anew; a landing run finds out.")
         return dg.RunRequest()
     waiting = lag(state.ends, stored)

@@ -2,8 +2,8 @@
 
 import dagster as dg
 
-from assets.images import progress
-from assets.images.drops.listing import is_sweep_due
+from assets.ingestion import progress
+from assets.ingestion.bucket.listing import is_sweep_due
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.images import claims
+from assets.catalog import leases
 from assets.resources.warehouse import Warehouse
 from orchestration.jobs import process_images
 
@@ -18,5 +18,5 @@ def release_claims_of_failed_runs(
 ) -> None:
     """Releases the run's claims; a run that could still release them itself has done so."""
     with warehouse.connect() as connection:
-        released = claims.give_back(connection, context.dagster_run.run_id, is_blameless=False)
+        released = leases.release_leases(connection, context.dagster_run.run_id, is_blameless=False)
     context.log.info(f"{released} images wait again.")

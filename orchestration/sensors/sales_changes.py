@@ -7,9 +7,9 @@ import dagster as dg
 from assets.resources.warehouse import Warehouse
 from assets.timing import utc_now
 from orchestration.jobs import build_views, refresh_sales
-from orchestration.sensors.in_flight import has_succeeded, last_asked_at, runs_in_flight
+from orchestration.sensors.in_flight import has_succeeded, last_requested_at, runs_in_flight
 
-_FIRST_BUILD_AGAIN_AFTER = timedelta(minutes=1)
+_FIRST_BUILD_RETRY_AFTER = timedelta(minutes=1)
 _WAITING = """
     select concat_ws(' ', queue, oldest || '-' || newest)
     from (
@@ -61,8 +61,8 @@ def sales_changes(
 
 def _first_build(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Asks for all views, and again some time after a build that failed or was killed."""
-    asked_at = last_asked_at(context.instance, build_views.name)
-    if asked_at and utc_now() - asked_at < _FIRST_BUILD_AGAIN_AFTER:
+    asked_at = last_requested_at(context.instance, build_views.name)
+    if asked_at and utc_now() - asked_at < _FIRST_BUILD_RETRY_AFTER:
         return dg.SkipReason(
             "The first build of the views did not succeed: look at it. It is tried again a minute "
             "after it was asked for."

@@ -11,11 +11,11 @@ from functools import partial
 from uuid import UUID, uuid4
 from weakref import WeakValueDictionary
 
-from assets.images import identity
-from assets.images.records import Arrival
-from assets.images.uploads import lookup
-from assets.images.uploads.lookup import Upload
-from assets.resources.errors import ServerError
+from assets.catalog import identity
+from assets.catalog.records import Arrival
+from assets.errors import ServerError
+from assets.ingestion.upload import lookup
+from assets.ingestion.upload.lookup import Upload
 from assets.resources.warehouse import Connection
 from services.upload_api.database import Database
 from services.upload_api.names import encoded
@@ -61,7 +61,7 @@ class Acceptance:
         self._storage = storage
         self._database = database
         self._registrar = registrar
-        self._twins: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
+        self._locks_by_image: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     async def accept(
         self, received: Received, uploader: str, idempotency_key: str | None, now: datetime
@@ -75,7 +75,7 @@ class Acceptance:
         if idempotency_key is None:
             return await self._store(uuid4(), received, uploader, now)
         image = identity.upload_id(uploader, idempotency_key)
-        async with self._twins.setdefault(image, asyncio.Lock()):
+        async with self._locks_by_image.setdefault(image, asyncio.Lock()):
             known = await self._known(image)
             if known is None:
                 return await self._store(image, received, uploader, now)
@@ -92,7 +92,7 @@ class Acceptance:
         self, image: UUID, received: Received, uploader: str, now: datetime
     ) -> Accepted:
         key = identity.upload_key(image, now)
-        with self._registrar.coming():
+        with self._registrar.expect_upload():
             try:
                 attributes = _attributes(received, uploader)
                 version = await self._storage.put(key, received.body, attributes)

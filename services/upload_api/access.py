@@ -9,10 +9,10 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from assets.images.uploads.api_keys import Caller, read_key
-from assets.resources.errors import ServerError
+from assets.errors import ServerError
+from assets.ingestion.upload.api_keys import Caller, read_key
 from assets.timing import utc_now
-from services.upload_api.parts import parts_of
+from services.upload_api.parts import app_state_of
 from services.upload_api.problems import UNAUTHORIZED, UNAVAILABLE, ProblemError
 
 RETRY_SECONDS = 5
@@ -46,7 +46,7 @@ async def authenticated(
             _CHALLENGE,
         )
     try:
-        caller = await parts_of(request).keyring.caller(key)
+        caller = await app_state_of(request).api_key_cache.caller(key)
     except ServerError as error:
         raise ProblemError(
             UNAVAILABLE,
@@ -69,5 +69,5 @@ async def admitted(
 
     Raises `ProblemError` when there are too many in this minute.
     """
-    headers = await parts_of(request).rate_limit.admit(caller.uploader, utc_now())
+    headers = await app_state_of(request).rate_limit.admit(caller.uploader, utc_now())
     return Admission(caller, headers)

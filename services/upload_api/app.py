@@ -13,14 +13,14 @@ from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from assets.resources.errors import ServerError
+from assets.errors import ServerError
 from assets.settings import UploadSettings
 from services.upload_api import health, images
 from services.upload_api.access import RETRY_SECONDS
 from services.upload_api.documents import TITLE, document
-from services.upload_api.edge import Edge
-from services.upload_api.metrics import Measured
-from services.upload_api.parts import Parts
+from services.upload_api.edge import EdgeMiddleware
+from services.upload_api.metrics import MetricsMiddleware
+from services.upload_api.parts import AppState
 from services.upload_api.problems import UNAVAILABLE, answer, handle_problems
 from services.upload_api.storage import origin
 
@@ -29,7 +29,7 @@ _LARGE_BODIES = "/v1/images"
 _STATIC = Path(__file__).parent / "static"
 
 
-def make_api(parts: Parts) -> FastAPI:
+def make_api(parts: AppState) -> FastAPI:
     """Returns the app without the layers around it."""
 
     @asynccontextmanager
@@ -53,9 +53,9 @@ def make_api(parts: Parts) -> FastAPI:
 
 def make_application(settings: UploadSettings) -> ASGIApp:
     """Returns the whole application; it connects to its servers when it is started."""
-    parts = Parts.of(settings)
-    edge = Edge(make_api(parts), origin(settings), _LARGE_BODIES)
-    return Measured(edge, parts.metrics)
+    parts = AppState.of(settings)
+    edge = EdgeMiddleware(make_api(parts), origin(settings), _LARGE_BODIES)
+    return MetricsMiddleware(edge, parts.metrics)
 
 
 async def _page() -> FileResponse:

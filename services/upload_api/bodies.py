@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from fastapi import Request
 from starlette.types import Receive
 
-from assets.images.validation import MAX_IMAGE_BYTES
+from assets.validation.headers import MAX_IMAGE_BYTES
 from services.upload_api.acceptance import Received
-from services.upload_api.intake import Intake, Patience, read_body, too_large
-from services.upload_api.multipart import MOST_OVERHEAD_BYTES, OneFile
+from services.upload_api.intake import BodyTimeouts, BodyValidator, read_body, too_large
+from services.upload_api.multipart import MAX_OVERHEAD_BYTES, OneFile
 from services.upload_api.names import clean, clean_filename, decoded, disposition_filename
 from services.upload_api.problems import INVALID, ProblemError
 
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]+")
-MOST_OF_A_KEY = 255
+MAX_IDEMPOTENCY_KEY_LENGTH = 255
 
 _FORM = "multipart/form-data"
 
@@ -48,11 +48,13 @@ class Declared:
             or request.query_params.get("filename")
         )
         length, key = headers.get("content-length"), headers.get("idempotency-key")
-        if key is not None and not (IDEMPOTENCY_KEY.fullmatch(key) and len(key) <= MOST_OF_A_KEY):
+        if key is not None and not (
+            IDEMPOTENCY_KEY.fullmatch(key) and len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH
+        ):
             raise ProblemError(
                 INVALID,
-                f"The Idempotency-Key is not {MOST_OF_A_KEY} visible ASCII characters at most; "
-                "a random UUID for each image will do.",
+                f"The Idempotency-Key must be at most {MAX_IDEMPOTENCY_KEY_LENGTH} visible ASCII "
+                "characters; a random UUID for each image will do.",
             )
         return Declared(
             content_type=headers.get("content-type", ""),
@@ -62,12 +64,12 @@ class Declared:
         )
 
 
-def room_needed(declared: Declared) -> int:
+def memory_needed(declared: Declared) -> int:
     """Returns how many bytes of memory a body may take.
 
     Raises `ProblemError` when it says itself that it is too large.
     """
-    most = MAX_IMAGE_BYTES + (MOST_OVERHEAD_BYTES if declared.is_form else 0)
+    most = MAX_IMAGE_BYTES + (MAX_OVERHEAD_BYTES if declared.is_form else 0)
     if declared.size_bytes is None:
         return MAX_IMAGE_BYTES
     if declared.size_bytes > most:
@@ -75,24 +77,24 @@ def room_needed(declared: Declared) -> int:
     return min(declared.size_bytes, MAX_IMAGE_BYTES)
 
 
-async def read_image(receive: Receive, declared: Declared, patience: Patience) -> Received:
+async def read_image(receive: Receive, declared: Declared, timeouts: BodyTimeouts) -> Received:
     """Reads the image in a request's body.
 
     Raises:
         ProblemError: It is none that is taken, or comes too slowly.
         ClientDisconnect: The caller went away before its end.
     """
-    intake = Intake()
+    intake = BodyValidator()
     if not declared.is_form:
-        await read_body(receive, intake.take, patience)
+        await read_body(receive, intake.take, timeouts)
         return _received(intake, declared.filename, declared.content_type)
     form = OneFile(declared.content_type, intake.take)
-    await read_body(receive, form.take, patience)
+    await read_body(receive, form.take, timeouts)
     form.finish()
     filename = declared.filename or clean_filename(disposition_filename(form.disposition))
     return _received(intake, filename, form.content_type)
 
 
-def _received(intake: Intake, filename: str | None, content_type: str | None) -> Received:
+def _received(intake: BodyValidator, filename: str | None, content_type: str | None) -> Received:
     digest = intake.finish()
     return Received(intake.body, digest, filename, clean(content_type))

@@ -16,9 +16,9 @@ from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
-from assets.images.uploads import api_keys
-from assets.images.uploads.api_keys import ApiKey, Caller
-from assets.resources.errors import ServerError
+from assets.errors import ServerError
+from assets.ingestion.upload import api_keys
+from assets.ingestion.upload.api_keys import ApiKey, Caller
 from services.upload_api.database import Database
 from services.upload_api.problems import RATE_LIMITED, ProblemError
 
@@ -26,7 +26,7 @@ _LOG = logging.getLogger(__name__)
 _RETRY_SECONDS = 5
 
 
-class Keyring:
+class ApiKeyCache:
     """The keys that are valid, read anew every few seconds.
 
     While the database is down the keys known so far go on working: nobody can revoke one then.
@@ -48,7 +48,7 @@ class Keyring:
                 self._callers = {**self._callers, key.sha256: found}
         return found if found and found.key_id == key.key_id else None
 
-    async def keep_fresh(self, seconds: float) -> None:
+    async def refresh_every(self, seconds: float) -> None:
         """Reads the keys every so many seconds, until it is cancelled."""
         while True:
             try:

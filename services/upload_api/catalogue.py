@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from assets.images.records import RenditionRecord
-from assets.images.uploads import lookup
-from assets.images.uploads.lookup import Position, Upload
-from assets.images.validation import Reason
+from assets.catalog.records import RenditionRecord
+from assets.ingestion.upload import lookup
+from assets.ingestion.upload.lookup import Position, Upload
 from assets.resources.warehouse import Connection
-from assets.retention.policy import cutoff
+from assets.retention_policy import cutoff
 from assets.settings import UploadSettings
+from assets.validation.headers import Reason
 from services.upload_api.database import Database
 from services.upload_api.models import Image, ImagePage, Rendition
 from services.upload_api.problems import INVALID, UNKNOWN_IMAGE, ProblemError

@@ -14,7 +14,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool
 
-from assets.resources.errors import ServerRefusedError, ServerUnavailableError
+from assets.errors import ServerRefusedError, ServerUnavailableError
 from assets.resources.warehouse import Connection
 
 _CONNECTIONS = 4

@@ -7,9 +7,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from assets.images.validation import ALLOWED_FORMATS
+from assets.validation.headers import ALLOWED_FORMATS
 from services.upload_api import problems
-from services.upload_api.bodies import IDEMPOTENCY_KEY, MOST_OF_A_KEY
+from services.upload_api.bodies import IDEMPOTENCY_KEY, MAX_IDEMPOTENCY_KEY_LENGTH
 from services.upload_api.problems import Problem
 
 TITLE = "Darkroom upload API"
@@ -48,7 +48,7 @@ SEND_IMAGE = {
             "Idempotency-Key",
             "the same for each attempt to send the same image, another for each image",
             minLength=1,
-            maxLength=MOST_OF_A_KEY,
+            maxLength=MAX_IDEMPOTENCY_KEY_LENGTH,
             pattern=f"^{IDEMPOTENCY_KEY.pattern}$",
         ),
         _parameter("header", "X-Filename", "the file's name, percent-encoded UTF-8"),

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _LINGER_SECONDS = 1.0
 _LINGER_BYTES = 1024 * 1024
-_MOST_OTHER_BYTES = 16 * 1024
+_MAX_OTHER_BODY_BYTES = 16 * 1024
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -21,8 +21,8 @@ _HEADERS = (
 )
 _CLOSE = (b"connection", b"close")
 _HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000")
-_OF_ONE_CALLER = (b"cache-control", b"no-store")
-_OF_EVERYBODY = (b"cache-control", b"no-cache")
+_PRIVATE_CACHE_HEADERS = (b"cache-control", b"no-store")
+_PUBLIC_CACHE_HEADERS = (b"cache-control", b"no-cache")
 
 
 def page_policy(images_from: str) -> str:
@@ -37,7 +37,7 @@ def page_policy(images_from: str) -> str:
     )
 
 
-class Edge:
+class EdgeMiddleware:
     """The outermost layer of the app.
 
     An answer that comes before its request's end closes the connection. What is on its way is
@@ -62,14 +62,14 @@ class Edge:
             await self._app(scope, receive, send)
             return
         is_bounded_inside = scope["path"] == scope.get("root_path", "") + self._large_bodies
-        body = _Body(scope, receive, None if is_bounded_inside else _MOST_OTHER_BYTES)
+        body = _Body(scope, receive, None if is_bounded_inside else _MAX_OTHER_BODY_BYTES)
         is_closing = False
 
         async def dressed(message: Message) -> None:
             nonlocal is_closing
             if message["type"] == "http.response.start":
                 is_closing = body.is_under_way
-                headers = [*message.get("headers", ()), *self._dressed(scope, is_closing)]
+                headers = [*message.get("headers", ()), *self._with_headers(scope, is_closing)]
                 message = {**message, "headers": headers}
             elif is_closing and not message.get("more_body", False):
                 await send({**message, "more_body": True})
@@ -79,9 +79,9 @@ class Edge:
 
         await self._app(scope, body.receive, dressed)
 
-    def _dressed(self, scope: Scope, is_closing: bool) -> Iterator[tuple[bytes, bytes]]:
+    def _with_headers(self, scope: Scope, is_closing: bool) -> Iterator[tuple[bytes, bytes]]:
         yield from self._headers
-        yield _OF_ONE_CALLER if "/v1/" in scope["path"] else _OF_EVERYBODY
+        yield _PRIVATE_CACHE_HEADERS if "/v1/" in scope["path"] else _PUBLIC_CACHE_HEADERS
         if scope["scheme"] == "https":
             yield _HTTPS_ONLY
         if is_closing:
@@ -91,20 +91,20 @@ class Edge:
 class _Body:
     """A request's body, how far it was read, and how far it may be."""
 
-    def __init__(self, scope: Scope, receive: Receive, most_bytes: int | None) -> None:
+    def __init__(self, scope: Scope, receive: Receive, max_bytes: int | None) -> None:
         headers = dict(scope["headers"])
         length = headers.get(b"content-length", b"0")
         self.is_under_way = b"transfer-encoding" in headers or length != b"0"
         self._waits_for_leave = b"expect" in headers
         self._receive = receive
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
         self._read_bytes = 0
 
     async def receive(self) -> Message:
         """Receives the next event; raises when there is more than may be."""
         event = await self._receive()
         self._note(event)
-        if self._most_bytes is not None and self._read_bytes > self._most_bytes:
+        if self._max_bytes is not None and self._read_bytes > self._max_bytes:
             raise HTTPException(413)
         return event
 

@@ -10,11 +10,11 @@ from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
-from assets.resources.errors import ServerError
+from assets.errors import ServerError
 from assets.resources.warehouse import Connection
 from services.upload_api.access import RETRY_SECONDS
 from services.upload_api.models import Health, Readiness
-from services.upload_api.parts import parts_of
+from services.upload_api.parts import app_state_of
 from services.upload_api.problems import INTERNAL, UNAVAILABLE, ProblemError, documented
 
 _LOG = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ async def healthz() -> Health:
 )
 async def readyz(request: Request) -> Readiness:
     """Answers 200 while images can be stored durably; the database may be missing for a while."""
-    parts = parts_of(request)
+    parts = app_state_of(request)
     has_store, has_database = await asyncio.gather(
         _answers(parts.storage.ping(_PING_SECONDS)), _answers(parts.database.run(_ping))
     )
@@ -67,7 +67,7 @@ async def readyz(request: Request) -> Readiness:
 @router.get("/metrics", include_in_schema=False)
 async def metrics(request: Request) -> Response:
     """Returns the counters of this process."""
-    return Response(parts_of(request).metrics.text(), media_type=CONTENT_TYPE_LATEST)
+    return Response(app_state_of(request).metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 
 async def _answers(asked: Awaitable[object]) -> bool:

@@ -10,17 +10,17 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from assets.images import identity
-from assets.images.uploads.api_keys import Caller
+from assets.catalog import identity
+from assets.ingestion.upload.api_keys import Caller
 from assets.timing import utc_now
 from services.upload_api.acceptance import Outcome
 from services.upload_api.access import BEARER, Admission, admitted, authenticated
-from services.upload_api.bodies import Declared, read_image, room_needed
+from services.upload_api.bodies import Declared, memory_needed, read_image
 from services.upload_api.catalogue import status_url
 from services.upload_api.documents import CALLER_PROBLEMS, SEND_IMAGE, SENDER_PROBLEMS
 from services.upload_api.models import Accepted, DirectUpload, DirectUploadForm, Image, ImagePage
 from services.upload_api.names import clean_filename, encoded
-from services.upload_api.parts import parts_of
+from services.upload_api.parts import app_state_of
 from services.upload_api.problems import (
     GONE,
     KEY_REUSED,
@@ -43,8 +43,8 @@ _IMAGE_PROBLEMS = (NOT_AN_IMAGE, REFUSED, KEY_REUSED, GONE, TOO_SLOW)
 
 router = APIRouter(prefix="/v1")
 
-Whoever = Annotated[Caller, Depends(authenticated)]
-Sender = Annotated[Admission, Depends(admitted)]
+AuthenticatedCaller = Annotated[Caller, Depends(authenticated)]
+AdmittedCaller = Annotated[Admission, Depends(admitted)]
 
 
 @router.post(
@@ -65,12 +65,12 @@ async def send_image(request: Request) -> Response:
     """Takes one image of at most 10 MiB, whole or not at all."""
     # The way of most requests: what it depends on is called here, which costs a third of what it
     # costs to have it found out and called; the document is told of it in `documents`.
-    parts = parts_of(request)
+    parts = app_state_of(request)
     caller = await authenticated(request, await BEARER(request))
     sender = await admitted(request, caller)
     declared = Declared.of(request)
-    with parts.room.hold(room_needed(declared)):
-        received = await read_image(request.receive, declared, parts.patience)
+    with parts.room.hold(memory_needed(declared)):
+        received = await read_image(request.receive, declared, parts.timeouts)
         accepted = await parts.acceptance.accept(
             received, caller.uploader, declared.idempotency_key, utc_now()
         )
@@ -90,14 +90,14 @@ async def send_image(request: Request) -> Response:
 )
 async def list_images(
     request: Request,
-    caller: Whoever,
+    caller: AuthenticatedCaller,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: Annotated[
         str | None, Query(max_length=200, description="`next_cursor` of the page before")
     ] = None,
 ) -> Response:
     """Returns the caller's images, newest first; deleted ones are not among them."""
-    catalogue = parts_of(request).catalogue
+    catalogue = app_state_of(request).catalogue
     return _answer(await catalogue.page(caller.uploader, limit, cursor, utc_now()))
 
 
@@ -108,9 +108,9 @@ async def list_images(
     response_model=None,
     responses={200: {"model": Image}, **documented(*CALLER_PROBLEMS, UNKNOWN_IMAGE)},
 )
-async def show_image(request: Request, caller: Whoever, image_id: UUID) -> Response:
+async def show_image(request: Request, caller: AuthenticatedCaller, image_id: UUID) -> Response:
     """Returns state, reason of a rejection, renditions, and when all of it is deleted."""
-    catalogue = parts_of(request).catalogue
+    catalogue = app_state_of(request).catalogue
     return _answer(await catalogue.image(caller.uploader, image_id, utc_now()))
 
 
@@ -122,9 +122,11 @@ async def show_image(request: Request, caller: Whoever, image_id: UUID) -> Respo
     response_model=None,
     responses={201: {"model": DirectUploadForm}, **documented(*SENDER_PROBLEMS)},
 )
-async def prepare_upload(request: Request, sender: Sender, wanted: DirectUpload) -> Response:
+async def prepare_upload(
+    request: Request, sender: AdmittedCaller, wanted: DirectUpload
+) -> Response:
     """Returns a form with which S3 takes one image of that type, of at most 10 MiB."""
-    parts, now, image = parts_of(request), utc_now(), uuid4()
+    parts, now, image = app_state_of(request), utc_now(), uuid4()
     metadata = {"uploader": sender.caller.uploader}
     if name := clean_filename(wanted.filename):
         metadata["filename"] = encoded(name)

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
-from assets.images.signatures import SIGNATURE_BYTES, format_of, other_format_of
-from assets.images.validation import (
+from assets.validation.headers import (
     ALLOWED_FORMATS,
     HEADER_BYTES,
     MAX_FRAMES,
@@ -24,6 +23,7 @@ from assets.images.validation import (
     Reason,
     reject_header,
 )
+from assets.validation.signatures import SIGNATURE_BYTES, format_of, other_format_of
 from services.upload_api.problems import (
     BUSY,
     INVALID,
@@ -47,7 +47,7 @@ _BUSY_SECONDS = 1
 _GRANULE_SECONDS = 0.5  # a timer for every piece would cost more than the piece
 
 
-class Intake:
+class BodyValidator:
     """The bytes of one image, checked while they come."""
 
     def __init__(self) -> None:
@@ -115,14 +115,16 @@ def too_large() -> ProblemError:
 
 
 @dataclass(frozen=True)
-class Patience:
+class BodyTimeouts:
     """How long a caller may take: for one pause within a body, and for the whole of it."""
 
     idle_seconds: float
     body_seconds: float
 
 
-async def read_body(receive: Receive, take: Callable[[bytes], None], patience: Patience) -> None:
+async def read_body(
+    receive: Receive, take: Callable[[bytes], None], timeouts: BodyTimeouts
+) -> None:
     """Passes a request's body on piece by piece.
 
     Raises:
@@ -130,12 +132,12 @@ async def read_body(receive: Receive, take: Callable[[bytes], None], patience: P
         ClientDisconnect: The caller went away before its end.
     """
     now = asyncio.get_running_loop().time
-    ends, waits_until = now() + patience.body_seconds, 0.0
+    ends, waits_until = now() + timeouts.body_seconds, 0.0
     try:
         async with asyncio.timeout(None) as limit:
             is_complete = False
             while not is_complete:
-                if (wanted := min(now() + patience.idle_seconds, ends)) > waits_until:
+                if (wanted := min(now() + timeouts.idle_seconds, ends)) > waits_until:
                     waits_until = wanted + _GRANULE_SECONDS
                     limit.reschedule(waits_until)
                 event = await receive()
@@ -146,12 +148,12 @@ async def read_body(receive: Receive, take: Callable[[bytes], None], patience: P
     except TimeoutError as error:
         raise ProblemError(
             TOO_SLOW,
-            f"Nothing came for {patience.idle_seconds:.0f} s, or the whole took longer than "
-            f"{patience.body_seconds:.0f} s; send it again, with a smaller image on a slow line.",
+            f"Nothing came for {timeouts.idle_seconds:.0f} s, or the whole took longer than "
+            f"{timeouts.body_seconds:.0f} s; send it again, with a smaller image on a slow line.",
         ) from error
 
 
-class Room:
+class MemoryBudget:
     """The memory that bodies under way may take together."""
 
     def __init__(self, size_bytes: int) -> None:

@@ -62,7 +62,7 @@ class Metrics:
         return generate_latest(self.registry)
 
 
-class Measured:
+class MetricsMiddleware:
     """Counts and times the requests of an app."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:

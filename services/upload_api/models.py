@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from assets.images.validation import MAX_IMAGE_BYTES, Reason
+from assets.validation.headers import MAX_IMAGE_BYTES, Reason
 
 
 class Rendition(BaseModel):

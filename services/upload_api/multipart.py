@@ -10,7 +10,7 @@ from python_multipart.multipart import parse_options_header
 
 from services.upload_api.problems import INVALID, ProblemError
 
-MOST_OVERHEAD_BYTES = 16 * 1024
+MAX_OVERHEAD_BYTES = 16 * 1024
 """So much may stand around the file: boundaries and headers."""
 
 _ONE_FILE = "Send exactly one part, named “file”, with the bytes of the image."
@@ -61,7 +61,7 @@ class OneFile:
             self._parser.write(piece)
         except FormParserError as error:
             raise _broken() from error
-        if self._size_bytes - self._file_bytes > MOST_OVERHEAD_BYTES:
+        if self._size_bytes - self._file_bytes > MAX_OVERHEAD_BYTES:
             raise ProblemError(INVALID, f"There is too much around the file. {_ONE_FILE}")
 
     def finish(self) -> None:

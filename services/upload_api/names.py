@@ -6,13 +6,13 @@ from email.message import Message
 from email.utils import collapse_rfc2231_value
 from urllib.parse import quote, unquote_to_bytes
 
-_MOST_BYTES = 255
+_MAX_NAME_BYTES = 255
 
 
 def clean(text: str | None) -> str | None:
     """Returns a text as printable characters, 255 bytes of UTF-8 at most; None if none is left."""
     printable = "".join(filter(str.isprintable, text or "")).strip()
-    return printable.encode()[:_MOST_BYTES].decode(errors="ignore") or None
+    return printable.encode()[:_MAX_NAME_BYTES].decode(errors="ignore") or None
 
 
 def clean_filename(name: str | None) -> str | None:

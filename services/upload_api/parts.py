@@ -11,45 +11,45 @@ from fastapi import Request
 
 from assets.settings import UploadSettings
 from services.upload_api.acceptance import Acceptance
-from services.upload_api.callers import Keyring, RateLimit
+from services.upload_api.callers import ApiKeyCache, RateLimit
 from services.upload_api.catalogue import Catalogue
 from services.upload_api.database import Database
-from services.upload_api.intake import Patience, Room
+from services.upload_api.intake import BodyTimeouts, MemoryBudget
 from services.upload_api.metrics import Metrics
 from services.upload_api.registrar import Registrar
 from services.upload_api.storage import Storage
 
 
 @dataclass(frozen=True)
-class Parts:
+class AppState:
     """Everything that the routes work with."""
 
     settings: UploadSettings
     metrics: Metrics
     storage: Storage
     database: Database
-    keyring: Keyring
+    api_key_cache: ApiKeyCache
     rate_limit: RateLimit
-    room: Room
-    patience: Patience
+    room: MemoryBudget
+    timeouts: BodyTimeouts
     acceptance: Acceptance
     catalogue: Catalogue
 
     @staticmethod
-    def of(settings: UploadSettings) -> Parts:
+    def of(settings: UploadSettings) -> AppState:
         """Puts the parts together; nothing is connected yet."""
         storage = Storage.from_settings(settings)
         conninfo = settings.database_url.get_secret_value()
         database = Database(conninfo, settings.upload_database_seconds)
-        return Parts(
+        return AppState(
             settings=settings,
             metrics=Metrics(),
             storage=storage,
             database=database,
-            keyring=Keyring(database),
+            api_key_cache=ApiKeyCache(database),
             rate_limit=RateLimit(settings.upload_requests_per_minute),
-            room=Room(settings.upload_memory_bytes),
-            patience=Patience(settings.upload_idle_seconds, settings.upload_body_seconds),
+            room=MemoryBudget(settings.upload_memory_bytes),
+            timeouts=BodyTimeouts(settings.upload_idle_seconds, settings.upload_body_seconds),
             acceptance=Acceptance(storage, database, Registrar(database)),
             catalogue=Catalogue(settings, database, storage),
         )
@@ -59,7 +59,7 @@ class Parts:
         """Connects while the block runs; servers that do not answer yet are waited for later."""
         self.database.open()
         seconds = self.settings.upload_keys_seconds
-        fresh_keys = asyncio.create_task(self.keyring.keep_fresh(seconds))
+        fresh_keys = asyncio.create_task(self.api_key_cache.refresh_every(seconds))
         try:
             yield
         finally:
@@ -68,7 +68,7 @@ class Parts:
             await self.database.close()
 
 
-def parts_of(request: Request) -> Parts:
+def app_state_of(request: Request) -> AppState:
     """Returns the parts of the app that serves a request."""
-    parts: Parts = request.app.state.parts
+    parts: AppState = request.app.state.parts
     return parts

@@ -109,27 +109,27 @@ def documented(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
 def handle_problems(app: FastAPI) -> None:
     """Makes an app answer every error with a problem."""
     handlers: Mapping[Any, Any] = {
-        ProblemError: _of_our_own,
-        RequestValidationError: _of_validation,
-        HTTPException: _of_the_framework,
-        ClientDisconnect: _of_nobody,
-        Exception: _of_a_mistake,
+        ProblemError: _handle_problem,
+        RequestValidationError: _handle_validation_error,
+        HTTPException: _handle_http_error,
+        ClientDisconnect: _handle_disconnect,
+        Exception: _handle_unexpected_error,
     }
     for error, handler in handlers.items():
         app.add_exception_handler(error, handler)
 
 
-async def _of_our_own(request: Request, error: ProblemError) -> Response:
+async def _handle_problem(request: Request, error: ProblemError) -> Response:
     return answer(request, error.kind, error.detail, error.headers)
 
 
-async def _of_validation(request: Request, error: RequestValidationError) -> Response:
+async def _handle_validation_error(request: Request, error: RequestValidationError) -> Response:
     return answer(
         request, INVALID, f"{_wrong_parts(error.errors())} See /openapi.json for what is taken."
     )
 
 
-async def _of_the_framework(request: Request, error: HTTPException) -> Response:
+async def _handle_http_error(request: Request, error: HTTPException) -> Response:
     if error.status_code == METHOD.status:
         methods = ", ".join(sorted(_methods(request) or {"GET", "HEAD"}))  # a file of the page
         return answer(request, METHOD, f"Use one of {methods} here.", {"Allow": methods})
@@ -142,12 +142,12 @@ async def _of_the_framework(request: Request, error: HTTPException) -> Response:
     return answer(request, INVALID, "The body cannot be read. See /openapi.json for what is taken.")
 
 
-async def _of_nobody(request: Request, _error: ClientDisconnect) -> Response:
+async def _handle_disconnect(request: Request, _error: ClientDisconnect) -> Response:
     """Ends a request whose caller has gone: nobody reads this."""
     return answer(request, TOO_SLOW, "The connection ended before the body did. Send it again.")
 
 
-async def _of_a_mistake(request: Request, _error: Exception) -> Response:
+async def _handle_unexpected_error(request: Request, _error: Exception) -> Response:
     return answer(
         request,
         INTERNAL,

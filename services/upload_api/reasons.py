@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from assets.images.validation import Reason
+from assets.validation.headers import Reason
 
 EXPLANATIONS: Mapping[Reason, str] = {
     Reason.EMPTY: (

@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from functools import partial
 from uuid import UUID
 
-from assets.images import ledger
-from assets.images.records import Arrival
-from assets.images.uploads import lookup
-from assets.images.uploads.lookup import Upload
+from assets.catalog import ledger
+from assets.catalog.records import Arrival
+from assets.ingestion.upload import lookup
+from assets.ingestion.upload.lookup import Upload
 from assets.resources.warehouse import Connection
 from services.upload_api.database import Database
 
-_MOST_AT_ONCE = 100
+_MAX_BATCH_SIZE = 100
 _GATHER_SECONDS = 0.01
 
 _Waiting = tuple[Arrival, "asyncio.Future[Upload | None]"]
@@ -32,16 +32,16 @@ class Registrar:
         self._database = database
         self._waiting: list[_Waiting] = []
         self._writer: asyncio.Task[None] | None = None
-        self._coming = 0
+        self._expected = 0
 
     @contextmanager
-    def coming(self) -> Iterator[None]:
+    def expect_upload(self) -> Iterator[None]:
         """Tells that an upload is about to be registered, as long as the block runs."""
-        self._coming += 1
+        self._expected += 1
         try:
             yield
         finally:
-            self._coming -= 1
+            self._expected -= 1
 
     async def register(self, arrival: Arrival) -> Upload | None:
         """Makes an upload known and returns it as the ledger has it, whoever made it known.
@@ -58,10 +58,10 @@ class Registrar:
 
     async def _write(self) -> None:
         while self._waiting:
-            if self._coming:
+            if self._expected:
                 await asyncio.sleep(_GATHER_SECONDS)
-            batch = self._waiting[:_MOST_AT_ONCE]
-            del self._waiting[:_MOST_AT_ONCE]
+            batch = self._waiting[:_MAX_BATCH_SIZE]
+            del self._waiting[:_MAX_BATCH_SIZE]
             arrivals = [arrival for arrival, _ in batch]
             work = self._database.run(partial(_register, arrivals))
             [known] = await asyncio.gather(work, return_exceptions=True)

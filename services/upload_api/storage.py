@@ -17,10 +17,10 @@ from obstore.exceptions import AlreadyExistsError
 from obstore.exceptions import BaseError as ObstoreError
 from obstore.store import S3Store
 
-from assets.images.validation import MAX_IMAGE_BYTES
-from assets.resources.errors import ServerUnavailableError
+from assets.errors import ServerUnavailableError
 from assets.resources.object_store import open_store
 from assets.settings import UploadSettings
+from assets.validation.headers import MAX_IMAGE_BYTES
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -10,9 +10,9 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from assets.images.messages import topics
+from assets.ingestion.kafka import topics
+from assets.ingestion.kafka.producer import OutgoingImage, send
 from assets.resources.event_reader import OffsetsGoneError
-from infra.kafka.produce import Outgoing, send
 from infra.kafka.reconcile import Difference, find_differences, reconcile
 from infra.kafka.topics import administrator, load_description
 from tests.integration.test_sensors import tick
@@ -22,9 +22,9 @@ from tests.integration.topic import (
     gaps_of,
     images,
     landing_meanwhile,
-    make_topic_anew,
     next_offsets,
     origins,
+    recreate_topic,
     with_settings,
 )
 
@@ -226,7 +226,7 @@ def test_partitions_added_during_a_run_are_landed_by_it(platform, admin):
 def test_a_topic_made_anew_is_landed_beside_the_old_one(platform):
     fill(platform, 0, images(4, "old"))
     platform.land()
-    make_topic_anew(platform)
+    recreate_topic(platform)
     fill(platform, 0, images(2, "new"))
     assert platform.land().new_images == 2
     assert bodies_landed(platform) == {*images(4, "old"), *images(2, "new")}
@@ -251,7 +251,7 @@ def test_a_file_that_the_brokers_refuse_is_counted_with_its_reason(platform, adm
     topic = platform.settings.kafka_topic
     configure(admin, topic, max_message_bytes=100_000)
     done: list[str] = []
-    outgoing = [Outgoing("small", b"x" * 1000), Outgoing("large", b"x" * 200_000)]
+    outgoing = [OutgoingImage("small", b"x" * 1000), OutgoingImage("large", b"x" * 200_000)]
     refused = send(platform.settings, outgoing, lambda image: done.append(image.name))
     assert done == ["small"]
     assert [one.name for one in refused] == ["large"]

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from kafka import KafkaAdminClient
 
-from assets.retention.topic_age import look_at_topic, oldest_message
+from assets.retention.topic_age import oldest_message, read_topic_age
 from assets.timing import utc_now
 from infra.kafka.reconcile import reconcile
 from infra.kafka.topics import TopicDescription, administrator, load_description
@@ -37,7 +37,7 @@ def admin(settings) -> Iterator[KafkaAdminClient]:
 
 
 @pytest.fixture
-def forgetful(platform: Platform, admin: KafkaAdminClient) -> Platform:
+def short_retention(platform: Platform, admin: KafkaAdminClient) -> Platform:
     """The platform, whose topic keeps what comes for ten seconds."""
     reconcile(admin, platform.settings.kafka_topic, SHORT)
     return platform
@@ -75,65 +75,67 @@ def wait_until(is_so: Callable[[], bool], meanwhile: Callable[[], None] = lambda
 
 
 def test_the_brokers_tell_that_the_topic_of_the_file_forgets_before_the_checks_warn(platform):
-    age = look_at_topic(platform.event_log, platform.settings.kafka_topic)
+    age = read_topic_age(platform.event_log, platform.settings.kafka_topic)
     assert age.is_told
     assert age.bound is not None
     assert age.bound < 0.95 * platform.settings.retention
 
 
-def test_a_topic_that_gets_no_new_message_loses_all_that_it_had(forgetful):
-    fill(forgetful, 0, images(3))
-    fill(forgetful, 1, images(2))
-    assert oldest(forgetful) is not None
-    wait_until(lambda: (beginning(forgetful, 0), beginning(forgetful, 1)) == (3, 2))
-    assert oldest(forgetful) is None
+def test_a_topic_that_gets_no_new_message_loses_all_that_it_had(short_retention):
+    fill(short_retention, 0, images(3))
+    fill(short_retention, 1, images(2))
+    assert oldest(short_retention) is not None
+    wait_until(lambda: (beginning(short_retention, 0), beginning(short_retention, 1)) == (3, 2))
+    assert oldest(short_retention) is None
 
 
-def test_the_oldest_message_grows_younger_while_messages_come(forgetful):
-    fill(forgetful, 0, images(1))
-    first = oldest(forgetful)
-    wait_until(lambda: beginning(forgetful) > 0, lambda: fill(forgetful, 0, images(1, "more")))
-    fill(forgetful, 0, images(1, "last"))
-    assert oldest(forgetful) > first
+def test_the_oldest_message_grows_younger_while_messages_come(short_retention):
+    fill(short_retention, 0, images(1))
+    first = oldest(short_retention)
+    wait_until(
+        lambda: beginning(short_retention) > 0, lambda: fill(short_retention, 0, images(1, "more"))
+    )
+    fill(short_retention, 0, images(1, "last"))
+    assert oldest(short_retention) > first
 
 
 def test_without_its_segment_time_a_topic_keeps_old_messages_as_long_as_new_ones_come(
-    forgetful, admin
+    short_retention, admin
 ):
-    keeping = beside(forgetful, admin, "keeping", without("segment.ms"))
+    keeping = beside(short_retention, admin, "keeping", without("segment.ms"))
 
     def send_to_both() -> None:
-        fill(forgetful, 0, images(1))
+        fill(short_retention, 0, images(1))
         fill(keeping, 0, images(1))
 
     send_to_both()
-    wait_until(lambda: beginning(forgetful) > 0, send_to_both)
-    once = beginning(forgetful)
-    wait_until(lambda: beginning(forgetful) > once, send_to_both)
+    wait_until(lambda: beginning(short_retention) > 0, send_to_both)
+    once = beginning(short_retention)
+    wait_until(lambda: beginning(short_retention) > once, send_to_both)
     assert beginning(keeping) == 0
 
 
-def test_a_message_that_its_sender_dates_ahead_goes_like_any_other(forgetful):
-    forgetful.produce([b"from the future"], sent_at=utc_now() + timedelta(minutes=30))
-    wait_until(lambda: sum(beginning(forgetful, n) for n in range(3)) == 1)
-    assert oldest(forgetful) is None
+def test_a_message_that_its_sender_dates_ahead_goes_like_any_other(short_retention):
+    short_retention.produce([b"from the future"], sent_at=utc_now() + timedelta(minutes=30))
+    wait_until(lambda: sum(beginning(short_retention, n) for n in range(3)) == 1)
+    assert oldest(short_retention) is None
 
 
-def test_by_the_senders_clock_a_message_dated_ahead_would_stay(forgetful, admin):
-    believing = beside(forgetful, admin, "believing", without("message.timestamp.type"))
+def test_by_the_senders_clock_a_message_dated_ahead_would_stay(short_retention, admin):
+    believing = beside(short_retention, admin, "believing", without("message.timestamp.type"))
     believing.produce([b"from the future"], sent_at=utc_now() + timedelta(minutes=30))
-    fill(forgetful, 0, images(1))
-    wait_until(lambda: beginning(forgetful) == 1)
+    fill(short_retention, 0, images(1))
+    wait_until(lambda: beginning(short_retention) == 1)
     assert [beginning(believing, number) for number in range(3)] == [0, 0, 0]
     assert oldest(believing) is not None
-    assert look_at_topic(believing.event_log, believing.settings.kafka_topic).bound is None
+    assert read_topic_age(believing.event_log, believing.settings.kafka_topic).bound is None
 
 
-def test_what_expired_is_a_gap_only_where_it_was_not_landed(forgetful):
-    fill(forgetful, 0, images(3))
-    forgetful.land()
-    fill(forgetful, 1, images(2, "never landed"))
-    wait_until(lambda: (beginning(forgetful, 0), beginning(forgetful, 1)) == (3, 2))
-    assert forgetful.land().missing == 2
-    assert gaps_of(forgetful) == [(0, 1, 0, 2, "expired")]
-    assert next_offsets(forgetful) == {0: 3, 1: 2, 2: 0}
+def test_what_expired_is_a_gap_only_where_it_was_not_landed(short_retention):
+    fill(short_retention, 0, images(3))
+    short_retention.land()
+    fill(short_retention, 1, images(2, "never landed"))
+    wait_until(lambda: (beginning(short_retention, 0), beginning(short_retention, 1)) == (3, 2))
+    assert short_retention.land().missing == 2
+    assert gaps_of(short_retention) == [(0, 1, 0, 2, "expired")]
+    assert next_offsets(short_retention) == {0: 3, 1: 2, 2: 0}

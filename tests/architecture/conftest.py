@@ -8,8 +8,8 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-import yaml
 
+from assets.yaml_files import read_yaml
 from infra.local.dbt import parse_dbt_project
 
 PROJECT = Path(__file__).parents[2]
@@ -19,7 +19,7 @@ PROJECT = Path(__file__).parents[2]
 def defs() -> dg.Definitions:
     """The definitions of the one module that `workspace.yaml` names."""
     parse_dbt_project(os.environ)
-    workspace = yaml.safe_load((PROJECT / "workspace.yaml").read_text())
+    workspace = read_yaml(PROJECT / "workspace.yaml")
     (entry,) = workspace["load_from"]
     module = importlib.import_module(entry["python_module"])
     (found,) = [value for value in vars(module).values() if isinstance(value, dg.Definitions)]

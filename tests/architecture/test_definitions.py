@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 import pytest
 
-DOORS = {
+SOURCES = {
     "kafka/image_messages",
     "raw_bucket/dropped_images",
     "ASSESSMENT/TB_MEMBERSHIP",
@@ -13,7 +13,7 @@ DOORS = {
     "ASSESSMENT/TB_TRANSACTION",
     "ASSESSMENT/TB_TRANSACTION_ITEM_MAPPING",
 }
-EXTERNAL = DOORS | {"warehouse/grants", "image_catalog/horizon"}
+EXTERNAL = SOURCES | {"warehouse/grants", "image_catalog/horizon"}
 OWN = {
     "raw_bucket/landed_images",
     "image_catalog/image",
@@ -173,10 +173,10 @@ def test_from_each_door_the_lineage_leads_to_what_analysts_see(
     repository: dg.RepositoryDefinition,
 ) -> None:
     graph = repository.asset_graph
-    for door in DOORS:
-        reached = dg.AssetSelection.assets(dg.AssetKey(door.split("/"))).downstream()
+    for source in SOURCES:
+        reached = dg.AssetSelection.assets(dg.AssetKey(source.split("/"))).downstream()
         views = {key for key in reached.resolve(graph) if key.path[0] == "analytics"}
-        assert views, f"nothing that analysts see comes from {door}"
+        assert views, f"nothing that analysts see comes from {source}"
 
 
 def test_every_asset_is_made_by_a_job(repository: dg.RepositoryDefinition) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-NOT_OURS = {
+EXCLUDED_FOLDERS = {
     ".git",
     ".hypothesis",
     ".local",
@@ -23,7 +23,7 @@ NOT_OURS = {
     "node_modules",
     "target",
 }
-WRITTEN_BY_HAND = {
+HANDWRITTEN_FILE_TYPES = {
     ".css",
     ".html",
     ".js",
@@ -36,18 +36,20 @@ WRITTEN_BY_HAND = {
     ".yaml",
     ".yml",
 }
-MOST_LINES = 320
-MOST_LINES_OF_README = 120
+MAX_LINES = 320
+MAX_LINES_OF_README = 120
 
 REQUIREMENTS = sorted((PROJECT / "requirements").glob("*.txt"))
 LOCKED = [path for path in REQUIREMENTS if "--hash=" in path.read_text()]
 
 
-def written_by_hand() -> list[Path]:
+def handwritten_files() -> list[Path]:
     found = []
     for folder, folders, files in os.walk(PROJECT):
-        folders[:] = [name for name in folders if name not in NOT_OURS]
-        found += [Path(folder, name) for name in files if Path(name).suffix in WRITTEN_BY_HAND]
+        folders[:] = [name for name in folders if name not in EXCLUDED_FOLDERS]
+        found += [
+            Path(folder, name) for name in files if Path(name).suffix in HANDWRITTEN_FILE_TYPES
+        ]
     return found
 
 
@@ -56,17 +58,17 @@ def lines(path: Path) -> int:
 
 
 def test_there_are_files_to_look_at() -> None:
-    assert len(written_by_hand()) > 50
+    assert len(handwritten_files()) > 50
 
 
 def test_no_file_is_longer_than_a_person_reads_at_once() -> None:
-    looked_at = [path for path in written_by_hand() if (PROJECT / "tests") not in path.parents]
+    looked_at = [path for path in handwritten_files() if (PROJECT / "tests") not in path.parents]
     long = {str(path.relative_to(PROJECT)): lines(path) for path in looked_at}
-    assert {name: count for name, count in long.items() if count > MOST_LINES} == {}
+    assert {name: count for name, count in long.items() if count > MAX_LINES} == {}
 
 
 def test_the_readme_is_read_in_one_go() -> None:
-    assert lines(PROJECT / "README.md") <= MOST_LINES_OF_README
+    assert lines(PROJECT / "README.md") <= MAX_LINES_OF_README
 
 
 def test_there_are_requirements_to_look_at() -> None:

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 from infra.demo.photographs import Photograph, photographs
 from infra.local.stack import Stack
 from tests.browser.site import Site, open_site
-from tests.browser.visitor import LONGEST_WAIT_SECONDS, Visitor
+from tests.browser.visitor import MAX_WAIT_SECONDS, Visitor
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +26,7 @@ def site(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
 def browser() -> Iterator[Browser]:
     program = shutil.which("chromium")
     assert program, "The page's tests need Chromium; install it with: apt-get install chromium"
-    expect.set_options(timeout=LONGEST_WAIT_SECONDS * 1000)
+    expect.set_options(timeout=MAX_WAIT_SECONDS * 1000)
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's own rule for root
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=program, args=arguments)
@@ -37,7 +37,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     made = browser.new_context(locale="en-GB", timezone_id="UTC")
-    made.set_default_timeout(LONGEST_WAIT_SECONDS * 1000)
+    made.set_default_timeout(MAX_WAIT_SECONDS * 1000)
     yield made
     made.close()
 
@@ -46,7 +46,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 def visitor(site: Site, context: BrowserContext) -> Iterator[Visitor]:
     """Somebody who has come to the page, whatever the test: no error, no stranger is asked."""
     uploader = f"visitor-{uuid.uuid4().hex[:12]}"
-    made = Visitor(site, uploader, site.make_key(uploader), context.new_page())
+    made = Visitor(site, uploader, site.create_key(uploader), context.new_page())
     made.listen()
     made.arrive()
     yield made

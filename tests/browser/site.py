@@ -12,10 +12,10 @@ from pathlib import Path
 import psutil
 import psycopg
 
-from assets.images.drops.registration import Registration
-from assets.images.processing.batches import Processing
-from assets.images.processing.recipe import read_recipe
-from assets.images.uploads import api_keys
+from assets.ingestion.bucket.registration import Registration
+from assets.ingestion.upload import api_keys
+from assets.processing.batch_runner import Processing
+from assets.processing.recipe import read_recipe
 from assets.resources.object_store import ObjectStore, open_client
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
@@ -23,7 +23,7 @@ from infra.local.server import Server
 from infra.local.stack import Stack
 from infra.local.state import StateFolder
 from infra.local.upload_api import upload_api_server
-from infra.local.warehouses import copied_warehouse
+from infra.local.warehouses import copy_of_warehouse
 from infra.object_store.buckets import provision_buckets
 
 
@@ -45,7 +45,7 @@ class Site:
         """Where the page may ask: itself, and S3 for renditions."""
         return {self.address, self.settings.aws_endpoint_url}
 
-    def make_key(self, uploader: str) -> str:
+    def create_key(self, uploader: str) -> str:
         key = api_keys.new_key()
         with psycopg.connect(self.admin_url) as connection:
             api_keys.insert(connection, key, uploader)
@@ -108,7 +108,7 @@ def still(server: Server) -> Iterator[None]:
 @contextmanager
 def open_site(stack: Stack, folder: Path) -> Iterator[Site]:
     token = uuid.uuid4().hex[:12]
-    with copied_warehouse(stack, f"browser_{token}") as env:
+    with copy_of_warehouse(stack, f"browser_{token}") as env:
         env |= {
             "RAW_BUCKET": f"raw-{token}",
             "PROCESSED_BUCKET": f"processed-{token}",

@@ -4,8 +4,8 @@ import psycopg
 import pytest
 from playwright.sync_api import expect
 
-from assets.images.uploads import api_keys
-from assets.images.validation import MAX_IMAGE_BYTES
+from assets.ingestion.upload import api_keys
+from assets.validation.headers import MAX_IMAGE_BYTES
 from infra.demo.photographs import Photograph, broken_files
 
 pytestmark = pytest.mark.browser
@@ -97,7 +97,7 @@ def test_uploads_wait_for_a_new_key_when_theirs_is_revoked(visitor, pictures):
     expect(visitor.page.get_by_role("alert").filter(has_text="unknown or revoked")).to_be_visible()
     expect(visitor.tile(pictures[0].name)).to_have_attribute("data-state", "waiting")
     field = visitor.page.get_by_label("API key")
-    field.fill(visitor.site.make_key(visitor.uploader))
+    field.fill(visitor.site.create_key(visitor.uploader))
     field.press("Enter")
     expect(visitor.tiles("received")).to_have_count(2)
     expect(visitor.page.locator("#earlier-tiles .tile")).to_have_count(0)

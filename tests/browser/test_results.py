@@ -7,7 +7,7 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from assets.images.processing.recipe import read_recipe
+from assets.processing.recipe import read_recipe
 from tests.browser.visitor import texts
 
 pytestmark = pytest.mark.browser

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import expect
 
-from assets.images.validation import ALLOWED_FORMATS, MAX_IMAGE_BYTES
+from assets.validation.headers import ALLOWED_FORMATS, MAX_IMAGE_BYTES
 from infra.demo.photographs import Photograph
 from tests.browser.site import still
 from tests.unit.pictures import encoded, four_corners
@@ -79,16 +79,16 @@ def test_the_progress_of_an_upload_is_shown_and_grows(visitor, pictures):
 
 
 def test_no_more_than_three_are_sent_at_a_time(visitor, pictures):
-    under_way, most = set(), 0
+    in_flight, most = set(), 0
 
     def begin(request):
         nonlocal most
         if request.method == "POST":
-            under_way.add(request)
-            most = max(most, len(under_way))
+            in_flight.add(request)
+            most = max(most, len(in_flight))
 
     visitor.page.on("request", begin)
-    visitor.page.on("response", lambda response: under_way.discard(response.request))
+    visitor.page.on("response", lambda response: in_flight.discard(response.request))
     with still(visitor.site.server):
         visitor.choose(*pictures)
         expect(visitor.tiles("waiting")).to_have_count(len(pictures) - 3)

@@ -14,7 +14,7 @@ from infra.demo.photographs import Photograph
 from tests.browser.site import Site
 
 UNLIMITED = -1
-LONGEST_WAIT_SECONDS = 30
+MAX_WAIT_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,9 @@ class Visitor:
 
     def until(self, is_true: Callable[[], object]) -> None:
         """Waits for what no locator can tell, as long as for locators."""
-        deadline = time.monotonic() + LONGEST_WAIT_SECONDS
+        deadline = time.monotonic() + MAX_WAIT_SECONDS
         while not is_true():
-            assert time.monotonic() < deadline, f"waited {LONGEST_WAIT_SECONDS} s"
+            assert time.monotonic() < deadline, f"waited {MAX_WAIT_SECONDS} s"
             self.page.wait_for_timeout(50)
 
 

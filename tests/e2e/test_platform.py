@@ -7,9 +7,9 @@ import pytest
 from dagster import DagsterRunStatus
 from rich.console import Console
 
-from assets.images.checks import balance
+from assets.catalog.checks import balance
 from assets.resources.warehouse import Warehouse
-from infra.demo.__main__ import Demo
+from cli.demo import Demo
 from infra.demo.photographs import broken_files, photographs
 from infra.demo.senders import drop_into_bucket, produce_to_topic
 from tests.e2e.conftest import Running, wait_until

@@ -5,8 +5,8 @@ import socket
 import psutil
 import pytest
 
-from infra.local.dagster import lacks_code_server
-from infra.local.errors import StackError
+from assets.errors import StackError
+from infra.local.dagster import is_code_server_missing
 from infra.local.server import Health
 from infra.local.supervisor import Supervisor
 from tests.e2e.conftest import wait_until
@@ -38,7 +38,7 @@ def kill(processes: list[psutil.Process]) -> None:
 
 def test_what_runs_is_left_alone_and_nothing_is_said(running, supervisor, said):
     before = {server.name: server.process() for server in running.stack.servers}
-    supervisor.look()
+    supervisor.poll()
     assert {server.name: server.process() for server in running.stack.servers} == before
     assert said == []
 
@@ -49,7 +49,7 @@ def test_several_servers_and_programs_killed_at_once_run_again_after_one_look(
     for name in ("object_store", "kafka"):
         running.kill(name)
     kill([running.stack.upload_api.process()])
-    supervisor.look()
+    supervisor.poll()
     assert set(health(running).values()) == {Health.RUNNING}
     assert "ended unexpectedly" in said[0]
     assert "Started again" in said[-1]
@@ -59,10 +59,10 @@ def test_a_start_that_is_disturbed_is_tried_again_at_the_next_look(running, supe
     kafka = running.server("kafka")
     running.kill("kafka")
     with socket.create_server(("127.0.0.1", kafka.port)):
-        supervisor.look()
+        supervisor.poll()
         assert kafka.health() is not Health.RUNNING
         assert f"Port {kafka.port}" in said[-1]
-    supervisor.look()
+    supervisor.poll()
     assert kafka.health() is Health.RUNNING
     assert supervisor.failures == 0
 
@@ -75,20 +75,20 @@ def test_what_cannot_be_started_is_given_up_with_a_sentence_in_the_end(running, 
         socket.create_server(("127.0.0.1", kafka.port)),
         pytest.raises(StackError, match=r"Kafka .* could not be started again in 15 attempts"),
     ):
-        supervisor.look()
+        supervisor.poll()
 
 
 def test_dagster_without_the_process_that_has_its_code_is_started_again(running, supervisor):
     dagster = running.stack.dagster
     group = [dagster.process(), *dagster.process().children(recursive=True)]
     kill([process for process in group if {"api", "grpc"} <= set(process.cmdline())])
-    assert lacks_code_server(dagster)
-    supervisor.look()
-    assert lacks_code_server(dagster), "it was given no time to come back by itself"
-    supervisor.had_code_at -= 60
-    supervisor.look()
+    assert is_code_server_missing(dagster)
+    supervisor.poll()
+    assert is_code_server_missing(dagster), "it was given no time to come back by itself"
+    supervisor.code_loaded_at -= 60
+    supervisor.poll()
     assert dagster.health() is Health.RUNNING
-    assert not lacks_code_server(dagster)
+    assert not is_code_server_missing(dagster)
     before = running.finished()
     send(running, "after its code came back", 3)
     wait_until(lambda: running.finished() == before + 6, "images to be processed", 120)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from assets.images import progress
+from assets.ingestion import progress
 from tests.integration.conftest import Platform
 
 NOW = datetime.now(UTC)

@@ -7,35 +7,35 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from assets.images import claims, ledger, outcomes
-from assets.images.processing.recipe import Recipe, read_recipe
-from assets.images.processing.result import ImageFacts, Seconds
-from assets.images.records import (
+from assets.catalog import leases, ledger, outcomes
+from assets.catalog.records import (
     Arrival,
-    Claim,
+    LeasedImage,
     Outcome,
     Processed,
     RenditionRecord,
     StageSeconds,
 )
+from assets.processing.recipe import Recipe, read_recipe
+from assets.processing.result import ImageFacts, Seconds
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Platform
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
-LEASE = timedelta(minutes=10)
+LEASE_DURATION = timedelta(minutes=10)
 DIGEST = bytes(range(32))
 STANDARD = read_recipe("standard")
 OTHER = STANDARD.model_copy(update={"version": 99})
-LITTLE = ImageFacts("PNG", "L", 1, 1, DIGEST)
+SMALL_FACTS = ImageFacts("PNG", "L", 1, 1, DIGEST)
 SECONDS = StageSeconds(0.25, 0.5, Seconds(0.125, 1.0, 2.0, 4.0), 8.0)
 
 
-def taker(
-    day: date, run_id: str = "a run", lease: timedelta = LEASE, recipe: Recipe = STANDARD
-) -> claims.Taker:
-    return claims.Taker(day, run_id, lease, recipe.hash)
+def lease_request(
+    day: date, run_id: str = "a run", lease: timedelta = LEASE_DURATION, recipe: Recipe = STANDARD
+) -> leases.LeaseRequest:
+    return leases.LeaseRequest(day, run_id, lease, recipe.hash)
 
 
 @dataclass(frozen=True)
@@ -44,18 +44,18 @@ class Catalogue:
 
     platform: Platform
 
-    def claimed(self, count: int = 1, run_id: str = "a run", **changes: Any) -> list[Claim]:
+    def claimed(self, count: int = 1, run_id: str = "a run", **changes: Any) -> list[LeasedImage]:
         """Makes images known and claims them."""
         told = {"source": "kafka", "origin": "o", "object_key": "k", "object_version": None}
         arrivals = [Arrival(uuid4(), NOW, size_bytes=5, **told | changes) for _ in range(count)]
         with self.platform.warehouse.connect() as connection:
             ledger.register(connection, arrivals, NOW)
-            return claims.take_waiting(connection, taker(NOW.date(), run_id), count)
+            return leases.claim_waiting(connection, lease_request(NOW.date(), run_id), count)
 
-    def claim_again(self, recipe: Recipe) -> list[Claim]:
+    def claim_again(self, recipe: Recipe) -> list[LeasedImage]:
         """Claims what another recipe than this one has made."""
         with self.platform.warehouse.connect() as connection:
-            return claims.take_outdated(connection, taker(NOW.date(), recipe=recipe), 100)
+            return leases.claim_outdated(connection, lease_request(NOW.date(), recipe=recipe), 100)
 
     def write(self, *made: Outcome, run_id: str = "a run", now: datetime = NOW) -> int:
         with self.platform.warehouse.connect() as connection:
@@ -77,8 +77,8 @@ class Catalogue:
 
 
 def processed(
-    claim: Claim,
-    facts: ImageFacts = LITTLE,
+    claim: LeasedImage,
+    facts: ImageFacts = SMALL_FACTS,
     recipe: Recipe = STANDARD,
     names: tuple[str, ...] = ("medium", "thumbnail"),
 ) -> Processed:
@@ -88,5 +88,5 @@ def processed(
     return Processed(claim, facts, recipe, "company 7", SECONDS, renditions)
 
 
-def key_of(claim: Claim, recipe: Recipe, name: str) -> str:
+def key_of(claim: LeasedImage, recipe: Recipe, name: str) -> str:
     return f"{claim.image_id}/{recipe.hash}/{name}"

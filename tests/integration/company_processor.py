@@ -5,8 +5,8 @@ import io
 
 from PIL import Image
 
-from assets.images.processing.recipe import Recipe
-from assets.images.processing.result import ImageFacts, ProcessedImage, Rendition
+from assets.processing.recipe import Recipe
+from assets.processing.result import ImageFacts, ProcessedImage, Rendition
 
 
 def process(body: bytes, recipe: Recipe) -> ProcessedImage:

@@ -12,23 +12,23 @@ import pytest
 from kafka import KafkaProducer
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from assets.access.people import create_person, list_people, remove_person
 from assets.access.policy import Policy, load_policy
-from assets.images.drops.registration import Registered, Registration
-from assets.images.messages.landing import Landed, Landing
-from assets.images.processing.batches import Processing
-from assets.images.processing.recipe import Recipe, read_recipe
-from assets.images.processing.tally import Tally
+from assets.ingestion.bucket.registration import Registered, Registration
+from assets.ingestion.kafka.landing import Landed, Landing
+from assets.processing.batch_runner import BatchRunner
+from assets.processing.recipe import Recipe, read_recipe
+from assets.processing.tally import Tally
 from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
-from infra.access.people import list_people, make_person, remove_person
+from cli.console import console
 from infra.demo.photographs import Photograph, photographs
-from infra.local.console import console
+from infra.demo.sales.seed import SCALES, seed
 from infra.local.stack import Stack
-from infra.local.warehouses import copied_warehouse
-from infra.sales.seed import SCALES, seed
-from tests.integration.upload_api import Api, make_key, serving, upload_settings
+from infra.local.warehouses import copy_of_warehouse
+from tests.integration.upload_api import Api, create_key, serving, upload_settings
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Platform:
         self, run_id: str = "a run", day: date | None = None, recipe: Recipe | None = None
     ) -> Tally:
         made_by = recipe or read_recipe("standard")
-        processing = Processing(self.settings, self.object_store, self.warehouse, made_by)
+        processing = BatchRunner(self.settings, self.object_store, self.warehouse, made_by)
         return processing.run(day or datetime.now(UTC).date(), run_id)
 
     def query(self, statement: str) -> list[tuple]:
@@ -123,7 +123,7 @@ def sales(stack: Stack, settings: Settings) -> None:
 @pytest.fixture
 def own_warehouse(stack: Stack) -> Iterator[dict[str, str]]:
     """The environment of a warehouse that only this test uses; it needs nothing but PostgreSQL."""
-    with copied_warehouse(stack, f"test_{uuid.uuid4().hex[:12]}") as env:
+    with copy_of_warehouse(stack, f"test_{uuid.uuid4().hex[:12]}") as env:
         yield env
 
 
@@ -138,7 +138,7 @@ class People:
     def join(self, team: str) -> str:
         """Admits somebody to a team; returns the connection that they log in with."""
         name = f"{team.removeprefix('TEAM_').lower()}_{uuid.uuid4().hex[:6]}"
-        password = make_person(self.env["DATABASE_ADMIN_URL"], self.policy, name, team)
+        password = create_person(self.env["DATABASE_ADMIN_URL"], self.policy, name, team)
         self.made.append(name)
         return make_conninfo(self.env["DATABASE_ADMIN_URL"], user=name, password=password)
 
@@ -170,13 +170,13 @@ def pictures() -> list[Photograph]:
 def upload_api(stack: Stack, settings: Settings) -> Iterator[Api]:
     """An upload API over this test's warehouse and buckets, as the uploader `shop` sees it."""
     with serving(upload_settings(stack, settings)) as address:
-        yield Api(address, make_key(stack, settings, "shop"))
+        yield Api(address, create_key(stack, settings, "shop"))
 
 
 @pytest.fixture(scope="session")
 def shared_upload_api(stack: Stack) -> Iterator[Api]:
     """An upload API over a warehouse of its own, for tests that look at its answers only."""
-    with copied_warehouse(stack, "shared_by_tests") as env:
+    with copy_of_warehouse(stack, "shared_by_tests") as env:
         settings = Settings.of(env)
         with serving(upload_settings(stack, settings)) as address:
-            yield Api(address, make_key(stack, settings, "everybody"))
+            yield Api(address, create_key(stack, settings, "everybody"))

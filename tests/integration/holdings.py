@@ -1,14 +1,14 @@
-"""Short ways to put objects where no row knows them, and to look at what a purge of strays does."""
+"""Helpers that create orphans and observe what a purge of orphans does."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from assets.images import identity
+from assets.catalog import identity
 from assets.resources.objects import ObjectVersion
-from assets.retention.buckets.holdings import Moment, Place
-from assets.retention.buckets.strays import Strays, purge_strays
+from assets.retention.buckets.classification import ImageBucket, RetentionClock
+from assets.retention.buckets.orphans import OrphanPurge, purge_orphans
 from assets.retention.receipts.receipt import Tally
 from tests.integration.conftest import Platform
 
@@ -17,9 +17,9 @@ HASH = "0123456789abcdef"
 
 
 def purged(platform: Platform, now: datetime, *, may_take_any_share: bool = False) -> Tally:
-    """Purges strays as if it were `now`; returns what has gone."""
+    """Purges orphans as if it were `now`; returns what has gone."""
     tally = Tally()
-    purge_strays(
+    purge_orphans(
         platform.settings,
         platform.object_store,
         platform.warehouse,
@@ -30,12 +30,12 @@ def purged(platform: Platform, now: datetime, *, may_take_any_share: bool = Fals
     return tally
 
 
-def strays(platform: Platform, now: datetime) -> Strays:
-    moment = Moment(now, platform.settings.purge_age)
-    return Strays(platform.settings, platform.object_store, platform.warehouse, moment)
+def orphans(platform: Platform, now: datetime) -> OrphanPurge:
+    moment = RetentionClock(now, platform.settings.purge_age)
+    return OrphanPurge(platform.settings, platform.object_store, platform.warehouse, moment)
 
 
-def put_in(platform: Platform, place: Place, key: str, body: bytes = b"x") -> ObjectVersion:
+def put_in(platform: Platform, place: ImageBucket, key: str, body: bytes = b"x") -> ObjectVersion:
     """Stores an object; returns it as a listing tells of it."""
     platform.object_store.put(place.bucket(platform.settings), key, body, "image/jpeg")
     return max(
@@ -46,22 +46,24 @@ def put_in(platform: Platform, place: Place, key: str, body: bytes = b"x") -> Ob
 def put_rendition(platform: Platform, image: UUID | None = None) -> ObjectVersion:
     """Stores an object under the key of a rendition of an image that arrived today."""
     key = identity.rendition_key(image or uuid4(), datetime.now(UTC), HASH, "small.jpg")
-    return put_in(platform, Place.PROCESSED, key)
+    return put_in(platform, ImageBucket.PROCESSED, key)
 
 
-def listed(platform: Platform, place: Place) -> list[ObjectVersion]:
+def listed(platform: Platform, place: ImageBucket) -> list[ObjectVersion]:
     pages = platform.object_store.pages_of_versions(place.bucket(platform.settings))
     return [found for page in pages for found in page.versions]
 
 
-def markers(platform: Platform, place: Place) -> list[ObjectVersion]:
+def markers(platform: Platform, place: ImageBucket) -> list[ObjectVersion]:
     pages = platform.object_store.pages_of_versions(place.bucket(platform.settings))
     return [found for page in pages for found in page.delete_markers]
 
 
 def everything(platform: Platform) -> set[tuple[str, str, str | None]]:
     return {
-        (one.bucket, one.key, one.version) for place in Place for one in listed(platform, place)
+        (one.bucket, one.key, one.version)
+        for place in ImageBucket
+        for one in listed(platform, place)
     }
 
 

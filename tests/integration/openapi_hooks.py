@@ -12,8 +12,8 @@ from typing import Any
 import schemathesis
 from hypothesis import strategies as st
 
-from assets.images.uploads.lookup import Position
-from assets.images.validation import ALLOWED_FORMATS
+from assets.ingestion.upload.lookup import Position
+from assets.validation.headers import ALLOWED_FORMATS
 from services.upload_api.catalogue import write_cursor
 from tests.unit.arrivals import NOON
 from tests.unit.pictures import encoded, noise

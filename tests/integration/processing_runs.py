@@ -1,4 +1,4 @@
-"""Processing runs as processes of their own, as a launcher for many machines starts them."""
+"""BatchRunner runs as processes of their own, as a launcher for many machines starts them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tests.integration.conftest import Platform
 _PROGRAM = """
 import json, sys
 from datetime import UTC, datetime, timedelta
-from assets.images.processing.batches import Processing
-from assets.images.processing.recipe import read_recipe
+from assets.processing.batch_runner import BatchRunner
+from assets.processing.recipe import read_recipe
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
@@ -26,7 +26,7 @@ if __name__ == "__main__":
     settings = Settings()
     store, warehouse = ObjectStore.from_settings(settings), Warehouse.from_settings(settings)
     recipe, lease = read_recipe(settings.image_recipe), timedelta(seconds=float(sys.argv[2]))
-    run = Processing(settings, store, warehouse, recipe, lease)
+    run = BatchRunner(settings, store, warehouse, recipe, lease)
     tally = run.run(datetime.now(UTC).date(), sys.argv[1])
     print(json.dumps({"images": tally.images, "lost": tally.lost}))
 """

@@ -11,12 +11,12 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from assets.access.apply import apply
 from assets.access.checks import grants_match_the_access_file
 from assets.access.drift import Drift, read_drift
 from assets.access.policy import Policy, validate_policy
+from assets.errors import AccessError
 from assets.resources.warehouse import Warehouse
-from infra.access.apply import apply
-from infra.access.errors import AccessError
 from infra.local.dbt import DBT_PROJECT, parse_dbt_project
 
 Execute = Callable[[str], None]

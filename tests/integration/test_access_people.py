@@ -8,16 +8,16 @@ import pytest
 from click.testing import CliRunner
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from infra.access.__main__ import main
-from infra.access.database import running_database
-from infra.access.errors import AccessError
-from infra.access.people import (
+from assets.access.people import (
+    create_person,
+    find_team,
     list_people,
-    make_person,
     remove_person,
-    renew_person,
-    team_named,
+    reset_person,
 )
+from assets.errors import AccessError
+from cli.access import main
+from cli.database import running_database
 from infra.local.ports import free_ports
 from infra.local.server import Health
 from infra.local.stack import Stack
@@ -38,7 +38,7 @@ def superuser(stack, own_warehouse):
 
 @pytest.fixture
 def command(stack):
-    """Runs a command of `python -m infra.access` on the session's stack."""
+    """Runs a command of `python -m cli.access` on the session's stack."""
     env = {
         "DARKROOM_STATE": str(stack.state.root),
         "POSTGRES_PORT": str(stack.ports.postgres),
@@ -115,7 +115,7 @@ def test_a_new_password_replaces_the_old_and_restores_what_the_team_begins_with(
 ):
     old = people.join("TEAM_ANALYTICS")
     superuser(f"alter role {name_of(old)} reset statement_timeout")
-    new = make_conninfo(old, password=renew_person(admin, policy, name_of(old)))
+    new = make_conninfo(old, password=reset_person(admin, policy, name_of(old)))
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(old)
     with psycopg.connect(new) as analyst:
@@ -196,28 +196,28 @@ def test_only_people_are_taken_out(admin, policy, name):
 )
 def test_a_name_that_cannot_be_a_persons_is_refused(admin, policy, name):
     with pytest.raises(AccessError, match="cannot be a person's name: begin with a small letter"):
-        make_person(admin, policy, name, "TEAM_SALES")
+        create_person(admin, policy, name, "TEAM_SALES")
 
 
 def test_a_name_that_is_taken_is_refused_with_what_to_do(people, admin, policy):
     name = name_of(people.join("TEAM_SALES"))
     with pytest.raises(AccessError, match=r"is in TEAM_SALES already; `make user-password NAME="):
-        make_person(admin, policy, name, "TEAM_LOGISTICS")
+        create_person(admin, policy, name, "TEAM_LOGISTICS")
 
 
 def test_a_name_of_another_role_is_refused(admin, policy):
     with pytest.raises(AccessError, match="“postgres” that is no person's; choose another name"):
-        make_person(admin, policy, "postgres", "TEAM_SALES")
+        create_person(admin, policy, "postgres", "TEAM_SALES")
 
 
 @pytest.mark.parametrize("name", ["sales", "SALES", "TEAM_SALES", "team_sales"])
 def test_a_team_is_known_by_its_short_and_its_long_name(policy, name):
-    assert team_named(policy, name) == "TEAM_SALES"
+    assert find_team(policy, name) == "TEAM_SALES"
 
 
 def test_a_team_that_is_none_is_refused_with_those_that_are(policy):
     with pytest.raises(AccessError, match="choose one of logistics, analytics, sales"):
-        team_named(policy, "marketing")
+        find_team(policy, "marketing")
 
 
 def test_the_commands_admit_list_renew_and_take_out(command):

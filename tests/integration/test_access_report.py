@@ -10,14 +10,14 @@ from psycopg.conninfo import make_conninfo
 from rich.console import Console
 
 from assets.access.policy import load_policy
-from infra.access.errors import AccessError
-from infra.access.matrix import print_report
-from infra.access.report import Report, make_report
-from infra.access.subjects import subjects
-from infra.access.trial import Outcome, Result
+from assets.access.report.execution import Outcome, Result
+from assets.access.report.report import Report, make_report
+from assets.access.report.subjects import subjects
+from assets.errors import AccessError
+from cli.access_matrix import print_report
+from infra.demo.sales.seed import SCALES, seed
 from infra.local.dbt import run_dbt
-from infra.local.warehouses import copied_warehouse
-from infra.sales.seed import SCALES, seed
+from infra.local.warehouses import copy_of_warehouse
 
 Execute = Callable[[str], psycopg.Cursor]
 
@@ -36,7 +36,7 @@ TRACES = """
 @pytest.fixture(scope="module")
 def built(stack, tmp_path_factory) -> Iterator[dict[str, str]]:
     """A warehouse with sales and with the views that dbt makes of them."""
-    with copied_warehouse(stack, "test_access_report") as env:
+    with copy_of_warehouse(stack, "test_access_report") as env:
         with psycopg.connect(env["DATABASE_ADMIN_URL"], autocommit=True) as admin:
             seed(admin, SCALES["demo"], lambda _: None)
         done = run_dbt(env, "run", outputs=tmp_path_factory.mktemp("dbt"))

@@ -6,8 +6,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from assets.access.people import create_person, remove_person
 from assets.access.policy import load_policy
-from infra.access.people import make_person, remove_person
 from infra.demo.outcome import first_rows
 from infra.local.dbt import run_dbt
 
@@ -25,7 +25,7 @@ def built(stack, platform, pictures, sales, tmp_path) -> psycopg.Connection:
     done = run_dbt(stack.environment() | {"DBT_DBNAME": database}, "build", outputs=tmp_path)
     assert done.succeeded, done.output[-3000:]
     admin, policy = stack.environment()["DATABASE_ADMIN_URL"], load_policy()
-    password = make_person(admin, policy, PERSON, "TEAM_ANALYTICS")
+    password = create_person(admin, policy, PERSON, "TEAM_ANALYTICS")
     with psycopg.connect(
         make_conninfo(loader, user=PERSON, password=password), autocommit=True
     ) as analyst:

@@ -7,9 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from assets.images import identity, progress
-from assets.images.checks import judge_audit, no_raw_object_is_unregistered
-from assets.images.drops.audit import Audit, Audited
+from assets.catalog import identity
+from assets.catalog.checks import evaluate_audit, no_raw_object_is_unregistered
+from assets.ingestion import progress
+from assets.ingestion.bucket.audit import Audit, AuditCounts
 from tests.integration.bucket import NOW, put, set_sweep
 from tests.unit.arrivals import message
 
@@ -18,7 +19,7 @@ DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
 
 
-def audit(platform, now: datetime, seconds: float = 60) -> tuple[Audited, bool]:
+def audit(platform, now: datetime, seconds: float = 60) -> tuple[AuditCounts, bool]:
     return Audit(platform.settings, platform.object_store, platform.warehouse).run(now, seconds)
 
 
@@ -29,7 +30,7 @@ def stored_at(platform) -> datetime:
 
 
 def test_an_empty_bucket_is_clean(platform):
-    assert audit(platform, NOW) == (Audited(), True)
+    assert audit(platform, NOW) == (AuditCounts(), True)
 
 
 def test_what_was_registered_is_known(platform, pictures):
@@ -40,14 +41,14 @@ def test_what_was_registered_is_known(platform, pictures):
     put(platform, identity.upload_key(uuid4(), NOW), uploader="ann")
     platform.register()
     seen, is_whole = audit(platform, NOW + DAY)
-    assert (seen, is_whole) == (Audited(looked_at=len(pictures) + 3), True)
+    assert (seen, is_whole) == (AuditCounts(looked_at=len(pictures) + 3), True)
 
 
 def test_after_the_grace_exactly_an_object_that_no_row_knows_counts(platform):
     platform.drop("lost.jpg", b"x")
     stored = stored_at(platform)
-    assert audit(platform, stored + GRACE - SECOND)[0] == Audited(looked_at=1)
-    assert audit(platform, stored + GRACE)[0] == Audited(looked_at=1, unregistered=1)
+    assert audit(platform, stored + GRACE - SECOND)[0] == AuditCounts(looked_at=1)
+    assert audit(platform, stored + GRACE)[0] == AuditCounts(looked_at=1, unregistered=1)
 
 
 def test_an_upload_that_no_row_knows_counts(platform):
@@ -59,7 +60,7 @@ def test_what_is_due_to_be_purged_is_retentions_business(platform):
     platform.drop("old.jpg", b"x")
     age = platform.settings.purge_age
     assert audit(platform, stored_at(platform) + age - SECOND)[0].unregistered == 1
-    assert audit(platform, stored_at(platform) + age)[0] == Audited(looked_at=1)
+    assert audit(platform, stored_at(platform) + age)[0] == AuditCounts(looked_at=1)
 
 
 def test_copies_that_repetitions_left_behind_count_as_known(platform, pictures):
@@ -71,15 +72,15 @@ def test_copies_that_repetitions_left_behind_count_as_known(platform, pictures):
     for hour in (NOW, NOW - timedelta(hours=1)):
         put(platform, identity.upload_key(image, hour), uploader="ann")
     platform.register()
-    assert audit(platform, NOW + DAY)[0] == Audited(looked_at=4)
+    assert audit(platform, NOW + DAY)[0] == AuditCounts(looked_at=4)
 
 
 def test_what_is_left_to_the_landing_for_a_day_is_told_apart(platform):
     awaited = message(topic=platform.settings.kafka_topic, offset=7, sent_at=NOW)
     platform.drop(identity.landed_key(awaited, 0), b"x")
     stored = stored_at(platform)
-    assert audit(platform, stored + DAY - SECOND)[0] == Audited(looked_at=1)
-    assert audit(platform, stored + DAY)[0] == Audited(looked_at=1, left_to_landing=1)
+    assert audit(platform, stored + DAY - SECOND)[0] == AuditCounts(looked_at=1)
+    assert audit(platform, stored + DAY)[0] == AuditCounts(looked_at=1, left_to_landing=1)
 
 
 def test_a_drop_behind_the_landings_back_counts_after_both_graces(platform):
@@ -98,14 +99,14 @@ def test_wherever_the_sweep_stands_every_version_is_looked_at_once(platform, res
         platform.drop(f"{number}.jpg", b"x")
         platform.drop(f"{number}.jpg", b"y")
     set_sweep(platform, progress.Sweep(resume_key))
-    assert audit(platform, NOW + DAY) == (Audited(looked_at=10, unregistered=10), True)
+    assert audit(platform, NOW + DAY) == (AuditCounts(looked_at=10, unregistered=10), True)
 
 
 def test_an_audit_without_time_says_that_it_saw_a_part(platform):
     platform.drop("lost.jpg", b"x")
     seen, is_whole = audit(platform, NOW + DAY, seconds=0)
     assert (seen.looked_at, is_whole) == (1, False)
-    assert "a part" in judge_audit(seen, is_whole=is_whole)
+    assert "a part" in evaluate_audit(seen, is_whole=is_whole)
 
 
 def test_the_check_counts_and_names_nothing(platform):

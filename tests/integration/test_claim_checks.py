@@ -2,7 +2,7 @@
 
 import pytest
 
-from assets.images import identity
+from assets.catalog import identity
 from tests.integration.bucket import put
 from tests.integration.topic import fill, images, origins
 

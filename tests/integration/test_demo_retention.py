@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from assets.retention.choice import Chosen
 from assets.retention.erasure import Erasure
+from assets.retention.erasure_selection import ErasureSelection
 from infra.demo.outcome import outcomes_since
 from infra.demo.retention import read_retention
 
@@ -18,7 +18,7 @@ def test_the_demo_reads_the_oldest_copy_the_receipts_and_when_its_first_image_go
     [young, *_] = platform.query(
         "select image_id from image_catalog.image order by arrived_at desc"
     )
-    erasure.run(Chosen(young), now)
+    erasure.run(ErasureSelection(young), now)
     with platform.warehouse.connect() as connection:
         outcomes = outcomes_since(connection, now - timedelta(hours=1))
     state = read_retention(platform.settings, outcomes, now)

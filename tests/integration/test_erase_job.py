@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import dagster as dg
 import pytest
 
-from assets.retention.receipts.proof import Auditor
+from assets.retention.receipts.proof import Prover
 from assets.retention.receipts.receipt import Why
 from assets.retention.receipts.rows import read_receipts
 from assets.timing import utc_now
@@ -104,7 +104,7 @@ def test_images_named_by_id_are_gone_with_all_their_copies(platform, pictures, i
     result = execute(platform, instance, image_ids=named)
     assert counts(result)["images"] == 2
     assert len(ids(platform, "kafka")) == 2
-    auditor = Auditor(platform.settings, platform.object_store, platform.warehouse)
+    auditor = Prover(platform.settings, platform.object_store, platform.warehouse)
     assert all(auditor.prove(image, utc_now()).is_gone for image in map(UUID, named))
 
 

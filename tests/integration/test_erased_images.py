@@ -6,21 +6,21 @@ import asyncio
 from dataclasses import replace
 from uuid import uuid4
 
-from assets.images import ledger
-from assets.images.drops import registration
-from assets.images.drops.raw_objects import LANDING_GRACE
-from assets.images.messages.replay import Replay
-from assets.images.messages.replay_range import ReplayRange
-from assets.images.records import Arrival
-from assets.images.uploads.lookup import Upload
+from assets.catalog import ledger
+from assets.catalog.records import Arrival
+from assets.ingestion.bucket import registration
+from assets.ingestion.bucket.raw_objects import LANDING_GRACE
+from assets.ingestion.kafka.replay import Replay
+from assets.ingestion.kafka.replay_range import ReplayRange
+from assets.ingestion.upload.lookup import Upload
 from assets.timing import utc_now
 from services.upload_api.database import Database
 from services.upload_api.registrar import Registrar
 from tests.integration.bucket import not_due, notification, notify, put, with_settings
 from tests.integration.catalogue import NOW
-from tests.integration.hiding import erase, withdraw
 from tests.integration.topic import fill, images, next_offsets
 from tests.integration.upload_api import upload_settings
+from tests.integration.visibility_helpers import erase, withdraw
 from tests.unit.pictures import encoded, noise
 
 JPEG = encoded(noise(), "JPEG")

@@ -8,17 +8,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from assets.images import identity
-from assets.images.checks import balance
-from assets.resources.errors import ServerUnavailableError
+from assets.catalog import identity
+from assets.catalog.checks import balance
+from assets.errors import ServerUnavailableError
 from assets.resources.object_store import ObjectStore
-from assets.retention.choice import ChoiceError, Chosen
 from assets.retention.erasure import Erasure, withdraw
+from assets.retention.erasure_selection import ErasureSelection, ErasureSelectionError
 from assets.retention.receipts.receipt import Copy, Why, verify
-from tests.integration.retained import fill, objects, purge, receipts
+from tests.integration.retention_helpers import fill, objects, purge, receipts
 
 
-def erase(platform, chosen: Chosen):
+def erase(platform, chosen: ErasureSelection):
     erasure = Erasure(platform.settings, platform.object_store, platform.warehouse)
     return erasure.run(chosen, datetime.now(UTC))
 
@@ -40,7 +40,7 @@ def keys_that_name(platform, image) -> list[str]:
 def test_an_erased_image_leaves_nothing_and_its_neighbours_stay(platform, pictures):
     images = fill(platform, pictures)
     [chosen] = images_of(platform, "object_key = 'own.jpg'")
-    gone = erase(platform, Chosen(images=(chosen,)))
+    gone = erase(platform, ErasureSelection(images=(chosen,)))
     assert gone.items(Copy.LEDGER_ROW) == 1
     assert images_of(platform, f"image_id = '{chosen}'") == ()
     assert keys_that_name(platform, chosen) == []
@@ -50,7 +50,7 @@ def test_an_erased_image_leaves_nothing_and_its_neighbours_stay(platform, pictur
 
 def test_all_images_of_a_source_are_erased_and_no_others(platform, pictures):
     fill(platform, pictures)
-    erase(platform, Chosen(source="kafka"))
+    erase(platform, ErasureSelection(source="kafka"))
     assert images_of(platform, "source = 'kafka'") == ()
     assert platform.keys(platform.settings.raw_bucket) == {"own.jpg", "letter.jpg"}
     assert len(images_of(platform, "source = 'bucket'")) == 2
@@ -61,7 +61,7 @@ def test_all_images_of_an_uploader_are_erased_and_no_others(platform, pictures):
     platform.produce(bodies[:2], headers=[("uploader", b"ann")])
     platform.produce(bodies[2:5], headers=[("uploader", b"bob")])
     platform.land()
-    erase(platform, Chosen(uploader="ann"))
+    erase(platform, ErasureSelection(uploader="ann"))
     assert platform.query("select uploader, count(*) from image_catalog.image group by 1") == [
         ("bob", 3)
     ]
@@ -80,7 +80,7 @@ def test_copies_that_a_killed_landing_left_of_an_erased_image_go_too(platform, p
         beside = [f"{folder}/!{number}" for number in range(others)]
         list(threads.map(lambda one: platform.object_store.put(raw, one, b"o", "text/x"), beside))
     assert objects(platform) == 2 + others
-    erase(platform, Chosen(source="kafka"))
+    erase(platform, ErasureSelection(source="kafka"))
     assert objects(platform) == others
 
 
@@ -88,7 +88,7 @@ def test_an_erasure_has_a_receipt_that_names_its_images_only(platform, pictures)
     fill(platform, pictures)
     [chosen] = images_of(platform, "object_key = 'own.jpg'")
     [other] = images_of(platform, "object_key = 'letter.jpg'")
-    erase(platform, Chosen(images=(chosen,)))
+    erase(platform, ErasureSelection(images=(chosen,)))
     [receipt] = receipts(platform)
     assert (receipt.why, receipt.images, receipt.expired_until) == (Why.ERASURE, 1, None)
     assert receipt.names(chosen)
@@ -98,7 +98,7 @@ def test_an_erasure_has_a_receipt_that_names_its_images_only(platform, pictures)
 
 def test_what_was_erased_still_counts_in_the_balance(platform, pictures):
     fill(platform, pictures)
-    erase(platform, Chosen(source="bucket"))
+    erase(platform, ErasureSelection(source="bucket"))
     with platform.warehouse.connect() as connection:
         assert (balance(connection)["difference"] == 0).all()
 
@@ -108,7 +108,7 @@ def test_an_erasure_that_is_cut_short_is_finished_by_the_next_purge(platform, pi
     nowhere = platform.settings.model_copy(update={"aws_endpoint_url": "http://127.0.0.1:1"})
     unplugged = replace(platform, object_store=ObjectStore.from_settings(nowhere))
     with pytest.raises(ServerUnavailableError, match="does not answer"):
-        erase(unplugged, Chosen(source="bucket"))
+        erase(unplugged, ErasureSelection(source="bucket"))
     assert len(images_of(platform, "withdrawn_at is not null")) == 2
     purge(platform, datetime.now(UTC))
     assert images_of(platform, "source = 'bucket'") == ()
@@ -123,7 +123,7 @@ def test_a_withdrawn_image_is_out_of_the_hands_of_the_run_that_held_it(platform,
         "returning 1"
     )
     with platform.warehouse.connect() as connection:
-        assert withdraw(connection, Chosen(source="kafka"), datetime.now(UTC), 10) == 1
+        assert withdraw(connection, ErasureSelection(source="kafka"), datetime.now(UTC), 10) == 1
     assert platform.query("select claimed_by, lease_until from image_catalog.image") == [
         (None, None)
     ]
@@ -134,7 +134,7 @@ def test_an_image_that_is_named_before_it_is_known_never_becomes_known(platform,
     [page] = platform.object_store.pages_of_versions(platform.settings.raw_bucket)
     [drop] = page.versions
     image = identity.image_id("bucket", identity.object_origin(drop))
-    erase(platform, Chosen(images=(image,)))
+    erase(platform, ErasureSelection(images=(image,)))
     platform.register()
     assert platform.states() == {}
 
@@ -148,7 +148,7 @@ def test_renditions_that_a_new_recipe_has_replaced_go_with_their_image(platform,
         "select 'older', image_id, 'older' from image_catalog.image returning 1"
     )
     platform.object_store.put(platform.settings.processed_bucket, "older", b"x", "image/jpeg")
-    erase(platform, Chosen(source="bucket"))
+    erase(platform, ErasureSelection(source="bucket"))
     assert objects(platform) == 0
     assert platform.query("select count(*) from image_catalog.replaced_object") == [(0,)]
 
@@ -156,7 +156,7 @@ def test_renditions_that_a_new_recipe_has_replaced_go_with_their_image(platform,
 def test_erased_ids_are_forgotten_when_nothing_can_bring_the_images_back(platform, pictures):
     platform.produce([pictures[0].body])
     platform.land()
-    erase(platform, Chosen(source="kafka"))
+    erase(platform, ErasureSelection(source="kafka"))
     purge(platform, datetime.now(UTC) + platform.settings.retention - timedelta(minutes=1))
     assert platform.query("select count(*) from image_catalog.erased_image") == [(1,)]
     purge(platform, datetime.now(UTC) + platform.settings.retention + timedelta(seconds=1))
@@ -165,11 +165,11 @@ def test_erased_ids_are_forgotten_when_nothing_can_bring_the_images_back(platfor
 
 def test_erasing_again_changes_nothing(platform, pictures):
     fill(platform, pictures)
-    erase(platform, Chosen(source="bucket"))
-    assert erase(platform, Chosen(source="bucket")).items() == 0
+    erase(platform, ErasureSelection(source="bucket"))
+    assert erase(platform, ErasureSelection(source="bucket")).items() == 0
     assert len(receipts(platform)) == 1
 
 
 def test_a_choice_of_nothing_is_refused_and_not_taken_for_everything():
-    with pytest.raises(ChoiceError, match="Say which images to erase"):
-        Chosen()
+    with pytest.raises(ErasureSelectionError, match="Say which images to erase"):
+        ErasureSelection()

@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-import yaml
 from PIL import Image
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from assets.yaml_files import read_yaml
 from infra.local import dbt
-from tests.integration.hiding import expire, withdraw
+from tests.integration.visibility_helpers import expire, withdraw
 
 MARTS = dbt.DBT_PROJECT / "models" / "marts" / "images"
 VIEWS = {
@@ -133,7 +133,7 @@ def test_the_models_show_neither_names_nor_senders_nor_hashes_nor_cameras():
     columns = {
         column["name"]
         for path in documents.values()
-        for column in yaml.safe_load(path.read_text())["models"][0]["columns"]
+        for column in read_yaml(path)["models"][0]["columns"]
     }
     telling = re.compile("sha256|hash|origin|key|file|name|uploader|camera|captured|colour")
     assert [name for name in columns if telling.search(name)] == []

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
 from infra.local.dbt import DBT_PROJECT
-from infra.local.warehouses import copied_warehouse
+from infra.local.warehouses import copy_of_warehouse
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 PLAIN_VIEWS = (BENCHMARKS / "plain_views.sql").read_text()
@@ -144,7 +144,7 @@ HISTORIES = st.lists(st.lists(CHANGES, min_size=1, max_size=12), min_size=1, max
 @pytest.fixture(scope="module")
 def variables(stack) -> Iterator[dict[str, str]]:
     """The environment that leads to a warehouse of this module's own."""
-    with copied_warehouse(stack, f"test_{uuid.uuid4().hex[:12]}") as env:
+    with copy_of_warehouse(stack, f"test_{uuid.uuid4().hex[:12]}") as env:
         yield env
 
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from assets.images import progress
-from assets.images.messages.landing import Landing
-from assets.resources.errors import ServerUnavailableError
+from assets.errors import ServerUnavailableError
+from assets.ingestion import progress
+from assets.ingestion.kafka.landing import Landing
 from assets.resources.event_log import EventLog
 from assets.resources.topic_states import TopicMissingError
 from assets.resources.warehouse import Warehouse
@@ -50,14 +50,14 @@ def test_messages_read_again_after_a_crash_change_nothing(platform, pictures):
 def test_a_commit_that_fails_leaves_neither_rows_nor_offsets(platform, pictures, monkeypatch):
     platform.produce([pictures[0].body])
 
-    def write_and_pull_the_plug(connection, topic, positions):
+    def write_then_crash(connection, topic, positions):
         write_offsets(connection, topic, positions)
         if any(offset for offset, _ in positions.values()):
             raise RuntimeError("pulled the plug")
 
     write_offsets = progress.write_offsets
     with monkeypatch.context() as patch:
-        patch.setattr(progress, "write_offsets", write_and_pull_the_plug)
+        patch.setattr(progress, "write_offsets", write_then_crash)
         with pytest.raises(RuntimeError, match="pulled the plug"):
             platform.land()
     assert platform.states() == {}
@@ -113,13 +113,13 @@ def test_the_group_on_the_broker_shows_the_progress(platform, pictures):
 
 def test_images_of_ten_mebibytes_are_held_a_few_at_a_time(platform, monkeypatch):
     held: list[int] = []
-    settle = Landing._settle
+    settle = Landing._land_oldest
 
-    def weigh(landing, source, most_bytes):
-        held.append(source.bytes_under_way)
-        return settle(landing, source, most_bytes)
+    def weigh(landing, source, max_bytes):
+        held.append(source.bytes_in_flight)
+        return settle(landing, source, max_bytes)
 
-    monkeypatch.setattr(Landing, "_settle", weigh)
+    monkeypatch.setattr(Landing, "_land_oldest", weigh)
     for partition in range(3):
         fill(platform, partition, [bytes([partition, n]) * 5 * MEBIBYTE for n in range(4)])
     landed = platform.land()

@@ -7,9 +7,9 @@ import signal
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from assets.images import progress
-from assets.images.messages import topics
-from assets.images.messages.landing import Landing
+from assets.ingestion import progress
+from assets.ingestion.kafka import topics
+from assets.ingestion.kafka.landing import Landing
 from assets.resources import event_reader
 from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectStore

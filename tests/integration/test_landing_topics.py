@@ -5,11 +5,11 @@ import time
 import dagster as dg
 import pytest
 
-from assets.images import ledger
-from assets.images.assets import IMAGE_MESSAGES, landed_images
-from assets.images.checks import no_offset_gap_is_unexplained
-from assets.images.messages import gaps, topics
-from assets.images.messages.topics import TopicChangedError
+from assets.catalog import ledger
+from assets.catalog.assets import IMAGE_MESSAGES, landed_images
+from assets.catalog.checks import no_offset_gap_is_unexplained
+from assets.ingestion.kafka import gaps, topics
+from assets.ingestion.kafka.topics import TopicChangedError
 from assets.resources.topic_states import TopicMissingError
 from tests.integration.topic import (
     bodies_landed,
@@ -19,16 +19,16 @@ from tests.integration.topic import (
     images,
     landing_meanwhile,
     lose,
-    make_topic_anew,
     next_offsets,
     origins,
     put_back,
+    recreate_topic,
     with_settings,
 )
 
 
 @pytest.fixture
-def impatient(platform):
+def short_timeouts(platform):
     """A platform that gives a missing offset a second to fill."""
     return with_settings(platform, kafka_hole_seconds=1.0)
 
@@ -40,7 +40,7 @@ def check(platform):
 def test_a_topic_made_anew_is_landed_from_its_beginning_beside_the_old_one(platform):
     fill(platform, 0, images(5, "old"))
     platform.land()
-    make_topic_anew(platform)
+    recreate_topic(platform)
     fill(platform, 0, images(2, "new"))
     assert platform.land().new_images == 2
     assert origins(platform) == {*(f"0/{offset}" for offset in range(5)), "~1/0/0", "~1/0/1"}
@@ -51,7 +51,7 @@ def test_a_topic_made_anew_is_landed_from_its_beginning_beside_the_old_one(platf
 def test_a_topic_made_anew_with_more_messages_than_the_old_one_is_landed_whole(platform):
     fill(platform, 0, images(2, "old"))
     platform.land()
-    make_topic_anew(platform)
+    recreate_topic(platform)
     fill(platform, 0, images(6, "new"))
     assert platform.land().new_images == 6
 
@@ -59,18 +59,18 @@ def test_a_topic_made_anew_with_more_messages_than_the_old_one_is_landed_whole(p
 def test_messages_known_to_wait_in_a_topic_that_was_deleted_are_a_gap(platform, monkeypatch):
     fill(platform, 1, images(5))
 
-    def lose_power(*_):
+    def crash(*_):
         raise RuntimeError("lost power")
 
     with monkeypatch.context() as patch:
-        patch.setattr(ledger, "register", lose_power)
+        patch.setattr(ledger, "register", crash)
         with pytest.raises(RuntimeError, match="lost power"):
             platform.land()
     with platform.warehouse.connect() as connection:
         connection.execute(
             "update image_catalog.kafka_offset set high_watermark = 5 where partition_no = 1"
         )
-    make_topic_anew(platform)
+    recreate_topic(platform)
     platform.land()
     assert gaps_of(platform) == [(0, 1, 0, 5, "topic_recreated")]
 
@@ -79,7 +79,7 @@ def test_a_topic_made_anew_twice_is_counted_twice(platform):
     for name in ("first", "second", "third"):
         fill(platform, 0, images(1, name))
         platform.land()
-        make_topic_anew(platform)
+        recreate_topic(platform)
     platform.land()
     [(incarnation,)] = platform.query("select incarnation from image_catalog.kafka_topic")
     assert incarnation == 3
@@ -92,7 +92,7 @@ def test_a_topic_made_anew_while_it_is_read_is_read_from_its_beginning(platform)
     with landing_meanwhile(lingering) as landed:
         while next_offsets(platform).get(0) != 3:
             time.sleep(0.1)
-        make_topic_anew(platform)
+        recreate_topic(platform)
         fill(platform, 0, images(2, "new"))
     assert landed[0].new_images == 5
     assert "~1/0/1" in origins(platform)
@@ -124,15 +124,17 @@ def test_a_topic_that_is_deleted_while_it_is_read_is_named(platform):
         lingering.land()
 
 
-def test_messages_lost_at_the_beginning_and_amid_others_are_gaps_and_the_others_land(impatient):
-    fill(impatient, 0, images(6))
+def test_messages_lost_at_the_beginning_and_amid_others_are_gaps_and_the_others_land(
+    short_timeouts,
+):
+    fill(short_timeouts, 0, images(6))
     for offset in (0, 1, 3):
-        lose(impatient, 0, offset)
-    landed = impatient.land()
+        lose(short_timeouts, 0, offset)
+    landed = short_timeouts.land()
     assert (landed.new_images, landed.missing) == (3, 3)
-    assert origins(impatient) == {"0/2", "0/4", "0/5"}
-    assert gaps_of(impatient) == [(0, 0, 0, 2, "missing"), (0, 0, 3, 4, "missing")]
-    assert next_offsets(impatient)[0] == 6
+    assert origins(short_timeouts) == {"0/2", "0/4", "0/5"}
+    assert gaps_of(short_timeouts) == [(0, 0, 0, 2, "missing"), (0, 0, 3, 4, "missing")]
+    assert next_offsets(short_timeouts)[0] == 6
 
 
 def test_other_partitions_go_on_while_a_hole_is_watched(platform):
@@ -171,58 +173,58 @@ def test_a_message_that_is_late_at_the_very_end_is_waited_for_and_landed(platfor
     assert gaps_of(platform) == []
 
 
-def test_messages_lost_at_the_very_end_are_a_gap_and_wait_no_more(impatient):
-    fill(impatient, 0, images(3))
-    lose(impatient, 0, 2)
-    assert impatient.land().missing == 1
-    assert gaps_of(impatient) == [(0, 0, 2, 3, "missing")]
-    fill(impatient, 0, images(1, "later"))
-    assert impatient.land().new_images == 1
+def test_messages_lost_at_the_very_end_are_a_gap_and_wait_no_more(short_timeouts):
+    fill(short_timeouts, 0, images(3))
+    lose(short_timeouts, 0, 2)
+    assert short_timeouts.land().missing == 1
+    assert gaps_of(short_timeouts) == [(0, 0, 2, 3, "missing")]
+    fill(short_timeouts, 0, images(1, "later"))
+    assert short_timeouts.land().new_images == 1
 
 
-def test_a_gap_turns_its_check_red_until_somebody_explains_it(impatient):
-    assert check(impatient).passed
-    fill(impatient, 0, images(3))
-    lose(impatient, 0, 1)
-    impatient.land()
-    red = check(impatient)
+def test_a_gap_turns_its_check_red_until_somebody_explains_it(short_timeouts):
+    assert check(short_timeouts).passed
+    fill(short_timeouts, 0, images(3))
+    lose(short_timeouts, 0, 1)
+    short_timeouts.land()
+    red = check(short_timeouts)
     assert not red.passed
     assert "1 messages were gone before they could be landed, in 1 ranges" in red.description
     assert red.metadata["missing_messages"].value == 1
-    with impatient.warehouse.connect() as connection:
+    with short_timeouts.warehouse.connect() as connection:
         [found] = gaps.read_gaps(connection)
         gaps.explain(connection, found.gap_id, "the disk was full", found.noticed_at)
-    green = check(impatient)
+    green = check(short_timeouts)
     assert green.passed
     assert green.description.endswith("1 gaps have one.")
 
 
-def test_a_gap_that_a_crash_repeats_is_recorded_once(impatient, monkeypatch):
-    fill(impatient, 0, images(3))
-    lose(impatient, 0, 0)
+def test_a_gap_that_a_crash_repeats_is_recorded_once(short_timeouts, monkeypatch):
+    fill(short_timeouts, 0, images(3))
+    lose(short_timeouts, 0, 0)
 
-    def lose_power(*_):
+    def crash(*_):
         raise RuntimeError("lost power")
 
     with monkeypatch.context() as patch:
-        patch.setattr(ledger, "register", lose_power)
+        patch.setattr(ledger, "register", crash)
         with pytest.raises(RuntimeError, match="lost power"):
-            impatient.land()
-    assert gaps_of(impatient) == []
-    impatient.land()
-    assert gaps_of(impatient) == [(0, 0, 0, 1, "missing")]
+            short_timeouts.land()
+    assert gaps_of(short_timeouts) == []
+    short_timeouts.land()
+    assert gaps_of(short_timeouts) == [(0, 0, 0, 1, "missing")]
 
 
-def test_a_run_that_found_messages_missing_says_so(impatient):
-    fill(impatient, 0, images(3))
-    lose(impatient, 0, 1)
+def test_a_run_that_found_messages_missing_says_so(short_timeouts):
+    fill(short_timeouts, 0, images(3))
+    lose(short_timeouts, 0, 1)
     done = dg.materialize(
         [IMAGE_MESSAGES, landed_images],
         resources={
-            "settings": impatient.settings,
-            "event_log": impatient.event_log,
-            "object_store": impatient.object_store,
-            "warehouse": impatient.warehouse,
+            "settings": short_timeouts.settings,
+            "event_log": short_timeouts.event_log,
+            "object_store": short_timeouts.object_store,
+            "warehouse": short_timeouts.warehouse,
         },
     )
     [materialized] = done.asset_materializations_for_node("raw_bucket__landed_images")

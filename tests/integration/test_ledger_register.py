@@ -11,10 +11,10 @@ from uuid import uuid4
 
 import pytest
 
-from assets.images import ledger
-from assets.images.records import Arrival
-from assets.images.validation import Reason
+from assets.catalog import ledger
+from assets.catalog.records import Arrival
 from assets.resources.warehouse import Warehouse
+from assets.validation.headers import Reason
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -116,7 +116,7 @@ def test_a_door_that_learns_of_an_image_meanwhile_waits_and_makes_no_second_row(
     notified = replace(arrival, arrived_at=NOW + timedelta(seconds=2))
     has_begun = threading.Event()
 
-    def second_door() -> int:
+    def second_source() -> int:
         with Warehouse.from_settings(settings).connect() as connection:
             has_begun.set()
             return ledger.register(connection, [notified], NOW)
@@ -124,7 +124,7 @@ def test_a_door_that_learns_of_an_image_meanwhile_waits_and_makes_no_second_row(
     with ThreadPoolExecutor(1) as threads:
         with platform.warehouse.connect() as connection:
             assert ledger.register(connection, [arrival], NOW) == 1
-            second = threads.submit(second_door)
+            second = threads.submit(second_source)
             assert has_begun.wait(30)
             _wait_for_a_lock(platform)
             assert not second.done()
@@ -135,13 +135,13 @@ def test_a_door_that_learns_of_an_image_meanwhile_waits_and_makes_no_second_row(
 def test_a_door_whose_transaction_fails_leaves_the_image_to_the_other(platform, settings, register):
     arrival = some_arrival()
 
-    def killed_door() -> None:
+    def killed_source() -> None:
         with platform.warehouse.connect() as connection:
             ledger.register(connection, [arrival], NOW)
             raise RuntimeError("the run is killed")
 
     with pytest.raises(RuntimeError, match="the run is killed"):
-        killed_door()
+        killed_source()
     assert register(arrival) == 1
 
 

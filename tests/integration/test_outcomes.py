@@ -8,15 +8,15 @@ from datetime import datetime
 import psycopg
 import pytest
 
-from assets.images import outcomes
-from assets.images.processing.result import ImageFacts
-from assets.images.records import Rejected
-from assets.images.validation import Reason
+from assets.catalog import outcomes
+from assets.catalog.records import Rejected
+from assets.processing.result import ImageFacts
+from assets.validation.headers import Reason
 from tests.integration.catalogue import (
     DIGEST,
     LATER,
-    LITTLE,
     NOW,
+    SMALL_FACTS,
     STANDARD,
     Catalogue,
     key_of,
@@ -100,7 +100,7 @@ def test_what_a_processor_does_not_say_is_null(platform, catalogue):
 )
 def test_text_of_a_file_that_no_column_takes_stops_no_batch(platform, catalogue, said, kept):
     [odd, plain] = catalogue.claimed(2)
-    facts = replace(LITTLE, camera_make=said, camera_model=said, mode=said or "L")
+    facts = replace(SMALL_FACTS, camera_make=said, camera_model=said, mode=said or "L")
     assert catalogue.write(processed(odd, facts), processed(plain)) == 2
     assert platform.query(
         f"select camera_make, camera_model from image_catalog.image "
@@ -151,7 +151,7 @@ def test_one_impossible_value_fails_the_whole_batch_and_writes_nothing(platform,
     good, bad = catalogue.claimed(2)
     before = catalogue.everything()
     with pytest.raises(psycopg.errors.CheckViolation):
-        catalogue.write(processed(good), processed(bad, replace(LITTLE, orientation=9)))
+        catalogue.write(processed(good), processed(bad, replace(SMALL_FACTS, orientation=9)))
     assert catalogue.everything() == before
 
 

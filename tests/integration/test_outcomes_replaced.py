@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from assets.images import claims, outcomes
-from assets.images.checks import balance
-from assets.images.records import Rejected
-from assets.images.validation import Reason
+from assets.catalog import leases, outcomes
+from assets.catalog.checks import balance
+from assets.catalog.records import Rejected
+from assets.validation.headers import Reason
 from tests.integration.catalogue import (
     LATER,
     NOW,
@@ -15,8 +15,8 @@ from tests.integration.catalogue import (
     STANDARD,
     Catalogue,
     key_of,
+    lease_request,
     processed,
-    taker,
 )
 
 
@@ -83,7 +83,7 @@ def test_a_rendition_that_is_stored_again_is_not_to_be_deleted_any_more(platform
         "finished_at = null returning 1"
     )
     with platform.warehouse.connect() as connection:
-        [waiting] = claims.take_waiting(connection, taker(NOW.date()), 1)
+        [waiting] = leases.claim_waiting(connection, lease_request(NOW.date()), 1)
     assert catalogue.write(processed(waiting)) == 1
     assert (catalogue.rendition_keys(), catalogue.replaced_keys()) == (kept, set())
 

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from PIL import Image
 
-from assets.images import claims, outcomes
-from assets.images.processing.recipe import read_recipe
-from assets.images.records import Rejected
-from assets.images.validation import Reason
-from assets.resources.errors import ServerUnavailableError
+from assets.catalog import leases, outcomes
+from assets.catalog.records import Rejected
+from assets.errors import ServerUnavailableError
+from assets.processing.recipe import read_recipe
 from assets.resources.object_store import ObjectStore
+from assets.validation.headers import Reason
 from infra.demo.photographs import broken_files, photographs
-from tests.integration.catalogue import taker
+from tests.integration.catalogue import lease_request
 
 TODAY = datetime.now(UTC).date()
 
@@ -99,7 +99,9 @@ def test_a_run_that_lost_its_lease_changes_nothing(platform, pictures):
     platform.drop("slow.jpg", pictures[0].body)
     platform.register()
     with platform.warehouse.connect() as connection:
-        [slow] = claims.take_waiting(connection, taker(TODAY, "slow run", timedelta(seconds=-1)), 1)
+        [slow] = leases.claim_waiting(
+            connection, lease_request(TODAY, "slow run", timedelta(seconds=-1)), 1
+        )
     platform.process("fast run")
     with platform.warehouse.connect() as connection:
         late = Rejected(slow, Reason.CORRUPT, None)
@@ -110,10 +112,10 @@ def test_a_run_that_lost_its_lease_changes_nothing(platform, pictures):
 def test_an_image_that_five_runs_could_not_finish_is_given_up_and_quarantined(platform, pictures):
     platform.drop("cursed.jpg", pictures[0].body)
     platform.register()
-    for run in range(claims.MAX_CLAIMS):
+    for run in range(leases.MAX_ATTEMPTS):
         with platform.warehouse.connect() as connection:
-            claims.take_waiting(connection, taker(TODAY, f"run {run}"), 1)
-            claims.give_back(connection, f"run {run}", is_blameless=False)
+            leases.claim_waiting(connection, lease_request(TODAY, f"run {run}"), 1)
+            leases.release_leases(connection, f"run {run}", is_blameless=False)
     platform.process()
     assert platform.states() == {"gave_up": 1}
     assert len(platform.keys(platform.settings.quarantine_bucket)) == 1

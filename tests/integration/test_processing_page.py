@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
-from assets.images import claims
-from assets.images.assets import ARRIVAL_DAYS, renditions
+from assets.catalog import leases
+from assets.catalog.assets import ARRIVAL_DAYS, renditions
 from tests.integration.bucket import with_settings
-from tests.integration.catalogue import taker
+from tests.integration.catalogue import lease_request
 
 TODAY = datetime.now(UTC).date()
 KEY = dg.AssetKey(["image_catalog", "rendition"])
@@ -70,7 +70,7 @@ def test_a_day_of_which_another_run_holds_something_is_not_complete_yet(
     platform.produce([picture.body for picture in pictures])
     platform.land()
     with platform.warehouse.connect() as connection:
-        claims.take_waiting(connection, taker(TODAY, "another run"), 2)
+        leases.claim_waiting(connection, lease_request(TODAY, "another run"), 2)
     result = materialise(platform, instance)
     page = said(result.asset_observations_for_node("renditions"))
     assert (page["processed"], page["left_on_this_day"]) == (len(pictures) - 2, 2)

@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from assets.images.processing.entry_point import ProcessorError
+from assets.processing.entry_point import ProcessorError
 from tests.integration.bucket import with_settings
 from tests.integration.processing_runs import assert_bucket_is_what_the_catalogue_says
 from tests.unit.hostile_processors import EVIL

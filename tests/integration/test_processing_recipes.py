@@ -1,16 +1,16 @@
 """A day is processed again by another recipe: old renditions are replaced, none is orphaned."""
 
 import io
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import yaml
 from PIL import Image
 
-from assets.images import outcomes
-from assets.images.completeness import Left, what_is_left
-from assets.images.processing import batches
-from assets.images.processing.recipe import Recipe, read_recipe
+from assets.catalog import outcomes
+from assets.catalog.completeness import Unfinished, count_unfinished
+from assets.processing import batch_runner
+from assets.processing.recipe import Recipe, read_recipe
 from assets.retention.purge import Purge
 from tests.integration.bucket import with_settings
 from tests.integration.processing_runs import (
@@ -96,7 +96,7 @@ def test_a_recipe_that_comes_back_finds_its_renditions_made_anew(processed, pict
 
 def kill_before_deleting(platform, monkeypatch) -> None:
     """A run by recipe B that ends between its last commit and the deletion of what it replaced."""
-    delete = batches.delete_replaced
+    delete = batch_runner.delete_replaced
 
     def delete_nothing_at_the_end(warehouse, *rest):
         if recipes(platform) == {B.hash}:
@@ -104,7 +104,7 @@ def kill_before_deleting(platform, monkeypatch) -> None:
         return delete(warehouse, *rest)
 
     with monkeypatch.context() as killed:
-        killed.setattr(batches, "delete_replaced", delete_nothing_at_the_end)
+        killed.setattr(batch_runner, "delete_replaced", delete_nothing_at_the_end)
         with pytest.raises(KeyboardInterrupt):
             platform.process(recipe=B)
     assert waiting_to_be_deleted(platform) > 0
@@ -127,7 +127,7 @@ def test_a_purge_deletes_what_a_killed_run_has_left(processed, pictures, monkeyp
 
 def test_two_runs_process_a_day_again_together(processed, pictures, tmp_path):
     file = tmp_path / "icons.yaml"
-    file.write_text(yaml.safe_dump(B.model_dump(mode="json")))
+    file.write_text(json.dumps(B.model_dump(mode="json")))
     narrow = {"image_recipe": str(file), "processing_workers": 1, "run_linger_seconds": 3}
     runs = [start_run(processed, f"run {number}", **narrow) for number in range(2)]
     ends = [end_of(run) for run in runs]
@@ -162,12 +162,12 @@ def test_an_image_that_is_rejected_then_loses_its_renditions_and_keeps_its_bytes
 
 
 def test_a_day_is_complete_when_todays_recipe_has_made_it(processed, pictures):
-    def left(recipe: Recipe) -> Left:
+    def left(recipe: Recipe) -> Unfinished:
         with processed.warehouse.connect() as connection:
-            return what_is_left(connection, NOW.date(), recipe.hash)
+            return count_unfinished(connection, NOW.date(), recipe.hash)
 
-    assert left(A) == Left(on_day=0, days_known=1, days_complete=1)
-    assert left(B) == Left(on_day=len(pictures), days_known=1, days_complete=0)
+    assert left(A) == Unfinished(on_day=0, days_known=1, days_complete=1)
+    assert left(B) == Unfinished(on_day=len(pictures), days_known=1, days_complete=0)
     processed.drop("new.jpg", pictures[0].body)
     processed.register()
-    assert left(A) == Left(on_day=1, days_known=1, days_complete=0)
+    assert left(A) == Unfinished(on_day=1, days_known=1, days_complete=0)

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 import psutil
 import pytest
 
-from assets.images import claims
-from assets.images.checks import balance
-from assets.images.processing.batches import Processing
-from assets.images.processing.recipe import read_recipe
-from assets.resources.errors import ServerUnavailableError
+from assets.catalog import leases
+from assets.catalog.checks import balance
+from assets.errors import ServerUnavailableError
+from assets.processing.batch_runner import BatchRunner
+from assets.processing.recipe import read_recipe
 from tests.integration.bucket import with_settings
-from tests.integration.catalogue import taker
+from tests.integration.catalogue import lease_request
 from tests.integration.processing_runs import (
     assert_bucket_is_what_the_catalogue_says,
     end_of,
@@ -54,7 +54,7 @@ def test_two_runs_claim_disjoint_images(platform, pictures):
     def claim(run_id: str) -> list:
         taken = []
         with platform.warehouse.connect() as connection:
-            while found := claims.take_waiting(connection, taker(TODAY, run_id), 7):
+            while found := leases.claim_waiting(connection, lease_request(TODAY, run_id), 7):
                 taken += [claim.image_id for claim in found]
                 connection.commit()
         return taken
@@ -101,7 +101,7 @@ def test_a_run_that_lives_keeps_its_images_beyond_their_lease(platform):
     [(first,)] = platform.query("select lease_until from image_catalog.image")
     wait_until(lambda: datetime.now(UTC) > first, "the first lease to end")
     with platform.warehouse.connect() as connection:
-        assert claims.take_waiting(connection, taker(TODAY, "another"), 1) == []
+        assert leases.claim_waiting(connection, lease_request(TODAY, "another"), 1) == []
     assert end_of(run) == {"images": 1, "lost": 0}
 
 
@@ -109,7 +109,7 @@ def test_a_run_whose_heartbeat_fails_ends_and_gives_everything_back(platform):
     platform.drop("slow.jpg", EVIL)
     platform.register()
     slow = with_settings(platform, image_processor=f"{HOSTILE}dawdling", run_linger_seconds=60)
-    processing = Processing(
+    processing = BatchRunner(
         slow.settings,
         slow.object_store,
         slow.warehouse,

@@ -6,9 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from assets.images import identity
-from assets.images.checks import balance
-from assets.images.drops import known, raw_objects
+from assets.catalog import identity
+from assets.catalog.checks import balance
+from assets.ingestion.bucket import known, raw_objects
 from tests.integration.bucket import (
     NOW,
     due_again,
@@ -23,22 +23,22 @@ from tests.unit.arrivals import message
 @pytest.fixture
 def no_grace(monkeypatch):
     """What the landing should have made known, it should have made known at once."""
-    decide = raw_objects.standing
+    decide = raw_objects.classify
 
     def impatient(*args):
-        return decide(*args, patience=timedelta(0))
+        return decide(*args, landing_grace=timedelta(0))
 
-    monkeypatch.setattr("assets.images.drops.registration.standing", impatient)
+    monkeypatch.setattr("assets.ingestion.bucket.registration.classify", impatient)
 
 
-def leave_objects_behind(platform, monkeypatch) -> None:
+def create_orphaned_objects(platform, monkeypatch) -> None:
     """A landing that is killed after it has stored the objects."""
 
-    def pull_the_plug(*_):
+    def crash(*_):
         raise RuntimeError("pulled the plug")
 
     with monkeypatch.context() as patch:
-        patch.setattr("assets.images.ledger.register", pull_the_plug)
+        patch.setattr("assets.catalog.ledger.register", crash)
         with pytest.raises(RuntimeError, match="pulled the plug"):
             platform.land()
 
@@ -98,7 +98,7 @@ def test_what_a_killed_landing_left_behind_is_landed_and_registered_once(
     platform, pictures, no_grace, monkeypatch
 ):
     platform.produce([picture.body for picture in pictures])
-    leave_objects_behind(platform, monkeypatch)
+    create_orphaned_objects(platform, monkeypatch)
     platform.register()
     assert platform.states() == {}
     platform.land()
@@ -113,7 +113,7 @@ def test_a_message_landed_while_its_object_is_looked_up_is_not_taken_for_a_drop(
 ):
     """Whatever is read first, the landing commits before the rest is read."""
     platform.produce([picture.body for picture in pictures])
-    leave_objects_behind(platform, monkeypatch)
+    create_orphaned_objects(platform, monkeypatch)
     landings = iter([platform.land])
 
     def landing_after(read):

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from assets.images import progress
+from assets.ingestion import progress
 from assets.resources.object_store import ObjectStore
 from tests.integration.bucket import (
     NOW,
@@ -116,7 +116,7 @@ def test_a_listing_killed_anywhere_loses_and_doubles_nothing(
     platform.forget_notifications()
     write_sweep, pages = progress.write_sweep, []
 
-    def write_and_pull_the_plug(connection, bucket, sweep):
+    def write_then_crash(connection, bucket, sweep):
         write_sweep(connection, bucket, sweep)
         pages.append(sweep)
         if len(pages) == 2:
@@ -125,7 +125,7 @@ def test_a_listing_killed_anywhere_loses_and_doubles_nothing(
             raise RuntimeError("pulled the plug")
 
     with monkeypatch.context() as patch:
-        patch.setattr(progress, "write_sweep", write_and_pull_the_plug)
+        patch.setattr(progress, "write_sweep", write_then_crash)
         with pytest.raises(RuntimeError, match="pulled the plug"):
             bounded.register()
     left = read_sweep(platform)

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assets.images import ledger, progress
-from assets.images.checks import balance
+from assets.catalog import ledger
+from assets.catalog.checks import balance
+from assets.ingestion import progress
 from tests.integration.bucket import (
     not_due,
     notification,
@@ -55,7 +56,7 @@ class Way(Enum):
 
 
 @pytest.fixture
-def quick(platform):
+def short_intervals(platform):
     """A platform whose runs do not linger, and whose notifications come back after a second."""
     store = platform.object_store
     store.sqs.set_queue_attributes(QueueUrl=store._queue_url, Attributes={"VisibilityTimeout": "1"})
@@ -66,12 +67,12 @@ def run_killed_after_writing(platform, monkeypatch) -> None:
     """A run that dies when rows are written and not committed yet."""
     register = ledger.register
 
-    def write_and_pull_the_plug(*args):
+    def write_then_crash(*args):
         register(*args)
         raise RuntimeError("pulled the plug")
 
     with monkeypatch.context() as patch:
-        patch.setattr(ledger, "register", write_and_pull_the_plug)
+        patch.setattr(ledger, "register", write_then_crash)
         with pytest.raises(RuntimeError, match="pulled the plug"):
             platform.register()
 
@@ -114,44 +115,48 @@ def learn(platform, way: Way, count: int) -> None:
 @pytest.mark.parametrize("way", Way, ids=lambda way: way.value)
 @given(puts=PUTS)
 @some_examples
-def test_every_version_of_every_key_is_registered_once(quick, monkeypatch, way, is_killed, puts):
-    versions = {(key, put(quick, key, body)) for key, body in puts}
+def test_every_version_of_every_key_is_registered_once(
+    short_intervals, monkeypatch, way, is_killed, puts
+):
+    versions = {(key, put(short_intervals, key, body)) for key, body in puts}
     assert len(versions) == len(puts)
-    there = listed(quick)
+    there = listed(short_intervals)
     assert versions <= set(there)
     if is_killed:
-        set_sweep(quick, progress.Sweep())
-        run_killed_after_writing(quick, monkeypatch)
-    learn(quick, way, len(there))
-    assert registered(quick) == there
+        set_sweep(short_intervals, progress.Sweep())
+        run_killed_after_writing(short_intervals, monkeypatch)
+    learn(short_intervals, way, len(there))
+    assert registered(short_intervals) == there
 
 
-def test_notifications_of_a_killed_run_come_back_and_are_registered_once(quick, monkeypatch):
-    not_due(quick)
+def test_notifications_of_a_killed_run_come_back_and_are_registered_once(
+    short_intervals, monkeypatch
+):
+    not_due(short_intervals)
     for number in range(12):
-        put(quick, f"{number} + ☃.jpg")
-    until(lambda: quick.object_store.notifications_waiting() >= 12, "12 notifications")
-    run_killed_after_writing(quick, monkeypatch)
-    assert quick.states() == {}
-    wait_for_notified(quick, 12)
-    assert registered(quick) == listed(quick)
+        put(short_intervals, f"{number} + ☃.jpg")
+    until(lambda: short_intervals.object_store.notifications_waiting() >= 12, "12 notifications")
+    run_killed_after_writing(short_intervals, monkeypatch)
+    assert short_intervals.states() == {}
+    wait_for_notified(short_intervals, 12)
+    assert registered(short_intervals) == listed(short_intervals)
 
 
 @given(order=st.permutations(range(8)), again=st.lists(st.integers(0, 7), max_size=8))
 @some_examples
 def test_in_whatever_order_and_however_often_they_are_told_objects_are_one_row_each(
-    quick, order, again
+    short_intervals, order, again
 ):
     """All of them stored in the same moment, told apart by their keys and versions alone."""
-    before, token = len(registered(quick)), uuid4().hex
+    before, token = len(registered(short_intervals)), uuid4().hex
     bodies = [
-        notification(quick, f"{number // 2}.jpg", versionId=f"{token}-{number % 2}")
+        notification(short_intervals, f"{number // 2}.jpg", versionId=f"{token}-{number % 2}")
         for number in range(8)
     ]
     for number in [*order, *again]:
-        notify(quick, bodies[number])
-    wait_for_notified(quick, before + 8)
-    quick.register()
-    assert quick.states() == {"waiting": before + 8}
-    with quick.warehouse.connect() as connection:
+        notify(short_intervals, bodies[number])
+    wait_for_notified(short_intervals, before + 8)
+    short_intervals.register()
+    assert short_intervals.states() == {"waiting": before + 8}
+    with short_intervals.warehouse.connect() as connection:
         assert balance(connection)["landed"].sum() == before + 8

@@ -5,17 +5,17 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from assets.images.messages.replay import Replay
-from assets.images.messages.replay_range import ReplayRange, ReplayRangeError
+from assets.ingestion.kafka.replay import Replay
+from assets.ingestion.kafka.replay_range import ReplayRange, ReplayRangeError
 from orchestration.replay import replay_messages
 from tests.integration.bucket import put
 from tests.integration.topic import (
     bodies_landed,
     fill,
     images,
-    make_topic_anew,
     next_offsets,
     origins,
+    recreate_topic,
     with_settings,
 )
 
@@ -118,7 +118,7 @@ def test_a_partition_that_the_topic_does_not_have_is_named(platform):
 def test_a_topic_made_anew_is_landed_before_it_is_replayed(platform):
     fill(platform, 0, images(1))
     platform.land()
-    make_topic_anew(platform)
+    recreate_topic(platform)
     fill(platform, 0, images(1, "new"))
     with pytest.raises(ReplayRangeError, match="run land_messages first"):
         replay(platform, partition=0, first_offset=0)

@@ -7,14 +7,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from click.testing import CliRunner
 
-from assets.images import claims, identity, ledger, validation
-from assets.images.checks import balance
-from assets.images.records import Arrival
-from assets.images.requeue import Selection, count_rejected, requeue
-from assets.images.validation import Reason
+from assets.catalog import identity, leases, ledger
+from assets.catalog.checks import balance
+from assets.catalog.records import Arrival
+from assets.catalog.requeue import Selection, count_rejected, requeue
+from assets.validation import headers as validation
+from assets.validation.headers import Reason
+from cli.images import main
 from infra.demo.photographs import broken_files
-from infra.images.__main__ import main
-from tests.integration.catalogue import taker
+from tests.integration.catalogue import lease_request
 
 NOW = datetime.now(UTC)
 
@@ -113,10 +114,10 @@ def test_an_empty_message_is_rejected_as_empty_again(platform):
 def test_an_image_that_was_given_up_has_all_its_chances_again(platform, pictures):
     platform.drop("cursed.jpg", pictures[0].body)
     platform.register()
-    for run in range(claims.MAX_CLAIMS):
+    for run in range(leases.MAX_ATTEMPTS):
         with platform.warehouse.connect() as connection:
-            claims.take_waiting(connection, taker(NOW.date(), f"run {run}"), 1)
-            claims.give_back(connection, f"run {run}", is_blameless=False)
+            leases.claim_waiting(connection, lease_request(NOW.date(), f"run {run}"), 1)
+            leases.release_leases(connection, f"run {run}", is_blameless=False)
     platform.process()
     assert platform.states() == {"gave_up": 1}
     send_again(platform, Reason.GAVE_UP)

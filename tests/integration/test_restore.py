@@ -14,14 +14,14 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from assets.images.checks import balance
+from assets.catalog.checks import balance
 from assets.resources.warehouse import Warehouse
-from assets.retention.choice import Chosen
 from assets.retention.erasure import Erasure
+from assets.retention.erasure_selection import ErasureSelection
 from assets.retention.receipts.receipt import Copy, verify
 from assets.retention.receipts.restore import BrokenArchiveError, Restore
 from infra.local.postgres import program
-from tests.integration.retained import fill, purge, receipts
+from tests.integration.retention_helpers import fill, purge, receipts
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def reapply(platform):
     return Restore(platform.settings, platform.object_store, platform.warehouse).reapply()
 
 
-def erase(platform, chosen: Chosen) -> None:
+def erase(platform, chosen: ErasureSelection) -> None:
     Erasure(platform.settings, platform.object_store, platform.warehouse).run(
         chosen, datetime.now(UTC)
     )
@@ -83,7 +83,7 @@ def test_nothing_expired_is_left_in_a_restored_database(platform, pictures, rest
 def test_nothing_erased_comes_back_with_a_restored_database(platform, pictures, restored):
     fill(platform, pictures)
     restored()
-    erase(platform, Chosen(source="bucket"))
+    erase(platform, ErasureSelection(source="bucket"))
     again = restored()
     reapply(again)
     assert again.query("select distinct source from image_catalog.image") == [("kafka",)]
@@ -93,7 +93,7 @@ def test_nothing_erased_comes_back_with_a_restored_database(platform, pictures, 
 def test_an_erased_image_stays_unknown_after_a_restore(platform, pictures, restored):
     fill(platform, pictures)
     restored()
-    erase(platform, Chosen(source="bucket"))
+    erase(platform, ErasureSelection(source="bucket"))
     again = restored()
     reapply(again)
     assert again.query("select count(*) from image_catalog.erased_image") == [(2,)]
@@ -104,7 +104,7 @@ def test_a_restored_database_has_all_receipts_back_and_its_counts_balance(
 ):
     fill(platform, pictures)
     restored()
-    erase(platform, Chosen(source="bucket"))
+    erase(platform, ErasureSelection(source="bucket"))
     purge(platform, datetime.now(UTC) + platform.settings.purge_age + timedelta(seconds=1))
     again = restored()
     reapply(again)
@@ -117,7 +117,7 @@ def test_a_restored_database_has_all_receipts_back_and_its_counts_balance(
 def test_reapplying_twice_changes_nothing(platform, pictures, restored):
     fill(platform, pictures)
     restored()
-    erase(platform, Chosen(source="bucket"))
+    erase(platform, ErasureSelection(source="bucket"))
     again = restored()
     reapply(again)
     repeated = reapply(again)
@@ -127,8 +127,8 @@ def test_reapplying_twice_changes_nothing(platform, pictures, restored):
 def test_an_archive_with_a_hole_is_refused_and_nothing_is_changed(platform, pictures, restored):
     fill(platform, pictures)
     restored()
-    erase(platform, Chosen(source="bucket"))
-    erase(platform, Chosen(source="kafka"))
+    erase(platform, ErasureSelection(source="bucket"))
+    erase(platform, ErasureSelection(source="kafka"))
     bucket = platform.settings.receipts_bucket
     [page] = platform.object_store.pages_of_versions(bucket)
     first = min(page.versions, key=lambda found: found.key)
@@ -145,8 +145,8 @@ def test_a_receipt_that_was_deleted_or_overwritten_in_the_archive_is_read_all_th
 ):
     fill(platform, pictures)
     restored()
-    erase(platform, Chosen(source="bucket"))
-    erase(platform, Chosen(source="kafka"))
+    erase(platform, ErasureSelection(source="bucket"))
+    erase(platform, ErasureSelection(source="kafka"))
     bucket = platform.settings.receipts_bucket
     first, second = sorted(platform.keys(bucket))
     platform.object_store.delete(bucket, [(first, None)])

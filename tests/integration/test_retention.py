@@ -9,15 +9,15 @@ from threading import Lock
 
 import pytest
 
-from assets.images.checks import balance
-from assets.resources.errors import ServerUnavailableError
+from assets.catalog.checks import balance
+from assets.errors import ServerUnavailableError
 from assets.resources.object_store import ObjectStore
 from assets.retention import rows
-from assets.retention.policy import ImplausiblePurgeError
 from assets.retention.receipts.receipt import Copy, Tally, verify
+from assets.retention_policy import ImplausiblePurgeError
 from tests.integration.bucket import with_settings
 from tests.integration.processing_runs import wait_until
-from tests.integration.retained import REJECTED, fill, horizon, objects, purge, receipts
+from tests.integration.retention_helpers import REJECTED, fill, horizon, objects, purge, receipts
 
 SECOND = timedelta(seconds=1)
 
@@ -101,7 +101,7 @@ def test_a_day_that_is_not_over_keeps_its_partition(platform, pictures):
 def test_a_day_that_holds_more_than_was_seen_is_not_dropped(platform, pictures):
     fill(platform, pictures)
     with platform.warehouse.connect() as connection:
-        rows.raise_horizon(connection, datetime.now(UTC) + timedelta(days=2))
+        rows.advance_horizon(connection, datetime.now(UTC) + timedelta(days=2))
         seen = Tally()
         seen.add(Copy.LEDGER_ROW, datetime.now(UTC), items=3)
         assert not rows.drop_day(connection, datetime.now(UTC).date(), seen)
@@ -123,7 +123,7 @@ def test_readers_and_writers_go_on_while_a_day_is_waited_for_and_counted(platfor
     fill(platform, pictures)
     day = datetime.now(UTC).date()
     with platform.warehouse.connect() as connection:
-        rows.raise_horizon(connection, datetime.now(UTC) + timedelta(days=2))
+        rows.advance_horizon(connection, datetime.now(UTC) + timedelta(days=2))
 
     def drop() -> bool:
         with platform.warehouse.connect() as connection:
@@ -159,12 +159,12 @@ def test_what_was_deleted_before_a_purge_was_cut_short_has_its_receipt(platform,
     fill(platform, pictures)
     first = Lock()
 
-    def pull_the_plug(_: Tally) -> None:
+    def crash(_: Tally) -> None:
         if first.acquire(blocking=False):
             raise RuntimeError("the plug is pulled")
 
     with pytest.raises(RuntimeError, match="the plug is pulled"):
-        purge(platform, after_the_purge_age(platform), show=pull_the_plug)
+        purge(platform, after_the_purge_age(platform), show=crash)
     [(purged,)] = platform.query("select sum(purged_count) from image_catalog.arrival_count")
     assert purged == sum(receipt.images for receipt in receipts(platform)) > 0
 
@@ -221,8 +221,8 @@ def test_an_implausible_share_goes_if_somebody_says_so(platform, pictures):
 def test_the_horizon_never_goes_back(platform):
     late, early = datetime.now(UTC), datetime.now(UTC) - timedelta(days=3)
     with platform.warehouse.connect() as connection:
-        rows.raise_horizon(connection, late)
-        rows.raise_horizon(connection, early)
+        rows.advance_horizon(connection, late)
+        rows.advance_horizon(connection, early)
     assert horizon(platform) == late
 
 

@@ -10,12 +10,12 @@ import dagster as dg
 import psycopg
 import pytest
 
-from assets.images import identity
-from assets.resources.errors import ServerRefusedError
+from assets.catalog import identity
+from assets.errors import ServerRefusedError
 from assets.retention import clocks
-from assets.retention.buckets.holding_rows import read_names
-from assets.retention.buckets.holdings import GRACE, Moment, Place
-from assets.retention.buckets.inventory import Compared, Inventory
+from assets.retention.buckets.classification import GRACE, ImageBucket, RetentionClock
+from assets.retention.buckets.inventory import Comparison, Inventory
+from assets.retention.buckets.ledger_snapshot import read_references
 from assets.retention.buckets.oldest import MESSAGE, WITHDRAWN_ROW, Oldest
 from assets.retention.checks import (
     OBJECTS,
@@ -36,13 +36,13 @@ from tests.integration.holdings import (
     put_rendition,
     waiting_image,
 )
-from tests.integration.retained import fill
+from tests.integration.retention_helpers import fill
 
 HOUR = timedelta(hours=1)
 
 
-def inventory(platform, now=NOW + HOUR) -> tuple[dict[Place, Compared], Oldest]:
-    moment = Moment(now, platform.settings.purge_age)
+def inventory(platform, now=NOW + HOUR) -> tuple[dict[ImageBucket, Comparison], Oldest]:
+    moment = RetentionClock(now, platform.settings.purge_age)
     return Inventory(platform.settings, platform.object_store, platform.warehouse, moment).take()
 
 
@@ -95,7 +95,7 @@ def test_the_results_name_no_image(platform, pictures):
     fill(platform, pictures, letter="own.jpg")
     platform.object_store.delete(
         platform.settings.processed_bucket,
-        [(found.key, None) for found in listed(platform, Place.PROCESSED)],
+        [(found.key, None) for found in listed(platform, ImageBucket.PROCESSED)],
     )
     told = f"{checked(platform)}"
     ids = [str(image) for (image,) in platform.query("select image_id from image_catalog.image")]
@@ -103,18 +103,18 @@ def test_the_results_name_no_image(platform, pictures):
     assert "own.jpg" not in told
 
 
-@pytest.mark.parametrize("place", list(Place))
+@pytest.mark.parametrize("place", list(ImageBucket))
 def test_an_object_that_a_row_names_and_that_is_gone_is_found(platform, pictures, place):
     fill(platform, pictures, letter="own.jpg")
     [(key, version)] = {
-        Place.RAW: platform.query(
+        ImageBucket.RAW: platform.query(
             "select object_key, object_version from image_catalog.image "
             "where state = 'processed' limit 1"
         ),
-        Place.PROCESSED: platform.query(
+        ImageBucket.PROCESSED: platform.query(
             "select object_key, null from image_catalog.rendition limit 1"
         ),
-        Place.QUARANTINE: platform.query(
+        ImageBucket.QUARANTINE: platform.query(
             "select quarantine_key, null from image_catalog.image "
             "where quarantine_key is not null limit 1"
         ),
@@ -127,7 +127,7 @@ def test_one_version_of_an_overwritten_drop_that_is_gone_is_found(platform):
     platform.drop("own.jpg", b"x")
     platform.drop("own.jpg", b"y")
     platform.register()
-    oldest = min(listed(platform, Place.RAW), key=lambda one: one.modified_at)
+    oldest = min(listed(platform, ImageBucket.RAW), key=lambda one: one.modified_at)
     platform.object_store.delete(oldest.bucket, [(oldest.key, oldest.version)])
     assert differing(platform) == {"raw": (1, 0)}
 
@@ -144,12 +144,12 @@ def test_one_version_of_an_overwritten_drop_that_is_gone_is_found(platform):
 def test_a_row_that_nobody_sees_or_that_says_so_itself_needs_no_object(platform, hides):
     waiting_image(platform)
     platform.query(hides)
-    [found] = listed(platform, Place.RAW)
+    [found] = listed(platform, ImageBucket.RAW)
     platform.object_store.delete(found.bucket, [(found.key, found.version)])
     assert differing(platform) == {}
 
 
-@pytest.mark.parametrize("place", [Place.PROCESSED, Place.QUARANTINE])
+@pytest.mark.parametrize("place", [ImageBucket.PROCESSED, ImageBucket.QUARANTINE])
 def test_an_object_without_a_row_counts_after_the_grace_exactly(platform, place):
     found = put_in(platform, place, identity.quarantine_key(uuid4(), NOW))
     assert differing(platform, found.modified_at + GRACE - SECOND) == {}
@@ -184,14 +184,14 @@ def test_names_come_in_the_order_in_which_s3_lists(platform):
         platform.drop(key, b"x")
     platform.register()
     with platform.warehouse.connect() as connection:
-        names = [name.key for name in read_names(connection, Place.RAW)]
-    assert names == [found.key for found in listed(platform, Place.RAW)]
+        names = [name.key for name in read_references(connection, ImageBucket.RAW)]
+    assert names == [found.key for found in listed(platform, ImageBucket.RAW)]
 
 
 def test_reading_names_keeps_nobody_from_dropping_a_day(platform, pictures):
     fill(platform, pictures, letter="own.jpg")
     with platform.warehouse.connect() as reading, platform.warehouse.connect() as dropping:
-        names = read_names(reading, Place.RAW)
+        names = read_references(reading, ImageBucket.RAW)
         next(names)
         dropping.execute("set lock_timeout = '2s'")
         dropping.execute("lock table image_catalog.image in access exclusive mode")
@@ -214,7 +214,7 @@ def test_the_oldest_of_everything_is_as_old_as_it_is(platform):
         *(Copy.LOG_OBJECT, Copy.UNFINISHED_UPLOAD),
     }
     assert {oldest.by_kind[kind] for kind in (Copy.LEDGER_ROW, WITHDRAWN_ROW)} == {arrived_at}
-    assert oldest.by_kind[Copy.RAW_OBJECT] == listed(platform, Place.RAW)[0].modified_at
+    assert oldest.by_kind[Copy.RAW_OBJECT] == listed(platform, ImageBucket.RAW)[0].modified_at
 
 
 def chain(platform) -> dg.AssetCheckResult:

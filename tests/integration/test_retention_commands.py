@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from assets.images import ledger
-from assets.images.records import Arrival
-from infra.retention.__main__ import main
+from assets.catalog import ledger
+from assets.catalog.records import Arrival
+from cli.retention import main
 
 DUE_AFTER_EIGHT_HOURS = {"RETENTION_HOURS": "20", "RETENTION_MARGIN_HOURS": "12"}
 UNKNOWN = "6b0c5a52-51d4-5b0e-9c43-6f1f7f1f4f0d"
@@ -21,7 +21,7 @@ BUCKETS = ("raw_bucket", "processed_bucket", "quarantine_bucket", "logs_bucket",
 
 @pytest.fixture
 def command(platform, stack):
-    """Runs a command of `python -m infra.retention` on this test's warehouse and buckets."""
+    """Runs a command of `python -m cli.retention` on this test's warehouse and buckets."""
     env = stack.environment() | {
         "DATABASE_URL": platform.settings.database_url.get_secret_value(),
         "DARKROOM_STATE": str(stack.state.root),

@@ -8,8 +8,13 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from infra.sales import seed as module
-from infra.sales.seed import SCALES, Scale, rows_per_table, seed
+from infra.demo.sales import seed as module
+from infra.demo.sales.seed import (
+    SCALES,
+    Scale,
+    rows_per_table,
+    seed,
+)
 
 BULK = Scale(members=2_000, items=300, transactions=12_000, days=365)
 GUARDS = """

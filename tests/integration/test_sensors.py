@@ -8,9 +8,10 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from assets.images import claims, progress
-from assets.images.assets import ARRIVAL_DAYS
-from assets.resources.errors import ServerUnavailableError
+from assets.catalog import leases
+from assets.catalog.assets import ARRIVAL_DAYS
+from assets.errors import ServerUnavailableError
+from assets.ingestion import progress
 from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
@@ -19,8 +20,8 @@ from orchestration.sensors.image_backlog import image_backlog
 from orchestration.sensors.kafka_images import kafka_images
 from orchestration.sensors.raw_bucket import raw_bucket
 from orchestration.sensors.sales_changes import sales_changes
-from tests.integration.catalogue import taker
-from tests.integration.topic import fill, images, lose, make_topic_anew, with_settings
+from tests.integration.catalogue import lease_request
+from tests.integration.topic import fill, images, lose, recreate_topic, with_settings
 
 TODAY = datetime.now(UTC).date()
 
@@ -98,7 +99,7 @@ def test_landed_messages_ask_for_nothing(instance, platform, pictures):
 def test_a_topic_made_anew_asks_for_a_run_however_few_messages_it_has(instance, platform):
     fill(platform, 0, images(5, "old"))
     platform.land()
-    make_topic_anew(platform)
+    recreate_topic(platform)
     fill(platform, 0, images(1, "new"))
     assert len(tick(kafka_images, instance, platform).run_requests) == 1
     platform.land()
@@ -150,7 +151,7 @@ def test_images_that_a_live_run_holds_ask_for_nothing(instance, platform, pictur
     platform.produce([pictures[0].body])
     platform.land()
     with platform.warehouse.connect() as connection:
-        claims.take_waiting(connection, taker(TODAY, "a live run"), 10)
+        leases.claim_waiting(connection, lease_request(TODAY, "a live run"), 10)
     ticked = tick(image_backlog, instance, platform)
     assert ticked.run_requests == []
     assert ticked.skip_reason.skip_message == "1 images wait on 1 days; runs in flight have them"
@@ -167,7 +168,9 @@ def test_images_of_a_run_whose_lease_ended_ask_again(instance, platform, picture
     platform.produce([pictures[0].body])
     platform.land()
     with platform.warehouse.connect() as connection:
-        claims.take_waiting(connection, taker(TODAY, "a dead run", timedelta(seconds=-1)), 10)
+        leases.claim_waiting(
+            connection, lease_request(TODAY, "a dead run", timedelta(seconds=-1)), 10
+        )
     assert len(tick(image_backlog, instance, platform).run_requests) == 1
 
 

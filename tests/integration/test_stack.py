@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
+from assets.errors import StackError
 from assets.resources.object_store import ObjectStore
-from infra.local.errors import StackError
 from infra.local.ports import free_ports
 from infra.local.server import Health
 from infra.local.stack import Stack

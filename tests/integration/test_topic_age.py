@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.retention.topic_age import look_at_topic, oldest_message
+from assets.retention.topic_age import oldest_message, read_topic_age
 from assets.retention.topic_check import the_topic_forgets_within_the_retention
 from assets.timing import utc_now
 from tests.integration.topic import fill, images
@@ -27,7 +27,7 @@ def test_the_oldest_message_of_all_partitions_is_found(platform):
 
 
 def test_a_broker_that_tells_nothing_bounds_nothing(platform):
-    age = look_at_topic(platform.event_log, platform.settings.kafka_topic)
+    age = read_topic_age(platform.event_log, platform.settings.kafka_topic)
     assert (age.is_told, age.bound) == (False, None)
 
 

@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
-from infra.kafka.__main__ import main
-from infra.kafka.errors import KafkaCommandError
-from infra.kafka.produce import Outgoing, send
+from assets.errors import TopicError
+from assets.ingestion.kafka.producer import OutgoingImage, send
+from cli.topic import main
 from infra.kafka.reconcile import Difference, find_differences, reconcile
 from infra.kafka.topics import administrator, load_description, provision_topic
 from tests.integration.topic import (
@@ -86,7 +86,7 @@ def test_partitions_that_a_broker_cannot_add_are_shown(admin, settings):
 def test_a_file_that_describes_nothing_is_named(tmp_path, text):
     path = tmp_path / "topics.yaml"
     path.write_text(text)
-    with pytest.raises(KafkaCommandError, match=r"topics\.yaml does not describe images"):
+    with pytest.raises(TopicError, match=r"topics\.yaml does not describe images"):
         load_description(path=path)
 
 
@@ -202,7 +202,7 @@ def test_an_image_that_the_broker_only_says_to_have_is_sent_once_more(platform, 
 
     monkeypatch.setattr(KafkaProducer, "send", send_with_the_first_number)
     done: list[bytes] = []
-    outgoing = [Outgoing("same key", b"first"), Outgoing("same key", b"second")]
+    outgoing = [OutgoingImage("same key", b"first"), OutgoingImage("same key", b"second")]
     assert send(platform.settings, outgoing, lambda image: done.append(image.body)) == []
     platform.land()
     assert (done, bodies_landed(platform)) == ([b"first", b"second"], {b"first", b"second"})

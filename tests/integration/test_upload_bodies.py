@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from assets.images.validation import MAX_IMAGE_BYTES
-from tests.integration.upload_api import Api, make_key, serving, upload_settings
+from assets.validation.headers import MAX_IMAGE_BYTES
+from tests.integration.upload_api import Api, create_key, serving, upload_settings
 from tests.unit.pictures import encoded, noise
 from tests.unit.test_upload_headers import HEADERS
 
@@ -186,7 +186,7 @@ def test_garbage_is_refused_with_what_to_do(platform, upload_api, body):
 def test_a_body_that_stops_coming_is_not_waited_for(stack, settings):
     impatient = upload_settings(stack, settings, upload_idle_seconds=0.2)
     with serving(impatient) as address:
-        raw = Raw(Api(address, make_key(stack, settings, "shop")), "Content-Length: 100000")
+        raw = Raw(Api(address, create_key(stack, settings, "shop")), "Content-Length: 100000")
         raw.write(JPEG)
         assert raw.answer()[0] == 408
 
@@ -194,7 +194,7 @@ def test_a_body_that_stops_coming_is_not_waited_for(stack, settings):
 def test_more_bodies_than_there_is_room_for_are_sent_away_for_a_moment(stack, settings):
     small = upload_settings(stack, settings, upload_memory_bytes=MAX_IMAGE_BYTES)
     with serving(small) as address:
-        api = Api(address, make_key(stack, settings, "shop"))
+        api = Api(address, create_key(stack, settings, "shop"))
         answer = api.send(JPEG)
         slow = Raw(api, f"Content-Length: {MAX_IMAGE_BYTES}")
         slow.write(JPEG)

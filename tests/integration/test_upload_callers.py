@@ -9,9 +9,9 @@ import pytest
 import requests
 from click.testing import CliRunner
 
-from assets.images.uploads import api_keys
-from infra.upload.__main__ import main
-from tests.integration.upload_api import Api, admin_of, make_key, serving, upload_settings
+from assets.ingestion.upload import api_keys
+from cli.keys import main
+from tests.integration.upload_api import Api, admin_of, create_key, serving, upload_settings
 from tests.unit.pictures import encoded, noise
 
 JPEG = encoded(noise(), "JPEG")
@@ -19,7 +19,7 @@ JPEG = encoded(noise(), "JPEG")
 
 @pytest.fixture
 def command(stack):
-    """Runs a command of `python -m infra.upload` on the session's stack."""
+    """Runs a command of `python -m cli.keys` on the session's stack."""
     env = {
         "DARKROOM_STATE": str(stack.state.root),
         "POSTGRES_PORT": str(stack.ports.postgres),
@@ -58,7 +58,7 @@ def test_a_key_that_nobody_made_is_refused(shared_upload_api):
 def test_the_secret_of_one_key_is_worth_nothing_under_the_id_of_another(
     stack, settings, upload_api
 ):
-    one, other = upload_api.key, make_key(stack, settings, "stranger")
+    one, other = upload_api.key, create_key(stack, settings, "stranger")
     mixed = one[:16] + other[16:]
     assert mixed.startswith("dr_")
     assert ask(upload_api, Authorization=f"Bearer {mixed}").status_code == 401
@@ -67,7 +67,7 @@ def test_the_secret_of_one_key_is_worth_nothing_under_the_id_of_another(
 def test_a_revoked_key_is_refused_within_the_time_between_two_readings(stack, settings):
     quick = upload_settings(stack, settings, upload_keys_seconds=0.1)
     with serving(quick) as address:
-        api = Api(address, make_key(stack, settings, "shop"))
+        api = Api(address, create_key(stack, settings, "shop"))
         assert api.send(JPEG).status_code == 201
         with psycopg.connect(admin_of(stack, settings)) as connection:
             assert api_keys.revoke(connection, api_keys.read_key(api.key).key_id)
@@ -87,9 +87,9 @@ def test_the_warehouse_holds_no_secret(stack, settings, upload_api):
 def test_an_uploader_sends_so_many_a_minute_and_others_are_not_held_up(stack, settings):
     strict = upload_settings(stack, settings, upload_requests_per_minute=3)
     with serving(strict) as address:
-        api = Api(address, make_key(stack, settings, "shop"))
-        colleague = api.of(make_key(stack, settings, "shop"))
-        stranger = api.of(make_key(stack, settings, "stranger"))
+        api = Api(address, create_key(stack, settings, "shop"))
+        colleague = api.of(create_key(stack, settings, "shop"))
+        stranger = api.of(create_key(stack, settings, "stranger"))
         left = []
         while (answer := api.send(JPEG)).status_code == 201:
             left.append(re.search(r"r=(\d+);t=\d+", answer.headers["RateLimit"])[1])

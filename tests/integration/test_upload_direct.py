@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import requests
 
-from assets.images import identity
-from assets.images.validation import MAX_IMAGE_BYTES
+from assets.catalog import identity
+from assets.validation.headers import MAX_IMAGE_BYTES
 from tests.unit.pictures import encoded, noise
 
 JPEG = encoded(noise(), "JPEG")

@@ -13,10 +13,10 @@ import pytest
 import requests
 from PIL import Image
 
-from assets.images.validation import ALLOWED_FORMATS
 from assets.retention.purge import Purge
+from assets.validation.headers import ALLOWED_FORMATS
 from infra.demo.photographs import broken_files
-from tests.integration.upload_api import make_key, upload_settings
+from tests.integration.upload_api import create_key, upload_settings
 from tests.unit.pictures import encoded, noise
 
 JPEG = encoded(noise(400, 300), "JPEG")
@@ -114,7 +114,7 @@ def test_an_image_that_processing_rejects_says_why_and_what_to_do(platform, uplo
 )
 def test_an_image_that_is_not_ones_own_is_not_there(stack, settings, upload_api, wrong):
     image = upload_api.send(JPEG).json()["id"]
-    stranger = upload_api.of(make_key(stack, settings, "stranger"))
+    stranger = upload_api.of(create_key(stack, settings, "stranger"))
     asked = {
         "the same key's id": (upload_api, str(uuid4())),
         "no such id": (stranger, str(uuid4())),
@@ -136,7 +136,7 @@ def test_what_came_through_another_door_is_nobodys_upload(platform, stack, setti
 
 
 def test_pages_show_each_of_ones_own_images_once_newest_first(stack, settings, upload_api):
-    stranger = upload_api.of(make_key(stack, settings, "stranger"))
+    stranger = upload_api.of(create_key(stack, settings, "stranger"))
     sent = []
     for number in range(7):
         sent.append(upload_api.send(JPEG + bytes([number])).json()["id"])
@@ -170,7 +170,7 @@ def test_the_cursor_of_another_shows_nothing_of_theirs(stack, settings, upload_a
     for number in range(2):
         upload_api.send(JPEG + bytes([number]))
     cursor = upload_api.get("/v1/images?limit=1").json()["next_cursor"]
-    stranger = upload_api.of(make_key(stack, settings, "stranger"))
+    stranger = upload_api.of(create_key(stack, settings, "stranger"))
     assert stranger.get(f"/v1/images?cursor={cursor}").json()["images"] == []
 
 

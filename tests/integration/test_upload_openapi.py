@@ -10,7 +10,7 @@ from pathlib import Path
 import requests
 
 from services.upload_api.problems import MEDIA_TYPE
-from tests.integration.upload_api import Api, make_key, serving, upload_settings
+from tests.integration.upload_api import Api, create_key, serving, upload_settings
 
 PROJECT = Path(__file__).parents[2]
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
@@ -20,7 +20,7 @@ EXAMPLES = 20
 def test_schemathesis_finds_nothing(stack, settings, platform, tmp_path):
     busy = upload_settings(stack, settings, upload_requests_per_minute=1_000_000)
     with serving(busy) as address:
-        key = make_key(stack, settings, "shop")
+        key = create_key(stack, settings, "shop")
         configuration = f'[auth.openapi.ApiKey]\nbearer = "{key}"\n'
         (tmp_path / "schemathesis.toml").write_text(configuration)
         done = subprocess.run(
@@ -32,7 +32,6 @@ def test_schemathesis_finds_nothing(stack, settings, platform, tmp_path):
             ],
             env={
                 **os.environ,
-                "PYTHONPATH": str(PROJECT),
                 "SCHEMATHESIS_HOOKS": "tests.integration.openapi_hooks",
             },
             cwd=tmp_path,

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from assets.images import identity
+from assets.catalog import identity
 from assets.settings import UploadSettings
-from infra.chaos.proxy import Network, Proxy
-from tests.integration.upload_api import Api, make_key, serving, upload_settings
+from tests.campaigns.chaos.proxy import Network, Proxy
+from tests.integration.upload_api import Api, create_key, serving, upload_settings
 from tests.unit.pictures import encoded, noise
 from tests.unit.tiny_server import free_port
 
@@ -20,7 +20,7 @@ HANG_SECONDS = 3600
 
 
 @dataclass(frozen=True)
-class Between:
+class ProxiedServers:
     """The upload API, and the network between it and its servers."""
 
     api: Api
@@ -29,7 +29,7 @@ class Between:
 
 
 @pytest.fixture
-def between(stack, settings) -> Iterator[Between]:
+def between(stack, settings) -> Iterator[ProxiedServers]:
     network = Network(
         {
             "postgres": Proxy(free_port(), stack.ports.postgres),
@@ -47,7 +47,7 @@ def between(stack, settings) -> Iterator[Between]:
         upload_keys_seconds=0.2,
     )
     with network.running(), serving(made) as address:
-        yield Between(Api(address, make_key(stack, settings, "shop")), network, made)
+        yield ProxiedServers(Api(address, create_key(stack, settings, "shop")), network, made)
 
 
 def break_off(network: Network, name: str, way: str) -> None:
@@ -80,7 +80,7 @@ def test_while_postgresql_is_away_an_image_is_stored_and_known_later(platform, b
     assert platform.states() == {"waiting": 1}
 
     platform.register()
-    between.network.mend("postgres")
+    between.network.restore("postgres")
     while (shown := between.api.get(said["status_url"])).status_code == 503:
         continue
     assert shown.status_code == 200
@@ -108,7 +108,7 @@ def test_when_postgresql_is_back_images_are_known_at_once_again(platform, betwee
     between.api.send(JPEG)
     between.network.cut("postgres")
     assert between.api.send(JPEG).status_code == 202
-    between.network.mend("postgres")
+    between.network.restore("postgres")
     answered(between.api, 201)
 
 
@@ -116,18 +116,18 @@ def test_connections_that_broke_while_they_lay_idle_are_not_noticed_by_callers(b
     for _ in range(3):
         assert between.api.send(JPEG).status_code == 201
         between.network.cut("postgres")
-        between.network.mend("postgres")
+        between.network.restore("postgres")
         assert between.api.get("/v1/images").status_code == 200
 
 
 def test_a_key_that_is_new_cannot_be_looked_up_while_postgresql_is_down(stack, settings, between):
     between.api.send(JPEG)
     between.network.cut("postgres")
-    unknown = between.api.of(make_key(stack, settings, "late"))
+    unknown = between.api.of(create_key(stack, settings, "late"))
     refused = unknown.send(JPEG)
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
     assert between.api.of("nonsense").send(JPEG).status_code == 401
-    between.network.mend("postgres")
+    between.network.restore("postgres")
     answered(unknown, 201)
 
 
@@ -139,7 +139,7 @@ def test_while_s3_is_away_nothing_is_taken_and_nothing_is_kept(platform, between
     assert refused.headers["Retry-After"] == "5"
     assert "nothing was done; try again in a few seconds" in refused.json()["detail"]
     assert platform.states() == {}
-    between.network.mend("s3")
+    between.network.restore("s3")
     said = answered(between.api, 201, Idempotency_Key="k")
     assert said["id"] == str(identity.upload_id("shop", "k"))
     platform.register()
@@ -172,8 +172,8 @@ def test_it_starts_while_its_servers_are_down(stack, settings, between):
         early = Api(address, between.api.key)
         assert early.get("/healthz").status_code == 200
         assert early.send(JPEG).status_code == 503
-        between.network.mend("postgres")
-        between.network.mend("s3")
+        between.network.restore("postgres")
+        between.network.restore("s3")
         answered(early, 201)
 
 
@@ -187,7 +187,7 @@ def test_what_was_answered_is_there_when_the_whole_network_flickers(platform, be
         sent = between.api.send(JPEG + bytes([number]), Idempotency_Key=str(number))
         if sent.ok:
             taken.add(sent.json()["id"])
-        between.network.mend(name)
+        between.network.restore(name)
     assert len(taken) > 10
     platform.register()
     rows = platform.query("select image_id::text from image_catalog.image")

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from assets.images import identity
-from tests.integration.upload_api import Api, make_key, serving, upload_settings
+from assets.catalog import identity
+from tests.integration.upload_api import Api, create_key, serving, upload_settings
 from tests.unit.pictures import encoded, noise
 
 JPEG, OTHER = encoded(noise(), "JPEG"), encoded(noise(), "PNG")
@@ -56,14 +56,14 @@ def test_the_id_follows_from_uploader_and_key(shared_upload_api):
 
 
 def test_the_same_key_of_another_uploader_is_another_image(stack, settings, platform, upload_api):
-    stranger = upload_api.of(make_key(stack, settings, "stranger"))
+    stranger = upload_api.of(create_key(stack, settings, "stranger"))
     ids = {api.send(JPEG, Idempotency_Key="k").json()["id"] for api in (upload_api, stranger)}
     assert len(ids) == 2
     assert platform.states() == {"waiting": 2}
 
 
 def test_two_keys_of_one_uploader_send_one_image(stack, settings, platform, upload_api):
-    colleague = upload_api.of(make_key(stack, settings, "shop"))
+    colleague = upload_api.of(create_key(stack, settings, "shop"))
     answers = [api.send(JPEG, Idempotency_Key="k") for api in (upload_api, colleague)]
     assert [answer.status_code for answer in answers] == [201, 200]
 

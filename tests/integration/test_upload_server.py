@@ -13,11 +13,11 @@ import requests
 from click.testing import CliRunner
 
 from assets.settings import Settings
-from infra.local.__main__ import main
+from cli.platform import main
 from infra.local.server import Health, Server
 from infra.local.stack import Stack
 from infra.local.upload_api import upload_api_server
-from tests.integration.upload_api import Api, make_key, serving, upload_settings
+from tests.integration.upload_api import Api, create_key, serving, upload_settings
 from tests.unit.pictures import encoded, noise
 
 JPEG = encoded(noise(), "JPEG")
@@ -37,7 +37,7 @@ def server(stack: Stack, own_warehouse: dict[str, str]) -> Iterator[Server]:
 @pytest.fixture
 def program(stack: Stack, server: Server, own_warehouse: dict[str, str]) -> Api:
     settings = Settings.of(own_warehouse)
-    return Api(f"http://127.0.0.1:{server.port}", make_key(stack, settings, "shop"))
+    return Api(f"http://127.0.0.1:{server.port}", create_key(stack, settings, "shop"))
 
 
 def test_it_takes_images(program):
@@ -217,7 +217,7 @@ def test_behind_a_prefix_the_addresses_lead_back(stack, settings):
     """A gateway takes `/prod` off the path, and callers put it before what they are told."""
     behind = upload_settings(stack, settings, upload_root_path="/prod")
     with serving(behind) as address:
-        api = Api(address, make_key(stack, settings, "shop"))
+        api = Api(address, create_key(stack, settings, "shop"))
         sent = api.send(JPEG)
         assert sent.headers["Location"] == sent.json()["status_url"]
         assert sent.json()["status_url"].startswith("/prod/v1/images/")

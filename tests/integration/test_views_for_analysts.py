@@ -10,12 +10,12 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from assets.access.people import create_person, remove_person
 from assets.access.policy import load_policy
-from infra.access.people import make_person, remove_person
+from assets.errors import StackError
+from infra.demo.sales.seed import SCALES, seed
 from infra.local import dbt
-from infra.local.errors import StackError
-from infra.local.warehouses import copied_warehouse
-from infra.sales.seed import SCALES, seed
+from infra.local.warehouses import copy_of_warehouse
 
 VIEWS = """
     select relname from pg_class
@@ -38,7 +38,7 @@ LEAK = """
 @pytest.fixture(scope="module")
 def variables(stack) -> Iterator[dict[str, str]]:
     """The environment that leads to a warehouse with sales."""
-    with copied_warehouse(stack, f"test_{uuid.uuid4().hex[:12]}") as env:
+    with copy_of_warehouse(stack, f"test_{uuid.uuid4().hex[:12]}") as env:
         with psycopg.connect(env["DATABASE_ADMIN_URL"], autocommit=True) as admin:
             seed(admin, SCALES["demo"], lambda count: None)
         yield env
@@ -55,7 +55,7 @@ def build(variables, tmp_path_factory) -> Callable[[], object]:
 @pytest.fixture(scope="module")
 def analyst_conninfo(variables, build) -> Iterator[str]:
     admin, name = variables["DATABASE_ADMIN_URL"], f"reader_{uuid.uuid4().hex[:8]}"
-    password = make_person(admin, load_policy(), name, "TEAM_ANALYTICS")
+    password = create_person(admin, load_policy(), name, "TEAM_ANALYTICS")
     yield make_conninfo(variables["DATABASE_URL"], user=name, password=password)
     remove_person(admin, load_policy(), name)
 

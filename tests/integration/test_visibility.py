@@ -9,16 +9,16 @@ from uuid import uuid4
 
 import pytest
 
-from assets.images import claims, ledger, outcomes
-from assets.images.completeness import what_is_left
-from assets.images.records import Arrival
-from assets.images.requeue import Selection, count_rejected, requeue
-from assets.images.validation import Reason
-from assets.images.visible import VISIBLE
-from tests.integration.catalogue import LATER, NOW, OTHER, Catalogue, processed, taker
+from assets.catalog import leases, ledger, outcomes
+from assets.catalog.completeness import count_unfinished
+from assets.catalog.records import Arrival
+from assets.catalog.requeue import Selection, count_rejected, requeue
+from assets.catalog.visibility import VISIBLE
+from assets.validation.headers import Reason
+from tests.integration.catalogue import LATER, NOW, OTHER, Catalogue, lease_request, processed
 from tests.integration.conftest import Platform
-from tests.integration.hiding import expire, withdraw
 from tests.integration.processing_runs import wait_until
+from tests.integration.visibility_helpers import expire, withdraw
 from tests.unit.pictures import encoded, noise
 
 JPEG = encoded(noise(), "JPEG")
@@ -48,9 +48,9 @@ def register(platform, **changes) -> Arrival:
     return arrival
 
 
-def take(platform) -> list[claims.Claim]:
+def take(platform) -> list[leases.LeasedImage]:
     with platform.warehouse.connect() as connection:
-        return claims.take_waiting(connection, taker(NOW.date()), 10)
+        return leases.claim_waiting(connection, lease_request(NOW.date()), 10)
 
 
 @HIDDEN
@@ -86,10 +86,10 @@ def test_nothing_is_left_to_do_on_a_day_whose_images_are_hidden(platform, catalo
     _, made = catalogue.claimed(2)
     catalogue.write(processed(made))
     with platform.warehouse.connect() as connection:
-        assert what_is_left(connection, NOW.date(), OTHER.hash).on_day == 2
+        assert count_unfinished(connection, NOW.date(), OTHER.hash).on_day == 2
     hide(platform)
     with platform.warehouse.connect() as connection:
-        left = what_is_left(connection, NOW.date(), OTHER.hash)
+        left = count_unfinished(connection, NOW.date(), OTHER.hash)
     assert (left.on_day, left.days_complete) == (0, 1)
 
 

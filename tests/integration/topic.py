@@ -9,7 +9,7 @@ from threading import Thread
 
 from kafka import KafkaAdminClient, KafkaProducer
 
-from assets.images.messages.landing import Landed
+from assets.ingestion.kafka.landing import Landed
 from assets.resources.event_log import EventLog
 from infra.kafka.topics import provision_topic
 from infra.local.kafka import KAFKA_BUCKET
@@ -55,7 +55,7 @@ def delete_topic(platform: Platform) -> None:
     admin.close()
 
 
-def make_topic_anew(platform: Platform) -> None:
+def recreate_topic(platform: Platform) -> None:
     delete_topic(platform)
     provision_topic(platform.settings.kafka_bootstrap_servers, platform.settings.kafka_topic)
 

@@ -14,12 +14,12 @@ import requests
 import uvicorn
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from assets.images.uploads import api_keys
+from assets.ingestion.upload import api_keys
 from assets.settings import Settings, UploadSettings
 from infra.local.stack import Stack
 from services.upload_api.server import configuration
 
-_PATIENCE_SECONDS = 60  # no test is about how fast the machine is that it runs on
+_TIMEOUT_SECONDS = 60  # no test is about how fast the machine is that it runs on
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def upload_settings(stack: Stack, settings: Settings, **changes: object) -> Uplo
         for name in Settings.model_fields
         if (value := getattr(settings, name)) is not None
     }
-    own = {"database_url": uploader, "upload_database_seconds": _PATIENCE_SECONDS}
+    own = {"database_url": uploader, "upload_database_seconds": _TIMEOUT_SECONDS}
     return UploadSettings(**shared | own | changes)  # type: ignore[arg-type]
 
 
@@ -78,7 +78,7 @@ def admin_of(stack: Stack, settings: Settings) -> str:
     return make_conninfo(stack.environment()["DATABASE_ADMIN_URL"], dbname=database)
 
 
-def make_key(stack: Stack, settings: Settings, uploader: str) -> str:
+def create_key(stack: Stack, settings: Settings, uploader: str) -> str:
     key = api_keys.new_key()
     with psycopg.connect(admin_of(stack, settings)) as connection:
         api_keys.insert(connection, key, uploader)

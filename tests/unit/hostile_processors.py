@@ -16,11 +16,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from assets.images.processing.contract import sound_picture
-from assets.images.processing.processor import process
-from assets.images.processing.recipe import Recipe
-from assets.images.processing.result import ProcessedImage
-from assets.images.validation import Reason, RejectedImageError
+from assets.processing.contract import self_test_image
+from assets.processing.processor import process
+from assets.processing.recipe import Recipe
+from assets.processing.result import ProcessedImage
+from assets.validation.headers import Reason, RejectedImageError
 
 EVIL = b"evil"
 """Bytes that a hostile processor does its worst with; all others it processes."""
@@ -30,7 +30,7 @@ def _hostile(harm: Callable[[bytes], object]) -> Callable[[bytes, Recipe], Proce
     def processor(body: bytes, recipe: Recipe) -> ProcessedImage:
         if not body.startswith(EVIL):
             return process(body, recipe)
-        return harm(body.removeprefix(EVIL)) or process(sound_picture(), recipe)
+        return harm(body.removeprefix(EVIL)) or process(self_test_image(), recipe)
 
     return processor
 
@@ -149,7 +149,7 @@ _is_broken = False
 
 def choosy(body: bytes, recipe: Recipe) -> ProcessedImage:
     """Takes the sound picture only."""
-    if body != sound_picture():
+    if body != self_test_image():
         raise RejectedImageError(Reason.CORRUPT)
     return process(body, recipe)
 
@@ -162,7 +162,7 @@ def always_deadly(_body: bytes, _recipe: Recipe) -> ProcessedImage:
 
 def telling(body: bytes, recipe: Recipe) -> ProcessedImage:
     """Answers a question of a test in place of the camera's name."""
-    made = process(sound_picture(), recipe)
+    made = process(self_test_image(), recipe)
     if not body.startswith(EVIL):
         return made
     modules = {"os": os, "resource": resource, "subprocess": subprocess, "time": time}

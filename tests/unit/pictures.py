@@ -9,10 +9,10 @@ from pathlib import Path
 
 from PIL import Image, ImageOps, ImageStat
 
-from assets.images.processing.processor import process
-from assets.images.processing.recipe import read_recipe
-from assets.images.processing.result import ProcessedImage
-from assets.images.validation import Reason, RejectedImageError
+from assets.processing.processor import process
+from assets.processing.recipe import read_recipe
+from assets.processing.result import ProcessedImage
+from assets.validation.headers import Reason, RejectedImageError
 
 Colour = tuple[float, ...]
 

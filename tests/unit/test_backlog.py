@@ -8,8 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.images.backlog import IMAGES_PER_RUN, Ask, Wait, days_to_process, lag, runs_by_day
-from assets.images.records import DayBacklog
+from assets.catalog.backlog import (
+    IMAGES_PER_RUN,
+    Ask,
+    SkipTick,
+    days_to_process,
+    lag,
+    runs_by_day,
+)
+from assets.catalog.records import DayBacklog
 
 MONDAY = date(2024, 5, 13)
 TUESDAY = MONDAY + timedelta(days=1)
@@ -103,7 +110,7 @@ def test_no_more_runs_are_asked_for_than_may_be_in_flight() -> None:
 
 
 def test_images_that_find_no_room_are_waited_for() -> None:
-    assert days_to_process([DayBacklog(MONDAY, 5, 5)], {TUESDAY: 2}, 2) == Wait(
+    assert days_to_process([DayBacklog(MONDAY, 5, 5)], {TUESDAY: 2}, 2) == SkipTick(
         "5 images wait on 1 days; 2 runs are in flight, and no more may be"
     )
 
@@ -120,13 +127,13 @@ def test_every_day_gets_a_run_before_any_gets_a_second() -> None:
 
 
 def test_images_in_other_hands_are_waited_for() -> None:
-    assert days_to_process([DayBacklog(MONDAY, 5, 0)], {}, 2) == Wait(
+    assert days_to_process([DayBacklog(MONDAY, 5, 0)], {}, 2) == SkipTick(
         "5 images wait on 1 days; runs in flight have them"
     )
 
 
 def test_nothing_waiting_says_where_it_looked() -> None:
-    assert days_to_process([], {}, 2) == Wait("no image waits in the ledger")
+    assert days_to_process([], {}, 2) == SkipTick("no image waits in the ledger")
 
 
 in_flight = st.dictionaries(days, st.integers(1, 3))

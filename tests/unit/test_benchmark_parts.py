@@ -8,10 +8,10 @@ import io
 import pytest
 from PIL import Image
 
-from benchmarks.follow import Sample
-from benchmarks.highest_rate import Step, climb, growth
-from benchmarks.senders import made_unique
-from benchmarks.turns import in_turn, medians
+from benchmarks.highest_rate import Step, growth, raise_rate
+from benchmarks.rounds import measure_round, medians
+from benchmarks.senders import make_unique
+from benchmarks.tracking import Sample
 
 
 def samples(unfinished: list[int]) -> list[Sample]:
@@ -29,7 +29,7 @@ def jpeg() -> bytes:
 
 def test_a_picture_made_unique_has_the_same_pixels_and_another_digest():
     original = jpeg()
-    first, second = made_unique(original, "first"), made_unique(original, "second")
+    first, second = make_unique(original, "first"), make_unique(original, "second")
     assert len({hashlib.sha256(body).digest() for body in (original, first, second)}) == 3
     pixels = [Image.open(io.BytesIO(body)).tobytes() for body in (original, first, second)]
     assert pixels[0] == pixels[1] == pixels[2]
@@ -62,7 +62,7 @@ def test_the_climb_ends_with_the_first_rate_that_is_not_sustained():
     def try_rate(rate: float) -> Step:
         return Step(rate, growth=0.0, visible_p95=2 * rate)
 
-    assert [step.rate for step in climb([8, 14, 15, 20], try_rate)] == [8, 14, 15]
+    assert [step.rate for step in raise_rate([8, 14, 15, 20], try_rate)] == [8, 14, 15]
 
 
 def test_each_turn_begins_with_another_way_and_tells_them_in_the_same_order():
@@ -76,7 +76,7 @@ def test_each_turn_begins_with_another_way_and_tells_them_in_the_same_order():
         return measure
 
     ways = {name: way(name) for name in ("a", "bb", "ccc")}
-    rounds = [in_turn(ways, turn) for turn in range(3)]
+    rounds = [measure_round(ways, turn) for turn in range(3)]
     assert begun == ["a", "bb", "ccc", "bb", "ccc", "a", "ccc", "a", "bb"]
     assert [list(rates) for rates in rounds] == [["a", "bb", "ccc"]] * 3
     assert medians(rounds) == {"a": 1.0, "bb": 2.0, "ccc": 3.0}

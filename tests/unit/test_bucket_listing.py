@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.images.drops.listing import is_sweep_due, position_behind, recent_folders
-from assets.images.identity import upload_key
-from assets.images.progress import Sweep
+from assets.catalog.identity import upload_key
+from assets.ingestion.bucket.listing import is_sweep_due, next_position, recent_folders
+from assets.ingestion.progress import Sweep
 from assets.resources.objects import ListingPage, ObjectVersion
 from tests.unit.arrivals import NOON, object_version, some_settings
 from tests.unit.test_identity import AN_ID
@@ -78,17 +78,17 @@ def page(found: list[ObjectVersion], next_key: str | None, next_version: str | N
 
 
 def test_behind_the_last_page_there_is_nothing() -> None:
-    assert position_behind(page([object_version()], None, None)) == (None, None)
+    assert next_position(page([object_version()], None, None)) == (None, None)
 
 
 def test_a_key_that_a_page_may_have_cut_is_listed_again() -> None:
     found = [object_version(key="a"), object_version(key="b"), object_version(key="b", version="0")]
-    assert position_behind(page(found, "b", "0")) == ("a", None)
+    assert next_position(page(found, "b", "0")) == ("a", None)
 
 
 def test_in_a_page_of_one_key_the_version_tells_where_to_go_on() -> None:
     found = [object_version(key="a", version=str(number)) for number in range(3)]
-    assert position_behind(page(found, "a", "2")) == ("a", "2")
+    assert next_position(page(found, "a", "2")) == ("a", "2")
 
 
 @given(st.lists(version_places, min_size=1, max_size=40, unique=True), st.integers(1, 5))
@@ -107,7 +107,7 @@ def test_every_version_is_on_a_page_however_the_bucket_is_cut(
         found = [object_version(key=name, version=str(number)) for name, number in cut]
         is_truncated = len(rest) > size
         last = (cut[-1][0], str(cut[-1][1])) if is_truncated else (None, None)
-        key, version = position_behind(page(found, *last))
+        key, version = next_position(page(found, *last))
         if key is None:
             break
     assert (seen, key) == (set(places), None)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.images.processing.budget import Budget, LineStoppedError
+from assets.processing.budget import Budget, BudgetClosedError
 
 
 def test_what_fits_is_let_in() -> None:
@@ -38,7 +38,7 @@ def test_what_does_not_fit_waits_until_it_does() -> None:
     budget.take(6)
     with ThreadPoolExecutor(1) as threads:
         future = waiting(budget, 5, threads)
-        budget.give_back(6)
+        budget.release(6)
         future.result()
     assert budget.weight == 5
 
@@ -49,14 +49,14 @@ def test_who_waits_is_let_go_when_the_budget_is_stopped() -> None:
     with ThreadPoolExecutor(1) as threads:
         future = waiting(budget, 5, threads)
         budget.stop()
-        with pytest.raises(LineStoppedError):
+        with pytest.raises(BudgetClosedError):
             future.result()
 
 
 def test_a_stopped_budget_lets_nothing_in() -> None:
     budget = Budget(10)
     budget.stop()
-    with pytest.raises(LineStoppedError):
+    with pytest.raises(BudgetClosedError):
         budget.take(1)
 
 
@@ -72,7 +72,7 @@ def test_many_threads_never_have_more_in_flight_than_allowed(most: int, weights:
             assert len(held) == 1 or sum(held) <= most
         with lock:
             held.remove(weight)
-        budget.give_back(weight)
+        budget.release(weight)
 
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(work, weights))

@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
-from assets.images.processing.processor import process
-from assets.images.processing.recipe import read_recipe
-from assets.images.validation import RejectedImageError
-from infra.chaos.pictures import Originals, made_unique
+from assets.processing.processor import process
+from assets.processing.recipe import read_recipe
+from assets.validation.headers import RejectedImageError
+from tests.campaigns.chaos.pictures import Originals, make_unique
 
 STANDARD = read_recipe("standard")
 
@@ -27,35 +27,39 @@ def outcome(body: bytes) -> str | None:
 
 def test_a_token_changes_neither_the_outcome_nor_the_pixels(originals):
     for original in (*originals.good[:6], *originals.broken):
-        unique = made_unique(original.body, b"0123456789abcdef")
+        unique = make_unique(original.body, b"0123456789abcdef")
         assert unique != original.body
         assert outcome(unique) == original.expected_reason, original.name
     for original in originals.good[:6]:
-        unique = made_unique(original.body, b"0123456789abcdef")
+        unique = make_unique(original.body, b"0123456789abcdef")
         before, after = process(original.body, STANDARD), process(unique, STANDARD)
         assert [one.body for one in before.renditions] == [one.body for one in after.renditions]
 
 
-@pytest.mark.parametrize("door", ["kafka", "bucket", "upload"])
-def test_no_two_bodies_and_no_two_names_are_the_same(originals, door):
-    parcels = list(originals.parcels(door, 100, seed=3))
-    assert len({parcel.image.sha256 for parcel in parcels}) == 100
-    assert len({parcel.image.name for parcel in parcels}) == 100
+@pytest.mark.parametrize("source", ["kafka", "bucket", "upload"])
+def test_no_two_bodies_and_no_two_names_are_the_same(originals, source):
+    submissions = list(originals.submissions(source, 100, seed=3))
+    assert len({submission.image.sha256 for submission in submissions}) == 100
+    assert len({submission.image.name for submission in submissions}) == 100
 
 
 def test_a_few_are_broken(originals):
-    parcels = originals.parcels("kafka", 100, seed=3)
-    counted = Counter(parcel.image.expected_reason is not None for parcel in parcels)
+    submissions = originals.submissions("kafka", 100, seed=3)
+    counted = Counter(submission.image.expected_reason is not None for submission in submissions)
     assert counted == {False: 96, True: 4}
 
 
 def test_uploads_are_not_broken_in_ways_that_their_first_bytes_give_away(originals):
-    reasons = {parcel.image.expected_reason for parcel in originals.parcels("upload", 500, seed=3)}
+    reasons = {
+        submission.image.expected_reason
+        for submission in originals.submissions("upload", 500, seed=3)
+    }
     assert reasons == {None, "truncated", "corrupt"}
 
 
 def test_the_same_seed_sends_the_same_bytes(originals):
     first, second = (
-        [parcel.body for parcel in originals.parcels("bucket", 30, seed=5)] for _ in range(2)
+        [submission.body for submission in originals.submissions("bucket", 30, seed=5)]
+        for _ in range(2)
     )
     assert first == second

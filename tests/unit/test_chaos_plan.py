@@ -5,7 +5,13 @@ from itertools import islice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.chaos.plan import SERVERS, Deed, Target, blows, moments
+from tests.campaigns.chaos.plan import (
+    SERVERS,
+    FaultKind,
+    Target,
+    faults,
+    moments,
+)
 
 ROUND = len(Target) + 1 + 2 * len(SERVERS)
 
@@ -21,23 +27,23 @@ def test_moments_are_as_many_as_asked_for_in_order_and_within_the_time(seed, cou
 @given(seed=st.integers())
 def test_the_same_seed_gives_the_same_campaign(seed):
     assert moments(9, 60, seed) == moments(9, 60, seed)
-    assert list(islice(blows(seed), 40)) == list(islice(blows(seed), 40))
+    assert list(islice(faults(seed), 40)) == list(islice(faults(seed), 40))
 
 
 def test_another_seed_gives_another_campaign():
     assert moments(9, 60, 1) != moments(9, 60, 2)
-    assert list(islice(blows(1), 9)) != list(islice(blows(2), 9))
+    assert list(islice(faults(1), 9)) != list(islice(faults(2), 9))
 
 
 @given(seed=st.integers())
 def test_one_round_kills_everything_and_cuts_and_delays_every_server(seed):
-    drawn = list(islice(blows(seed), ROUND))
-    assert {blow.target for blow in drawn if blow.deed is Deed.KILL} == set(Target)
-    for deed in (Deed.CUT, Deed.DELAY):
-        assert {blow.target for blow in drawn if blow.deed is deed} == set(SERVERS)
+    drawn = list(islice(faults(seed), ROUND))
+    assert {fault.target for fault in drawn if fault.kind is FaultKind.KILL} == set(Target)
+    for kind in (FaultKind.CUT, FaultKind.DELAY):
+        assert {fault.target for fault in drawn if fault.kind is kind} == set(SERVERS)
 
 
 @given(seed=st.integers())
 def test_a_kill_takes_no_time_and_a_cut_or_delay_a_few_seconds(seed):
-    for blow in islice(blows(seed), ROUND):
-        assert blow.seconds == 0 if blow.deed is Deed.KILL else 2 <= blow.seconds <= 8
+    for fault in islice(faults(seed), ROUND):
+        assert fault.seconds == 0 if fault.kind is FaultKind.KILL else 2 <= fault.seconds <= 8

@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from infra.chaos.proxy import Network, Proxy
+from tests.campaigns.chaos.proxy import Network, Proxy
 from tests.unit.tiny_server import free_port
 
 
@@ -97,7 +97,7 @@ def test_a_cut_refuses_new_connections(network):
 
 def test_after_a_cut_connections_are_passed_on_again(network):
     network.cut("echo")
-    network.mend("echo")
+    network.restore("echo")
     with connect(network) as connection:
         assert ask(connection, b"again") == b"again"
 
@@ -113,7 +113,7 @@ def test_a_delay_holds_pieces_back_and_loses_none(network):
 
 def test_a_mended_delay_is_over(network):
     network.delay("echo", 600)
-    network.mend("echo")
+    network.restore("echo")
     with connect(network) as connection:
         assert ask(connection, b"now") == b"now"
 

@@ -6,22 +6,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.chaos.record import Image, Sent
-from infra.chaos.verdict import Evidence, Known, Verdict, judge
+from tests.campaigns.chaos.record import Image, Sent
+from tests.campaigns.chaos.verdict import (
+    Evidence,
+    RecordedImage,
+    Verdict,
+    evaluate,
+)
 
 CAT = Image("cat.jpg", "kafka", "aa" * 32, None)
 LETTER = Image("letter.jpg", "bucket", "bb" * 32, "not_an_image")
 ROSE = Image("rose.jpg", "upload", "cc" * 32, None)
 SENT = {image.sha256: Sent(image, is_acknowledged=True) for image in (CAT, LETTER, ROSE)}
-CAT_ROW = Known("kafka", "images/0/1", "processed", CAT.sha256)
-LETTER_ROW = Known("bucket", "raw/letter.jpg?1", "not_an_image", LETTER.sha256)
-ROSE_ROW = Known("upload", "upload/1", "processed", ROSE.sha256)
+CAT_ROW = RecordedImage("kafka", "images/0/1", "processed", CAT.sha256)
+LETTER_ROW = RecordedImage("bucket", "raw/letter.jpg?1", "not_an_image", LETTER.sha256)
+ROSE_ROW = RecordedImage("upload", "upload/1", "processed", ROSE.sha256)
 ROWS = (CAT_ROW, LETTER_ROW, ROSE_ROW)
 COPIES = {CAT.sha256: 1, LETTER.sha256: 1}
 
 
-def judged(*rows: Known, sent: dict[str, Sent] = SENT, copies: dict[str, int] = COPIES) -> Verdict:
-    return judge(sent, Evidence(rows, copies))
+def judged(
+    *rows: RecordedImage, sent: dict[str, Sent] = SENT, copies: dict[str, int] = COPIES
+) -> Verdict:
+    return evaluate(sent, Evidence(rows, copies))
 
 
 def test_when_every_image_is_where_it_must_be_the_verdict_is_clean():
@@ -52,7 +59,7 @@ def test_an_image_that_waits_is_stuck():
 
 
 def test_a_run_that_does_not_end_is_stuck():
-    verdict = judge(SENT, Evidence(ROWS, COPIES, stuck_runs=2))
+    verdict = evaluate(SENT, Evidence(ROWS, COPIES, stuck_runs=2))
     assert (verdict.stuck, verdict.is_clean) == (2, False)
 
 
@@ -80,20 +87,20 @@ def test_a_copy_that_the_sender_made_and_that_has_no_row_is_lost():
 
 
 def test_a_row_of_something_that_nobody_sent_is_strange():
-    verdict = judged(*ROWS, Known("bucket", "raw/x?1", "processed", "dd" * 32))
-    assert (verdict.strange, verdict.is_clean) == (1, False)
+    verdict = judged(*ROWS, RecordedImage("bucket", "raw/x?1", "processed", "dd" * 32))
+    assert (verdict.unexpected, verdict.is_clean) == (1, False)
 
 
 def test_a_row_whose_original_is_gone_is_strange_and_its_image_lost():
     verdict = judged(replace(CAT_ROW, sha256=None), LETTER_ROW, ROSE_ROW)
-    assert (verdict.strange, verdict.lost) == (1, 1)
+    assert (verdict.unexpected, verdict.lost) == (1, 1)
 
 
 def test_an_image_that_came_by_another_door_is_strange():
-    assert judged(replace(CAT_ROW, source="bucket"), LETTER_ROW, ROSE_ROW).strange == 1
+    assert judged(replace(CAT_ROW, source="bucket"), LETTER_ROW, ROSE_ROW).unexpected == 1
 
 
-@pytest.mark.parametrize("image", [CAT, LETTER, ROSE], ids=lambda image: image.door)
+@pytest.mark.parametrize("image", [CAT, LETTER, ROSE], ids=lambda image: image.source)
 def test_an_image_never_acknowledged_may_be_there_or_not(image):
     sent = SENT | {image.sha256: Sent(image, unknown_attempts=3)}
     [row] = [row for row in ROWS if row.sha256 == image.sha256]
@@ -108,25 +115,30 @@ def test_an_image_never_acknowledged_may_be_there_or_not(image):
     ["missing_files", "unbalanced_hours", "unexplained_gaps", "rows_missing_in_views"],
 )
 def test_what_else_must_not_be_is_not_clean(found):
-    assert not judge(SENT, Evidence(ROWS, COPIES, **{found: 1})).is_clean
+    assert not evaluate(SENT, Evidence(ROWS, COPIES, **{found: 1})).is_clean
 
 
 def test_a_rendition_without_a_row_is_told_and_forgiven():
-    assert judge(SENT, Evidence(ROWS, COPIES, orphaned_renditions=1)).is_clean
+    assert evaluate(SENT, Evidence(ROWS, COPIES, orphaned_renditions=1)).is_clean
 
 
 @given(lost=st.integers(0, 30), doubled=st.integers(0, 30))
 def test_faults_are_counted_whatever_their_number(lost, doubled):
     images = [Image(f"{n}.jpg", "kafka", f"{n:064x}", None) for n in range(60)]
     sent = {image.sha256: Sent(image, is_acknowledged=True) for image in images}
-    rows = [Known("kafka", f"images/0/{n}", "processed", f"{n:064x}") for n in range(lost, 60)]
-    rows += [Known("kafka", f"images/1/{n}", "processed", f"{59 - n:064x}") for n in range(doubled)]
-    verdict = judge(sent, Evidence(rows, dict.fromkeys(sent, 1)))
+    rows = [
+        RecordedImage("kafka", f"images/0/{n}", "processed", f"{n:064x}") for n in range(lost, 60)
+    ]
+    rows += [
+        RecordedImage("kafka", f"images/1/{n}", "processed", f"{59 - n:064x}")
+        for n in range(doubled)
+    ]
+    verdict = evaluate(sent, Evidence(rows, dict.fromkeys(sent, 1)))
     assert (verdict.lost, verdict.duplicated) == (lost, doubled)
     assert len(verdict.examples) == min(8, lost + doubled)
 
 
 def test_offsets_without_a_message_are_the_platforms_fault_unless_the_broker_leaves_such():
     gaps = Evidence(ROWS, COPIES, unexplained_gaps=1)
-    assert not judge(SENT, gaps).is_clean
-    assert judge(SENT, replace(gaps, may_have_gaps=True)).is_clean
+    assert not evaluate(SENT, gaps).is_clean
+    assert evaluate(SENT, replace(gaps, may_have_gaps=True)).is_clean

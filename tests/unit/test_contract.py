@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from assets.images.processing.contract import BrokenContractError, checked, sound_picture
-from assets.images.processing.processor import process
-from assets.images.processing.recipe import read_recipe
-from assets.images.processing.result import ProcessedImage
+from assets.processing.contract import BrokenContractError, checked, self_test_image
+from assets.processing.processor import process
+from assets.processing.recipe import read_recipe
+from assets.processing.result import ProcessedImage
 
 STANDARD = read_recipe("standard")
-MADE = process(sound_picture(), STANDARD)
+MADE = process(self_test_image(), STANDARD)
 
 
 def with_facts(**facts: object) -> ProcessedImage:

@@ -28,7 +28,7 @@ ORIENTATION, MAKE, MODEL = 0x0112, 0x010F, 0x0110
 
 
 @pytest.fixture(scope="module")
-def forty() -> list[Photograph]:
+def forty_photographs() -> list[Photograph]:
     return list(photographs(40, megapixels=0.1))
 
 
@@ -42,8 +42,8 @@ def broken(reason: str) -> list[Photograph]:
     return found
 
 
-def test_as_many_photographs_come_as_were_asked_for(forty: list[Photograph]) -> None:
-    assert len(forty) == 40
+def test_as_many_photographs_come_as_were_asked_for(forty_photographs: list[Photograph]) -> None:
+    assert len(forty_photographs) == 40
     assert list(photographs(0)) == []
 
 
@@ -54,21 +54,25 @@ def test_no_two_photographs_have_the_same_bytes_pixels_or_name() -> None:
     assert len({sha256(opened(photograph).tobytes()).digest() for photograph in many}) == 300
 
 
-def test_the_same_seed_gives_the_same_photographs(forty: list[Photograph]) -> None:
-    assert list(photographs(40, megapixels=0.1)) == forty
+def test_the_same_seed_gives_the_same_photographs(forty_photographs: list[Photograph]) -> None:
+    assert list(photographs(40, megapixels=0.1)) == forty_photographs
 
 
-def test_another_seed_gives_other_photographs(forty: list[Photograph]) -> None:
+def test_another_seed_gives_other_photographs(forty_photographs: list[Photograph]) -> None:
     others = photographs(40, seed=8, megapixels=0.1)
-    assert {other.body for other in others}.isdisjoint(photograph.body for photograph in forty)
+    assert {other.body for other in others}.isdisjoint(
+        photograph.body for photograph in forty_photographs
+    )
 
 
-def test_asking_for_more_keeps_the_first(forty: list[Photograph]) -> None:
-    assert list(islice(photographs(1000, megapixels=0.1), 5)) == forty[:5]
+def test_asking_for_more_keeps_the_first(forty_photographs: list[Photograph]) -> None:
+    assert list(islice(photographs(1000, megapixels=0.1), 5)) == forty_photographs[:5]
 
 
-def test_every_photograph_decodes_as_the_format_it_declares(forty: list[Photograph]) -> None:
-    for photograph in forty:
+def test_every_photograph_decodes_as_the_format_it_declares(
+    forty_photographs: list[Photograph],
+) -> None:
+    for photograph in forty_photographs:
         with opened(photograph) as image:
             image.load()
             assert CONTENT_TYPE_OF[str(image.format)] == photograph.content_type
@@ -93,18 +97,24 @@ def test_sizes_are_mixed_between_a_third_and_two_megapixels_unless_asked_otherwi
     assert 1.2e6 < max(pixels) < 2.01e6
 
 
-def test_of_ten_photographs_eight_are_jpeg_one_png_and_one_webp(forty: list[Photograph]) -> None:
+def test_of_ten_photographs_eight_are_jpeg_one_png_and_one_webp(
+    forty_photographs: list[Photograph],
+) -> None:
     for start in range(0, 40, 10):
-        kinds = Counter(photograph.content_type for photograph in forty[start : start + 10])
+        kinds = Counter(
+            photograph.content_type for photograph in forty_photographs[start : start + 10]
+        )
         assert kinds == {"image/jpeg": 8, "image/png": 1, "image/webp": 1}
 
 
-def test_eight_photographs_show_eight_subjects(forty: list[Photograph]) -> None:
-    assert len({photograph.name.split("-")[0] for photograph in forty[:8]}) == 8
+def test_eight_photographs_show_eight_subjects(forty_photographs: list[Photograph]) -> None:
+    assert len({photograph.name.split("-")[0] for photograph in forty_photographs[:8]}) == 8
 
 
-def test_some_photographs_are_turned_and_some_name_a_camera(forty: list[Photograph]) -> None:
-    tags = [opened(photograph).getexif() for photograph in forty]
+def test_some_photographs_are_turned_and_some_name_a_camera(
+    forty_photographs: list[Photograph],
+) -> None:
+    tags = [opened(photograph).getexif() for photograph in forty_photographs]
     assert {1, 3, 6, 8} <= {tag.get(ORIENTATION) for tag in tags}
     assert any(tag.get(MAKE) and tag.get(MODEL) for tag in tags)
     assert any(not tag for tag in tags)
@@ -125,8 +135,8 @@ def sky(image: Image.Image, edge: str) -> float:
     return blue - red
 
 
-def test_photographs_are_in_colour_and_not_flat(forty: list[Photograph]) -> None:
-    for photograph in forty:
+def test_photographs_are_in_colour_and_not_flat(forty_photographs: list[Photograph]) -> None:
+    for photograph in forty_photographs:
         image = opened(photograph).convert("RGB")
         red, _, blue = image.split()
         assert ImageStat.Stat(image.convert("L")).stddev[0] > 10, photograph.name

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from cli.demo_report import DemoResult, print_report, write_report
 from infra.demo.outcome import SourceOutcome, describe_missing
-from infra.demo.report import DemoResult, print_report, write_report
 from infra.demo.retention import RetentionState
 
 NOON = datetime(2024, 5, 17, 12, tzinfo=UTC)

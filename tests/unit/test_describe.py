@@ -7,8 +7,8 @@ from itertools import combinations
 import pytest
 from PIL import Image, ImageFilter
 
-from assets.images.processing.describe import SMALL_PX, Looks, look_at
-from assets.images.processing.steps import shrink
+from assets.processing.describe import SMALL_PX, VisualFacts, measure_visuals
+from assets.processing.steps import shrink
 from tests.unit.pictures import encoded, photograph, processed
 
 SIZE = (64, 64)
@@ -43,31 +43,31 @@ def chequer(cell_px: int) -> Image.Image:
 def test_a_plain_area_has_its_brightness_and_nothing_else(
     colour: str | tuple[int, int, int], brightness: float
 ) -> None:
-    looks = look_at(plain(colour))
+    looks = measure_visuals(plain(colour))
     assert looks.brightness == pytest.approx(brightness, abs=0.002)
     assert (looks.contrast, looks.sharpness) == (0, 0)
 
 
 @pytest.mark.parametrize("picture", [stripes({"black": 32, "white": 32}), chequer(8), chequer(1)])
 def test_half_black_and_half_white_is_the_greatest_contrast(picture: Image.Image) -> None:
-    looks = look_at(picture)
+    looks = measure_visuals(picture)
     assert looks.brightness == pytest.approx(0.5)
     assert looks.contrast == pytest.approx(0.5)
 
 
 def test_a_chequer_of_single_pixels_has_the_greatest_sharpness() -> None:
-    assert look_at(chequer(1)).sharpness == pytest.approx(16)
+    assert measure_visuals(chequer(1)).sharpness == pytest.approx(16)
 
 
 def test_finer_cells_are_sharper() -> None:
-    found = [look_at(chequer(cell_px)).sharpness for cell_px in (32, 16, 8, 4, 2, 1)]
+    found = [measure_visuals(chequer(cell_px)).sharpness for cell_px in (32, 16, 8, 4, 2, 1)]
     assert found == sorted(found)
     assert len(set(found)) == len(found)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (2, 200), (3, 3)])
 def test_pictures_too_small_for_an_edge_are_described(size: tuple[int, int]) -> None:
-    looks = look_at(Image.new("RGB", size, "#102030"))
+    looks = measure_visuals(Image.new("RGB", size, "#102030"))
     assert (looks.sharpness, looks.dominant_colours) == (0, ("#102030",))
 
 
@@ -75,7 +75,7 @@ def test_pictures_too_small_for_an_edge_are_described(size: tuple[int, int]) -> 
 def test_the_more_a_photograph_is_blurred_the_less_sharp_it_is(name: str) -> None:
     small = shrink(PHOTOGRAPHS[name], SMALL_PX)
     blurred = [small.filter(ImageFilter.GaussianBlur(px)) for px in (0.7, 1.5, 3, 6)]
-    found = [look_at(picture).sharpness for picture in (small, *blurred)]
+    found = [measure_visuals(picture).sharpness for picture in (small, *blurred)]
     assert found == sorted(found, reverse=True)
     assert found[0] > 4 * found[2] > 0
 
@@ -95,19 +95,19 @@ def test_the_more_a_photograph_is_blurred_the_less_sharp_it_is(name: str) -> Non
 def test_the_dominant_colours_are_those_that_are_there_most_frequent_first(
     colours: dict[str, int], told: tuple[str, ...]
 ) -> None:
-    assert look_at(stripes(colours)).dominant_colours == told
+    assert measure_visuals(stripes(colours)).dominant_colours == told
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_of_a_photographs_many_colours_five_are_told(name: str) -> None:
-    colours = look_at(shrink(PHOTOGRAPHS[name], SMALL_PX)).dominant_colours
+    colours = measure_visuals(shrink(PHOTOGRAPHS[name], SMALL_PX)).dominant_colours
     assert len(set(colours)) == 5
 
 
 def test_facts_of_a_large_picture_are_those_of_its_small_copy() -> None:
     facts = processed(encoded(PHOTOGRAPHS["coffee.png"], "PNG")).facts
-    looks = look_at(shrink(PHOTOGRAPHS["coffee.png"], SMALL_PX))
-    found = Looks(
+    looks = measure_visuals(shrink(PHOTOGRAPHS["coffee.png"], SMALL_PX))
+    found = VisualFacts(
         facts.brightness,
         facts.contrast,
         facts.sharpness,
@@ -161,4 +161,4 @@ def test_a_hash_fits_a_signed_integer_of_64_bits() -> None:
 
 @pytest.mark.parametrize("colour", ["black", "white", "#c83214"])
 def test_a_plain_area_has_no_hash_for_it_looks_like_every_other(colour: str) -> None:
-    assert look_at(plain(colour)).perceptual_hash is None
+    assert measure_visuals(plain(colour)).perceptual_hash is None

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from assets.images.processing.entry_point import ProcessorError, find_processor
-from assets.images.processing.processor import process
-from assets.images.processing.recipe import Recipe
-from assets.images.processing.result import ImageFacts, ProcessedImage
+from assets.processing.entry_point import ProcessorError, find_processor
+from assets.processing.processor import process
+from assets.processing.recipe import Recipe
+from assets.processing.result import ImageFacts, ProcessedImage
 from assets.settings import Settings
 from tests.unit.pictures import STANDARD
 
-OURS = "assets.images.processing.processor:process"
+PILLOW_PROCESSOR = "assets.processing.processor:process"
 BODY = b"anything"
 
 
@@ -30,8 +30,8 @@ class Toolbox:
 
 
 def test_the_platforms_own_is_the_default() -> None:
-    assert Settings.model_fields["image_processor"].default == OURS
-    assert find_processor(OURS) is process
+    assert Settings.model_fields["image_processor"].default == PILLOW_PROCESSOR
+    assert find_processor(PILLOW_PROCESSOR) is process
 
 
 @pytest.mark.parametrize("name", ["companys_own", "Toolbox.work"])

@@ -7,21 +7,21 @@ from itertools import islice
 
 import pytest
 
-from assets.images.processing.processor import process
-from assets.images.processing.recipe import read_recipe
-from assets.images.processing.result import Rendition
-from assets.images.validation import Reason
-from infra.fuzz import campaign
-from infra.fuzz.campaign import Campaign, fight, hostile_files
-from infra.fuzz.damage import at_random
-from infra.fuzz.files import CANARY, HostileFile, expecting
-from infra.fuzz.report import figures
-from infra.fuzz.samples import samples
+from assets.processing.processor import process
+from assets.processing.recipe import read_recipe
+from assets.processing.result import Rendition
+from assets.validation.headers import Reason
+from tests.campaigns.fuzz import campaign
+from tests.campaigns.fuzz.campaign import Campaign, hostile_files, run_campaign
+from tests.campaigns.fuzz.damage import damage_at_random
+from tests.campaigns.fuzz.files import CANARY, HostileFile, expecting
+from tests.campaigns.fuzz.report import figures
+from tests.campaigns.fuzz.samples import samples
 
-OURS = "assets.images.processing.processor:process"
+PILLOW_PROCESSOR = "assets.processing.processor:process"
 STANDARD = read_recipe("standard")
 SEED = 5
-SOUND = samples()["JPEG"]
+VALID_IMAGE = samples()["JPEG"]
 
 
 def sample() -> list[HostileFile]:
@@ -35,19 +35,19 @@ def sample() -> list[HostileFile]:
 
 @pytest.fixture(scope="module")
 def fought() -> Campaign:
-    extra = HostileFile("trap", "a sound JPEG", lambda: SOUND, expecting(Reason.EMPTY))
-    return fight([*sample(), extra], OURS, 1, lambda _: None)
+    extra = HostileFile("trap", "a sound JPEG", lambda: VALID_IMAGE, expecting(Reason.EMPTY))
+    return run_campaign([*sample(), extra], PILLOW_PROCESSOR, 1, lambda _: None)
 
 
 def test_every_file_of_a_sample_is_processed_or_rejected_with_a_reason(fought: Campaign) -> None:
-    reasons = {one.outcome for one in fought.verdicts}
+    reasons = {one.outcome for one in fought.results}
     assert reasons <= {"processed", *map(str, Reason)}
-    assert len(fought.verdicts) == len(sample()) + 1
+    assert len(fought.results) == len(sample()) + 1
     assert len(reasons) > 5
 
 
 def test_nothing_is_at_fault_but_the_file_that_was_told_to_be(fought: Campaign) -> None:
-    assert [(one.file.kind, one.fault) for one in fought.faulty] == [
+    assert [(one.file.kind, one.fault) for one in fought.failures] == [
         ("trap", "processed, not empty")
     ]
 
@@ -59,23 +59,26 @@ def test_no_file_made_the_processor_raise_anything_but_a_rejection(fought: Campa
 def test_a_report_counts_every_file(fought: Campaign) -> None:
     told = figures(fought, SEED)
     outcomes = [count for name, count in told.items() if name.startswith("outcome.")]
-    assert told["files"] == sum(outcomes) == len(fought.verdicts)
+    assert told["files"] == sum(outcomes) == len(fought.results)
     assert told["not_as_expected"] == 1
 
 
 def test_a_rendition_that_holds_what_was_hidden_is_a_fault() -> None:
-    image = process(SOUND, STANDARD)
+    image = process(VALID_IMAGE, STANDARD)
     leaking = replace(image, renditions=(Rendition("medium", CANARY, "JPEG", 1, 1),))
-    file = HostileFile("trap", "a leak", lambda: SOUND)
-    assert campaign._fault(file, SOUND, image) is None
-    assert campaign._fault(file, SOUND, leaking) == "a rendition holds what was hidden in the file"
+    file = HostileFile("trap", "a leak", lambda: VALID_IMAGE)
+    assert campaign._fault(file, VALID_IMAGE, image) is None
+    assert (
+        campaign._fault(file, VALID_IMAGE, leaking)
+        == "a rendition holds what was hidden in the file"
+    )
 
 
 def test_an_image_that_is_larger_than_allowed_and_processed_is_a_fault() -> None:
-    image = process(SOUND, STANDARD)
+    image = process(VALID_IMAGE, STANDARD)
     large = replace(image, facts=replace(image.facts, width_px=6001, height_px=6000))
-    file = HostileFile("trap", "a giant", lambda: SOUND)
-    assert campaign._fault(file, SOUND, large) == "processed with 6001 by 6000 px, 1 frames"
+    file = HostileFile("trap", "a giant", lambda: VALID_IMAGE)
+    assert campaign._fault(file, VALID_IMAGE, large) == "processed with 6001 by 6000 px, 1 frames"
 
 
 def test_the_same_seed_makes_the_same_files() -> None:
@@ -85,7 +88,7 @@ def test_the_same_seed_makes_the_same_files() -> None:
 
 
 def test_another_seed_makes_other_files() -> None:
-    bodies = [[file.make() for file in islice(at_random(seed), 100)] for seed in (1, 2)]
+    bodies = [[file.make() for file in islice(damage_at_random(seed), 100)] for seed in (1, 2)]
     assert bodies[0] != bodies[1]
 
 

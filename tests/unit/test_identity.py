@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.images import identity
+from assets.catalog import identity
 from tests.unit.arrivals import NOON, message, object_version
 
 RETENTION = timedelta(days=7)

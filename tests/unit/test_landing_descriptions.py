@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.images.messages.intake import describe
-from assets.images.messages.landing import Landed
-from assets.images.validation import Reason
+from assets.ingestion.kafka.landing import Landed
+from assets.ingestion.kafka.message_storer import describe
+from assets.validation.headers import Reason
 from tests.unit.arrivals import NOON, message, some_settings
 
 SETTINGS = some_settings()

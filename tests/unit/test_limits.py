@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from assets.images.processing.recipe import read_recipe
-from assets.images.processing.result import ProcessedImage
-from assets.images.validation import (
+from assets.processing.recipe import read_recipe
+from assets.processing.result import ProcessedImage
+from assets.validation.headers import (
     MAX_FRAMES,
     MAX_IMAGE_BYTES,
     MAX_IMAGE_PIXELS,
@@ -14,11 +14,11 @@ from assets.images.validation import (
     reject_header,
     reject_size,
 )
-from infra.fuzz import others, png
+from tests.campaigns.fuzz import other_formats, png
 from tests.unit.pictures import encoded, four_corners, outcome
 
 STANDARD = read_recipe("standard")
-SOUND = encoded(four_corners(), "PNG")
+VALID_IMAGE = encoded(four_corners(), "PNG")
 
 
 def door(body: bytes) -> Reason | None:
@@ -28,14 +28,14 @@ def door(body: bytes) -> Reason | None:
 AT_THE_LIMIT = {
     "6000 by 6000 pixels": png.png(6000, 6000, 6001 * 6000, colour=0),
     "one pixel high": png.png(MAX_IMAGE_PIXELS, 1, MAX_IMAGE_PIXELS + 1, colour=0),
-    "500 frames": others.gif(1, 1, others.gif_frame() * MAX_FRAMES),
-    "10 MiB": SOUND.ljust(MAX_IMAGE_BYTES, b"\0"),
+    "500 frames": other_formats.gif(1, 1, other_formats.gif_frame() * MAX_FRAMES),
+    "10 MiB": VALID_IMAGE.ljust(MAX_IMAGE_BYTES, b"\0"),
 }
 BEYOND_THE_LIMIT = {
     "a row of pixels": png.png(6000, 6001, 1000, colour=0),
     "a pixel": png.png(MAX_IMAGE_PIXELS + 1, 1, 1000, colour=0),
-    "a frame": others.gif(1, 1, others.gif_frame() * (MAX_FRAMES + 1)),
-    "a byte": SOUND.ljust(MAX_IMAGE_BYTES + 1, b"\0"),
+    "a frame": other_formats.gif(1, 1, other_formats.gif_frame() * (MAX_FRAMES + 1)),
+    "a byte": VALID_IMAGE.ljust(MAX_IMAGE_BYTES + 1, b"\0"),
     "all bytes": b"",
 }
 

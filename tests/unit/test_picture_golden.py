@@ -14,8 +14,8 @@ import pytest
 from PIL import Image, ImageChops
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from assets.images.processing.processor import process
-from assets.images.processing.recipe import Recipe
+from assets.processing.processor import process
+from assets.processing.recipe import Recipe
 from tests.unit.golden_pictures import DISGUISES, golden
 from tests.unit.pictures import STANDARD, decoded, encoded
 

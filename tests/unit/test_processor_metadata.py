@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, PngImagePlugin
 
-from assets.images.processing.processor import process
-from assets.images.processing.recipe import Recipe
-from assets.images.processing.result import ProcessedImage
+from assets.processing.processor import process
+from assets.processing.recipe import Recipe
+from assets.processing.result import ProcessedImage
 from tests.unit.file_parts import Part, parts
-from tests.unit.loaded_pictures import CANARY, LOADED, SECRET, SIZES
+from tests.unit.metadata_pictures import CANARY, SECRET, SIZES, WITH_METADATA
 from tests.unit.pictures import encoded, noise
 
 JFIF_HEADER = Part("APP0", b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0")
@@ -52,16 +52,16 @@ EVERY_WAY = Recipe.model_validate(
 
 @cache
 def original(name: str, size: tuple[int, int]) -> bytes:
-    return LOADED[name](size)
+    return WITH_METADATA[name](size)
 
 
-@pytest.fixture(params=list(product(LOADED, SIZES)), ids=str, scope="module")
+@pytest.fixture(params=list(product(WITH_METADATA, SIZES)), ids=str, scope="module")
 def image(request: pytest.FixtureRequest) -> ProcessedImage:
     return process(original(*request.param), EVERY_WAY)
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", LOADED)
+@pytest.mark.parametrize("name", WITH_METADATA)
 def test_the_picture_that_is_put_in_does_hold_what_must_not_come_out(
     name: str, size: tuple[int, int]
 ) -> None:

@@ -7,8 +7,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
-from assets.images.processing.processor import process
-from assets.images.processing.recipe import Recipe, RenditionSpec, Resize, read_recipe
+from assets.processing.processor import process
+from assets.processing.recipe import (
+    Recipe,
+    RenditionSpec,
+    Resize,
+    read_recipe,
+)
 from tests.unit.pictures import STANDARD, decoded, encoded, photograph, processed
 
 sides = st.integers(1, 2600)

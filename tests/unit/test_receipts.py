@@ -15,10 +15,10 @@ from assets.retention.receipts.receipt import (
     FIRST,
     ID_HASH_BYTES,
     Copy,
-    CopyGone,
-    Draft,
+    DeletedCopies,
     HashedIds,
     Receipt,
+    ReceiptDraft,
     Tally,
     Why,
     hash_id,
@@ -42,7 +42,7 @@ def chain(length: int) -> list[Receipt]:
         tally = Tally()
         tally.add(Copy.LEDGER_ROW, NOON - number * HOUR)
         tally.add(Copy.RAW_OBJECT, NOON - number * HOUR, 1000 * number)
-        draft = Draft(Why.EXPIRY, NOON, NOON - HOUR, hashed([uuid4()]), tally.gone)
+        draft = ReceiptDraft(Why.EXPIRY, NOON, NOON - HOUR, hashed([uuid4()]), tally.gone)
         made.append(next_receipt(draft, number, made[-1].hash if made else FIRST, NOON + HOUR))
     return made
 
@@ -109,7 +109,7 @@ def test_the_same_moment_in_another_zone_has_the_same_digest() -> None:
 
 @given(st.sets(st.uuids(), max_size=40), st.uuids())
 def test_a_receipt_names_the_images_that_went_and_no_other(images: set[UUID], other: UUID) -> None:
-    draft = Draft(Why.ERASURE, NOON, None, hashed(images), ())
+    draft = ReceiptDraft(Why.ERASURE, NOON, None, hashed(images), ())
     receipt = next_receipt(draft, 1, FIRST, NOON)
     assert all(map(receipt.names, images))
     assert receipt.names(other) == (other in images)
@@ -137,7 +137,7 @@ def test_a_tally_adds_up_by_kind_of_copy() -> None:
     other.add(Copy.LEDGER_ROW, NOON)
     tally += other
     assert tally.gone == (
-        CopyGone(Copy.LEDGER_ROW, 1, 0, NOON, NOON),
-        CopyGone(Copy.RAW_OBJECT, 2, 15, NOON - HOUR, NOON),
+        DeletedCopies(Copy.LEDGER_ROW, 1, 0, NOON, NOON),
+        DeletedCopies(Copy.RAW_OBJECT, 2, 15, NOON - HOUR, NOON),
     )
     assert (tally.items(), tally.items(Copy.RAW_OBJECT)) == (3, 2)

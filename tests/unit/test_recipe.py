@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from assets.images.processing.recipe import (
+from assets.processing.recipe import (
     SHIPPED,
     Recipe,
     RecipeError,
@@ -18,6 +17,7 @@ from assets.images.processing.recipe import (
     Resize,
     read_recipe,
 )
+from assets.yaml_files import YamlError, read_yaml
 
 HASHES = {
     ("proof", 1): "8d1dc54b63c6",
@@ -25,7 +25,7 @@ HASHES = {
     ("standard", 1): "b3c4eae3b325",
 }
 STANDARD = read_recipe("standard")
-WORDS = yaml.safe_load((SHIPPED / "standard.yaml").read_text())
+WORDS = read_yaml(SHIPPED / "standard.yaml")
 
 names = st.from_regex(r"[a-z][a-z0-9_-]{0,7}", fullmatch=True)
 specs = st.builds(
@@ -164,9 +164,6 @@ WRONG = {
         "name: a\nversion: 1\nrenditions: [{name: b}, {name: c}, {name: b}]",
         "the file: rendition b is listed twice.",
     ),
-    "a key twice": ("name: a\nversion: 1\nname: b\n", "no YAML: line 1: name is there twice."),
-    "no YAML": ("name: a\nversion: [1\nrenditions: 2\n", "is no YAML: line 3: "),
-    "a tag of another program": ("!!python/object:os.system {}", "is no YAML: line 1: could not"),
     "a list": ("- name: a\n", "the file is no mapping of names to values."),
     "nothing": ("", "the file is no mapping of names to values."),
 }
@@ -183,6 +180,27 @@ def test_what_is_wrong_with_a_recipe_is_told_in_one_sentence(
     sentence = str(wrong.value)
     assert told in sentence
     assert sentence.startswith(f"The recipe {file} is ")
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+
+
+NO_YAML = {
+    "a key twice": ("name: a\nversion: 1\nname: b\n", 'line 3: found duplicate key "name".'),
+    "no YAML": ("name: a\nversion: [1\nrenditions: 2\n", "line 3: "),
+    "a tag of another program": ("!!python/object:os.system {}", "line 1: could not"),
+}
+
+
+@pytest.mark.parametrize(("text", "told"), NO_YAML.values(), ids=NO_YAML.keys())
+def test_a_recipe_that_is_not_valid_yaml_is_refused_in_one_sentence(
+    text: str, told: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "wrong.yaml"
+    file.write_text(text)
+    with pytest.raises(YamlError) as wrong:
+        read_recipe(str(file))
+    sentence = str(wrong.value)
+    assert sentence.startswith(f"wrong.yaml, {told}")
     assert sentence.endswith(".")
     assert "\n" not in sentence
 

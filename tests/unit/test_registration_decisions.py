@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.images import identity
-from assets.images.drops.raw_objects import (
+from assets.catalog import identity
+from assets.ingestion.bucket.raw_objects import (
     LANDING_GRACE,
-    Known,
+    KnownObjects,
     LandedTopic,
-    Standing,
+    ObjectStatus,
+    classify,
     describe,
-    kept_since,
     possible_ids,
-    standing,
+    retention_starts_at,
 )
 from assets.resources.objects import ObjectHead, ObjectVersion
 from tests.unit.arrivals import NOON, message, object_version
@@ -26,7 +26,7 @@ from tests.unit.arrivals import NOON, message, object_version
 AGE = timedelta(hours=158)
 SECOND = timedelta(seconds=1)
 LATER = NOON + LANDING_GRACE
-NOTHING = Known({}, {})
+NOTHING = KnownObjects({}, {})
 UPLOAD = UUID("2724d571-4789-57d4-a7cd-03d64674bca6")
 UPLOAD_KEY = identity.upload_key(UPLOAD, NOON)
 LANDED_KEY = identity.landed_key(message(), 0)
@@ -35,12 +35,12 @@ MESSAGE_ID = identity.image_id("kafka", identity.message_origin(message(), 0))
 offsets = st.integers(0, 2**63 - 1)
 
 
-def landed_up_to(next_offset: int, incarnation: int = 0) -> Known:
-    return Known({}, {"images": LandedTopic(incarnation, {1: next_offset})})
+def landed_up_to(next_offset: int, incarnation: int = 0) -> KnownObjects:
+    return KnownObjects({}, {"images": LandedTopic(incarnation, {1: next_offset})})
 
 
-def judged(found: ObjectVersion, known: Known = NOTHING, now=LATER) -> Standing:
-    return standing(found, known, now, AGE)
+def judged(found: ObjectVersion, known: KnownObjects = NOTHING, now=LATER) -> ObjectStatus:
+    return classify(found, known, now, AGE)
 
 
 def head(found: ObjectVersion, **metadata: str) -> ObjectHead:
@@ -52,45 +52,45 @@ def head(found: ObjectVersion, **metadata: str) -> ObjectHead:
     ["beach.jpg", "notes.txt", "no-extension", "kafka/mine.jpg", "upload/mine.jpg", "a/../b/", "%"],
 )
 def test_what_no_row_knows_is_new(key: str) -> None:
-    assert judged(object_version(key=key)) is Standing.NEW
+    assert judged(object_version(key=key)) is ObjectStatus.NEW
 
 
 def test_a_drop_that_a_row_knows_is_known_and_its_next_version_is_not() -> None:
     [id_] = possible_ids(object_version())
-    known = Known({id_: "holiday/beach.jpg"}, {})
-    assert judged(object_version(), known) is Standing.KNOWN
-    assert judged(object_version(version="v2"), known) is Standing.NEW
+    known = KnownObjects({id_: "holiday/beach.jpg"}, {})
+    assert judged(object_version(), known) is ObjectStatus.KNOWN
+    assert judged(object_version(version="v2"), known) is ObjectStatus.NEW
 
 
 @pytest.mark.parametrize("version", ["v1", "an older one", None])
 def test_every_version_under_the_key_of_a_landed_message_is_known(version: str | None) -> None:
     """A landing that was killed leaves one; the next landing stores another."""
-    known = Known({MESSAGE_ID: LANDED_KEY}, {"images": LandedTopic(0, {1: 43})})
-    assert judged(object_version(key=LANDED_KEY, version=version), known) is Standing.KNOWN
+    known = KnownObjects({MESSAGE_ID: LANDED_KEY}, {"images": LandedTopic(0, {1: 43})})
+    assert judged(object_version(key=LANDED_KEY, version=version), known) is ObjectStatus.KNOWN
 
 
 def test_under_another_day_an_object_is_not_the_messages() -> None:
-    known = Known({MESSAGE_ID: LANDED_KEY}, {"images": LandedTopic(0, {1: 43})})
+    known = KnownObjects({MESSAGE_ID: LANDED_KEY}, {"images": LandedTopic(0, {1: 43})})
     found = object_version(key=LANDED_KEY.replace("05-17", "05-16"))
-    assert judged(found, known) is Standing.NEW
+    assert judged(found, known) is ObjectStatus.NEW
 
 
 @given(offsets, offsets)
 def test_what_the_landing_has_yet_to_come_to_is_left_to_it(reached: int, offset: int) -> None:
     found = object_version(key=identity.landed_key(message(offset=offset), 0))
-    is_left = judged(found, landed_up_to(reached)) is Standing.LANDING
+    is_left = judged(found, landed_up_to(reached)) is ObjectStatus.LANDING
     assert is_left == (reached <= offset)
 
 
 def test_of_a_partition_that_was_never_landed_everything_is_left_to_the_landing() -> None:
-    known = Known({}, {"images": LandedTopic(0, {0: 100})})
-    assert judged(object_version(key=LANDED_KEY), known) is Standing.LANDING
+    known = KnownObjects({}, {"images": LandedTopic(0, {0: 100})})
+    assert judged(object_version(key=LANDED_KEY), known) is ObjectStatus.LANDING
 
 
 def test_behind_the_landings_back_an_object_is_somebodys_after_the_grace() -> None:
     found, known = object_version(key=LANDED_KEY), landed_up_to(43)
-    assert judged(found, known, NOON + LANDING_GRACE - SECOND) is Standing.LANDING
-    assert judged(found, known, NOON + LANDING_GRACE) is Standing.NEW
+    assert judged(found, known, NOON + LANDING_GRACE - SECOND) is ObjectStatus.LANDING
+    assert judged(found, known, NOON + LANDING_GRACE) is ObjectStatus.NEW
 
 
 @pytest.mark.parametrize("incarnation", [0, 1, 3])
@@ -98,22 +98,22 @@ def test_what_is_named_after_another_incarnation_of_the_topic_is_somebodys(
     incarnation: int,
 ) -> None:
     found = object_version(key=identity.landed_key(message(), incarnation))
-    assert judged(found, landed_up_to(0, incarnation=2)) is Standing.NEW
+    assert judged(found, landed_up_to(0, incarnation=2)) is ObjectStatus.NEW
 
 
 def test_what_is_named_after_a_topic_that_nobody_lands_is_somebodys() -> None:
     found = object_version(key=identity.landed_key(message(topic="another"), 0))
-    assert judged(found, landed_up_to(0)) is Standing.NEW
+    assert judged(found, landed_up_to(0)) is ObjectStatus.NEW
 
 
 @pytest.mark.parametrize("version", ["v1", "a retry's", None])
 def test_every_version_of_a_known_upload_is_known(version: str | None) -> None:
-    known = Known({UPLOAD: "upload/2024-05-17/11/another-hour"}, {})
-    assert judged(object_version(key=UPLOAD_KEY, version=version), known) is Standing.KNOWN
+    known = KnownObjects({UPLOAD: "upload/2024-05-17/11/another-hour"}, {})
+    assert judged(object_version(key=UPLOAD_KEY, version=version), known) is ObjectStatus.KNOWN
 
 
 def test_an_upload_that_no_row_knows_is_new() -> None:
-    assert judged(object_version(key=UPLOAD_KEY)) is Standing.NEW
+    assert judged(object_version(key=UPLOAD_KEY)) is ObjectStatus.NEW
 
 
 @pytest.mark.parametrize(
@@ -129,57 +129,57 @@ def test_an_upload_that_no_row_knows_is_new() -> None:
     ids=["drop", "upload", "message"],
 )
 def test_an_object_of_an_erased_image_is_nobodys(found: ObjectVersion, image: UUID) -> None:
-    assert judged(found, Known({}, {}, frozenset([image]))) is Standing.ERASED
+    assert judged(found, KnownObjects({}, {}, frozenset([image]))) is ObjectStatus.ERASED
 
 
 def test_an_object_is_known_as_long_as_its_erased_image_has_a_row() -> None:
     image = identity.image_id("bucket", identity.object_origin(object_version()))
-    known = Known({image: "holiday/beach.jpg"}, {}, frozenset([image]))
-    assert judged(object_version(), known) is Standing.KNOWN
+    known = KnownObjects({image: "holiday/beach.jpg"}, {}, frozenset([image]))
+    assert judged(object_version(), known) is ObjectStatus.KNOWN
 
 
 def test_at_the_purge_age_exactly_an_object_is_retentions() -> None:
-    assert judged(object_version(), now=NOON + AGE - SECOND) is Standing.NEW
-    assert judged(object_version(), now=NOON + AGE) is Standing.OVERDUE
+    assert judged(object_version(), now=NOON + AGE - SECOND) is ObjectStatus.NEW
+    assert judged(object_version(), now=NOON + AGE) is ObjectStatus.EXPIRED
 
 
 @pytest.mark.parametrize("key", [UPLOAD_KEY, LANDED_KEY])
 def test_a_copy_that_outlives_its_purged_image_does_not_bring_it_back(key: str) -> None:
     """A repetition hours after the first attempt; the row went with the first one's age."""
     left_behind = object_version(key=key, modified_at=NOON + timedelta(hours=5))
-    assert judged(left_behind, landed_up_to(43), NOON + AGE) is Standing.OVERDUE
+    assert judged(left_behind, landed_up_to(43), NOON + AGE) is ObjectStatus.EXPIRED
 
 
 @pytest.mark.parametrize(
     "key", [UPLOAD_KEY.replace("2024", "1999"), LANDED_KEY.replace("2024", "1999")]
 )
 def test_a_made_up_time_in_a_key_is_not_believed(key: str) -> None:
-    assert kept_since(object_version(key=key)) == NOON
-    assert judged(object_version(key=key)) is Standing.NEW
+    assert retention_starts_at(object_version(key=key)) == NOON
+    assert judged(object_version(key=key)) is ObjectStatus.NEW
 
 
 @pytest.mark.parametrize(
     "key", [UPLOAD_KEY.replace("05-17", "13-77"), UPLOAD_KEY.replace("/12/", "/77/")]
 )
 def test_a_key_that_tells_no_time_is_judged_by_the_objects_own(key: str) -> None:
-    assert kept_since(object_version(key=key)) == NOON
+    assert retention_starts_at(object_version(key=key)) == NOON
 
 
 def test_a_name_that_no_row_can_hold_is_impossible() -> None:
-    assert judged(object_version(key="a\0b")) is Standing.IMPOSSIBLE
-    assert judged(object_version(version="a\0b")) is Standing.IMPOSSIBLE
+    assert judged(object_version(key="a\0b")) is ObjectStatus.INVALID
+    assert judged(object_version(version="a\0b")) is ObjectStatus.INVALID
 
 
 def test_what_comes_from_the_future_is_impossible_until_then() -> None:
     found = object_version(modified_at=LATER + timedelta(days=1))
-    assert judged(found) is Standing.IMPOSSIBLE
-    assert judged(found, now=LATER + timedelta(days=1)) is Standing.NEW
+    assert judged(found) is ObjectStatus.INVALID
+    assert judged(found, now=LATER + timedelta(days=1)) is ObjectStatus.NEW
 
 
 @given(st.text(), st.datetimes(), st.sampled_from([NOTHING, landed_up_to(5)]))
-def test_every_key_has_a_standing(key: str, when, known: Known) -> None:
+def test_every_key_has_a_standing(key: str, when, known: KnownObjects) -> None:
     found = object_version(key=key, modified_at=when.replace(tzinfo=NOON.tzinfo))
-    assert judged(found, known) in Standing
+    assert judged(found, known) in ObjectStatus
 
 
 def test_a_drop_becomes_a_waiting_image_of_its_own_key_and_version() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from assets.images.messages.replay_range import ReplayRange, ReplayRangeError, read_moment
+from assets.ingestion.kafka.replay_range import ReplayRange, ReplayRangeError, read_moment
 from tests.unit.arrivals import NOON
 
 LATER = NOON + timedelta(hours=1)

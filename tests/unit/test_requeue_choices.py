@@ -6,8 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from assets.images.requeue import RequeueError, moment_named, reason_named, source_named
-from assets.images.validation import Reason
+from assets.catalog.requeue import (
+    RequeueError,
+    moment_named,
+    reason_named,
+    source_named,
+)
+from assets.validation.headers import Reason
 
 
 @pytest.mark.parametrize("reason", Reason)

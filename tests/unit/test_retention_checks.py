@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.retention import clocks
-from assets.retention.buckets.holdings import Place
-from assets.retention.buckets.inventory import MOST_FOUND, Compared
+from assets.retention.buckets.classification import ImageBucket
+from assets.retention.buckets.inventory import MAX_DIFFERENCES, Comparison
 from assets.retention.buckets.oldest import MESSAGE, Oldest
 from assets.retention.checks import (
     OBJECTS,
     ROWS,
     age_result,
+    as_table,
     comparison_result,
-    judge_ages,
-    tabulated,
+    evaluate_ages,
 )
 from tests.unit.arrivals import NOON, some_settings
 
@@ -33,16 +33,16 @@ ages = st.timedeltas(timedelta(0), timedelta(days=14))
 
 def judged(*of: timedelta) -> tuple[bool, dg.AssetCheckSeverity]:
     oldest = {f"kind_{number}": NOON - age for number, age in enumerate(of)}
-    passed, severity, _ = judge_ages(oldest, NOON, WARNING_AGE, AGE)
+    passed, severity, _ = evaluate_ages(oldest, NOON, WARNING_AGE, AGE)
     return passed, severity
 
 
 def said(**oldest: datetime | None) -> str:
-    return judge_ages(oldest, NOON, WARNING_AGE, AGE)[2]
+    return evaluate_ages(oldest, NOON, WARNING_AGE, AGE)[2]
 
 
 def test_where_there_is_nothing_nothing_is_too_old() -> None:
-    assert judge_ages({"raw_object": None}, NOON, WARNING_AGE, AGE)[0]
+    assert evaluate_ages({"raw_object": None}, NOON, WARNING_AGE, AGE)[0]
 
 
 def test_what_the_next_purge_will_take_in_time_is_no_reason_to_warn() -> None:
@@ -87,7 +87,7 @@ def test_a_warning_says_where_to_look() -> None:
 
 
 def test_the_table_has_the_oldest_first_and_a_line_for_what_there_is_none_of() -> None:
-    table = tabulated({"log": None, "row": NOON - AGE / 2, "object": NOON - AGE}, NOON, AGE)
+    table = as_table({"log": None, "row": NOON - AGE / 2, "object": NOON - AGE}, NOON, AGE)
     assert table["copy"].tolist() == ["object", "row", "log"]
     assert table["hours"].tolist() == ["168.00", "84.00", ""]
     assert table["of_retention"].tolist() == ["100.0%", "50.0%", ""]
@@ -118,9 +118,9 @@ def test_the_oldest_of_several_pages_is_kept_and_none_is_known_as_none() -> None
 
 
 COMPARED = {
-    Place.RAW: Compared(names=5, objects=9, unknown=4),
-    Place.PROCESSED: Compared(names=4, objects=4),
-    Place.QUARANTINE: Compared(names=1, objects=1),
+    ImageBucket.RAW: Comparison(names=5, objects=9, unknown=4),
+    ImageBucket.PROCESSED: Comparison(names=4, objects=4),
+    ImageBucket.QUARANTINE: Comparison(names=1, objects=1),
 }
 
 
@@ -131,16 +131,16 @@ def test_a_ledger_that_agrees_with_the_buckets_passes(check) -> None:
 
 @pytest.mark.parametrize(
     ("check", "found"),
-    [(ROWS, Compared(names=2, missing=1)), (OBJECTS, Compared(objects=2, unknown=1))],
+    [(ROWS, Comparison(names=2, missing=1)), (OBJECTS, Comparison(objects=2, unknown=1))],
 )
 def test_one_difference_in_one_bucket_does_not_pass(check, found) -> None:
-    result = comparison_result(check, COMPARED | {Place.PROCESSED: found})
+    result = comparison_result(check, COMPARED | {ImageBucket.PROCESSED: found})
     assert not result.passed
     assert "1 objects (1 in the processed bucket)" in (result.description or "")
 
 
 def test_where_counting_ended_it_says_at_least() -> None:
-    many = COMPARED | {Place.PROCESSED: Compared(missing=MOST_FOUND)}
+    many = COMPARED | {ImageBucket.PROCESSED: Comparison(missing=MAX_DIFFERENCES)}
     assert (comparison_result(ROWS, many).description or "").startswith("At least 1000 objects")
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.retention.policy import cutoff, is_due, is_plausible
+from assets.retention_policy import cutoff, is_due, is_plausible
 from tests.unit.arrivals import NOON
 
 AGE = timedelta(days=7)
@@ -56,12 +56,12 @@ def test_an_age_that_is_not_positive_is_refused(age: timedelta) -> None:
 def test_up_to_half_of_all_images_may_go_and_a_hundred_whatever_their_share(
     due: int, held: int
 ) -> None:
-    assert is_plausible(due, held, most_share=0.5, free=100)
+    assert is_plausible(due, held, max_share=0.5, free=100)
 
 
 @pytest.mark.parametrize(("due", "held"), [(101, 101), (101, 201), (251, 500)])
 def test_more_than_half_of_all_images_is_implausible(due: int, held: int) -> None:
-    assert not is_plausible(due, held, most_share=0.5, free=100)
+    assert not is_plausible(due, held, max_share=0.5, free=100)
 
 
 @given(moments, moments, ages)

@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.retention.choice import ChoiceError, choose, image_named
-from assets.retention.receipts.proof import Chain, Held, Proof, Told, days_to_look_at
+from assets.retention.erasure_selection import ErasureSelectionError, choose, image_named
+from assets.retention.receipts.proof import Chain, LedgerRow, Proof, ReceiptMention, days_to_search
 from assets.retention.receipts.receipt import Why
 from assets.settings import Settings
-from infra.retention.report import findings, verdict
+from cli.retention_report import findings, verdict
 
 NOON = datetime(2026, 3, 8, 12, tzinfo=UTC)
 WEEK = timedelta(days=7)
 IMAGE = UUID("6b0c5a52-51d4-5b0e-9c43-6f1f7f1f4f0d")
 SETTINGS = Settings(database_url="postgresql://nowhere", kafka_bootstrap_servers="nowhere")
-TOLD = Told(7, Why.EXPIRY, 3, NOON, NOON - WEEK, NOON - WEEK)
+TOLD = ReceiptMention(7, Why.EXPIRY, 3, NOON, NOON - WEEK, NOON - WEEK)
 NOTHING_LEFT = dict.fromkeys(SETTINGS.image_buckets, 0)
 GONE = Proof(
     image=IMAGE,
@@ -33,7 +33,7 @@ GONE = Proof(
     chain=Chain(9, 30, ()),
 )
 MOMENTS = st.timedeltas(-200 * WEEK, 200 * WEEK).map(lambda by: NOON + by)
-HELD = Held("processed", NOON, None)
+HELD = LedgerRow("processed", NOON, None)
 
 
 def test_a_receipt_and_nothing_else_is_a_proof():
@@ -82,17 +82,17 @@ def test_a_receipt_tells_how_many_went_with_an_image_and_why():
     age=st.timedeltas(timedelta(0), WEEK),
 )
 def test_every_day_on_which_an_image_within_the_retention_arrived_is_looked_at(now, age):
-    assert (now - age).date() in days_to_look_at(now, WEEK)
+    assert (now - age).date() in days_to_search(now, WEEK)
 
 
 @given(arrived_at=MOMENTS)
 def test_the_days_that_a_receipt_tells_of_are_looked_at_however_long_ago(arrived_at):
     told = replace(TOLD, oldest_at=arrived_at - timedelta(hours=30), newest_at=arrived_at)
-    assert arrived_at.date() in days_to_look_at(NOON, WEEK, [told])
+    assert arrived_at.date() in days_to_search(NOON, WEEK, [told])
 
 
 def test_days_are_in_order_and_each_is_there_once():
-    days = days_to_look_at(NOON, WEEK, [TOLD, TOLD])
+    days = days_to_search(NOON, WEEK, [TOLD, TOLD])
     assert list(days) == sorted(set(days))
 
 
@@ -103,7 +103,7 @@ def test_an_id_is_read_as_it_is_written_by_the_ledger(image):
 
 @given(st.text(max_size=30))
 def test_what_is_no_id_is_refused_without_being_repeated(text):
-    with pytest.raises(ChoiceError) as refused:
+    with pytest.raises(ErasureSelectionError) as refused:
         image_named(f"…{text}")
     assert f"…{text}" not in str(refused.value)
 
@@ -115,5 +115,5 @@ def test_a_choice_holds_what_was_named():
 
 def test_what_is_left_empty_chooses_nothing():
     assert choose([], "", "ann").source is None
-    with pytest.raises(ChoiceError, match="Say which images"):
+    with pytest.raises(ErasureSelectionError, match="Say which images"):
         choose([], "", "")

@@ -10,7 +10,7 @@ import pytest
 from dagster._core.events import EngineEventData
 from dagster._core.launcher import WorkerStatus
 
-from infra.dagster.launcher import WatchfulRunLauncher
+from infra.dagster.launcher import MonitoredRunLauncher
 
 
 @pytest.fixture
@@ -20,8 +20,8 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture
-def launcher(instance: dg.DagsterInstance) -> WatchfulRunLauncher:
-    made = WatchfulRunLauncher()
+def launcher(instance: dg.DagsterInstance) -> MonitoredRunLauncher:
+    made = MonitoredRunLauncher()
     made.register_instance(instance)
     return made
 

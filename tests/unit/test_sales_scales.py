@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from infra.sales import __main__ as command
-from infra.sales.seed import SCALES
+from cli import sales as command
+from infra.demo.sales import seed
+from infra.demo.sales.seed import SCALES
 
-CATALOGUE = Path(command.__file__).with_name("catalogue.sql").read_text()
+CATALOGUE = Path(seed.__file__).with_name("catalogue.sql").read_text()
 BY_SIZE = ("demo", "small", "medium", "large")
 
 

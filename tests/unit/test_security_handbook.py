@@ -17,37 +17,44 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageFile
 
-from assets.images.processing.processor import process
-from assets.images.processing.recipe import Watermark, read_recipe
-from assets.images.processing.result import ProcessedImage
-from assets.images.processing.workers import Workers, workers
-from assets.images.signatures import format_of
-from assets.images.validation import (
+from assets.processing.processor import process
+from assets.processing.recipe import Watermark, read_recipe
+from assets.processing.result import ProcessedImage
+from assets.processing.workers import Workers, workers
+from assets.validation.headers import (
     ALLOWED_FORMATS,
     MAX_FRAMES,
     MAX_IMAGE_BYTES,
     MAX_IMAGE_PIXELS,
     Reason,
 )
-from infra.fuzz import others, png, strangers, tiff
-from infra.fuzz.files import CANARY, HostileFile
-from infra.fuzz.samples import samples
+from assets.validation.signatures import format_of
+from tests.campaigns.fuzz import (
+    foreign_files,
+    other_formats,
+    png,
+    tiff,
+)
+from tests.campaigns.fuzz.files import CANARY, HostileFile
+from tests.campaigns.fuzz.samples import samples
 from tests.unit.pictures import encoded, four_corners, outcome
 
 PROJECT = Path(__file__).parents[2]
 PRODUCTION = [*PROJECT.glob("assets/**/*.py"), *PROJECT.glob("services/**/*.py")]
 LOCKS = sorted(PROJECT.glob("requirements/*.txt"))
 STANDARD = read_recipe("standard")
-OURS = "assets.images.processing.processor:process"
-STRANGERS = [file for file in strangers.hostile_strangers() if file.kind == "wrong extension"]
+PILLOW_PROCESSOR = "assets.processing.processor:process"
+FOREIGN_FILES = [
+    file for file in foreign_files.hostile_foreign_files() if file.kind == "wrong extension"
+]
 POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
 PILLOWS_OWN_LIMIT = 89_478_485
-SOUND = encoded(four_corners(), "PNG")
+VALID_IMAGE = encoded(four_corners(), "PNG")
 
 
 @pytest.fixture(scope="module")
 def one_worker() -> Iterator[Workers]:
-    with workers(1, OURS, STANDARD) as pool:
+    with workers(1, PILLOW_PROCESSOR, STANDARD) as pool:
         yield pool
 
 
@@ -55,7 +62,7 @@ def limit_of(pool: Workers, kind: int) -> tuple[int, int]:
     return pool.pool.schedule(resource.getrlimit, args=[kind]).result()
 
 
-@pytest.mark.parametrize("file", STRANGERS, ids=lambda file: file.name)
+@pytest.mark.parametrize("file", FOREIGN_FILES, ids=lambda file: file.name)
 def test_s1_a_file_whose_content_is_of_no_allowed_format_is_refused(file: HostileFile) -> None:
     assert format_of(file.make()) is None
     assert outcome(file.make()) in {Reason.NOT_AN_IMAGE, Reason.FORMAT_NOT_ALLOWED}
@@ -70,7 +77,7 @@ def test_s2_a_parser_that_a_package_adds_is_never_asked(monkeypatch: pytest.Monk
     monkeypatch.setattr(Image, "ID", ["SPOOFED", *Image.ID])
     monkeypatch.setitem(Image.OPEN, "SPOOFED", (ImageFile.ImageFile, asked.append))
     assert outcome(b"spoofed" * 100) is Reason.NOT_AN_IMAGE
-    assert isinstance(outcome(SOUND), ProcessedImage)
+    assert isinstance(outcome(VALID_IMAGE), ProcessedImage)
     assert asked == []
 
 
@@ -114,11 +121,12 @@ def test_t3_nothing_is_installed_without_its_hash() -> None:
         if re.search(r"\bpip install\b", line) and "echo" not in line
     ]
     assert installs
-    assert [line for line in installs if "--require-hashes" not in line] == []
+    ours = "--no-build-isolation --no-deps --editable ."
+    assert [line for line in installs if "--require-hashes" not in line and ours not in line] == []
 
 
 def test_r1_what_was_processed_is_known_by_digest_format_and_size() -> None:
-    result = outcome(SOUND)
+    result = outcome(VALID_IMAGE)
     assert isinstance(result, ProcessedImage)
     facts = result.facts
     assert (facts.format, facts.width_px, facts.height_px) == ("PNG", 48, 32)
@@ -142,7 +150,7 @@ def test_d1_one_pixel_more_than_allowed_is_an_error_and_never_a_warning(pixels: 
 
 
 def test_d1_and_d2_the_limit_of_pixels_is_set_and_below_pillows_own() -> None:
-    process(SOUND, STANDARD)
+    process(VALID_IMAGE, STANDARD)
     assert Image.MAX_IMAGE_PIXELS == MAX_IMAGE_PIXELS
     assert MAX_IMAGE_PIXELS < PILLOWS_OWN_LIMIT
 
@@ -160,7 +168,7 @@ def test_d1_a_worker_has_a_limit_of_memory_that_it_cannot_raise(one_worker: Work
 
 
 def test_d2_a_worker_has_a_limit_of_processor_time_for_each_image(one_worker: Workers) -> None:
-    one_worker.submit(SOUND).result()
+    one_worker.submit(VALID_IMAGE).result()
     soft, _ = limit_of(one_worker, resource.RLIMIT_CPU)
     assert 0 < soft < 3600
 
@@ -169,7 +177,7 @@ ENDLESS = {
     "a TIFF of 501 pages": (tiff.chained(501), Reason.TOO_MANY_FRAMES),
     "a TIFF of 5,000 pages": (tiff.chained(5000), Reason.TOO_MANY_FRAMES),
     "a GIF of 501 frames": (
-        others.gif(1, 1, others.gif_frame() * (MAX_FRAMES + 1)),
+        other_formats.gif(1, 1, other_formats.gif_frame() * (MAX_FRAMES + 1)),
         Reason.TOO_MANY_FRAMES,
     ),
     "a PNG that announces 501 frames": (
@@ -200,7 +208,7 @@ def test_d3_a_file_is_refused_by_its_length_before_pillow_sees_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delattr(Image, "open")
-    assert outcome(SOUND.ljust(MAX_IMAGE_BYTES + 1, b"\0")) is Reason.TOO_LARGE
+    assert outcome(VALID_IMAGE.ljust(MAX_IMAGE_BYTES + 1, b"\0")) is Reason.TOO_LARGE
 
 
 STILLS = [name for name in samples() if not re.search("film|several|pages", name)]
@@ -217,7 +225,7 @@ def test_e1_images_are_decoded_in_another_process_without_any_of_our_variables(
     one_worker: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DARKROOM_TEST_SECRET", "hunter2")
-    with workers(1, OURS, STANDARD) as pool:
+    with workers(1, PILLOW_PROCESSOR, STANDARD) as pool:
         assert pool.pool.schedule(os.getpid).result() != os.getpid()
         assert pool.pool.schedule(os.getenv, args=["DARKROOM_TEST_SECRET"]).result() is None
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from infra.local.errors import StackError
+from assets.errors import StackError
 from infra.local.server import Health, Server
 from tests.unit.tiny_server import LISTEN, WAIT, MakeServer, accepts
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
-from infra.local.errors import StackError
+from assets.errors import StackError
 from infra.local.server import Health, Server
 from tests.unit.tiny_server import MakeServer, accepts
 

@@ -16,7 +16,7 @@ PASSWORD = "hunter2"
 
 
 @pytest.fixture(autouse=True)
-def environment_without_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.images.signatures import SIGNATURE_BYTES, format_of, other_format_of
-from assets.images.validation import ALLOWED_FORMATS, Reason, reject_unknown
+from assets.validation.headers import ALLOWED_FORMATS, Reason, reject_unknown
+from assets.validation.signatures import SIGNATURE_BYTES, format_of, other_format_of
 from services.upload_api.intake import check_format
 from services.upload_api.problems import ProblemError
 from tests.unit.other_formats import OTHERS

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.errors import StackError
+from assets.errors import StackError
 from infra.local.ports import Ports
 from infra.local.stack import Stack
 from infra.local.state import StateFolder

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.errors import StackError
-from infra.local.state import Secrets, StateFolder
+from assets.errors import StackError
+from infra.local.state import ServerPasswords, StateFolder
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_only_the_owner_may_read_the_passwords(state: StateFolder) -> None:
 
 
 def test_passwords_are_never_shown() -> None:
-    made = Secrets(postgres_superuser="hunter2", s3_secret_key="hunter2")
+    made = ServerPasswords(postgres_superuser="hunter2", s3_secret_key="hunter2")
     assert "hunter2" not in f"{made} {made!r}"
 
 

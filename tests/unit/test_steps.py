@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageStat
 
-from assets.images.processing.recipe import (
+from assets.processing.recipe import (
     Blur,
     Crop,
     Grey,
@@ -20,7 +20,13 @@ from assets.images.processing.recipe import (
     Step,
     Watermark,
 )
-from assets.images.processing.steps import Sizes, apply_step, apply_steps, render, shrink
+from assets.processing.steps import (
+    Sizes,
+    apply_step,
+    apply_steps,
+    render,
+    shrink,
+)
 from tests.unit.pictures import four_corners, is_close, mean_of_quarters, photograph
 
 CORNERS = four_corners(400, 300)

@@ -6,10 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.images.processing.result import Seconds
-from assets.images.processing.summary import bar, by_outcome, by_stage, rates, sentence
-from assets.images.processing.tally import ImageTiming, Tally
-from assets.images.records import StageSeconds
+from assets.catalog.records import StageSeconds
+from assets.processing.result import Seconds
+from assets.processing.summary import (
+    bar,
+    by_outcome,
+    by_stage,
+    rates,
+    sentence,
+)
+from assets.processing.tally import ImageTiming, Tally
 
 _seconds = st.floats(0, 10)
 timings = st.lists(

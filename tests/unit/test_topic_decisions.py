@@ -8,26 +8,26 @@ from uuid import UUID
 
 import pytest
 
-from assets.images import identity
-from assets.images.drops.raw_objects import Known, LandedTopic
-from assets.images.messages.claim_checks import ClaimCheck, claimed_key, image_of
-from assets.images.messages.gaps import Gap, GapReason, count_missing
-from assets.images.messages.intake import describe
-from assets.images.messages.topics import (
+from assets.catalog import identity
+from assets.ingestion.bucket.raw_objects import KnownObjects, LandedTopic
+from assets.ingestion.kafka.claim_checks import ClaimCheck, claim_check_key, image_of
+from assets.ingestion.kafka.gaps import Gap, GapReason, count_missing
+from assets.ingestion.kafka.message_storer import describe
+from assets.ingestion.kafka.topics import (
     KnownTopic,
     OpenedTopic,
-    is_made_anew,
-    may_be_made_anew,
+    is_recreated,
+    may_be_recreated,
     missing_offsets,
 )
-from assets.images.validation import Reason
-from assets.resources.messages import Hole, TopicState
+from assets.resources.messages import SkippedOffsets, TopicState
 from assets.resources.objects import ObjectHead
+from assets.validation.headers import Reason
 from infra.kafka.reconcile import Difference
 from tests.unit.arrivals import NOON, message, object_version, some_settings
 
 AN_ID, ANOTHER_ID = UUID(int=1), UUID(int=2)
-NOTHING_KNOWN = Known({}, {})
+NOTHING_KNOWN = KnownObjects({}, {})
 SETTINGS = some_settings()
 
 
@@ -56,7 +56,7 @@ def state(**changes: Any) -> TopicState:
 def test_a_topic_is_made_anew_when_the_brokers_tell_another_identity_of_it(
     known: KnownTopic | None, told: UUID | None, is_new: bool
 ) -> None:
-    assert is_made_anew(known, state(topic_id=told)) is is_new
+    assert is_recreated(known, state(topic_id=told)) is is_new
 
 
 @pytest.mark.parametrize(
@@ -71,11 +71,11 @@ def test_a_topic_is_made_anew_when_the_brokers_tell_another_identity_of_it(
 def test_a_topic_without_an_identity_is_looked_at_when_it_ends_before_what_was_landed(
     stored: dict[int, tuple[int, int]], is_suspected: bool
 ) -> None:
-    assert may_be_made_anew(state(topic_id=None), stored) is is_suspected
+    assert may_be_recreated(state(topic_id=None), stored) is is_suspected
 
 
 def test_a_topic_with_an_identity_may_be_listed_too_short() -> None:
-    assert not may_be_made_anew(state(), {0: (11, 11)})
+    assert not may_be_recreated(state(), {0: (11, 11)})
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_holes_are_gaps_unless_the_topic_is_known_to_be_trimmed_only(
     policy: str | None, count: int
 ) -> None:
     opened = OpenedTopic(state(cleanup_policy=policy), 2, {}, ())
-    found = missing_offsets(opened, [Hole(1, 5, 9)])
+    found = missing_offsets(opened, [SkippedOffsets(1, 5, 9)])
     assert found == [Gap("images", 2, 1, 5, 9, GapReason.MISSING)] * count
     assert count_missing(found) == 4 * count
 
@@ -112,7 +112,7 @@ def test_offsets_are_exact_on_brokers_that_tell_their_defaults(
 def test_a_claim_check_has_a_key_and_no_bytes(
     value: bytes | None, headers: dict[str, str], key: str | None
 ) -> None:
-    assert claimed_key(message(value=value, headers=headers)) == key
+    assert claim_check_key(message(value=value, headers=headers)) == key
 
 
 def check(key: str = "holiday/beach.jpg", **headers: str) -> ClaimCheck:
@@ -124,7 +124,7 @@ def head(**changes: Any) -> ObjectHead:
     return ObjectHead(object_version(**changes), {}, "image/jpeg")
 
 
-def redeemed(one: ClaimCheck, found: ObjectHead | None, known: Known = NOTHING_KNOWN) -> Any:
+def redeemed(one: ClaimCheck, found: ObjectHead | None, known: KnownObjects = NOTHING_KNOWN) -> Any:
     return image_of(one, found, known, NOON + timedelta(hours=1), SETTINGS.purge_age)
 
 
@@ -137,16 +137,16 @@ def test_an_unknown_object_is_the_image_of_its_own_door() -> None:
 
 def test_an_object_that_has_a_row_is_no_news() -> None:
     image = identity.image_id("bucket", identity.object_origin(object_version()))
-    assert redeemed(check(), head(), Known({image: "holiday/beach.jpg"}, {})) is None
+    assert redeemed(check(), head(), KnownObjects({image: "holiday/beach.jpg"}, {})) is None
 
 
 def test_an_object_of_an_erased_image_makes_no_image_of_its_claim_check() -> None:
     image = identity.image_id("bucket", identity.object_origin(object_version()))
-    assert redeemed(check(), head(), Known({}, {}, frozenset([image]))) is None
+    assert redeemed(check(), head(), KnownObjects({}, {}, frozenset([image]))) is None
 
 
 def test_an_object_that_the_landing_is_to_make_known_is_left_to_it() -> None:
-    known = Known({}, {"images": LandedTopic(0, {1: 42})})
+    known = KnownObjects({}, {"images": LandedTopic(0, {1: 42})})
     assert redeemed(check(), head(key="kafka/images/2024-05-17/1-42"), known) is None
 
 

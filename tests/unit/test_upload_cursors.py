@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.images.uploads.lookup import Position
+from assets.ingestion.upload.lookup import Position
 from services.upload_api.catalogue import read_cursor, write_cursor
 from services.upload_api.problems import ProblemError
 from tests.unit.arrivals import NOON

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from assets.images.signatures import SIGNATURE_BYTES, format_of
-from assets.images.validation import (
+from assets.validation.headers import (
     ALLOWED_FORMATS,
     HEADER_BYTES,
     MAX_FRAMES,
     Reason,
     reject_header,
 )
+from assets.validation.signatures import SIGNATURE_BYTES, format_of
 from tests.unit.pictures import encoded, noise
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect
 
-from assets.images.signatures import SIGNATURE_BYTES
-from assets.images.validation import HEADER_BYTES, MAX_IMAGE_BYTES
-from services.upload_api.intake import Intake, Patience, Room, read_body
+from assets.validation.headers import HEADER_BYTES, MAX_IMAGE_BYTES
+from assets.validation.signatures import SIGNATURE_BYTES
+from services.upload_api.intake import BodyTimeouts, BodyValidator, MemoryBudget, read_body
 from services.upload_api.problems import ProblemError
 from tests.unit.pictures import encoded, noise
 from tests.unit.test_upload_headers import png
@@ -22,7 +22,7 @@ JPEG = encoded(noise(), "JPEG")
 
 
 def take(*pieces: bytes) -> bytes:
-    intake = Intake()
+    intake = BodyValidator()
     for piece in pieces:
         intake.take(piece)
     return intake.finish()
@@ -37,7 +37,7 @@ def refusal(*pieces: bytes) -> str:
 
 @given(st.lists(st.binary(max_size=300), max_size=20))
 def test_the_bytes_and_their_digest_are_the_same_however_they_come(pieces: list[bytes]) -> None:
-    intake = Intake()
+    intake = BodyValidator()
     for piece in (JPEG, *pieces):
         intake.take(piece)
     whole = JPEG + b"".join(pieces)
@@ -45,7 +45,7 @@ def test_the_bytes_and_their_digest_are_the_same_however_they_come(pieces: list[
 
 
 def test_the_largest_image_is_taken_and_one_byte_more_is_not() -> None:
-    intake = Intake()
+    intake = BodyValidator()
     intake.take(JPEG + bytes(MAX_IMAGE_BYTES - len(JPEG)))
     intake.finish()
     with pytest.raises(ProblemError) as refused:
@@ -63,13 +63,13 @@ def test_what_is_no_image_is_refused_whatever_its_length(length: int) -> None:
 
 
 def test_what_is_no_image_is_refused_before_its_end() -> None:
-    intake = Intake()
+    intake = BodyValidator()
     with pytest.raises(ProblemError):
         intake.take(b"x" * SIGNATURE_BYTES)
 
 
 def test_a_pixel_bomb_is_refused_before_its_end() -> None:
-    intake = Intake()
+    intake = BodyValidator()
     intake.take(png(60_000, 60_000))
     with pytest.raises(ProblemError) as refused:
         intake.take(bytes(HEADER_BYTES))
@@ -111,30 +111,30 @@ class Sender:
         }
 
 
-def read(sender: Sender, patience: Patience) -> bytes:
+def read(sender: Sender, timeouts: BodyTimeouts) -> bytes:
     taken = bytearray()
-    asyncio.run(read_body(sender.receive, taken.extend, patience))
+    asyncio.run(read_body(sender.receive, taken.extend, timeouts))
     return bytes(taken)
 
 
 def test_a_body_is_read_to_its_end() -> None:
-    assert read(Sender(b"a", b"", b"bc"), Patience(60, 60)) == b"abc"
+    assert read(Sender(b"a", b"", b"bc"), BodyTimeouts(60, 60)) == b"abc"
 
 
 def test_a_caller_who_goes_away_is_noticed() -> None:
     with pytest.raises(ClientDisconnect):
-        read(Sender(b"a", has_end=False), Patience(60, 60))
+        read(Sender(b"a", has_end=False), BodyTimeouts(60, 60))
 
 
-@pytest.mark.parametrize("patience", [Patience(0.01, 60), Patience(60, 0.01)])
-def test_a_caller_who_stops_in_the_middle_is_not_waited_for(patience: Patience) -> None:
+@pytest.mark.parametrize("timeouts", [BodyTimeouts(0.01, 60), BodyTimeouts(60, 0.01)])
+def test_a_caller_who_stops_in_the_middle_is_not_waited_for(timeouts: BodyTimeouts) -> None:
     with pytest.raises(ProblemError) as refused:
-        read(Sender(b"a", None), patience)
+        read(Sender(b"a", None), timeouts)
     assert refused.value.kind.status == 408
 
 
 def test_room_is_given_back_however_a_body_ends() -> None:
-    room = Room(10)
+    room = MemoryBudget(10)
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), room.hold(10):
             raise ZeroDivisionError

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.images.uploads.api_keys import UPLOADER, new_key, read_key
+from assets.ingestion.upload.api_keys import UPLOADER, new_key, read_key
 
 
 def test_a_key_is_read_as_it_was_made() -> None:

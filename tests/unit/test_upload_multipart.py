@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.upload_api.multipart import MOST_OVERHEAD_BYTES, OneFile
+from services.upload_api.multipart import MAX_OVERHEAD_BYTES, OneFile
 from services.upload_api.names import disposition_filename
 from services.upload_api.problems import ProblemError
 
@@ -84,7 +84,7 @@ def test_the_part_is_known_however_its_header_is_written(head: str) -> None:
         (b"no form at all", "not multipart/form-data"),
         (b"\0" * 500, "not multipart/form-data"),
         (part(b"x", NAMED, f"X: {'y' * 20_000}") + END, "not multipart/form-data"),
-        (GOOD + bytes(MOST_OVERHEAD_BYTES), "too much around the file"),
+        (GOOD + bytes(MAX_OVERHEAD_BYTES), "too much around the file"),
     ],
 )
 def test_anything_else_is_refused_with_what_to_send(body: bytes, words: str) -> None:

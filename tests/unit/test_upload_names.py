@@ -17,7 +17,7 @@ from services.upload_api.names import (
     encoded,
 )
 
-MOST_METADATA_BYTES = 2048
+MAX_METADATA_BYTES = 2048
 
 
 @given(st.text())
@@ -64,7 +64,7 @@ def test_a_name_comes_back_from_metadata_as_it_was(text: str) -> None:
         written = encoded(name)
         assert unquote(written) == name
         assert written.isascii()
-        assert len(written) < MOST_METADATA_BYTES / 2
+        assert len(written) < MAX_METADATA_BYTES / 2
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8")))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from assets.images.validation import (
+from assets.validation.headers import (
     MAX_FRAMES,
     MAX_IMAGE_BYTES,
     Reason,

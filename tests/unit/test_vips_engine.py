@@ -12,21 +12,21 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from assets.images.processing import picture, processor, vips
-from assets.images.processing.entry_point import ProcessorError
-from assets.images.processing.recipe import Recipe, read_recipe
-from assets.images.processing.result import ProcessedImage
-from assets.images.processing.workers import workers
-from assets.images.validation import Reason, RejectedImageError
-from infra.fuzz.campaign import RECIPE
-from infra.fuzz.damage import at_every_tenth
-from infra.fuzz.samples import samples
+from assets.processing import picture, processor, vips
+from assets.processing.entry_point import ProcessorError
+from assets.processing.recipe import Recipe, read_recipe
+from assets.processing.result import ProcessedImage
+from assets.processing.workers import workers
+from assets.validation.headers import Reason, RejectedImageError
+from tests.campaigns.fuzz.campaign import RECIPE
+from tests.campaigns.fuzz.damage import damage_at_each_tenth
+from tests.campaigns.fuzz.samples import samples
 from tests.unit.pictures import encoded, orientation, photograph
 
 pyvips = vips._libvips()
 
 STANDARD = read_recipe("standard")
-LEAST_PSNR = 40.0
+MIN_PSNR = 40.0
 """In dB; two encodings at quality 85 of pictures that differ by rounding alone reach about 45."""
 
 Engine = Callable[[bytes, Recipe], ProcessedImage]
@@ -55,7 +55,7 @@ def assert_alike(body: bytes) -> None:
             other.width_px,
             other.height_px,
         )
-        assert psnr(one.body, other.body) >= LEAST_PSNR
+        assert psnr(one.body, other.body) >= MIN_PSNR
 
 
 @pytest.fixture
@@ -197,7 +197,7 @@ def test_broken_files_are_refused_for_the_reason_that_pillow_gives(sample: str) 
 
 def test_only_jpegs_that_are_broken_behind_their_picture_have_another_outcome() -> None:
     """Of those libvips takes the picture, which is whole; Pillow says that they are corrupt."""
-    files = [file for file in at_every_tenth(3) if file.name[:4] in {"JPEG", "PNG,", "WebP"}]
+    files = [file for file in damage_at_each_tenth(3) if file.name[:4] in {"JPEG", "PNG,", "WebP"}]
     different = []
     for file in files:
         ours, theirs = (
@@ -228,7 +228,7 @@ def test_libvips_works_with_one_thread_and_keeps_nothing() -> None:
 
 def test_it_works_in_isolated_workers() -> None:
     body = BY_LIBVIPS["PNG with alpha"]
-    with workers(1, "assets.images.processing.vips:process", STANDARD) as pool:
+    with workers(1, "assets.processing.vips:process", STANDARD) as pool:
         result = pool.submit(body).result()
     assert isinstance(result, ProcessedImage)
     assert result.processor.startswith("libvips 8.")
@@ -245,7 +245,7 @@ def test_without_its_package_the_error_is_one_clear_sentence(
 
 
 def test_importing_it_loads_no_libvips() -> None:
-    told = "import sys, assets.images.processing.vips; print('pyvips' in sys.modules)"
+    told = "import sys, assets.processing.vips; print('pyvips' in sys.modules)"
     shown = subprocess.check_output([sys.executable, "-c", told], text=True)
     assert shown.strip() == "False"
 

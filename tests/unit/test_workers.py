@@ -11,18 +11,18 @@ from pathlib import Path
 import psutil
 import pytest
 
-from assets.images.processing.entry_point import ProcessorError
-from assets.images.processing.isolation import Limits
-from assets.images.processing.recipe import read_recipe
-from assets.images.processing.result import ProcessedImage
-from assets.images.processing.workers import Workers, workers
-from assets.images.validation import Reason
+from assets.processing.entry_point import ProcessorError
+from assets.processing.isolation import Limits
+from assets.processing.recipe import read_recipe
+from assets.processing.result import ProcessedImage
+from assets.processing.workers import Workers, workers
+from assets.validation.headers import Reason
 from tests.unit.hostile_processors import EVIL
 from tests.unit.pictures import encoded, four_corners
 
-SOUND = encoded(four_corners(), "PNG")
+VALID_IMAGE = encoded(four_corners(), "PNG")
 STANDARD = read_recipe("standard")
-OURS = "assets.images.processing.processor:process"
+PILLOW_PROCESSOR = "assets.processing.processor:process"
 GIBIBYTE = 1024**3
 SECRET = "hunter2"
 SHORT = Limits(cpu_seconds=1, wall_seconds=3)
@@ -37,7 +37,7 @@ def hostile(
 
 @pytest.fixture(scope="module")
 def one_worker() -> Iterator[Workers]:
-    with workers(1, OURS, STANDARD) as pool:
+    with workers(1, PILLOW_PROCESSOR, STANDARD) as pool:
         yield pool
 
 
@@ -67,14 +67,14 @@ def wait_until_gone(pid: int, seconds: float = 20) -> None:
 
 
 def test_an_image_comes_back_processed(one_worker: Workers) -> None:
-    result = result_of(one_worker, SOUND)
+    result = result_of(one_worker, VALID_IMAGE)
     assert isinstance(result, ProcessedImage)
     assert (result.facts.width_px, result.facts.height_px) == (48, 32)
 
 
 @pytest.mark.parametrize(
     ("body", "reason"),
-    [(b"", Reason.EMPTY), (b"no image", Reason.NOT_AN_IMAGE), (SOUND[:60], Reason.TRUNCATED)],
+    [(b"", Reason.EMPTY), (b"no image", Reason.NOT_AN_IMAGE), (VALID_IMAGE[:60], Reason.TRUNCATED)],
 )
 def test_a_rejection_comes_back_as_its_reason(
     one_worker: Workers, body: bytes, reason: Reason
@@ -96,7 +96,7 @@ def test_an_image_that_takes_its_worker_down_is_rejected_and_its_neighbours_are_
 ) -> None:
     expected = Reason.PROCESSOR_FAILED if name == "unsendable" else Reason.DECODER_DIED
     with hostile(name, count=2) as pool:
-        futures = [pool.submit(body) for body in (SOUND, EVIL, SOUND, SOUND)]
+        futures = [pool.submit(body) for body in (VALID_IMAGE, EVIL, VALID_IMAGE, VALID_IMAGE)]
         results = [future.result() for future in futures]
     assert results.pop(1) is expected
     assert all(isinstance(result, ProcessedImage) for result in results)
@@ -107,7 +107,7 @@ def test_an_image_that_takes_too_long_is_rejected_and_its_neighbours_are_process
     name: str,
 ) -> None:
     with hostile(name, SHORT) as pool:
-        futures = [pool.submit(body) for body in (SOUND, EVIL, SOUND)]
+        futures = [pool.submit(body) for body in (VALID_IMAGE, EVIL, VALID_IMAGE)]
         before, late, after = (future.result() for future in futures)
     assert late is Reason.DECODER_TIMEOUT
     assert isinstance(before, ProcessedImage)
@@ -145,7 +145,7 @@ def test_fifty_hostile_images_leave_the_parents_memory_where_it_was() -> None:
         assert result_of(pool, EVIL) is Reason.DECODER_DIED
         before = me.memory_info().rss
         evil = [pool.submit(EVIL) for _ in range(50)]
-        sound = pool.submit(SOUND)
+        sound = pool.submit(VALID_IMAGE)
         assert {future.result() for future in evil} == {Reason.DECODER_DIED}
         assert isinstance(sound.result(), ProcessedImage)
     assert me.memory_info().rss - before < 16 * MEBIBYTE
@@ -154,7 +154,7 @@ def test_fifty_hostile_images_leave_the_parents_memory_where_it_was() -> None:
 def test_what_a_processor_raises_costs_the_image_and_is_noted_without_its_words() -> None:
     with hostile("failing") as pool:
         assert result_of(pool, EVIL) is Reason.PROCESSOR_FAILED
-        assert isinstance(result_of(pool, SOUND), ProcessedImage)
+        assert isinstance(result_of(pool, VALID_IMAGE), ProcessedImage)
         [(what, times)] = pool.faults.items()
     assert times == 1
     assert what.startswith("AttributeError in _fail, line ")
@@ -167,7 +167,7 @@ def test_what_a_processor_raises_costs_the_image_and_is_noted_without_its_words(
 def test_what_is_no_result_costs_the_image(name: str, error: str) -> None:
     with hostile(name) as pool:
         assert result_of(pool, EVIL) is Reason.PROCESSOR_FAILED
-        assert isinstance(result_of(pool, SOUND), ProcessedImage)
+        assert isinstance(result_of(pool, VALID_IMAGE), ProcessedImage)
         assert [what.split()[0] for what in pool.faults] == [error]
 
 
@@ -190,7 +190,7 @@ def test_a_processor_that_can_process_nothing_is_found_out_before_any_image(
 
 def test_a_processor_that_breaks_for_good_is_not_the_images_fault() -> None:
     with hostile("broken_later") as pool:
-        assert isinstance(result_of(pool, SOUND), ProcessedImage)
+        assert isinstance(result_of(pool, VALID_IMAGE), ProcessedImage)
         with pytest.raises(ProcessorError, match="its licence has ended"):
             result_of(pool, EVIL)
 
@@ -226,7 +226,7 @@ def test_a_processor_that_hangs_takes_its_children_with_it(pipe: tuple[bytes, in
 def test_a_fork_that_comes_back_does_not_work_as_a_second_worker() -> None:
     with hostile("returning_twice") as pool:
         assert isinstance(result_of(pool, EVIL), ProcessedImage)
-        assert isinstance(result_of(pool, SOUND), ProcessedImage)
+        assert isinstance(result_of(pool, VALID_IMAGE), ProcessedImage)
 
 
 def test_what_a_processor_prints_reaches_no_log(capfd: pytest.CaptureFixture[str]) -> None:

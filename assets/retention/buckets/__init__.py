@@ -1,1 +1,1 @@
-"""What the buckets hold against what the ledger knows: strays, differences, and ages."""
+"""What the buckets hold against what the ledger knows: orphans, differences, and ages."""

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from assets.resources.objects import ObjectVersion
-from assets.retention.buckets.holding_rows import Name
+from assets.retention.buckets.ledger_snapshot import ObjectReference
 
 
 def differences(
-    names: Iterable[Name], listed: Iterable[ObjectVersion]
-) -> Iterator[Name | ObjectVersion]:
+    names: Iterable[ObjectReference], listed: Iterable[ObjectVersion]
+) -> Iterator[ObjectReference | ObjectVersion]:
     """Yields names without an object, and objects without a name, in the order of their keys.
 
     Both are read once and side by side; in memory is what rows name under one key. A name without
@@ -37,8 +37,8 @@ def differences(
 
 
 def _under_one_key(
-    names: Iterable[Name], listed: Iterable[ObjectVersion]
-) -> Iterator[Name | ObjectVersion]:
+    names: Iterable[ObjectReference], listed: Iterable[ObjectVersion]
+) -> Iterator[ObjectReference | ObjectVersion]:
     all_names = list(names)
     versions = {name.version for name in all_names}
     seen = set[str | None]()

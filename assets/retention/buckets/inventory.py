@@ -15,23 +15,34 @@ from assets.resources.object_store import ObjectMissingError, ObjectStore
 from assets.resources.objects import ObjectVersion
 from assets.resources.unfinished_uploads import pages_of_uploads
 from assets.resources.warehouse import Warehouse
+from assets.retention.buckets.classification import (
+    GRACE,
+    ImageBucket,
+    RetentionClock,
+    images_of,
+    is_orphan,
+)
 from assets.retention.buckets.differences import differences
-from assets.retention.buckets.holding_rows import Name, read_holding, read_names, read_wanted
-from assets.retention.buckets.holdings import GRACE, Moment, Place, images_of, is_stray
+from assets.retention.buckets.ledger_snapshot import (
+    ObjectReference,
+    read_references,
+    read_required,
+    read_snapshot,
+)
 from assets.retention.buckets.oldest import OBJECTS, Oldest
 from assets.retention.buckets.walk import walk
 from assets.retention.receipts.receipt import Copy
 from assets.settings import Settings
 
-MOST_FOUND = 1000
+MAX_DIFFERENCES = 1000
 """So many differences of a bucket are counted; who has as many need not know how many more."""
 
-_LOOKED_AT_AGAIN = 500
+_RECHECK_BATCH_SIZE = 500
 _HEAD_THREADS = 8
 
 
 @dataclass(frozen=True)
-class Compared(Counts):
+class Comparison(Counts):
     """What a comparison saw.
 
     Attributes:
@@ -53,7 +64,7 @@ class _Seen:
 
     names: int = 0
     objects: int = 0
-    missing: list[Name] = field(default_factory=list)
+    missing: list[ObjectReference] = field(default_factory=list)
     unknown: list[ObjectVersion] = field(default_factory=list)
 
 
@@ -64,9 +75,9 @@ class Inventory:
     settings: Settings
     object_store: ObjectStore
     warehouse: Warehouse
-    moment: Moment
+    moment: RetentionClock
 
-    def take(self) -> tuple[dict[Place, Compared], Oldest]:
+    def take(self) -> tuple[dict[ImageBucket, Comparison], Oldest]:
         """Returns what the comparison of every bucket saw, and the oldest of every kind of copy.
 
         Raises `ServerError` when a server goes away or refuses: then nothing is known.
@@ -74,30 +85,32 @@ class Inventory:
         oldest = Oldest({Copy.DELETE_MARKER: None})
         with self.warehouse.connect() as connection:
             oldest.see_rows(connection)
-        compared = {place: self._compare(place, oldest) for place in Place}
-        self._look_at_logs(oldest)
-        self._look_at_uploads(oldest)
+        compared = {place: self._compare(place, oldest) for place in ImageBucket}
+        self._inspect_logs(oldest)
+        self._inspect_uploads(oldest)
         return compared, oldest
 
-    def _compare(self, place: Place, oldest: Oldest) -> Compared:
-        seen, found = _Seen(), Compared()
+    def _compare(self, place: ImageBucket, oldest: Oldest) -> Comparison:
+        seen, found = _Seen(), Comparison()
         with self.warehouse.connect() as connection:
-            names = self._counted_names(read_names(connection, place), seen)
+            names = self._counted_names(read_references(connection, place), seen)
             listed = self._counted_objects(place, seen, oldest)
             for one in differences(names, listed):
                 _gather(one, place, seen)
-                if max(len(seen.missing), len(seen.unknown)) >= _LOOKED_AT_AGAIN:
-                    found += self._look_again(place, seen, found)
-        found += self._look_again(place, seen, found)
-        return found + Compared(seen.names, seen.objects)
+                if max(len(seen.missing), len(seen.unknown)) >= _RECHECK_BATCH_SIZE:
+                    found += self._recheck(place, seen, found)
+        found += self._recheck(place, seen, found)
+        return found + Comparison(seen.names, seen.objects)
 
-    def _counted_names(self, names: Iterable[Name], seen: _Seen) -> Iterator[Name]:
+    def _counted_names(
+        self, names: Iterable[ObjectReference], seen: _Seen
+    ) -> Iterator[ObjectReference]:
         for name in names:
             seen.names += 1
             yield name
 
     def _counted_objects(
-        self, place: Place, seen: _Seen, oldest: Oldest
+        self, place: ImageBucket, seen: _Seen, oldest: Oldest
     ) -> Iterator[ObjectVersion]:
         oldest.see(OBJECTS[place], None)
         for page in walk(self.object_store, place.bucket(self.settings)):
@@ -105,16 +118,16 @@ class Inventory:
             seen.objects += len(page.versions)
             yield from page.versions
 
-    def _look_again(self, place: Place, seen: _Seen, found: Compared) -> Compared:
+    def _recheck(self, place: ImageBucket, seen: _Seen, found: Comparison) -> Comparison:
         """Counts those gathered differences that are still there, and forgets them all."""
         missing, unknown = seen.missing, seen.unknown
         seen.missing, seen.unknown = [], []
-        return Compared(
-            missing=self._count_missing(place, missing) if found.missing < MOST_FOUND else 0,
-            unknown=self._count_unknown(place, unknown) if found.unknown < MOST_FOUND else 0,
+        return Comparison(
+            missing=self._count_missing(place, missing) if found.missing < MAX_DIFFERENCES else 0,
+            unknown=self._count_unknown(place, unknown) if found.unknown < MAX_DIFFERENCES else 0,
         )
 
-    def _count_missing(self, place: Place, names: Sequence[Name]) -> int:
+    def _count_missing(self, place: ImageBucket, names: Sequence[ObjectReference]) -> int:
         """Counts objects that are not there while a row that readers see still names them.
 
         The object is looked for first: a purge hides the row before it deletes the object.
@@ -126,25 +139,25 @@ class Inventory:
             there = threads.map(lambda one: self._is_there(bucket, one.key, one.version), names)
             absent = [name for name, is_there in zip(names, there, strict=True) if not is_there]
         with self.warehouse.connect() as connection:
-            wanted = read_wanted(connection, place, {name.image_id for name in absent})
+            wanted = read_required(connection, place, {name.image_id for name in absent})
         return len(wanted.intersection(absent))
 
-    def _count_unknown(self, place: Place, listed: Sequence[ObjectVersion]) -> int:
+    def _count_unknown(self, place: ImageBucket, listed: Sequence[ObjectVersion]) -> int:
         """Counts objects that are there still, though neither a row nor a run accounts for them."""
         if not listed:
             return 0
         ids = {image for one in listed for image in images_of(place, one)}
         with self.warehouse.connect() as connection:
-            holding = read_holding(connection, place, ids)
-        strays = [
+            snapshot = read_snapshot(connection, place, ids)
+        orphans = [
             one
             for one in listed
             if one.modified_at <= self.moment.now - GRACE
-            and is_stray(place, one, holding, self.moment)
+            and is_orphan(place, one, snapshot, self.moment)
         ]
         with ThreadPoolExecutor(_HEAD_THREADS) as threads:
             return sum(
-                threads.map(lambda one: self._is_there(one.bucket, one.key, one.version), strays)
+                threads.map(lambda one: self._is_there(one.bucket, one.key, one.version), orphans)
             )
 
     def _is_there(self, bucket: str, key: str, version: str | None) -> bool:
@@ -154,13 +167,13 @@ class Inventory:
             return False
         return True
 
-    def _look_at_logs(self, oldest: Oldest) -> None:
+    def _inspect_logs(self, oldest: Oldest) -> None:
         oldest.see(Copy.LOG_OBJECT, None)
         for page in walk(self.object_store, self.settings.logs_bucket):
             for found in (*page.versions, *page.delete_markers):
                 oldest.see(Copy.LOG_OBJECT, found.modified_at)
 
-    def _look_at_uploads(self, oldest: Oldest) -> None:
+    def _inspect_uploads(self, oldest: Oldest) -> None:
         oldest.see(Copy.UNFINISHED_UPLOAD, None)
         for bucket in (*self.settings.image_buckets, self.settings.logs_bucket):
             for page in pages_of_uploads(self.object_store, bucket):
@@ -168,9 +181,9 @@ class Inventory:
                     oldest.see(Copy.UNFINISHED_UPLOAD, upload.began_at)
 
 
-def _gather(one: Name | ObjectVersion, place: Place, seen: _Seen) -> None:
+def _gather(one: ObjectReference | ObjectVersion, place: ImageBucket, seen: _Seen) -> None:
     if isinstance(one, ObjectVersion):
-        if place is not Place.RAW:
+        if place is not ImageBucket.RAW:
             seen.unknown.append(one)
-    elif one.is_wanted:
+    elif one.is_required:
         seen.missing.append(one)

@@ -7,16 +7,16 @@ from datetime import datetime
 
 from assets.resources.objects import ListingPage
 from assets.resources.warehouse import Connection
-from assets.retention.buckets.holdings import Place, arrived_by
+from assets.retention.buckets.classification import ImageBucket, arrived_by
 from assets.retention.receipts.receipt import Copy
 
 MESSAGE = "message"
 WITHDRAWN_ROW = "withdrawn_row"
 
 OBJECTS = {
-    Place.RAW: Copy.RAW_OBJECT,
-    Place.PROCESSED: Copy.PROCESSED_OBJECT,
-    Place.QUARANTINE: Copy.QUARANTINED_OBJECT,
+    ImageBucket.RAW: Copy.RAW_OBJECT,
+    ImageBucket.PROCESSED: Copy.PROCESSED_OBJECT,
+    ImageBucket.QUARANTINE: Copy.QUARANTINED_OBJECT,
 }
 
 
@@ -36,7 +36,7 @@ class Oldest:
         both = [moment for moment in (before, at) if moment is not None]
         self.by_kind[kind] = min(both, default=None)
 
-    def see_page(self, place: Place, page: ListingPage) -> None:
+    def see_page(self, place: ImageBucket, page: ListingPage) -> None:
         """Notes what a page of a bucket of images holds."""
         for found in page.versions:
             self.see(OBJECTS[place], arrived_by(place, found))

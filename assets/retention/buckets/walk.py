@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from assets.images.drops.listing import position_behind
+from assets.ingestion.bucket.listing import next_position
 from assets.resources.object_store import ObjectStore
 from assets.resources.objects import ListingPage
 
@@ -23,7 +23,7 @@ def walk(object_store: ObjectStore, bucket: str, limit: int = 1000) -> Iterator[
     version: str | None = None
     while True:
         page = object_store.page_of_versions(bucket, key, version, limit)
-        key, version = position_behind(page)
+        key, version = next_position(page)
         if key is None:
             yield page
             return

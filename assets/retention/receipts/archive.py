@@ -15,7 +15,7 @@ from assets.resources.warehouse import Warehouse
 from assets.retention.receipts import rows as receipt_rows
 from assets.retention.receipts.receipt import Receipt
 
-_LOOK_BACK = 10_000
+_LOOKBACK_RECEIPTS = 10_000
 
 
 def keep(warehouse: Warehouse, object_store: ObjectStore, bucket: str) -> int:
@@ -24,7 +24,7 @@ def keep(warehouse: Warehouse, object_store: ObjectStore, bucket: str) -> int:
     Raises `ServerError` when a server goes away or refuses; the next purge goes on from there.
     """
     with warehouse.connect() as connection:
-        begin = max(0, receipt_rows.last_number(connection) - _LOOK_BACK)
+        begin = max(0, receipt_rows.last_number(connection) - _LOOKBACK_RECEIPTS)
         kept = _first_versions(object_store, bucket, begin)
         lacking = [
             receipt

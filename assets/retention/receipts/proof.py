@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
-from assets.images.drops.raw_objects import possible_ids
+from assets.ingestion.bucket.raw_objects import possible_ids
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Connection, Warehouse
 from assets.retention.receipts.receipt import Receipt, Why, verify
 from assets.retention.receipts.rows import count_images, read_receipts
 from assets.settings import Settings
 
-Look = Callable[[str], None]
+StepCallback = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Chain:
 
 
 @dataclass(frozen=True)
-class Held:
+class LedgerRow:
     """A row of the ledger: the image has not gone. `withdrawn_at` tells that it is about to."""
 
     state: str
@@ -36,7 +36,7 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Told:
+class ReceiptMention:
     """What a receipt tells of an image: that it went with others, why and when.
 
     The image had arrived between `oldest_at` and `newest_at`.
@@ -64,8 +64,8 @@ class Proof:
     """
 
     image: UUID
-    held: Held | None
-    told: tuple[Told, ...]
+    held: LedgerRow | None
+    told: tuple[ReceiptMention, ...]
     rows_left: int
     objects_left: dict[str, int]
     days: tuple[date, ...]
@@ -80,25 +80,25 @@ class Proof:
 
 
 @dataclass
-class _Reader:
+class _ReceiptCounter:
     """Passes receipts on, counts them, and keeps what they tell of an image."""
 
     image: UUID | None = None
     receipts: int = 0
     images: int = 0
-    told: list[Told] = field(default_factory=list)
+    told: list[ReceiptMention] = field(default_factory=list)
 
-    def through(self, receipts: Iterable[Receipt]) -> Iterator[Receipt]:
+    def counting(self, receipts: Iterable[Receipt]) -> Iterator[Receipt]:
         for receipt in receipts:
             self.receipts += 1
             self.images += receipt.images
             if self.image is not None and receipt.names(self.image):
-                self.told.append(_told(receipt))
+                self.told.append(_mention(receipt))
             yield receipt
 
 
 @dataclass(frozen=True)
-class Auditor:
+class Prover:
     """Looks for an image everywhere; changes nothing.
 
     Attributes:
@@ -108,7 +108,7 @@ class Auditor:
     settings: Settings
     object_store: ObjectStore
     warehouse: Warehouse
-    look: Look = lambda _: None
+    look: StepCallback = lambda _: None
 
     def prove(self, image: UUID, now: datetime) -> Proof:
         """Looks for an image in ledger, receipts and buckets.
@@ -119,7 +119,7 @@ class Auditor:
         with self.warehouse.connect() as connection:
             held, rows_left = _read_rows(connection, image)
             chain, told = _read_chain(connection, image)
-        days = days_to_look_at(now, self.settings.retention, told)
+        days = days_to_search(now, self.settings.retention, told)
         left = {
             bucket: self._count_by_day(bucket, image, days)
             for bucket in (self.settings.processed_bucket, self.settings.quarantine_bucket)
@@ -153,8 +153,8 @@ def read_chain(connection: Connection) -> Chain:
     return _read_chain(connection, None)[0]
 
 
-def days_to_look_at(
-    now: datetime, retention: timedelta, told: Iterable[Told] = ()
+def days_to_search(
+    now: datetime, retention: timedelta, told: Iterable[ReceiptMention] = ()
 ) -> tuple[date, ...]:
     """Returns the days on which an image can have arrived: within the retention, or as is told.
 
@@ -169,9 +169,11 @@ def days_to_look_at(
     return tuple(sorted(days))
 
 
-def _read_chain(connection: Connection, image: UUID | None) -> tuple[Chain, tuple[Told, ...]]:
-    reader = _Reader(image)
-    wrong = verify(reader.through(read_receipts(connection)))
+def _read_chain(
+    connection: Connection, image: UUID | None
+) -> tuple[Chain, tuple[ReceiptMention, ...]]:
+    reader = _ReceiptCounter(image)
+    wrong = verify(reader.counting(read_receipts(connection)))
     told, counted = count_images(connection)
     if told != counted:
         wrong.append(
@@ -181,7 +183,7 @@ def _read_chain(connection: Connection, image: UUID | None) -> tuple[Chain, tupl
     return Chain(reader.receipts, reader.images, tuple(wrong)), tuple(reader.told)
 
 
-def _read_rows(connection: Connection, image: UUID) -> tuple[Held | None, int]:
+def _read_rows(connection: Connection, image: UUID) -> tuple[LedgerRow | None, int]:
     row = connection.execute(
         "select state, arrived_at, withdrawn_at from image_catalog.image where image_id = %s",
         [image],
@@ -189,11 +191,11 @@ def _read_rows(connection: Connection, image: UUID) -> tuple[Held | None, int]:
     [(renditions,)] = connection.execute(
         "select count(*) from image_catalog.rendition where image_id = %s", [image]
     )
-    return (Held(*row) if row else None), int(str(renditions))  # type: ignore[arg-type]
+    return (LedgerRow(*row) if row else None), int(str(renditions))  # type: ignore[arg-type]
 
 
-def _told(receipt: Receipt) -> Told:
-    return Told(
+def _mention(receipt: Receipt) -> ReceiptMention:
+    return ReceiptMention(
         receipt.number,
         receipt.why,
         receipt.images,

@@ -31,7 +31,7 @@ class Copy(StrEnum):
     RAW_OBJECT = "raw_object"
     PROCESSED_OBJECT = "processed_object"
     QUARANTINED_OBJECT = "quarantined_object"
-    STRAY_OBJECT = "stray_object"
+    ORPHAN_OBJECT = "stray_object"
     DELETE_MARKER = "delete_marker"
     UNFINISHED_UPLOAD = "unfinished_upload"
     LOG_OBJECT = "log_object"
@@ -46,7 +46,7 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True)
-class CopyGone:
+class DeletedCopies:
     """What went of one kind of copy: how many, their bytes, when the oldest and newest came."""
 
     copy: Copy
@@ -55,9 +55,9 @@ class CopyGone:
     oldest_at: datetime
     newest_at: datetime
 
-    def __add__(self, other: CopyGone) -> CopyGone:
+    def __add__(self, other: DeletedCopies) -> DeletedCopies:
         """Adds up what went of the same kind."""
-        return CopyGone(
+        return DeletedCopies(
             self.copy,
             self.items + other.items,
             self.size_bytes + other.size_bytes,
@@ -70,11 +70,11 @@ class CopyGone:
 class Tally:
     """Adds up what goes, by kind of copy."""
 
-    by_copy: dict[Copy, CopyGone] = field(default_factory=dict)
+    by_copy: dict[Copy, DeletedCopies] = field(default_factory=dict)
 
     def add(self, copy: Copy, at: datetime, size_bytes: int = 0, items: int = 1) -> None:
         """Counts copies that came at a moment; their bytes together."""
-        self._add(CopyGone(copy, items, size_bytes, at, at))
+        self._add(DeletedCopies(copy, items, size_bytes, at, at))
 
     def __iadd__(self, other: Tally) -> Tally:
         """Counts what another has counted."""
@@ -89,16 +89,16 @@ class Tally:
         )
 
     @property
-    def gone(self) -> tuple[CopyGone, ...]:
+    def gone(self) -> tuple[DeletedCopies, ...]:
         """What went, by kind, in their alphabetical order."""
         return tuple(self.by_copy[copy] for copy in sorted(self.by_copy))
 
-    def _add(self, gone: CopyGone) -> None:
+    def _add(self, gone: DeletedCopies) -> None:
         before = self.by_copy.get(gone.copy)
         self.by_copy[gone.copy] = before + gone if before else gone
 
 
-Show = Callable[[Tally], None]
+ProgressCallback = Callable[[Tally], None]
 """Told what goes as it goes, from several threads."""
 
 
@@ -115,7 +115,7 @@ class HashedIds:
 
 
 @dataclass(frozen=True)
-class Draft:
+class ReceiptDraft:
     """What a transaction is about to have deleted.
 
     Attributes:
@@ -129,7 +129,7 @@ class Draft:
     began_at: datetime
     expired_until: datetime | None
     ids: HashedIds
-    gone: tuple[CopyGone, ...]
+    gone: tuple[DeletedCopies, ...]
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class Receipt:
     images: int
     salt: bytes
     id_hashes: bytes
-    gone: tuple[CopyGone, ...]
+    gone: tuple[DeletedCopies, ...]
     previous_hash: bytes
     hash: bytes
 
@@ -187,7 +187,9 @@ def hash_id(salt: bytes, image: UUID) -> bytes:
     return hashlib.sha256(salt + image.bytes).digest()[:ID_HASH_BYTES]
 
 
-def next_receipt(draft: Draft, number: int, previous_hash: bytes, ended_at: datetime) -> Receipt:
+def next_receipt(
+    draft: ReceiptDraft, number: int, previous_hash: bytes, ended_at: datetime
+) -> Receipt:
     """Returns the receipt of a draft, behind the one whose digest is given."""
     receipt = Receipt(
         number=number,

@@ -9,28 +9,29 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from assets.errors import DarkroomError
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Connection, Warehouse
 from assets.retention import rows
 from assets.retention.deletion import Deletion, tally_of
-from assets.retention.pace import at_once
 from assets.retention.receipts import archive
 from assets.retention.receipts import rows as receipt_rows
 from assets.retention.receipts.receipt import (
     ID_HASH_BYTES,
+    ProgressCallback,
     Receipt,
-    Show,
     Tally,
     Why,
     hash_id,
     verify,
 )
+from assets.retention.throttle import unthrottled
 from assets.settings import Settings
 
 _BATCH_IMAGES = 1000
 
 
-class BrokenArchiveError(Exception):
+class BrokenArchiveError(DarkroomError):
     """The archived receipts cannot be relied on."""
 
 
@@ -49,7 +50,7 @@ class Restore:
     settings: Settings
     object_store: ObjectStore
     warehouse: Warehouse
-    show: Show = lambda _: None
+    show: ProgressCallback = lambda _: None
 
     def reapply(self) -> Reapplied:
         """Puts back the missing receipts and deletes again what they tell of; repeatable.
@@ -67,7 +68,7 @@ class Restore:
             for receipt in lacking:
                 receipt_rows.insert(connection, receipt)
             if until := _expired_until(receipts):
-                rows.raise_horizon(connection, until)
+                rows.advance_horizon(connection, until)
         gone = Tally()
         if until:
             gone += self._delete_expired(until)
@@ -93,14 +94,14 @@ class Restore:
                 due = [one for one in images if hash_id(receipt.salt, one.image_id) in wanted]
                 with self.warehouse.connect() as connection:
                     ids = [image.image_id for image in due]
-                    rows.remember_erased(connection, ids, receipt.ended_at)
+                    rows.record_erased(connection, ids, receipt.ended_at)
                     gone += self._delete(connection, due)
         return gone
 
     def _delete(self, connection: Connection, images: Sequence[rows.DueImage]) -> Tally:
         """Deletes images without a new receipt: there is one already."""
         if images:
-            deletion = Deletion(self.settings, self.object_store, self.warehouse, at_once())
+            deletion = Deletion(self.settings, self.object_store, self.warehouse, unthrottled())
             deletion.delete_objects(images, with_copies=True)
             rows.delete(connection, images)
         gone = tally_of(images)

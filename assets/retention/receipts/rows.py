@@ -12,17 +12,17 @@ from assets.resources.warehouse import Connection
 from assets.retention.receipts.receipt import (
     FIRST,
     Copy,
-    CopyGone,
-    Draft,
+    DeletedCopies,
     Receipt,
+    ReceiptDraft,
     Why,
     next_receipt,
 )
 
-_READ_AT_ONCE = 50
+_READ_BATCH_SIZE = 50
 
 
-def issue(connection: Connection, draft: Draft, ended_at: datetime) -> Receipt:
+def issue(connection: Connection, draft: ReceiptDraft, ended_at: datetime) -> Receipt:
     """Writes the receipt of the transaction that is about to commit.
 
     Who issues the next one waits until it has.
@@ -107,7 +107,7 @@ def count_images(connection: Connection) -> tuple[int, int]:
 
 
 def _page(connection: Connection, after: int) -> list[Receipt]:
-    gone: dict[int, list[CopyGone]] = {}
+    gone: dict[int, list[DeletedCopies]] = {}
     for number, copy, *facts in connection.execute(
         """
         select receipt_no, copy, items_count, size_bytes, oldest_at, newest_at
@@ -115,9 +115,9 @@ def _page(connection: Connection, after: int) -> list[Receipt]:
         where receipt_no > %s and receipt_no <= %s
         order by receipt_no, copy collate "C"
         """,
-        [after, after + _READ_AT_ONCE],
+        [after, after + _READ_BATCH_SIZE],
     ):
-        gone.setdefault(int(str(number)), []).append(CopyGone(Copy(str(copy)), *facts))  # type: ignore[arg-type]
+        gone.setdefault(int(str(number)), []).append(DeletedCopies(Copy(str(copy)), *facts))  # type: ignore[arg-type]
     rows = connection.execute(
         """
         select
@@ -127,20 +127,20 @@ def _page(connection: Connection, after: int) -> list[Receipt]:
         where receipt_no > %s and receipt_no <= %s
         order by receipt_no
         """,
-        [after, after + _READ_AT_ONCE],
+        [after, after + _READ_BATCH_SIZE],
     )
     receipts = [_receipt(row, gone) for row in rows]
-    return receipts or _behind_a_hole(connection, after)
+    return receipts or _after_missing_number(connection, after)
 
 
-def _behind_a_hole(connection: Connection, after: int) -> list[Receipt]:
+def _after_missing_number(connection: Connection, after: int) -> list[Receipt]:
     [(found,)] = connection.execute(
         "select min(receipt_no) from retention.purge_receipt where receipt_no > %s", [after]
     )
     return _page(connection, int(str(found)) - 1) if found else []
 
 
-def _receipt(row: tuple[object, ...], gone: dict[int, list[CopyGone]]) -> Receipt:
+def _receipt(row: tuple[object, ...], gone: dict[int, list[DeletedCopies]]) -> Receipt:
     number, why, began_at, ended_at, expired_until, images, *digests = row
     salt, id_hashes, previous_hash, hash_ = (bytes(one) for one in digests)  # type: ignore[call-overload]
     return Receipt(

@@ -1,0 +1,1 @@
+"""The access report: every right of every kind of person, tried on the running database."""

@@ -1,0 +1,1 @@
+"""The catalog: one row per image, who works on it, and what came of it."""

@@ -1,0 +1,110 @@
+"""What goes into the ledger and comes out of it, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from assets.processing.recipe import Recipe
+from assets.processing.result import ImageFacts, Seconds
+from assets.validation.headers import Reason
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """An image that is durable in a bucket and about to be known.
+
+    Attributes:
+        reason: Set when it is rejected on arrival; its bytes are in quarantine then.
+        sha256: Digest of its bytes, where the door has seen them.
+    """
+
+    image_id: UUID
+    arrived_at: datetime
+    source: str
+    origin: str
+    object_key: str
+    object_version: str | None
+    size_bytes: int
+    declared_content_type: str | None = None
+    filename: str | None = None
+    uploader: str | None = None
+    reason: Reason | None = None
+    quarantine_key: str | None = None
+    sha256: bytes | None = None
+
+
+@dataclass(frozen=True)
+class LeasedImage:
+    """An image that a run may work on until its lease ends."""
+
+    image_id: UUID
+    arrived_at: datetime
+    object_key: str
+    object_version: str | None
+    size_bytes: int
+    claim_count: int
+    quarantine_key: str | None = None
+
+
+@dataclass(frozen=True)
+class RenditionRecord:
+    """A rendition that is durable in the processed bucket."""
+
+    name: str
+    object_key: str
+    format: str
+    width_px: int
+    height_px: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class StageSeconds:
+    """What the stages of an image's work took.
+
+    Attributes:
+        fetch: Reading the original.
+        wait: Waiting for a worker, and the way there and back.
+        work: What the stages in the worker took.
+        store: Writing the renditions.
+    """
+
+    fetch: float
+    wait: float
+    work: Seconds
+    store: float
+
+
+@dataclass(frozen=True)
+class Processed:
+    """The outcome of a claim: renditions stored, and what is known of the image since."""
+
+    claim: LeasedImage
+    facts: ImageFacts
+    recipe: Recipe
+    processor: str
+    seconds: StageSeconds
+    renditions: tuple[RenditionRecord, ...]
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """The outcome of a claim: a reason, and the bytes in quarantine unless there are none."""
+
+    claim: LeasedImage
+    reason: Reason
+    quarantine_key: str | None
+
+
+Outcome = Processed | Rejected
+
+
+@dataclass(frozen=True)
+class DayBacklog:
+    """Images of one UTC day that wait; `claimable` of them are in nobody's hands."""
+
+    day: date
+    waiting: int
+    claimable: int

@@ -1,1 +1,0 @@
-"""Images: how they arrive, how they are processed, and the ledger that knows each of them."""

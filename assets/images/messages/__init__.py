@@ -1,1 +1,0 @@
-"""Door two: Kafka messages, their incarnations, gaps, claim checks and replays."""

@@ -1,1 +1,0 @@
-"""Door one: what the upload API has to know of its callers and their images."""

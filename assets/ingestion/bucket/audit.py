@@ -1,0 +1,110 @@
+"""The raw bucket held against the ledger: how many object versions are in it that no row knows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from assets.counts import Counts
+from assets.ingestion import progress
+from assets.ingestion.bucket.known import read_known
+from assets.ingestion.bucket.listing import next_position
+from assets.ingestion.bucket.raw_objects import LANDING_GRACE, ObjectStatus, classify
+from assets.resources.object_store import ObjectStore
+from assets.resources.objects import ObjectVersion
+from assets.resources.warehouse import Warehouse
+from assets.settings import Settings
+
+REGISTRATION_GRACE = timedelta(minutes=15)
+"""How long an object may stay unknown, beside the time until the next slice of the listing."""
+
+LANDING_DELAY = timedelta(days=1)
+"""How long an object may be left to the landing before somebody should look."""
+
+
+@dataclass(frozen=True)
+class AuditCounts(Counts):
+    """What an audit saw: counts of object versions.
+
+    Attributes:
+        looked_at: All that were listed.
+        unregistered: Those that should be in the ledger by now.
+        left_to_landing: Those under a landed key that the landing has left alone for a day.
+    """
+
+    looked_at: int = 0
+    unregistered: int = 0
+    left_to_landing: int = 0
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is amiss in what was looked at."""
+        return not self.unregistered and not self.left_to_landing
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Looks for object versions that no row knows, page by page."""
+
+    settings: Settings
+    object_store: ObjectStore
+    warehouse: Warehouse
+
+    def run(self, now: datetime, seconds: float) -> tuple[AuditCounts, bool]:
+        """Lists the raw bucket for so many seconds, beginning where the sweep stands.
+
+        That is where it has not been for longest, so a bucket too big for one audit is seen part by
+        part.
+
+        Returns:
+            What was seen, and whether that was the whole bucket.
+        """
+        ends = time.monotonic() + seconds
+        audited = AuditCounts()
+        for page in self._pages():
+            audited += self._classify(page, now)
+            if time.monotonic() >= ends:
+                return audited, False
+        return audited, True
+
+    def _pages(self) -> Iterator[tuple[ObjectVersion, ...]]:
+        """Lists the whole bucket: from the sweep's position to the end, then up to it."""
+        bucket = self.settings.raw_bucket
+        with self.warehouse.connect() as connection:
+            begin = progress.read_sweep(connection, bucket).resume_key
+        yield from self._versions_after(begin)
+        if begin is None:
+            return
+        for versions in self._versions_after(None):
+            yield tuple(found for found in versions if found.key <= begin)
+            if any(found.key > begin for found in versions):
+                return
+
+    def _versions_after(self, key: str | None) -> Iterator[tuple[ObjectVersion, ...]]:
+        version: str | None = None
+        while True:
+            page = self.object_store.page_of_versions(self.settings.raw_bucket, key, version)
+            yield page.versions
+            key, version = next_position(page)
+            if key is None:
+                return
+
+    def _classify(self, versions: tuple[ObjectVersion, ...], now: datetime) -> AuditCounts:
+        grace = REGISTRATION_GRACE + self.settings.sweep_interval
+        old = [found for found in versions if found.modified_at <= now - grace]
+        if not old:
+            return AuditCounts(looked_at=len(versions))
+        with self.warehouse.connect() as connection:
+            known = read_known(connection, old, self.settings.kafka_topic)
+        age, landing_grace = self.settings.purge_age, LANDING_GRACE + grace
+        seen = [(classify(found, known, now, age, landing_grace), found) for found in old]
+        return AuditCounts(
+            looked_at=len(versions),
+            unregistered=sum(is_ in (ObjectStatus.NEW, ObjectStatus.INVALID) for is_, _ in seen),
+            left_to_landing=sum(
+                is_ is ObjectStatus.LANDING and found.modified_at <= now - LANDING_DELAY
+                for is_, found in seen
+            ),
+        )

@@ -1,0 +1,100 @@
+"""The listing of the raw bucket, in slices of bounded cost: recent hours, then the whole.
+
+A slice lists the folders of the last hours, where uploads and drops that keep to them are found
+soon whatever the bucket holds, and goes on with the sweep of the whole bucket from where the last
+slice stood. What is put behind that position meanwhile is found by the next sweep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from assets.ingestion.progress import Sweep
+from assets.resources.object_store import ObjectStore
+from assets.resources.objects import ListingPage, ObjectVersion
+from assets.settings import Settings
+from assets.timing import utc_now
+
+RECENT_HOURS = 3
+"""The hour that runs and those before it."""
+
+
+@dataclass(frozen=True)
+class ListedPage:
+    """A page of versions, and the sweep's progress once they are known; None: no progress."""
+
+    versions: tuple[ObjectVersion, ...]
+    sweep: Sweep | None
+
+
+def is_sweep_due(sweep: Sweep, now: datetime, interval: timedelta) -> bool:
+    """Tells whether a slice is due: none has ended yet, or the last one did an interval ago."""
+    return sweep.listed_at is None or now - sweep.listed_at >= interval
+
+
+def pages_of_slice(
+    object_store: ObjectStore, settings: Settings, sweep: Sweep
+) -> Iterator[ListedPage]:
+    """Lists one slice: the folders of the last hours, then the sweep from where it stood.
+
+    Each part is at most `sweep_pages` long (and one page per folder). The last page tells that the
+    slice has ended; a slice that is cut short before it is due at once.
+    """
+    folders = recent_folders(settings.hourly_folders, utc_now())
+    for folder in folders:
+        share = max(1, settings.sweep_pages // len(folders))
+        yield from _recent_pages(object_store, settings.raw_bucket, folder, share)
+    yield from _sweep_pages(object_store, settings, sweep)
+
+
+def recent_folders(prefixes: Sequence[str], now: datetime) -> list[str]:
+    """Returns the folders of the last hours below each prefix, newest first."""
+    hours = [now.astimezone(UTC) - timedelta(hours=back) for back in range(RECENT_HOURS)]
+    return [f"{prefix}/{hour:%Y-%m-%d/%H}/" for hour in hours for prefix in prefixes]
+
+
+def next_position(page: ListingPage) -> tuple[str | None, str | None]:
+    """Returns the key and version behind which to go on after a page; no key at the end.
+
+    A key that the page may have cut is listed again as a whole. So no version needs to be there
+    still when the listing goes on, unless one key has more versions than a page.
+    """
+    if page.next_key is None:
+        return None, None
+    keys = {found.key for found in (*page.versions, *page.delete_markers)} - {page.next_key}
+    return (max(keys), None) if keys else (page.next_key, page.next_version)
+
+
+def _recent_pages(
+    object_store: ObjectStore, bucket: str, folder: str, most: int
+) -> Iterator[ListedPage]:
+    key: str | None = None
+    version: str | None = None
+    for _ in range(most):
+        page = object_store.page_of_versions(bucket, key, version, prefix=folder)
+        yield ListedPage(page.versions, None)
+        key, version = next_position(page)
+        if key is None:
+            return
+
+
+def _sweep_pages(
+    object_store: ObjectStore, settings: Settings, sweep: Sweep
+) -> Iterator[ListedPage]:
+    for left in reversed(range(settings.sweep_pages)):
+        page = object_store.page_of_versions(
+            settings.raw_bucket, sweep.resume_key, sweep.resume_version
+        )
+        key, version = next_position(page)
+        now = utc_now()
+        sweep = Sweep(
+            resume_key=key,
+            resume_version=version,
+            completed_at=now if key is None else sweep.completed_at,
+            listed_at=now if key is None or not left else sweep.listed_at,
+        )
+        yield ListedPage(page.versions, sweep)
+        if key is None:
+            return

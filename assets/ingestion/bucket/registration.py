@@ -1,0 +1,136 @@
+"""Objects in the raw bucket made known: notifications for speed, a listing for truth."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from assets.catalog import identity, ledger
+from assets.catalog.records import Arrival
+from assets.counts import Counts
+from assets.ingestion import progress
+from assets.ingestion.bucket.known import read_known
+from assets.ingestion.bucket.listing import ListedPage, is_sweep_due, pages_of_slice
+from assets.ingestion.bucket.raw_objects import ObjectStatus, classify, describe
+from assets.ingestion.progress import Sweep
+from assets.resources.object_store import ObjectMissingError, ObjectStore
+from assets.resources.objects import Notification, ObjectVersion
+from assets.resources.warehouse import Warehouse
+from assets.settings import Settings
+from assets.timing import utc_now
+
+_NOTIFICATIONS_PER_TRANSACTION = 500
+_HEAD_THREADS = 8
+
+
+class RegistrationBusyError(Exception):
+    """Another run registers objects right now."""
+
+
+@dataclass(frozen=True)
+class Registered(Counts):
+    """What one run found: counts only."""
+
+    notified: int = 0
+    listed: int = 0
+    new_images: int = 0
+
+
+@dataclass(frozen=True)
+class Registration:
+    """The way from the raw bucket to the ledger."""
+
+    settings: Settings
+    object_store: ObjectStore
+    warehouse: Warehouse
+
+    def run(self) -> Registered:
+        """Takes notifications and lists the bucket when that is due, in turns, while there is more.
+
+        Raises `ServerUnavailableError` when a server goes away; unacknowledged notifications come
+        back, and the listing resumes where it stood.
+        """
+        done, pages, wait_seconds = Registered(), self._pages(), 0
+        budget_ends = time.monotonic() + self.settings.run_budget_seconds
+        idle_since = time.monotonic()
+        while time.monotonic() < budget_ends:
+            drained = self._drain(wait_seconds)
+            page = next(pages)
+            done += drained
+            if page is not None:
+                new_images = self._register(page.versions, page.sweep)
+                done += Registered(listed=len(page.versions), new_images=new_images)
+            if page is not None or drained.notified:
+                idle_since = time.monotonic()
+            elif time.monotonic() - idle_since >= self.settings.run_linger_seconds:
+                break
+            wait_seconds = 0 if page is not None else 1
+        return done
+
+    def _drain(self, wait_seconds: int) -> Registered:
+        """Takes the notifications that wait, as many as one transaction should hold."""
+        notifications = self._receive(wait_seconds)
+        if not notifications:
+            return Registered()
+        created = [found for notification in notifications for found in notification.created]
+        new_images = self._register(created)
+        self.object_store.acknowledge(notifications)
+        return Registered(notified=len(notifications), new_images=new_images)
+
+    def _receive(self, wait_seconds: int) -> list[Notification]:
+        received = self.object_store.receive(wait_seconds)
+        notifications = list(received)
+        while received and len(notifications) < _NOTIFICATIONS_PER_TRANSACTION:
+            received = self.object_store.receive()
+            notifications += received
+        return notifications
+
+    def _pages(self) -> Iterator[ListedPage | None]:
+        """Lists a slice of the bucket whenever one is due; tells None in between."""
+        with self.warehouse.connect() as connection:
+            sweep = progress.read_sweep(connection, self.settings.raw_bucket)
+        while True:
+            if is_sweep_due(sweep, utc_now(), self.settings.sweep_interval):
+                for page in pages_of_slice(self.object_store, self.settings, sweep):
+                    yield page
+                    sweep = page.sweep or sweep
+            yield None
+
+    def _register(self, found: Iterable[ObjectVersion], sweep: Sweep | None = None) -> int:
+        """Makes new images known, and the listing's progress with them; returns how many."""
+        arrivals = self._arrivals([one for one in found if one.bucket == self.settings.raw_bucket])
+        if not arrivals and sweep is None:
+            return 0
+        with self.warehouse.connect() as connection:
+            if not progress.hold(connection, "register_raw_objects"):
+                raise RegistrationBusyError("Another run registers objects; this one gives way.")
+            new_images = ledger.register(connection, arrivals, utc_now())
+            if sweep is not None:
+                progress.write_sweep(connection, self.settings.raw_bucket, sweep)
+        return new_images
+
+    def _arrivals(self, found: list[ObjectVersion]) -> list[Arrival]:
+        """Returns what is to be made known of some object versions of the raw bucket."""
+        if not found:
+            return []
+        with self.warehouse.connect() as connection:
+            known = read_known(connection, found, self.settings.kafka_topic)
+        now, age = utc_now(), self.settings.purge_age
+        new = [one for one in found if classify(one, known, now, age) is ObjectStatus.NEW]
+        with ThreadPoolExecutor(_HEAD_THREADS) as threads:
+            return [arrival for arrival in threads.map(self._describe, new) if arrival]
+
+    def _describe(self, found: ObjectVersion) -> Arrival | None:
+        """Describes an object version; an upload that is gone before anybody saw it is none.
+
+        A drop that is gone becomes a row all the same, which processing rejects: who put it there
+        has no other answer.
+        """
+        if identity.read_upload_key(found.key) is None:
+            return describe(found)
+        try:
+            return describe(found, self.object_store.head(found.bucket, found.key, found.version))
+        except ObjectMissingError:
+            return None

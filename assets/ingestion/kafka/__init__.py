@@ -1,0 +1,1 @@
+"""The Kafka source: landing, gaps, claim checks and replays."""

@@ -1,0 +1,108 @@
+"""Claim checks: messages without bytes that name an object which somebody put into the raw bucket.
+
+The image is the one that the raw bucket's own door makes of that object version: it does not matter
+which of the two learns of it first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from assets.catalog.records import Arrival
+from assets.ingestion.bucket.known import read_known
+from assets.ingestion.bucket.raw_objects import KnownObjects, ObjectStatus, classify
+from assets.ingestion.bucket.raw_objects import describe as describe_object
+from assets.resources.messages import Message
+from assets.resources.object_store import ObjectMissingError, ObjectStore
+from assets.resources.objects import ObjectHead
+from assets.resources.warehouse import Warehouse
+from assets.settings import Settings
+from assets.validation.headers import Reason
+
+_MAX_KEY_BYTES = 1024
+
+
+@dataclass(frozen=True)
+class ClaimCheck:
+    """A claim check: the key it names, and the message as an arrival of its own."""
+
+    key: str
+    message: Arrival
+
+
+def claim_check_key(message: Message) -> str | None:
+    """Returns the raw bucket's key that a message without bytes names, if it does."""
+    return None if message.value else message.headers.get("s3-key") or None
+
+
+@dataclass(frozen=True)
+class ClaimCheckResolver:
+    """Where claim checks are redeemed.
+
+    Args:
+        threads: What looks at several objects at once.
+    """
+
+    settings: Settings
+    object_store: ObjectStore
+    warehouse: Warehouse
+    threads: ThreadPoolExecutor
+
+    def resolve(self, checks: Sequence[ClaimCheck], now: datetime) -> list[Arrival]:
+        """Returns the images that claim checks are for, without those that are known or erased.
+
+        A check whose object is not there becomes a rejected image without bytes.
+        """
+        if not checks:
+            return []
+        heads = list(self.threads.map(self._head, checks))
+        found = [head.version for head in heads if head is not None]
+        with self.warehouse.connect() as connection:
+            known = read_known(connection, found, self.settings.kafka_topic)
+        age = self.settings.purge_age
+        images = (
+            image_of(check, head, known, now, age)
+            for check, head in zip(checks, heads, strict=True)
+        )
+        return [image for image in images if image is not None]
+
+    def _head(self, check: ClaimCheck) -> ObjectHead | None:
+        if "\0" in check.key or len(check.key.encode()) > _MAX_KEY_BYTES:
+            return None
+        try:
+            return self.object_store.head(self.settings.raw_bucket, check.key)
+        except ObjectMissingError:
+            return None
+
+
+def image_of(
+    check: ClaimCheck,
+    head: ObjectHead | None,
+    known: KnownObjects,
+    now: datetime,
+    purge_age: timedelta,
+) -> Arrival | None:
+    """Decides which image a claim check is for; None: one known, erased, or landed by itself.
+
+    Args:
+        check: The claim check.
+        head: What the store says of the object; None: it is not there.
+        known: What ledger and offsets tell of the object.
+        now: The present.
+        purge_age: The age at which retention takes an image.
+    """
+    what = classify(head.version, known, now, purge_age) if head else None
+    if what in {ObjectStatus.KNOWN, ObjectStatus.ERASED, ObjectStatus.LANDING}:
+        return None
+    if head is None or what is not ObjectStatus.NEW:
+        return replace(check.message, reason=Reason.OBJECT_MISSING, quarantine_key=None)
+    image, told = describe_object(head.version, head), check.message
+    return replace(
+        image,
+        declared_content_type=image.declared_content_type or told.declared_content_type,
+        filename=image.filename or told.filename,
+        uploader=image.uploader or told.uploader,
+    )

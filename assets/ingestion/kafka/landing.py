@@ -1,0 +1,183 @@
+"""Kafka messages landed in the raw bucket: bytes first, then rows and offsets together."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from assets.catalog import ledger
+from assets.counts import Counts
+from assets.ingestion import progress
+from assets.ingestion.kafka import topics
+from assets.ingestion.kafka.gaps import count_missing, write_gaps
+from assets.ingestion.kafka.message_storer import MessageStorer, StoringBatch, open_message_storer
+from assets.ingestion.kafka.topics import OpenedTopic
+from assets.resources.event_log import EventLog
+from assets.resources.event_reader import OffsetsGoneError, Reader
+from assets.resources.messages import SkippedOffsets
+from assets.resources.object_store import ObjectStore
+from assets.resources.warehouse import Warehouse
+from assets.settings import Settings
+from assets.timing import utc_now
+
+_READ_SECONDS = 1.0
+_TOPIC_CHECK_SECONDS = 10.0
+_NOTHING: Mapping[int, int] = {}
+
+
+@dataclass(frozen=True)
+class Landed(Counts):
+    """What one run landed: counts only. `missing` are messages that were no longer there."""
+
+    messages: int = 0
+    new_images: int = 0
+    rejected: int = 0
+    size_bytes: int = 0
+    missing: int = 0
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What one read gave, and where it ended."""
+
+    taken: StoringBatch
+    holes: Sequence[SkippedOffsets]
+    positions: Mapping[int, tuple[int, int]]
+
+
+@dataclass
+class _LandingState:
+    """A topic that is being read.
+
+    Attributes:
+        in_flight: Reads whose messages are being stored while more are read.
+        reached: The next offsets that are in the ledger.
+    """
+
+    opened: OpenedTopic
+    reader: Reader
+    intake: MessageStorer
+    reached: Mapping[int, int]
+    in_flight: deque[_Read] = field(default_factory=deque)
+
+    @property
+    def bytes_in_flight(self) -> int:
+        """The memory that messages under way take."""
+        return sum(read.taken.size_bytes for read in self.in_flight)
+
+
+@dataclass(frozen=True)
+class Landing:
+    """The way from a topic to the raw bucket and the ledger."""
+
+    settings: Settings
+    event_log: EventLog
+    object_store: ObjectStore
+    warehouse: Warehouse
+
+    def run(self) -> Landed:
+        """Lands messages until none has come for a while or the time budget is used up.
+
+        A topic that changes meanwhile, by partitions added or by being made anew, is opened again.
+
+        Raises `ServerUnavailableError` when a server goes away; what was committed stays, the rest
+        is read again next time.
+        """
+        landed = Landed()
+        gone: Mapping[int, int] | None = _NOTHING
+        budget_ends = time.monotonic() + self.settings.run_budget_seconds
+        with open_message_storer(self.settings, self.object_store, self.warehouse) as intake:
+            while gone is not None and time.monotonic() < budget_ends:
+                opened = self._open(gone)
+                landed += Landed(missing=count_missing(opened.gaps))
+                with self.event_log.reader(opened.state, opened.next_offsets) as reader:
+                    source = _LandingState(opened, reader, intake, opened.next_offsets)
+                    read, gone = self._read(source, budget_ends)
+                landed += read
+        return landed
+
+    def _open(self, gone: Mapping[int, int]) -> OpenedTopic:
+        state = self.event_log.look(self.settings.kafka_topic)
+        with self.warehouse.connect() as connection:
+            return topics.open_topic(connection, state, gone)
+
+    def _read(
+        self, source: _LandingState, budget_ends: float
+    ) -> tuple[Landed, Mapping[int, int] | None]:
+        """Lands what comes; tells also whether to open the topic again, and which offsets are gone.
+
+        None: there is no need to.
+        """
+        landed, reader = Landed(), source.reader
+        idle_since = looked_at = time.monotonic()
+        while (now := time.monotonic()) < budget_ends:
+            try:
+                is_news = self._begin(source)
+            except OffsetsGoneError as error:
+                return landed + self._land_oldest(source, 0), error.next_offsets
+            if is_news or source.in_flight:
+                idle_since = now
+                landed += self._land_oldest(source, self._max_bytes if is_news else 0)
+            elif self._has_waited(reader, idle_since):
+                break
+            if not is_news or now - looked_at >= _TOPIC_CHECK_SECONDS:
+                looked_at = now
+                reader.report(source.reached)
+                # Silence is checked by asking: a broker that has gone is found out here, too.
+                if not reader.is_topic_unchanged():
+                    return landed + self._land_oldest(source, 0), _NOTHING
+        landed += self._land_oldest(source, 0)
+        reader.report(source.reached)
+        return landed, None
+
+    def _has_waited(self, reader: Reader, idle_since: float) -> bool:
+        """Tells whether it is time to end: sooner where nothing more is announced."""
+        linger = self.settings.run_linger_seconds
+        patience = linger if reader.is_at_end() else max(linger, reader.delivery_timeout_seconds)
+        return time.monotonic() - idle_since >= patience
+
+    def _begin(self, source: _LandingState) -> bool:
+        """Reads, and begins to store what came; does not wait while there is other work."""
+        chunk = source.reader.read(0 if source.in_flight else _READ_SECONDS)
+        if not chunk.messages and not chunk.holes:
+            return False
+        taken = source.intake.begin(chunk.messages, source.opened.incarnation, utc_now())
+        source.in_flight.append(_Read(taken, chunk.holes, source.reader.positions()))
+        return True
+
+    @property
+    def _max_bytes(self) -> int:
+        """What may be under way before the next read, which takes as much at most."""
+        return self.settings.kafka_chunk_bytes // 2
+
+    def _land_oldest(self, source: _LandingState, max_bytes: int) -> Landed:
+        """Lands what came first if more than so much is under way, until half of that is left.
+
+        The other half is stored meanwhile. Of nothing, nothing is left.
+        """
+        ripe: list[_Read] = []
+        if source.bytes_in_flight > max_bytes:
+            while source.in_flight and source.bytes_in_flight > max_bytes // 2:
+                ripe.append(source.in_flight.popleft())
+        return self._land(source, ripe) if ripe else Landed()
+
+    def _land(self, source: _LandingState, reads: Sequence[_Read]) -> Landed:
+        """Makes reads known once their objects are there: rows, gaps, offsets in a transaction."""
+        now, opened, positions = utc_now(), source.opened, reads[-1].positions
+        arrivals = [one for read in reads for one in source.intake.finish(read.taken, now)]
+        gaps = topics.missing_offsets(opened, (hole for read in reads for hole in read.holes))
+        with self.warehouse.connect() as connection:
+            topics.hold(connection, opened)
+            new_images = ledger.register(connection, arrivals, now)
+            write_gaps(connection, gaps)
+            progress.write_offsets(connection, opened.state.name, positions)
+        source.reached = {partition: offset for partition, (offset, _) in positions.items()}
+        return Landed(
+            messages=sum(read.taken.messages for read in reads),
+            new_images=new_images,
+            rejected=sum(arrival.reason is not None for arrival in arrivals),
+            size_bytes=sum(arrival.size_bytes for arrival in arrivals),
+            missing=count_missing(gaps),
+        )

@@ -1,0 +1,122 @@
+"""Kafka messages made durable: their bytes stored, or their claim check redeemed.
+
+What comes out are arrivals, which the ledger does not know yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from assets.catalog import identity
+from assets.catalog.records import Arrival
+from assets.ingestion.bucket.raw_objects import printable
+from assets.ingestion.kafka.claim_checks import ClaimCheck, ClaimCheckResolver, claim_check_key
+from assets.memory import share_heaps
+from assets.resources.messages import Message
+from assets.resources.object_store import ObjectStore
+from assets.resources.warehouse import Warehouse
+from assets.settings import Settings
+from assets.validation.headers import reject_size
+
+_STORE_THREADS = 8
+_MESSAGE_OVERHEAD_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class StoringBatch:
+    """Messages on their way: being stored, or claim checks that are redeemed in the end.
+
+    Attributes:
+        size_bytes: About the memory that they take until they are stored; never 0.
+    """
+
+    storing: Sequence[Future[Arrival]]
+    checks: Sequence[ClaimCheck]
+    messages: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class MessageStorer:
+    """The way from messages to objects in the raw bucket.
+
+    Args:
+        threads: What stores and looks at several objects at once.
+    """
+
+    settings: Settings
+    object_store: ObjectStore
+    warehouse: Warehouse
+    threads: ThreadPoolExecutor
+
+    def begin(self, messages: Sequence[Message], incarnation: int, now: datetime) -> StoringBatch:
+        """Begins to store messages, and returns at once."""
+        storing: list[Future[Arrival]] = []
+        checks: list[ClaimCheck] = []
+        for message in messages:
+            arrival = describe(message, incarnation, now, self.settings)
+            if (key := claim_check_key(message)) is not None:
+                checks.append(ClaimCheck(key, arrival))
+            else:
+                storing.append(self.threads.submit(self._store, message, arrival))
+        size_bytes = sum(
+            len(message.value or b"") + _MESSAGE_OVERHEAD_BYTES for message in messages
+        )
+        return StoringBatch(storing, checks, len(messages), size_bytes + _MESSAGE_OVERHEAD_BYTES)
+
+    def finish(self, taken: StoringBatch, now: datetime) -> list[Arrival]:
+        """Waits until messages are durable, and returns the images that they are."""
+        stored = [future.result() for future in taken.storing]
+        desk = ClaimCheckResolver(self.settings, self.object_store, self.warehouse, self.threads)
+        return stored + desk.resolve(taken.checks, now)
+
+    def _store(self, message: Message, arrival: Arrival) -> Arrival:
+        """Makes a message's bytes durable; what cannot be an image goes to quarantine."""
+        bucket, key = (
+            (self.settings.quarantine_bucket, arrival.quarantine_key)
+            if arrival.quarantine_key
+            else (self.settings.raw_bucket, arrival.object_key)
+        )
+        body = message.value or b""
+        version = self.object_store.put(bucket, key, body, "application/octet-stream")
+        return replace(arrival, object_version=None if arrival.reason else version)
+
+
+@contextmanager
+def open_message_storer(
+    settings: Settings, object_store: ObjectStore, warehouse: Warehouse
+) -> Iterator[MessageStorer]:
+    """Opens the way; what has not begun to be stored when the block fails is left."""
+    share_heaps()
+    threads = ThreadPoolExecutor(_STORE_THREADS)
+    try:
+        yield MessageStorer(settings, object_store, warehouse, threads)
+    finally:
+        threads.shutdown(cancel_futures=True)
+
+
+def describe(message: Message, incarnation: int, now: datetime, settings: Settings) -> Arrival:
+    """Returns the arrival that a message is, from its origin, size and headers."""
+    origin = identity.message_origin(message, incarnation)
+    image = identity.image_id("kafka", origin)
+    arrived_at = identity.message_arrival(message, now, settings.retention)
+    size_bytes = len(message.value or b"")
+    reason = reject_size(size_bytes)
+    return Arrival(
+        image_id=image,
+        arrived_at=arrived_at,
+        source="kafka",
+        origin=origin,
+        object_key=identity.landed_key(message, incarnation),
+        object_version=None,
+        size_bytes=size_bytes,
+        declared_content_type=printable(message.headers.get("content-type", "")),
+        filename=printable(message.headers.get("filename", "")),
+        uploader=printable(message.headers.get("uploader", "")),
+        reason=reason,
+        quarantine_key=identity.quarantine_key(image, arrived_at) if reason else None,
+    )

@@ -1,0 +1,178 @@
+"""A range of a topic landed once more: what the ledger lacks is stored and made known.
+
+It moves no offsets. What the ledger knows is left alone; what is erased, or has reached the age at
+which retention takes it, stays gone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from assets.catalog import identity, ledger
+from assets.counts import Counts
+from assets.ingestion.kafka import topics
+from assets.ingestion.kafka.message_storer import MessageStorer, open_message_storer
+from assets.ingestion.kafka.replay_range import ReplayRange, ReplayRangeError
+from assets.resources.event_log import EventLog
+from assets.resources.event_reader import OffsetsGoneError, Reader
+from assets.resources.messages import Message, TopicState
+from assets.resources.object_store import ObjectStore
+from assets.resources.warehouse import Connection, Warehouse
+from assets.retention_policy import is_due
+from assets.settings import Settings
+from assets.timing import utc_now
+
+_READ_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Replayed(Counts):
+    """What a replay did: counts only.
+
+    Attributes:
+        known: Messages that the ledger knows, or whose images are erased.
+        too_old: Messages that retention would take at once.
+        empty: Offsets of the range without a message: gone, or never one.
+    """
+
+    messages: int = 0
+    known: int = 0
+    too_old: int = 0
+    new_images: int = 0
+    rejected: int = 0
+    empty: int = 0
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Offsets of one partition, from the first to behind the last; None: to the end."""
+
+    partition: int
+    first: int
+    end: int | None
+
+
+@dataclass(frozen=True)
+class Replay:
+    """The way from a range of a topic to the raw bucket and the ledger."""
+
+    settings: Settings
+    event_log: EventLog
+    object_store: ObjectStore
+    warehouse: Warehouse
+
+    def run(self, wanted: ReplayRange) -> Replayed:
+        """Replays a range, partition by partition; repeated it changes nothing.
+
+        Raises `ReplayRangeError` when the topic has no such range, `TopicMissingError`, and
+        `ServerUnavailableError` when a server goes away.
+        """
+        state = self.event_log.look(wanted.topic or self.settings.kafka_topic)
+        incarnation, replayed = self._incarnation(state), Replayed()
+        with open_message_storer(self.settings, self.object_store, self.warehouse) as intake:
+            for part in self._parts(state, wanted):
+                replayed += self._replay(state, part, incarnation, intake)
+        return replayed
+
+    def _incarnation(self, state: TopicState) -> int:
+        with self.warehouse.connect() as connection:
+            known = topics.read_topic(connection, state.name)
+        if topics.is_recreated(known, state):
+            raise ReplayRangeError(
+                f"The topic {state.name} was made anew and nothing has been landed of the new one; "
+                "run land_messages first, then replay."
+            )
+        return known.incarnation if known else 0
+
+    def _parts(self, state: TopicState, wanted: ReplayRange) -> list[_Part]:
+        if wanted.partition is not None and wanted.partition not in state.ends:
+            raise ReplayRangeError(
+                f"The topic {state.name} has no partition {wanted.partition}; "
+                f"it has {len(state.ends)}, counted from 0."
+            )
+        partitions = list(state.ends) if wanted.partition is None else [wanted.partition]
+        if wanted.is_by_time:
+            return self._parts_between(state, partitions, wanted)
+        end = None if wanted.last_offset is None else wanted.last_offset + 1
+        first = wanted.first_offset
+        return [
+            _Part(one, state.beginnings[one] if first is None else first, end) for one in partitions
+        ]
+
+    def _parts_between(
+        self, state: TopicState, partitions: Sequence[int], wanted: ReplayRange
+    ) -> list[_Part]:
+        first: dict[int, int | None] = dict(state.beginnings)
+        end: dict[int, int | None] = dict.fromkeys(partitions)
+        if wanted.from_time:
+            first = self.event_log.offsets_at(state, partitions, wanted.from_time)
+        if wanted.to_time:
+            end = self.event_log.offsets_at(state, partitions, wanted.to_time)
+        return [
+            _Part(one, begins, end[one]) for one in partitions if (begins := first[one]) is not None
+        ]
+
+    def _replay(
+        self, state: TopicState, part: _Part, incarnation: int, intake: MessageStorer
+    ) -> Replayed:
+        begins = max(part.first, state.beginnings[part.partition])
+        if part.end is not None and begins >= part.end:
+            return Replayed(empty=part.end - part.first)
+        replayed = Replayed()
+        with self.event_log.reader(state, {part.partition: begins}) as reader:
+            for messages in _messages_of(reader, part):
+                replayed += self._land(messages, incarnation, intake)
+            reached, _ = reader.positions()[part.partition]
+        last = reached if part.end is None else part.end
+        return replayed + Replayed(empty=last - part.first - replayed.messages)
+
+    def _land(
+        self, messages: Sequence[Message], incarnation: int, intake: MessageStorer
+    ) -> Replayed:
+        now, age = utc_now(), self.settings.purge_age
+        young = [message for message in messages if not is_due(message.sent_at, now, age)]
+        with self.warehouse.connect() as connection:
+            lacking = _unregistered(connection, young, incarnation)
+        arrivals = intake.finish(intake.begin(lacking, incarnation, now), now)
+        with self.warehouse.connect() as connection:
+            new_images = ledger.register(connection, arrivals, now)
+        return Replayed(
+            messages=len(messages),
+            known=len(young) - new_images,
+            too_old=len(messages) - len(young),
+            new_images=new_images,
+            rejected=sum(arrival.reason is not None for arrival in arrivals),
+        )
+
+
+def _unregistered(
+    connection: Connection, messages: Sequence[Message], incarnation: int
+) -> list[Message]:
+    """Returns the messages whose images have no row and are not erased."""
+    named = {
+        identity.image_id("kafka", identity.message_origin(message, incarnation)): message
+        for message in messages
+    }
+    known = set(ledger.find_known(connection, named))
+    return [message for image, message in named.items() if image not in known]
+
+
+def _messages_of(reader: Reader, part: _Part) -> Iterator[list[Message]]:
+    """Reads a part of a partition, as far as the brokers have it."""
+    idle_since = time.monotonic()
+    while time.monotonic() - idle_since < reader.delivery_timeout_seconds:
+        try:
+            chunk = reader.read(_READ_SECONDS)
+        except OffsetsGoneError as error:
+            raise ReplayRangeError(
+                f"Partition {part.partition} has nothing from offset {part.first} on; "
+                "it was trimmed, or is not so long."
+            ) from error
+        if chunk.messages:
+            idle_since = time.monotonic()
+            yield [one for one in chunk.messages if part.end is None or one.offset < part.end]
+        reached, _ = reader.positions()[part.partition]
+        if reader.is_at_end() or (part.end is not None and reached >= part.end):
+            return

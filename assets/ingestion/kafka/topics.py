@@ -1,0 +1,190 @@
+"""Topics as the landing knows them: their incarnations, and where each partition goes on.
+
+A topic that is deleted and made again begins at offset 0 once more. Its incarnation is counted up
+then, so that no image of the new topic is taken for one of the old.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from assets.ingestion import progress
+from assets.ingestion.kafka.gaps import Gap, GapReason, write_gaps
+from assets.resources.messages import SkippedOffsets, TopicState
+from assets.resources.warehouse import Connection
+
+_KNOWN = """
+    select incarnation, broker_topic_id from image_catalog.kafka_topic where topic = %s
+"""
+
+
+class TopicChangedError(Exception):
+    """Another run found the topic made anew while this one was reading it."""
+
+
+@dataclass(frozen=True)
+class KnownTopic:
+    """A topic as it was last landed; `topic_id` is None where the brokers told none."""
+
+    incarnation: int
+    topic_id: UUID | None
+
+
+@dataclass(frozen=True)
+class OpenedTopic:
+    """A topic that is about to be read.
+
+    Attributes:
+        state: What the brokers tell of it.
+        incarnation: How often it was found made anew.
+        next_offsets: Where to go on, by partition.
+        gaps: What was found missing on opening it.
+    """
+
+    state: TopicState
+    incarnation: int
+    next_offsets: Mapping[int, int]
+    gaps: tuple[Gap, ...]
+
+
+def read_topic(connection: Connection, topic: str) -> KnownTopic | None:
+    """Returns what is known of a topic; None before its first landing."""
+    row = connection.execute(_KNOWN, [topic]).fetchone()
+    return KnownTopic(*row) if row else None  # type: ignore[arg-type]
+
+
+def is_recreated(known: KnownTopic | None, state: TopicState) -> bool:
+    """Tells whether the brokers' own identity of a topic is another one than it was."""
+    if known is None or known.topic_id is None or state.topic_id is None:
+        return False
+    return known.topic_id != state.topic_id
+
+
+def may_be_recreated(state: TopicState, stored: Mapping[int, tuple[int, int]]) -> bool:
+    """Tells whether a topic without an identity ends before what was landed of it.
+
+    A reason to look: reading there shows whether the log really is shorter.
+    """
+    return state.topic_id is None and any(
+        state.ends.get(partition, 0) < offset for partition, (offset, _) in stored.items()
+    )
+
+
+def open_topic(connection: Connection, state: TopicState, gone: Mapping[int, int]) -> OpenedTopic:
+    """Finds where to go on in a topic, and records what is missing; belongs to one transaction.
+
+    New partitions begin at their beginning. A topic made anew, and one whose log was cut before
+    what has been landed, begins at its beginning with another incarnation. Where offsets are not
+    exact, a listed beginning proves nothing; the reader finds out what is missing there.
+
+    Args:
+        connection: The warehouse.
+        state: What the brokers tell of the topic.
+        gone: Offsets, by partition, that the brokers did not have when they were asked for them.
+    """
+    known = _lock_topic(connection, state)
+    incarnation = known.incarnation if known else 0
+    stored = progress.read_offsets(connection, state.name)
+    gaps: list[Gap] = []
+    if is_recreated(known, state) or _is_truncated(state, stored, gone):
+        gaps += _gaps_of_deleted_topic(state.name, incarnation, stored)
+        incarnation, stored = incarnation + 1, {}
+        _start_incarnation(connection, state, incarnation)
+    begins = {
+        partition: offset if state.is_exact or partition in gone else 0
+        for partition, offset in state.beginnings.items()
+    }
+    # Messages that were gone before the topic was landed for the first time were nobody's to land.
+    first = dict.fromkeys(begins, 0) if known else begins
+    reached = {one: stored.get(one, (first[one], first[one])) for one in begins}
+    gaps += [
+        Gap(state.name, incarnation, one, offset, begins[one], GapReason.EXPIRED)
+        for one, (offset, _) in sorted(reached.items())
+        if begins[one] > offset
+    ]
+    next_offsets = {one: max(offset, begins[one]) for one, (offset, _) in reached.items()}
+    positions = {
+        one: (offset, max(offset, reached[one][1])) for one, offset in next_offsets.items()
+    }
+    write_gaps(connection, gaps)
+    progress.write_offsets(connection, state.name, positions)
+    return OpenedTopic(state, incarnation, next_offsets, tuple(gaps))
+
+
+def hold(connection: Connection, opened: OpenedTopic) -> None:
+    """Makes sure, for the rest of the transaction, that the topic still is the one that was opened.
+
+    Raises `TopicChangedError` when another run has found it made anew meanwhile.
+    """
+    row = connection.execute(f"{_KNOWN} for update", [opened.state.name]).fetchone()
+    if row is None or row[0] != opened.incarnation:
+        raise TopicChangedError(
+            f"The topic {opened.state.name} was made anew, as another run has found; "
+            "this one gives way, and the next goes on."
+        )
+
+
+def missing_offsets(opened: OpenedTopic, holes: Iterable[SkippedOffsets]) -> list[Gap]:
+    """Returns the holes at which messages may be missing.
+
+    In a topic that is trimmed only they are where transactions ended or were taken back.
+    """
+    if opened.state.cleanup_policy == "delete":
+        return []
+    place = (opened.state.name, opened.incarnation)
+    return [
+        Gap(*place, hole.partition, hole.first_offset, hole.next_offset, GapReason.MISSING)
+        for hole in holes
+    ]
+
+
+def _lock_topic(connection: Connection, state: TopicState) -> KnownTopic | None:
+    """Returns what was known of a topic before, and keeps it for this transaction alone."""
+    made = connection.execute(
+        """
+        insert into image_catalog.kafka_topic (topic, broker_topic_id)
+        values (%s, %s)
+        on conflict (topic) do nothing
+        """,
+        [state.name, state.topic_id],
+    )
+    row = connection.execute(f"{_KNOWN} for update", [state.name]).fetchone()
+    if made.rowcount or row is None:
+        return None
+    known = KnownTopic(*row)  # type: ignore[arg-type]
+    if known.topic_id is None and state.topic_id is not None:
+        connection.execute(
+            "update image_catalog.kafka_topic set broker_topic_id = %s where topic = %s",
+            [state.topic_id, state.name],
+        )
+    return known
+
+
+def _start_incarnation(connection: Connection, state: TopicState, incarnation: int) -> None:
+    connection.execute(
+        """
+        update image_catalog.kafka_topic
+        set incarnation = %s, broker_topic_id = %s, began_at = clock_timestamp()
+        where topic = %s
+        """,
+        [incarnation, state.topic_id, state.name],
+    )
+    connection.execute("delete from image_catalog.kafka_offset where topic = %s", [state.name])
+
+
+def _is_truncated(state: TopicState, stored: Iterable[int], gone: Mapping[int, int]) -> bool:
+    """Tells whether a log ends before an offset that was landed, or a partition has gone."""
+    return not state.beginnings.keys() >= set(stored) or any(
+        offset >= state.beginnings[partition] for partition, offset in gone.items()
+    )
+
+
+def _gaps_of_deleted_topic(
+    topic: str, incarnation: int, stored: Mapping[int, tuple[int, int]]
+) -> Iterable[Gap]:
+    """Finds messages that were known to be there, and went with the old topic."""
+    for partition, (offset, watermark) in sorted(stored.items()):
+        if watermark > offset:
+            yield Gap(topic, incarnation, partition, offset, watermark, GapReason.TOPIC_RECREATED)

@@ -1,0 +1,154 @@
+"""What is found out about an image: from its header and EXIF, and from a small picture of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+import imagehash
+import numpy as np
+from PIL import ExifTags, Image, ImageStat
+
+from assets.processing.steps import fitted
+from assets.validation.headers import UNREADABLE
+
+SMALL_PX = 256
+"""Longest side of the picture that is looked at, in pixels."""
+
+_SAMPLE_PX = 48
+_MAX_TEXT_LENGTH = 80
+_COLOURS = 5
+_LEVELS = 255
+_FLAT_LEVELS = 1.0
+_UPRIGHT = 1
+_EXIF_TIME = "%Y:%m:%d %H:%M:%S"
+
+
+@dataclass(frozen=True)
+class HeaderFacts:
+    """What the header says, before anything is decoded.
+
+    Attributes:
+        orientation: Of a TIFF only: it turns itself when it is loaded, and forgets it then.
+    """
+
+    format: str
+    mode: str
+    size: tuple[int, int]
+    frames: int
+    has_alpha: bool
+    orientation: int | None
+
+
+@dataclass(frozen=True)
+class CameraFacts:
+    """What a camera wrote into the file; where it was taken is never read."""
+
+    orientation: int | None = None
+    make: str | None = None
+    model: str | None = None
+    captured_at: datetime | None = None
+
+    @property
+    def turn(self) -> int:
+        """The orientation to apply: upright where the file says nothing."""
+        return self.orientation or _UPRIGHT
+
+
+class VisualFacts(NamedTuple):
+    """What a picture looks like, as numbers; see `ImageFacts`."""
+
+    brightness: float
+    contrast: float
+    sharpness: float
+    dominant_colours: tuple[str, ...]
+    perceptual_hash: int | None
+
+
+def read_header(image: Image.Image) -> HeaderFacts:
+    """Reads what an opened image says of itself."""
+    is_tiff = image.format == "TIFF"
+    return HeaderFacts(
+        format=str(image.format),
+        mode=image.mode,
+        size=image.size,
+        frames=getattr(image, "n_frames", 1),
+        has_alpha=image.has_transparency_data,
+        orientation=read_camera(image).turn if is_tiff else None,
+    )
+
+
+def read_camera(image: Image.Image) -> CameraFacts:
+    """Reads a loaded image's EXIF; one that is broken says nothing."""
+    try:
+        exif = image.getexif()
+        details = exif.get_ifd(ExifTags.IFD.Exif)
+    except UNREADABLE:
+        return CameraFacts()
+    return CameraFacts(
+        orientation=_orientation(exif.get(ExifTags.Base.Orientation)),
+        make=_text(exif.get(ExifTags.Base.Make)),
+        model=_text(exif.get(ExifTags.Base.Model)),
+        captured_at=_time(details.get(ExifTags.Base.DateTimeOriginal)),
+    )
+
+
+def measure_visuals(small: Image.Image) -> VisualFacts:
+    """Describes an RGB picture of at most `SMALL_PX` on its longest side."""
+    grey = small.convert("L")
+    statistics = ImageStat.Stat(grey)
+    [mean], [deviation] = statistics.mean, statistics.stddev
+    return VisualFacts(
+        brightness=mean / _LEVELS,
+        contrast=deviation / _LEVELS,
+        sharpness=_sharpness(grey),
+        dominant_colours=_dominant_colours(small),
+        perceptual_hash=_perceptual_hash(grey) if deviation >= _FLAT_LEVELS else None,
+    )
+
+
+def _sharpness(grey: Image.Image) -> float:
+    """Returns the variance of the Laplacian, of grey values from 0 to 1.
+
+    Source: Pech-Pacheco et al., “Diatom autofocusing in brightfield microscopy”, ICPR 2000.
+    """
+    if min(grey.size) < 3:
+        return 0.0
+    levels = np.asarray(grey, dtype=np.float32) / _LEVELS
+    beside = levels[:-2, 1:-1] + levels[2:, 1:-1] + levels[1:-1, :-2] + levels[1:-1, 2:]
+    return float(np.var(beside - 4 * levels[1:-1, 1:-1]))
+
+
+def _dominant_colours(small: Image.Image) -> tuple[str, ...]:
+    """Returns the colours of some of the pixels: all would take as long as encoding a picture."""
+    sample = small.resize(fitted(small.size, _SAMPLE_PX), Image.Resampling.NEAREST)
+    counted = sample.quantize(_COLOURS, method=Image.Quantize.MEDIANCUT)
+    palette = counted.getpalette() or []
+    counts = enumerate(counted.histogram()[: len(palette) // 3])
+    most = sorted(((count, index) for index, count in counts if count), reverse=True)
+    return tuple("#" + bytes(palette[3 * index : 3 * index + 3]).hex() for _, index in most)
+
+
+def _perceptual_hash(grey: Image.Image) -> int:
+    """Returns the hash as PostgreSQL's bigint has it: signed."""
+    bits = imagehash.phash(grey).hash.flatten()
+    return int.from_bytes(np.packbits(bits).tobytes(), signed=True)
+
+
+def _orientation(value: object) -> int | None:
+    return next((number for number in range(1, 9) if number == value), None)
+
+
+def _text(value: object) -> str | None:
+    """Returns printable text of bounded length; None if there is none."""
+    if not isinstance(value, str):
+        return None
+    return "".join(filter(str.isprintable, value))[:_MAX_TEXT_LENGTH].strip() or None
+
+
+def _time(value: object) -> datetime | None:
+    try:
+        return datetime.strptime(str(value).strip("\0 "), _EXIF_TIME)  # noqa: DTZ007 - has no zone
+    except ValueError:
+        return None

@@ -1,0 +1,162 @@
+"""The platform's own processor, over Pillow: from bytes to renditions, in worker processes only.
+
+Rules from Pillow's security handbook: formats by allow-list, decompression-bomb warnings are
+errors, truncated files are refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import PIL
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from assets.processing.describe import (
+    SMALL_PX,
+    measure_visuals,
+    read_camera,
+    read_header,
+)
+from assets.processing.picture import load as load_picture
+from assets.processing.picture import normalise
+from assets.processing.recipe import Recipe, RenditionSpec
+from assets.processing.result import (
+    ImageFacts,
+    ProcessedImage,
+    Rendition,
+    Seconds,
+)
+from assets.processing.steps import Sizes, render
+from assets.validation.headers import (
+    ALLOWED_FORMATS,
+    HEADER_BYTES,
+    MAX_IMAGE_PIXELS,
+    Reason,
+    RejectedImageError,
+    check_header,
+    reject_size,
+    reject_unknown,
+)
+
+NAME = f"pillow {PIL.__version__}"
+
+Load = Callable[[Image.Image, bytes, int | None], Image.Image]
+"""Decodes an opened image, whose bytes are passed along, as `picture.load` does."""
+
+_SIDEWAYS = {5, 6, 7, 8}
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What decodes: its name with its version, and how."""
+
+    name: str
+    load: Load
+
+
+@dataclass
+class _StageTimer:
+    """Sums up what each stage took."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    since: float = field(default_factory=time.perf_counter)
+
+    def lap(self, stage: str) -> None:
+        """Counts the time since the last lap to a stage."""
+        now = time.perf_counter()
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self.since
+        self.since = now
+
+
+def process(body: bytes, recipe: Recipe) -> ProcessedImage:
+    """Makes a recipe's renditions: the right way up, in sRGB, on white, without any metadata.
+
+    Raises `RejectedImageError` with the reason when the bytes are not an acceptable image.
+    """
+    return process_with(Engine(NAME, _load), body, recipe)
+
+
+def process_with(engine: Engine, body: bytes, recipe: Recipe) -> ProcessedImage:
+    """Does as `process` does, with another engine."""
+    if reason := reject_size(len(body)):
+        raise RejectedImageError(reason)
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    Image.MAX_IMAGE_PIXELS = MAX_IMAGE_PIXELS
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            with Image.open(io.BytesIO(body), formats=ALLOWED_FORMATS) as image:
+                check_header(image)
+                return _process_opened(engine, image, body, recipe)
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise RejectedImageError(Reason.TOO_MANY_PIXELS) from error
+        except UnidentifiedImageError as error:
+            raise RejectedImageError(reject_unknown(body[:HEADER_BYTES])) from error
+        except (RejectedImageError, MemoryError):
+            raise
+        except Exception as error:
+            # Decoders raise anything on hostile bytes; whatever it is, the bytes are at fault.
+            raise RejectedImageError(_decoder_reason(error)) from error
+
+
+def _load(image: Image.Image, _body: bytes, needed_px: int | None) -> Image.Image:
+    return load_picture(image, needed_px)
+
+
+def _process_opened(
+    engine: Engine, image: Image.Image, body: bytes, recipe: Recipe
+) -> ProcessedImage:
+    watch = _StageTimer()
+    said = read_header(image)
+    picture = engine.load(image, body, recipe.needed_px)
+    watch.lap("decode")
+    camera = read_camera(image)
+    # A TIFF turns itself while it loads, and forgets that it did; all others wait to be turned.
+    turn, size = (camera.turn, said.size) if said.orientation is None else (1, image.size)
+    picture = normalise(picture, image.info.get("icc_profile"), turn)
+    watch.lap("render")
+    sizes = Sizes(picture)
+    renditions = tuple(_render(sizes, recipe, watch))
+    looks = measure_visuals(sizes.at_most(SMALL_PX))
+    watch.lap("describe")
+    width, height = reversed(size) if turn in _SIDEWAYS else size
+    facts = ImageFacts(
+        format=said.format,
+        mode=said.mode,
+        width_px=width,
+        height_px=height,
+        sha256=hashlib.sha256(body).digest(),
+        frames=said.frames,
+        has_alpha=said.has_alpha,
+        orientation=said.orientation or camera.orientation,
+        camera_make=camera.make,
+        camera_model=camera.model,
+        captured_at=camera.captured_at,
+        **looks._asdict(),
+    )
+    return ProcessedImage(facts, renditions, engine.name, Seconds(**watch.seconds))
+
+
+def _render(sizes: Sizes, recipe: Recipe, watch: _StageTimer) -> Iterator[Rendition]:
+    for spec in recipe.renditions:
+        made = render(sizes, spec.steps)
+        watch.lap("render")
+        body = _encode(made, spec)
+        watch.lap("encode")
+        yield Rendition(spec.name, body, spec.format, made.width, made.height)
+
+
+def _encode(picture: Image.Image, spec: RenditionSpec) -> bytes:
+    encoded = io.BytesIO()
+    picture.save(encoded, spec.format, quality=spec.quality)
+    return encoded.getvalue()
+
+
+def _decoder_reason(error: Exception) -> Reason:
+    """Pillow tells a truncated file from a corrupt one by its message only."""
+    return Reason.TRUNCATED if "truncated" in str(error).lower() else Reason.CORRUPT

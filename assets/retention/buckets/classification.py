@@ -1,0 +1,162 @@
+"""What an object of an image bucket is to the ledger: needed, or a orphan. Pure functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import Enum
+from uuid import UUID
+
+from assets.catalog import identity
+from assets.ingestion.bucket.raw_objects import possible_ids, retention_starts_at
+from assets.resources.objects import ObjectVersion
+from assets.retention_policy import is_due
+from assets.settings import Settings
+
+GRACE = timedelta(minutes=15)
+"""So long an object may be stored before a row names it: longer than any run takes for that."""
+
+_HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
+_COPY_KEY = re.compile(
+    r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})/"
+    r"(?P<image>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})(/.+)?",
+    re.DOTALL,
+)
+
+
+class ImageBucket(Enum):
+    """The buckets that hold copies of images."""
+
+    RAW = "raw"
+    PROCESSED = "processed"
+    QUARANTINE = "quarantine"
+
+    def bucket(self, settings: Settings) -> str:
+        """Returns the bucket's name."""
+        return dict(zip(ImageBucket, settings.image_buckets, strict=True))[self]
+
+
+@dataclass(frozen=True)
+class LedgerSnapshot:
+    """What the ledger has of some images, in one of the buckets.
+
+    Attributes:
+        raw_keys: Key in the raw bucket by image, of those that have a row.
+        named: Keys and versions in the bucket that a row names; None where it names no version.
+        erased: Images that must not become known again.
+        leased: Images to be left alone: a run holds them, whose objects come before its rows.
+    """
+
+    raw_keys: Mapping[UUID, str]
+    named: frozenset[tuple[str, str | None]]
+    erased: frozenset[UUID] = frozenset()
+    leased: frozenset[UUID] = frozenset()
+
+
+@dataclass(frozen=True)
+class RetentionClock:
+    """The present, and the age at which retention takes an image by then."""
+
+    now: datetime
+    purge_age: timedelta
+
+
+def images_of(place: ImageBucket, found: ObjectVersion) -> tuple[UUID, ...]:
+    """Returns the ids under which the ledger may know an object's image; none for foreign keys."""
+    if place is ImageBucket.RAW:
+        return possible_ids(found)
+    read = _read_copy_key(found.key)
+    return (read[1],) if read else ()
+
+
+def arrived_by(place: ImageBucket, found: ObjectVersion) -> datetime:
+    """Returns when an object's image had arrived at the latest, as far as its key tells.
+
+    The key tells the day, or the hour; the object itself cannot be older than its image.
+    """
+    if place is not ImageBucket.RAW:
+        read = _read_copy_key(found.key)
+        return (
+            min(datetime.combine(read[0], time.max, UTC), found.modified_at)
+            if read
+            else (found.modified_at)
+        )
+    span = _DAY if identity.read_upload_key(found.key) is None else _HOUR
+    return min(retention_starts_at(found) + span, found.modified_at)
+
+
+def is_expired(place: ImageBucket, found: ObjectVersion, moment: RetentionClock) -> bool:
+    """Tells whether an object is to go whatever the ledger says: its image is certainly due.
+
+    In the raw bucket the row is asked first: whether a key there is the landing's or somebody's
+    drop is not for the key to say.
+    """
+    if place is ImageBucket.RAW:
+        return False
+    return is_due(arrived_by(place, found), moment.now, moment.purge_age)
+
+
+def is_orphan(
+    place: ImageBucket, found: ObjectVersion, snapshot: LedgerSnapshot, moment: RetentionClock
+) -> bool:
+    """Tells whether an object is to go because nothing needs it.
+
+    What is too young is left: its row may be about to be written, and a drop about to be
+    registered. A copy of an erased image is never too young.
+
+    Args:
+        place: Where the object is.
+        found: The object, as a listing tells of it.
+        snapshot: What the ledger has of its images, read after it was listed.
+        moment: The present.
+    """
+    images = images_of(place, found)
+    if is_referenced(found, snapshot) or not snapshot.leased.isdisjoint(images):
+        return False
+    if not snapshot.erased.isdisjoint(images):
+        return True
+    if found.modified_at > moment.now - GRACE:
+        return False
+    if place is not ImageBucket.RAW:
+        return True
+    is_overdue = is_due(retention_starts_at(found), moment.now, moment.purge_age)
+    return is_overdue or _is_duplicate(found, snapshot)
+
+
+def is_referenced(found: ObjectVersion, snapshot: LedgerSnapshot) -> bool:
+    """Tells whether a row names an object, or its key whatever the version."""
+    return not snapshot.named.isdisjoint({(found.key, found.version), (found.key, None)})
+
+
+def is_marker_expired(
+    place: ImageBucket, marker: ObjectVersion, snapshot: LedgerSnapshot, moment: RetentionClock
+) -> bool:
+    """Tells whether a delete marker is to go: it has reached the age, or its image is erased."""
+    is_erased = not snapshot.erased.isdisjoint(images_of(place, marker))
+    return is_erased or is_due(marker.modified_at, moment.now, moment.purge_age)
+
+
+def _is_duplicate(found: ObjectVersion, snapshot: LedgerSnapshot) -> bool:
+    """Tells whether an object of the raw bucket is a copy of an image whose row names another.
+
+    A message's key has a day in it: under another day the object is somebody's drop.
+    """
+    _, *by_key = possible_ids(found)
+    is_upload = identity.read_upload_key(found.key) is not None
+    return any(
+        image in snapshot.raw_keys and (is_upload or snapshot.raw_keys[image] == found.key)
+        for image in by_key
+    )
+
+
+def _read_copy_key(key: str) -> tuple[date, UUID] | None:
+    """Reads day of arrival and image of a key in the processed or the quarantine bucket."""
+    if (found := _COPY_KEY.fullmatch(key)) is None:
+        return None
+    try:
+        return date.fromisoformat(found["day"]), UUID(found["image"])
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""What is accepted as an image, decided from signatures and headers, without decoding."""

@@ -1,0 +1,165 @@
+"""What is accepted as an image, decided from its first bytes and its header, without decoding."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import struct
+import zlib
+from collections.abc import Mapping
+from enum import StrEnum
+
+from PIL import Image
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+from assets.validation.signatures import format_of, other_format_of
+
+MAX_IMAGE_BYTES = 10 * 1024 * 1024
+MAX_IMAGE_PIXELS = 36_000_000
+MAX_FRAMES = 500
+ALLOWED_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF")
+
+HEADER_BYTES = 64 * 1024
+"""So many first bytes are read for an image's size: a bound on the time that this takes."""
+
+_AVIF_SIZE = re.compile(rb"\0\0\0\x14ispe\0\0\0\0(.{8})", re.DOTALL)
+# Pillow reads these headers in Python alone; of WebP and AVIF it would begin to decode.
+_HEADERS: Mapping[str, type[ImageFile]] = {
+    "JPEG": JpegImageFile,
+    "PNG": PngImageFile,
+    "GIF": GifImageFile,
+    "TIFF": TiffImageFile,
+}
+UNREADABLE = (
+    *(SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError),
+    *(OSError, EOFError, RuntimeError, struct.error, zlib.error),
+)
+"""What Pillow raises on headers and EXIF that are broken or end too early."""
+
+
+class Reason(StrEnum):
+    """Why an image is rejected; `dbt_project` explains each to its readers."""
+
+    EMPTY = "empty"
+    TOO_LARGE = "too_large"
+    NOT_AN_IMAGE = "not_an_image"
+    FORMAT_NOT_ALLOWED = "format_not_allowed"
+    TOO_MANY_PIXELS = "too_many_pixels"
+    TOO_MANY_FRAMES = "too_many_frames"
+    TRUNCATED = "truncated"
+    CORRUPT = "corrupt"
+    DECODER_TIMEOUT = "decoder_timeout"
+    DECODER_DIED = "decoder_died"
+    PROCESSOR_FAILED = "processor_failed"
+    OBJECT_MISSING = "object_missing"
+    GAVE_UP = "gave_up"
+
+
+class RejectedImageError(Exception):
+    """The bytes are not an image that the platform processes, for a reason."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+def reject_size(size_bytes: int) -> Reason | None:
+    """Returns why a body of that length cannot be an image here, or None."""
+    if size_bytes == 0:
+        return Reason.EMPTY
+    if size_bytes > MAX_IMAGE_BYTES:
+        return Reason.TOO_LARGE
+    return None
+
+
+def check_header(image: Image.Image) -> None:
+    """Checks an opened, undecoded image against the limits.
+
+    Raises `RejectedImageError` with the first limit that it breaks.
+    """
+    _check_pixels(image.width, image.height)
+    if _has_too_many_pages(image) or getattr(image, "n_frames", 1) > MAX_FRAMES:
+        raise RejectedImageError(Reason.TOO_MANY_FRAMES)
+
+
+def reject_unknown(first: bytes) -> Reason:
+    """Returns why a file that is of no allowed format is rejected, by its first bytes."""
+    return Reason.FORMAT_NOT_ALLOWED if other_format_of(first) else Reason.NOT_AN_IMAGE
+
+
+def reject_header(first: bytes) -> Reason | None:
+    """Returns the limit that a file of an allowed format breaks by its first bytes, or None.
+
+    A header that is broken, or longer than the `HEADER_BYTES` looked at, is left to processing.
+    """
+    first = first[:HEADER_BYTES]
+    name = format_of(first)
+    try:
+        if name == "WEBP":
+            _check_pixels(*_webp_size(first))
+        elif name == "AVIF":
+            _check_pixels(*_avif_size(first))
+        elif name is not None:
+            check_header(_HEADERS[name](io.BytesIO(first)))
+    except RejectedImageError as rejected:
+        return rejected.reason
+    except UNREADABLE:
+        return None
+    return None
+
+
+def pixels_of(first: bytes) -> int | None:
+    """Returns how many pixels a file announces in its first `HEADER_BYTES`, if it does there."""
+    first = first[:HEADER_BYTES]
+    name = format_of(first)
+    try:
+        if name == "WEBP":
+            return math.prod(_webp_size(first))
+        if name == "AVIF":
+            return math.prod(_avif_size(first))
+        return math.prod(_HEADERS[name](io.BytesIO(first)).size) if name else None
+    except UNREADABLE:
+        return None
+
+
+def _has_too_many_pages(image: Image.Image) -> bool:
+    """Turns the pages of a TIFF up to the limit: Pillow's count of all takes quadratic time."""
+    if not isinstance(image, TiffImageFile):
+        return False
+    try:
+        for page in range(1, MAX_FRAMES + 1):
+            image.seek(page)
+    except EOFError:
+        return False
+    finally:
+        image.seek(0)
+    return True
+
+
+def _check_pixels(width: int, height: int) -> None:
+    if width * height > MAX_IMAGE_PIXELS:
+        raise RejectedImageError(Reason.TOO_MANY_PIXELS)
+
+
+def _webp_size(first: bytes) -> tuple[int, int]:
+    """Reads width and height in pixels; source: RFC 9649, sections 2.5 to 2.7."""
+    kind = first[12:16]
+    if kind == b"VP8X":
+        width, height = (int.from_bytes(first[at : at + 3], "little") for at in (24, 27))
+        return width + 1, height + 1
+    if kind == b"VP8L":
+        bits = int.from_bytes(first[21:25], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    width, height = struct.unpack("<HH", first[26:30])
+    return width & 0x3FFF, height & 0x3FFF
+
+
+def _avif_size(first: bytes) -> tuple[int, int]:
+    """Reads width and height in pixels of the largest image; source: ISO/IEC 23008-12, “ispe”."""
+    sizes = [struct.unpack(">II", found) for found in _AVIF_SIZE.findall(first)]
+    return max(sizes, key=math.prod)

@@ -1,0 +1,191 @@
+"""The variants that are compared: each makes two renditions of photographs in memory."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import multiprocessing
+import shutil
+import subprocess
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import click
+import psutil
+
+from assets.processing.recipe import read_recipe
+from assets.processing.result import ProcessedImage
+from assets.processing.workers import Result, workers
+from benchmarks.baseline_vips import baseline_vips
+from benchmarks.naive_pillow import Renditions, naive, tuned
+from benchmarks.processing_inputs import Inputs
+
+NAIVE, TUNED, VIPS, SHARP = "naive Pillow", "tuned Pillow", "bare libvips", "sharp"
+PROCESSOR, ENGINE = "our processor", "our libvips engine"
+"""Ours work in isolated workers; the others are bare loops in as many processes."""
+
+PROCESSES = 2
+
+_PILLOW_PROCESSOR = "assets.processing.processor:process"
+_VIPS_PROCESSOR = "assets.processing.vips:process"
+_SHARP = Path(__file__).parent / "sharp"
+_WARM_UP = 8
+
+Loop = Callable[[bytes], Renditions]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What working through some inputs took.
+
+    Attributes:
+        images_per_second: Wall time, the start of processes not counted.
+        cpu_seconds_per_megapixel: All processes together, this one included.
+    """
+
+    images_per_second: float
+    cpu_seconds_per_megapixel: float
+
+
+@dataclass
+class _Clock:
+    """Wall and processor time of this process and of all below it."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+
+
+@contextmanager
+def _timed() -> Iterator[_Clock]:
+    here = psutil.Process()
+    clock, started, used = _Clock(), time.perf_counter(), cpu_seconds(here)
+    yield clock
+    clock.wall, clock.cpu = time.perf_counter() - started, cpu_seconds(here) - used
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    """Sums up processor times of a process and those that it started.
+
+    Those of a process that has ended are its parent's by then.
+    """
+    return sum(sum(one.cpu_times()[:4]) for one in (process, *process.children(recursive=True)))
+
+
+def _cost(clock: _Clock, inputs: Inputs) -> Cost:
+    return Cost(inputs.count / clock.wall, clock.cpu / (inputs.count * inputs.megapixels))
+
+
+_held: tuple[bytes, ...] = ()
+
+
+def _hold(bodies: tuple[bytes, ...]) -> None:
+    """Keeps the photographs in a bare loop's process: nothing is sent to it but a number."""
+    global _held
+    _held = bodies
+
+
+def _make(loop: Loop, number: int) -> int:
+    return len(loop(_held[number % len(_held)]).small)
+
+
+def measure_loop(loop: Loop, inputs: Inputs) -> Cost:
+    """Measures a bare loop in processes that hold the inputs and throw their results away."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(
+        PROCESSES, mp_context=context, initializer=_hold, initargs=(inputs.bodies,)
+    ) as pool:
+        make = partial(_make, loop)
+        deque(pool.map(make, range(_WARM_UP)), maxlen=0)
+        with _timed() as clock:
+            deque(pool.map(make, range(inputs.count)), maxlen=0)
+    return _cost(clock, inputs)
+
+
+def measure_workers(processor: str, inputs: Inputs) -> Cost:
+    """Measures a processor in the platform's isolated workers; bytes go there and come back.
+
+    Raises:
+        click.ClickException: a photograph was rejected.
+    """
+    with workers(PROCESSES, processor, read_recipe("standard")) as pool:
+
+        def work(bodies: Iterator[bytes]) -> None:
+            in_flight: deque[Future[Result]] = deque()
+            for body in bodies:
+                in_flight.append(pool.submit(body))
+                if len(in_flight) > 2 * PROCESSES:
+                    _take(in_flight.popleft().result())
+            while in_flight:
+                _take(in_flight.popleft().result())
+
+        work(iter((inputs.bodies * _WARM_UP)[:_WARM_UP]))
+        with _timed() as clock:
+            work(inputs.sequence)
+    return _cost(clock, inputs)
+
+
+def _take(result: Result) -> None:
+    if not isinstance(result, ProcessedImage):
+        raise click.ClickException(f"A photograph was rejected: {result.value}.")
+
+
+def measure_sharp(inputs: Inputs) -> Cost:
+    """Measures sharp in a process of node's, as many images at once as the others have processes.
+
+    Raises:
+        click.ClickException: node failed; the message says how.
+    """
+    with tempfile.TemporaryDirectory(prefix="darkroom-sharp-") as folder:
+        for number, body in enumerate(inputs.bodies):
+            (Path(folder) / f"{number:02d}").write_bytes(body)
+        done = subprocess.run(
+            [_node(), "loop.js", folder, str(inputs.count), str(PROCESSES)],
+            cwd=_SHARP,
+            env={"UV_THREADPOOL_SIZE": str(PROCESSES)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode != 0:
+        raise click.ClickException(f"sharp failed; it said: {done.stderr[-2000:]}")
+    told = json.loads(done.stdout)
+    return _cost(_Clock(told["seconds"], told["cpu_seconds"]), inputs)
+
+
+def variants() -> tuple[dict[str, Callable[[Inputs], Cost]], list[str]]:
+    """Returns the variants there are on this machine, and a sentence for each that there is not."""
+    known: dict[str, Callable[[Inputs], Cost]] = {
+        NAIVE: partial(measure_loop, naive),
+        TUNED: partial(measure_loop, tuned),
+        PROCESSOR: partial(measure_workers, _PILLOW_PROCESSOR),
+    }
+    missing = []
+    if importlib.util.find_spec("pyvips"):
+        known[VIPS] = partial(measure_loop, baseline_vips)
+        known[ENGINE] = partial(measure_workers, _VIPS_PROCESSOR)
+    else:
+        missing.append("libvips is left out: pyvips is not installed; the extra `fast` has it.")
+    if sentence := _missing_sharp():
+        missing.append(sentence)
+    else:
+        known[SHARP] = measure_sharp
+    return known, missing
+
+
+def _missing_sharp() -> str | None:
+    if not shutil.which("node"):
+        return "sharp is left out: there is no node on this machine; it is measured with node 20."
+    if not (_SHARP / "node_modules" / "sharp").is_dir():
+        return "sharp is left out: it is not installed; `npm ci` in benchmarks/sharp does it."
+    return None
+
+
+def _node() -> str:
+    return shutil.which("node") or "node"

@@ -1,0 +1,116 @@
+"""`make chaos`: kill things at random while images stream through all sources, and count them."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+from random import Random
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from assets.errors import ServerError, StackError
+from cli.console import console, say
+from tests.campaigns.chaos.campaign import Campaign, CampaignOptions
+from tests.campaigns.chaos.final_check import FinalCheck
+from tests.campaigns.chaos.injector import FaultInjector
+from tests.campaigns.chaos.monitor import CampaignError, Monitor
+from tests.campaigns.chaos.monitor import Progress as Seen
+from tests.campaigns.chaos.plan import Fault
+from tests.campaigns.chaos.platform import CampaignPlatform, running_platform
+from tests.campaigns.chaos.report import figures, print_report, write_report
+from tests.campaigns.chaos.verdict import Verdict
+
+_SECONDS_PER_FAULT = 12.0
+_IMAGES_PER_SECOND = 10.0
+# Blows that never stop let little be finished; the rest is done behind them, at some pace at least.
+_FINISH_SECONDS = 600.0
+_IMAGES_FINISHED_PER_SECOND = 5.0
+# Of three sources the topic takes a little more: it is where most images come from.
+_SHARES = {"kafka": 0.4, "bucket": 0.3, "upload": 0.3}
+
+
+@click.command()
+@click.option("--kills", default=20, show_default=True, type=click.IntRange(min=1))
+@click.option("--images", default=2000, show_default=True, type=click.IntRange(min=10))
+@click.option("--kafka", type=click.Choice(["tansu", "apache"]), default="tansu", show_default=True)
+@click.option("--minutes", type=click.FloatRange(min=1), help="Default: 12 seconds for a fault.")
+@click.option("--seed", type=int, help="Repeat the images and faults of an earlier campaign.")
+def main(kills: int, images: int, kafka: str, minutes: float | None, seed: int | None) -> None:
+    """Kill, cut and delay at random while images stream in; fail if any is lost or doubled."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # its servers end with it
+    seed = secrets.randbelow(10**6) if seed is None else seed
+    console.print(f"[bold]Darkroom kill campaign[/], {kills} faults, {images} images, SEED={seed}")
+    started = time.monotonic()
+    try:
+        verdict, injected, folder = _run_campaign(_options(kills, images, minutes, seed), kafka)
+    except (StackError, ServerError, CampaignError) as error:
+        console.print(f"[bold red]✗[/] {error}")
+        sys.exit(1)
+    print_report(console, verdict, injected)
+    path = write_report(kafka, figures(verdict, injected, time.monotonic() - started))
+    if not verdict.is_clean:
+        console.print(f"[bold red]✗[/] Not every image is where it must be. State: {folder}")
+        sys.exit(1)
+    shutil.rmtree(folder)
+    console.print(f"[bold green]✓[/] Lost 0, duplicated 0, stuck 0. The same as JSON: {path}")
+
+
+def _options(kills: int, images: int, minutes: float | None, seed: int) -> CampaignOptions:
+    counts = {source: round(images * share) for source, share in _SHARES.items()}
+    seconds = max(kills * _SECONDS_PER_FAULT, images / _IMAGES_PER_SECOND)
+    if minutes is not None:
+        seconds = 60 * minutes
+    return CampaignOptions(kills, counts, seed, seconds, seconds + _FINISH_SECONDS)
+
+
+def _run_campaign(options: CampaignOptions, kafka: str) -> tuple[Verdict, list[Fault], Path]:
+    with running_platform(kafka, say, _report) as platform, _bars() as bars:
+        records = platform.stack.state.path("senders", "kept").parent
+        total = sum(options.counts.values())
+        tasks = {
+            name: bars.add_task(name, total=total) for name in ("acknowledged", "known", "finished")
+        }
+        tasks["faults"] = bars.add_task("faults", total=options.faults)
+
+        def show(seen: Seen) -> None:
+            for name in ("acknowledged", "known", "finished"):
+                bars.update(tasks[name], completed=getattr(seen, name))
+            bars.update(tasks["faults"], completed=len(campaign.injected))
+
+        monitor = Monitor(platform.addresses.settings, records, platform.supervision, show)
+        campaign = _campaign(platform, options, monitor)
+        campaign.run()
+        seconds = _FINISH_SECONDS + total / _IMAGES_FINISHED_PER_SECOND
+        final_check = FinalCheck(
+            monitor, platform.analyst, platform.stack.ports.dagster, seconds, _report
+        )
+        return final_check.verdict(), campaign.injected, platform.stack.state.root
+
+
+def _campaign(platform: CampaignPlatform, options: CampaignOptions, monitor: Monitor) -> Campaign:
+    rng = Random(options.seed)  # noqa: S311 - chooses targets, no secret
+    injector = FaultInjector(platform.stack, platform.network, rng, _report)
+    return Campaign(options, injector, platform.addresses, monitor, _report)
+
+
+def _bars() -> Progress:
+    return Progress(
+        TextColumn("  {task.description:<24}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    )
+
+
+def _report(sentence: str) -> None:
+    console.print(f"  [dim]{time.strftime('%H:%M:%S')}[/] {sentence}")
+
+
+if __name__ == "__main__":
+    main(prog_name="make chaos")

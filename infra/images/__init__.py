@@ -1,1 +1,0 @@
-"""Commands of the people who look after the images."""

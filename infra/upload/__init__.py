@@ -1,1 +1,0 @@
-"""What administrators do for the upload API: keys for its callers."""

@@ -1,0 +1,114 @@
+"""Looks at how far a campaign is, and whether everything that it needs still runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import datetime
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+
+import psycopg
+
+from assets.settings import Settings
+from tests.campaigns.chaos.record import Event
+
+_POLL_SECONDS = 1.0
+_PROGRESS = """
+    select
+        count(*),
+        count(*) filter (where state <> 'waiting'),
+        (select min(completed_at) from image_catalog.bucket_sweep)
+    from image_catalog.image
+"""
+
+
+class CampaignError(Exception):
+    """A campaign could not be fought to its end; the message says why."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a campaign is.
+
+    Attributes:
+        acknowledged: Images that the sources have taken.
+        known: Rows of the ledger.
+        finished: Rows that are processed or rejected.
+        listed_at: When the raw bucket was last listed to its end (UTC).
+    """
+
+    acknowledged: int = 0
+    known: int = 0
+    finished: int = 0
+    listed_at: datetime | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Tells whether everything that was taken is known, and everything known is finished."""
+        return self.acknowledged <= self.known == self.finished
+
+
+@dataclass
+class Monitor:
+    """Looks at a campaign from outside.
+
+    Args:
+        settings: Where the warehouse is.
+        folder: Where the senders' records are.
+        supervision: What starts again whatever is killed; it ends only if it fails.
+        show: Called with what was seen.
+    """
+
+    settings: Settings
+    folder: Path
+    supervision: Future[None]
+    show: Callable[[Progress], None]
+    senders: Sequence[SpawnProcess] = ()
+    progress: Progress = field(default_factory=Progress)
+    _read: dict[Path, int] = field(default_factory=dict)
+
+    def poll(self) -> None:
+        """Waits a moment, and looks.
+
+        Raises:
+            CampaignError: A sender has failed.
+            StackError: What was killed could not be started again.
+        """
+        time.sleep(_POLL_SECONDS)
+        if self.supervision.done():
+            self.supervision.result()
+            raise CampaignError("The platform was stopped in the middle of the campaign.")
+        for sender in self.senders:
+            if sender.exitcode:
+                raise CampaignError(
+                    f"The sender of the source `{sender.name}` failed; its error is above."
+                )
+        acknowledged = self.progress.acknowledged + self._count_new_acknowledgements()
+        known, finished, listed_at = self._ledger()
+        self.progress = Progress(acknowledged, known, finished, listed_at)
+        self.show(self.progress)
+
+    def _count_new_acknowledgements(self) -> int:
+        """Reads what the records have grown by since the last poll."""
+        found = 0
+        for path in self.folder.glob("*.jsonl"):
+            with path.open("rb") as record:
+                record.seek(self._read.get(path, 0))
+                news = record.read()
+            whole = news[: news.rfind(b"\n") + 1]
+            self._read[path] = self._read.get(path, 0) + len(whole)
+            found += whole.count(f'"event": "{Event.ACKNOWLEDGED}"'.encode())
+        return found
+
+    def _ledger(self) -> tuple[int, int, datetime | None]:
+        """Counts the ledger; while the database is down, what was seen last stands."""
+        conninfo = self.settings.database_url.get_secret_value()
+        try:
+            with psycopg.connect(conninfo, connect_timeout=2) as connection:
+                row = connection.execute(_PROGRESS).fetchone()
+        except psycopg.OperationalError:
+            row = None
+        return row or (self.progress.known, self.progress.finished, self.progress.listed_at)

@@ -1,0 +1,128 @@
+"""TCP proxies between the platform and its servers, which cut and delay connections on demand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from threading import Thread
+from typing import Any
+
+_CHUNK_BYTES = 64 * 1024
+_TIMEOUT_SECONDS = 10
+
+
+@dataclass
+class Proxy:
+    """One port that passes every connection on to another one, on 127.0.0.1.
+
+    Args:
+        port: Where it listens.
+        upstream: The port that connections are passed on to.
+        delay_seconds: How long every piece of a connection waits before it is passed on.
+    """
+
+    port: int
+    upstream: int
+    delay_seconds: float = 0.0
+    _server: asyncio.Server | None = None
+    _writers: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    async def open(self) -> None:
+        """Begins to accept connections, unless it does."""
+        if self._server is None:
+            self._server = await asyncio.start_server(self._pass_on, "127.0.0.1", self.port)
+
+    async def cut(self) -> None:
+        """Drops every connection in its middle, and refuses new ones until it is opened again."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def delay(self, seconds: float) -> None:
+        """Makes every piece, of old and new connections, wait so long."""
+        self.delay_seconds = seconds
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            onward_reader, onward_writer = await asyncio.open_connection("127.0.0.1", self.upstream)
+        except OSError:
+            writer.transport.abort()
+            return
+        both = {writer, onward_writer}
+        self._writers |= both
+        try:
+            await asyncio.gather(
+                self._pump(reader, onward_writer), self._pump(onward_reader, writer)
+            )
+        except OSError:
+            # One side broke off: so does the other, as it would without a proxy.
+            for each in both:
+                each.transport.abort()
+        finally:
+            self._writers -= both
+            for each in both:
+                each.close()
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while piece := await reader.read(_CHUNK_BYTES):
+            if self.delay_seconds:
+                await asyncio.sleep(self.delay_seconds)
+            writer.write(piece)
+            await writer.drain()
+        if writer.can_write_eof():
+            writer.write_eof()
+
+
+@dataclass(frozen=True)
+class Network:
+    """The proxies by the server behind each, in a thread with an event loop of its own."""
+
+    proxies: Mapping[str, Proxy]
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Passes connections on while the block runs."""
+        thread = Thread(target=self.loop.run_forever, name="network", daemon=True)
+        thread.start()
+        try:
+            for name in self.proxies:
+                self.restore(name)
+            yield
+        finally:
+            for proxy in self.proxies.values():
+                self._do(proxy.cut())
+            self._do(_cancel_tasks())
+            self.loop.call_soon_threadsafe(self.loop.stop)
+            thread.join(_TIMEOUT_SECONDS)
+            self.loop.close()
+
+    def cut(self, name: str) -> None:
+        """Drops all connections to a server, and refuses new ones."""
+        self._do(self.proxies[name].cut())
+
+    def delay(self, name: str, seconds: float) -> None:
+        """Delays every piece of all connections to a server."""
+        self._do(self.proxies[name].delay(seconds))
+
+    def restore(self, name: str) -> None:
+        """Passes connections to a server on again, without a delay."""
+        self._do(self.proxies[name].delay(0.0))
+        self._do(self.proxies[name].open())
+
+    def _do(self, action: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(action, self.loop).result(_TIMEOUT_SECONDS)
+
+
+async def _cancel_tasks() -> None:
+    """Waits until dropped connections have ended their tasks."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    for task in others:
+        with suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,100 @@
+"""What a campaign found: as a table for a person, as JSON, and as files that are kept."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tests.campaigns.fuzz.campaign import UNEXPLAINED, Campaign
+from tests.campaigns.fuzz.files import PROCESSED
+
+_LOCAL = Path(__file__).parents[3] / ".local"
+_MEBIBYTE = 1 << 20
+_SLOWEST = 5
+_DEATHS = ("decoder_died", "decoder_timeout")
+_MAX_SHOWN = 20
+
+
+def figures(campaign: Campaign, seed: int) -> dict[str, float]:
+    """Returns a campaign's figures under flat names."""
+    outcomes = Counter(one.outcome for one in campaign.results)
+    memory = [size / _MEBIBYTE for size in campaign.memory_bytes]
+    return {
+        "seed": seed,
+        "files": len(campaign.results),
+        "seconds": round(campaign.seconds, 1),
+        "unexplained": outcomes[UNEXPLAINED],
+        "not_as_expected": len(campaign.failures),
+        "parent_mib_at_start": round(memory[0], 1),
+        "parent_mib_at_end": round(memory[-1], 1),
+        "parent_mib_at_most": round(max(memory), 1),
+        **{f"outcome.{name}": count for name, count in sorted(outcomes.items())},
+    }
+
+
+def write_report(found: dict[str, float]) -> Path:
+    """Writes the figures where other measurements are, and returns the file."""
+    folder = _LOCAL / "reports"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "fuzz.json"
+    path.write_text(json.dumps(found, indent=2) + "\n")
+    return path
+
+
+def save_failures(campaign: Campaign, seed: int) -> Path | None:
+    """Writes every file that must be looked into, under its kind and name; returns the folder."""
+    if not campaign.failures:
+        return None
+    folder = _LOCAL / "fuzz" / f"seed-{seed}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in campaign.failures:
+        name = re.sub(r"[^\w]+", "-", f"{one.file.kind} {one.file.name}").strip("-")
+        (folder / name).write_bytes(one.file.make())
+    return folder
+
+
+def print_report(console: Console, campaign: Campaign) -> None:
+    """Prints kinds by outcomes, what was slow, the parent's memory and what is wrong."""
+    console.print(_table(campaign))
+    for one in sorted(campaign.results, key=lambda one: -one.seconds)[:_SLOWEST]:
+        console.print(f"  slow: {one.seconds:5.1f} s  {escape(one.file.name)} ({one.outcome})")
+    for one in campaign.results:
+        if one.outcome in _DEATHS:
+            console.print(f"  cost a worker: {escape(one.file.name)} ({one.outcome})")
+    for what, times in sorted(campaign.raised.items()):
+        console.print(f"  the processor raised: {escape(what)}, {times} times")
+    sizes = " ".join(f"{size / _MEBIBYTE:.0f}" for size in campaign.memory_bytes)
+    console.print(f"  the parent's memory, start to end, MiB: [bold]{sizes}[/]")
+    for one in campaign.failures[:_MAX_SHOWN]:
+        console.print(f"[red]•[/] {escape(one.file.kind)}: {escape(one.file.name)}: {one.fault}")
+    if len(campaign.failures) > _MAX_SHOWN:
+        console.print(f"[red]•[/] … and {len(campaign.failures) - _MAX_SHOWN} more")
+
+
+def _table(campaign: Campaign) -> Table:
+    table = Table(title="Hostile files", title_justify="left", title_style="bold")
+    table.add_column("kind")
+    for name in ("files", "processed", "rejected"):
+        table.add_column(name, justify="right")
+    table.add_column("for which reasons")
+    by_kind: dict[str, Counter[str]] = {}
+    for one in campaign.results:
+        by_kind.setdefault(one.file.kind, Counter())[one.outcome] += 1
+    for kind, outcomes in sorted(by_kind.items()):
+        table.add_row(kind, *_cells(outcomes))
+    table.add_section()
+    table.add_row("all", *_cells(Counter(one.outcome for one in campaign.results)))
+    return table
+
+
+def _cells(outcomes: Counter[str]) -> list[str]:
+    reasons = [(name, count) for name, count in outcomes.most_common() if name != PROCESSED]
+    rejected = sum(count for _, count in reasons)
+    told = ", ".join(f"{name} {count}" for name, count in reasons)
+    return [str(outcomes.total()), str(outcomes[PROCESSED]), str(rejected), told]
