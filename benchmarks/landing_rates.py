@@ -37,7 +37,7 @@ def measure_landing(
 ) -> dict[str, float]:
     """Fills a topic, and empties it each variant; returns messages per second."""
     own = fill_dedicated_topic(settings, size_bytes, messages)
-    store, s3 = ObjectStore.from_settings(own), open_client("s3", own)
+    store, s3 = ObjectStore(own), open_client("s3", own)
     store.sqs.purge_queue(
         QueueUrl=store.sqs.get_queue_url(QueueName=own.raw_events_queue)["QueueUrl"]
     )

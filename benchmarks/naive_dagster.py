@@ -25,7 +25,7 @@ class ObjectConfig(dg.Config):
 def make_renditions(config: ObjectConfig) -> None:
     """Fetches one object and stores its renditions."""
     settings = Settings()
-    store = ObjectStore.from_settings(settings)
+    store = ObjectStore(settings)
     body = store.get(settings.raw_bucket, config.key)
     for rendition in process(body, read_recipe("standard")).renditions:
         key = f"{config.key}/{rendition.name}.jpg"
@@ -46,7 +46,7 @@ def process_object() -> None:
 def objects(_context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest]:
     """Asks for a run for each object in the bucket."""
     settings = Settings()
-    for page in ObjectStore.from_settings(settings).pages_of_versions(settings.raw_bucket):
+    for page in ObjectStore(settings).pages_of_versions(settings.raw_bucket):
         for found in page.versions:
             config = dg.RunConfig(ops={"make_renditions": ObjectConfig(key=found.key)})
             yield dg.RunRequest(run_key=found.key, run_config=config)

@@ -51,7 +51,7 @@ def naive_rate(stack: Stack, bodies: Sequence[bytes], images: int) -> float:
             through=("bucket",),
         )
         with sending(plan) as sender:
-            ended_at = _wait_for_renditions(ObjectStore.from_settings(settings), sender)
+            ended_at = _wait_for_renditions(ObjectStore(settings), sender)
             started_at = min(sent.sent_at for sent in sender.record())
     return images / (ended_at.timestamp() - started_at)
 

@@ -110,7 +110,7 @@ def arrive(settings: Settings, folder: str, bodies: Sequence[bytes], count: int)
     Raises:
         click.ClickException: the ledger got to know fewer.
     """
-    store, warehouse = ObjectStore.from_settings(settings), Warehouse.from_settings(settings)
+    store, warehouse = ObjectStore(settings), Warehouse.from_settings(settings)
     for number in range(count):
         key = f"{folder}/{number:06d}"
         store.put(settings.raw_bucket, key, bodies[number % len(bodies)], "image/jpeg")

@@ -83,7 +83,7 @@ def bucket_variables(own: Settings) -> dict[str, str]:
 
 def store_images(settings: Settings, count: int, arrived_at: datetime) -> list[Stored]:
     """Stores as many images, an original and a rendition each, in parallel, with progress."""
-    store = ObjectStore.from_settings(settings)
+    store = ObjectStore(settings)
 
     def store_one(image: UUID) -> Stored:
         key = identity.upload_key(image, arrived_at)

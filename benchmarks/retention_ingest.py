@@ -89,7 +89,7 @@ def rates_of(moments: Sequence[datetime], began: datetime, ended: datetime) -> d
 
 
 def _land(settings: Settings) -> Landed:
-    store, warehouse = ObjectStore.from_settings(settings), Warehouse.from_settings(settings)
+    store, warehouse = ObjectStore(settings), Warehouse.from_settings(settings)
     return Landing(settings, EventLog(settings), store, warehouse).run()
 
 

@@ -75,7 +75,7 @@ def measure_erasure(settings: Settings, images: int) -> float:
     """Makes images that arrived just now and erases them; returns seconds."""
     own = dedicated_buckets(settings)
     make_images(own, images, utc_now(), _UPLOADER)
-    store, warehouse = ObjectStore.from_settings(own), Warehouse.from_settings(own)
+    store, warehouse = ObjectStore(own), Warehouse.from_settings(own)
     began = time.perf_counter()
     gone = Erasure(own, store, warehouse).run(ErasureSelection(uploader=_UPLOADER), utc_now())
     seconds = time.perf_counter() - began

@@ -23,7 +23,7 @@ from benchmarks.memory import kernel_figure
 def main() -> None:
     """Purges what is due, however large a share of all images it is."""
     settings = Settings()
-    store, warehouse = ObjectStore.from_settings(settings), Warehouse.from_settings(settings)
+    store, warehouse = ObjectStore(settings), Warehouse.from_settings(settings)
     purge = Purge(settings, store, warehouse, may_take_any_share=True)
     idle_bytes = kernel_figure("VmRSS")
     _report("ready")

@@ -35,7 +35,7 @@ class SourceClients:
 
     def __init__(self, addresses: Addresses) -> None:
         self._addresses = addresses
-        self._store = ObjectStore.from_settings(addresses.settings)
+        self._store = ObjectStore(addresses.settings)
         self._own = threading.local()
 
     def __enter__(self) -> Self:

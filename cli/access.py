@@ -26,8 +26,8 @@ from assets.access.report.report import make_report
 from assets.errors import AccessError, ServerError, StackError
 from assets.resources.warehouse import Warehouse
 from cli.access_matrix import print_report
-from cli.console import CommandGroup, console, say
 from cli.database import running_database
+from infra.console import CommandGroup, console, say
 from infra.local.stack import Stack
 
 _ADMIN = "DATABASE_ADMIN_URL"

@@ -14,7 +14,7 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from assets.errors import ServerError, StackError
-from cli.console import console, say
+from infra.console import console, say
 from tests.campaigns.chaos.campaign import Campaign, CampaignOptions
 from tests.campaigns.chaos.final_check import FinalCheck
 from tests.campaigns.chaos.injector import FaultInjector

@@ -22,8 +22,8 @@ from assets.access.policy import load_policy
 from assets.errors import DarkroomError, ServerUnavailableError, StackError, TopicError
 from assets.resources.object_store import ObjectStore
 from assets.timing import utc_now
-from cli.console import console, say
 from cli.demo_report import DemoResult, print_report, write_report
+from infra.console import console, say
 from infra.demo import outcome
 from infra.demo.photographs import (
     Photograph,
@@ -118,7 +118,7 @@ class Demo:
 
     def _send(self, pictures: dict[str, Sequence[Photograph]]) -> dict[str, int]:
         settings = self.stack.settings()
-        store = ObjectStore.from_settings(settings)
+        store = ObjectStore(settings)
         folder = f"demo/{utc_now():%Y-%m-%dT%H%M%S}"
         with self._progress() as progress, ThreadPoolExecutor(2) as threads:
             drops = progress.add_task("drop into raw bucket", total=len(pictures["bucket"]))

@@ -10,7 +10,7 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from assets.processing.entry_point import ProcessorError
-from cli.console import console
+from infra.console import console
 from tests.campaigns.fuzz.campaign import (
     Campaign,
     FileResult,

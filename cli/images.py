@@ -21,8 +21,8 @@ from assets.errors import ServerError, StackError
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
 from assets.timing import utc_now
-from cli.console import CommandGroup, console, say
 from cli.database import running_database
+from infra.console import CommandGroup, console, say
 from infra.local.stack import Stack
 
 

@@ -10,8 +10,8 @@ from rich.table import Table
 from assets.errors import ApiKeyError, ServerError, StackError
 from assets.ingestion.upload import api_keys
 from assets.resources.warehouse import Warehouse
-from cli.console import CommandGroup, console, say
 from cli.database import running_database
+from infra.console import CommandGroup, console, say
 from infra.local.stack import Stack
 
 _ADMIN = "DATABASE_ADMIN_URL"

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from assets.errors import StackError
-from cli.console import CommandGroup, console, say
+from infra.console import CommandGroup, console, say
 from infra.local.server import Health
 from infra.local.stack import Stack
 from infra.local.supervisor import supervise

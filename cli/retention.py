@@ -24,15 +24,15 @@ from assets.retention.receipts.rows import last_number, read_receipts
 from assets.retention_policy import ImplausiblePurgeError, cutoff
 from assets.settings import Settings
 from assets.timing import utc_now
-from cli.console import CommandGroup, console, say
 from cli.database import running_database
-from cli.progress import progress_bar
+from cli.purge_progress import purge_progress
 from cli.retention_report import (
     print_chain,
     print_deleted,
     print_proof,
     print_receipts,
 )
+from infra.console import CommandGroup, console, say
 from infra.local.server import Health
 from infra.local.stack import Stack
 
@@ -69,7 +69,7 @@ def purge(any_share: bool) -> None:
     now = earliest(read_clocks(warehouse, store))
     with warehouse.connect() as connection:
         due, _ = rows.count_due(connection, cutoff(now, settings.purge_age))
-    with progress_bar("purging", due) as show:
+    with purge_progress("purging", due) as show:
         gone = Purge(settings, store, warehouse, any_share, show).run(now)
     print_deleted(console, gone)
     console.print(
@@ -98,7 +98,7 @@ def erase(images: Sequence[str], source: str | None, uploader: str | None, yes: 
         return
     if count and not yes:
         click.confirm(f"Erase {count:,} images with all their copies, for good?", abort=True)
-    with progress_bar("erasing", count) as show:
+    with purge_progress("erasing", count) as show:
         gone = Erasure(settings, store, warehouse, show).run(chosen, utc_now())
     if not gone.items():
         console.print(
@@ -168,7 +168,7 @@ def reapply_receipts() -> None:
     they tell of is hidden and deleted. Do it before anybody reads; it can be repeated.
     """
     settings, store, warehouse = _opened()
-    with progress_bar("deleting again", None) as show:
+    with purge_progress("deleting again", None) as show:
         done = Restore(settings, store, warehouse, show).reapply()
     print_deleted(console, done.gone)
     console.print(
@@ -187,7 +187,7 @@ def _opened() -> tuple[Settings, ObjectStore, Warehouse]:
         if server.name in {"postgres", "object_store"} and server.health() is not Health.RUNNING:
             raise StackError(f"{server.title} does not run; start the platform with `make up`.")
     settings = stack.settings()
-    return settings, ObjectStore.from_settings(settings), Warehouse.from_settings(settings)
+    return settings, ObjectStore(settings), Warehouse.from_settings(settings)
 
 
 if __name__ == "__main__":

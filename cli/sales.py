@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from assets.errors import StackError
-from cli.console import console, say
+from infra.console import console, say
 from infra.demo.sales.seed import (
     SCALES,
     Scale,

@@ -26,8 +26,8 @@ from assets.resources.topic_states import TopicMissingError, read_shape
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
 from assets.timing import utc_now
-from cli.console import CommandGroup, console, say
 from cli.database import running_database
+from infra.console import CommandGroup, console, say
 from infra.kafka.reconcile import find_differences, reconcile
 from infra.kafka.topics import administrator, load_description
 from infra.local.server import Health
@@ -95,7 +95,7 @@ def produce(folder: Path, uploader: str | None, claim_check: bool) -> None:
         read_shape(admin, settings.kafka_topic)
     outgoing = read_files(folder, paths, uploader)
     if claim_check:
-        outgoing = store_as_claim_checks(ObjectStore.from_settings(settings), outgoing, utc_now())
+        outgoing = store_as_claim_checks(ObjectStore(settings), outgoing, utc_now())
     with _progress() as progress:
         task = progress.add_task(f"to the topic {settings.kafka_topic}", total=len(paths))
         refused = send(settings, outgoing, lambda _: progress.advance(task))

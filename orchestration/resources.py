@@ -10,6 +10,7 @@ import dagster as dg
 from dagster_dbt import DbtCliResource
 
 from assets.analytics.dbt import PROJECT
+from assets.platform import Platform
 from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
@@ -21,7 +22,7 @@ def _settings(_context: dg.InitResourceContext) -> Settings:
 
 
 def _object_store(_context: dg.InitResourceContext) -> ObjectStore:
-    return ObjectStore.from_settings(Settings())
+    return ObjectStore(Settings())
 
 
 def _event_log(_context: dg.InitResourceContext) -> EventLog:
@@ -30,6 +31,10 @@ def _event_log(_context: dg.InitResourceContext) -> EventLog:
 
 def _warehouse(_context: dg.InitResourceContext) -> Warehouse:
     return Warehouse.from_settings(Settings())
+
+
+def _platform(_context: dg.InitResourceContext) -> Platform:
+    return Platform.from_settings(Settings())
 
 
 def _dbt(_context: dg.InitResourceContext) -> DbtCliResource:
@@ -42,6 +47,7 @@ def _dbt(_context: dg.InitResourceContext) -> DbtCliResource:
 
 
 RESOURCES: Mapping[str, object] = {
+    "platform": dg.ResourceDefinition(_platform, description="Settings and clients."),
     "settings": dg.ResourceDefinition(_settings, description="The platform's settings."),
     "object_store": dg.ResourceDefinition(_object_store, description="S3 buckets and their queue."),
     "event_log": dg.ResourceDefinition(_event_log, description="The Kafka topic."),

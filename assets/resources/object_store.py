@@ -48,22 +48,23 @@ class ObjectMissingError(Exception):
 
 @dataclass(frozen=True)
 class ObjectStore:
-    """The object store and its notification queue.
+    """The object store and its notification queue; clients are opened when first used.
 
     Args:
         settings: Addresses, bucket names, credentials.
-        s3: boto3's S3 client.
-        sqs: boto3's SQS client.
     """
 
     settings: Settings
-    s3: S3Client
-    sqs: SQSClient
 
-    @staticmethod
-    def from_settings(settings: Settings) -> ObjectStore:
-        """Returns the object store with clients for the configured endpoint."""
-        return ObjectStore(settings, open_client("s3", settings), open_client("sqs", settings))
+    @cached_property
+    def s3(self) -> S3Client:
+        """boto3's S3 client."""
+        return open_client("s3", self.settings)
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        """boto3's SQS client."""
+        return open_client("sqs", self.settings)
 
     def put(
         self,

@@ -33,7 +33,7 @@ def main() -> None:
                 run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
                 resources={
                     "settings": settings,
-                    "object_store": ObjectStore.from_settings(settings),
+                    "object_store": ObjectStore(settings),
                     "warehouse": Warehouse.from_settings(settings),
                 },
             )

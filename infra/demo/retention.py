@@ -43,7 +43,7 @@ def read_retention(
 
     Raises `ServerError` when a server goes away or refuses.
     """
-    warehouse, store = Warehouse.from_settings(settings), ObjectStore.from_settings(settings)
+    warehouse, store = Warehouse.from_settings(settings), ObjectStore(settings)
     _, seen = Inventory(settings, store, warehouse, RetentionClock(now, settings.purge_age)).take()
     there = {kind: at for kind, at in seen.by_kind.items() if at is not None}
     oldest = min(there, key=lambda kind: (there[kind], kind))

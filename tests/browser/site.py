@@ -75,12 +75,12 @@ class Site:
     def register(self) -> None:
         """Registers what is in the bucket and not in the ledger."""
         warehouse = Warehouse.from_settings(self.settings)
-        Registration(self.settings, ObjectStore.from_settings(self.settings), warehouse).run()
+        Registration(self.settings, ObjectStore(self.settings), warehouse).run()
 
     def process(self) -> None:
         """Processes every image that waits."""
         warehouse = Warehouse.from_settings(self.settings)
-        object_store = ObjectStore.from_settings(self.settings)
+        object_store = ObjectStore(self.settings)
         processing = Processing(self.settings, object_store, warehouse, read_recipe("standard"))
         processing.run(datetime.now(UTC).date(), f"run {uuid.uuid4()}")
 

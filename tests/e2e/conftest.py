@@ -30,7 +30,7 @@ class Running:
 
     @property
     def object_store(self) -> ObjectStore:
-        return ObjectStore.from_settings(self.stack.settings())
+        return ObjectStore(self.stack.settings())
 
     def server(self, name: str):
         return next(server for server in self.stack.servers if server.name == name)

@@ -23,7 +23,7 @@ from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
-from cli.console import console
+from infra.console import console
 from infra.demo.photographs import Photograph, photographs
 from infra.demo.sales.seed import SCALES, seed
 from infra.local.stack import Stack
@@ -105,7 +105,7 @@ def wide_console() -> None:
 def platform(settings: Settings) -> Platform:
     return Platform(
         settings,
-        ObjectStore.from_settings(settings),
+        ObjectStore(settings),
         EventLog(settings),
         Warehouse.from_settings(settings),
     )

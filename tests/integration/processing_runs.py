@@ -24,7 +24,7 @@ from assets.settings import Settings
 
 if __name__ == "__main__":
     settings = Settings()
-    store, warehouse = ObjectStore.from_settings(settings), Warehouse.from_settings(settings)
+    store, warehouse = ObjectStore(settings), Warehouse.from_settings(settings)
     recipe, lease = read_recipe(settings.image_recipe), timedelta(seconds=float(sys.argv[2]))
     run = BatchRunner(settings, store, warehouse, recipe, lease)
     tally = run.run(datetime.now(UTC).date(), sys.argv[1])

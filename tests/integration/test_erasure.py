@@ -106,7 +106,7 @@ def test_what_was_erased_still_counts_in_the_balance(platform, pictures):
 def test_an_erasure_that_is_cut_short_is_finished_by_the_next_purge(platform, pictures):
     fill(platform, pictures)
     nowhere = platform.settings.model_copy(update={"aws_endpoint_url": "http://127.0.0.1:1"})
-    unplugged = replace(platform, object_store=ObjectStore.from_settings(nowhere))
+    unplugged = replace(platform, object_store=ObjectStore(nowhere))
     with pytest.raises(ServerUnavailableError, match="does not answer"):
         erase(unplugged, ErasureSelection(source="bucket"))
     assert len(images_of(platform, "withdrawn_at is not null")) == 2

@@ -32,7 +32,7 @@ def land_and_die(settings: Settings, where: str) -> None:
     Landing(
         settings,
         EventLog(settings),
-        ObjectStore.from_settings(settings),
+        ObjectStore(settings),
         Warehouse.from_settings(settings),
     ).run()
 

@@ -125,7 +125,7 @@ def test_an_outage_during_a_batch_gives_every_image_back_without_blame(platform,
     platform.drop("a.jpg", pictures[0].body)
     platform.register()
     nowhere = platform.settings.model_copy(update={"aws_endpoint_url": "http://127.0.0.1:1"})
-    unplugged = replace(platform, object_store=ObjectStore.from_settings(nowhere))
+    unplugged = replace(platform, object_store=ObjectStore(nowhere))
     with pytest.raises(ServerUnavailableError, match="does not answer"):
         unplugged.process()
     rows = platform.query("select state, claimed_by, claim_count from image_catalog.image")

@@ -146,7 +146,7 @@ def test_images_of_a_purge_that_is_cut_short_are_hidden_and_go_with_the_next(pla
     images = fill(platform, pictures)
     now = after_the_purge_age(platform)
     nowhere = platform.settings.model_copy(update={"aws_endpoint_url": "http://127.0.0.1:1"})
-    unplugged = replace(platform, object_store=ObjectStore.from_settings(nowhere))
+    unplugged = replace(platform, object_store=ObjectStore(nowhere))
     with pytest.raises(ServerUnavailableError, match="does not answer"):
         purge(unplugged, now)
     assert horizon(platform) == now - platform.settings.purge_age

@@ -248,4 +248,4 @@ def test_a_store_that_is_down_fails_the_tick_with_a_plain_message(instance, plat
     with pytest.raises(
         ServerUnavailableError, match=r"S3 at http://127\.0\.0\.1:1 does not answer"
     ):
-        tick(raw_bucket, instance, platform, object_store=ObjectStore.from_settings(nowhere))
+        tick(raw_bucket, instance, platform, object_store=ObjectStore(nowhere))

@@ -25,7 +25,7 @@ def own_stack(tmp_path):
 
 def put_something_everywhere(stack: Stack) -> None:
     settings = stack.settings()
-    ObjectStore.from_settings(settings).put(settings.processed_bucket, "kept", b"object", "x/y")
+    ObjectStore(settings).put(settings.processed_bucket, "kept", b"object", "x/y")
     producer = KafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers)
     producer.send(settings.kafka_topic, value=b"message", partition=0).get(timeout=10)
     producer.close()
@@ -35,9 +35,7 @@ def put_something_everywhere(stack: Stack) -> None:
 
 def find_everything(stack: Stack) -> list[object]:
     settings = stack.settings()
-    found: list[object] = [
-        ObjectStore.from_settings(settings).get(settings.processed_bucket, "kept")
-    ]
+    found: list[object] = [ObjectStore(settings).get(settings.processed_bucket, "kept")]
     consumer = KafkaConsumer(bootstrap_servers=settings.kafka_bootstrap_servers)
     partition = TopicPartition(settings.kafka_topic, 0)
     consumer.assign([partition])

@@ -37,7 +37,7 @@ class SaysWhatWasAsked(BaseHTTPRequestHandler):
 def store() -> Iterator[ObjectStore]:
     with ThreadingHTTPServer(("127.0.0.1", 0), SaysWhatWasAsked) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield ObjectStore.from_settings(
+        yield ObjectStore(
             some_settings(
                 aws_endpoint_url=f"http://127.0.0.1:{server.server_port}",
                 aws_access_key_id="darkroom",

@@ -46,7 +46,7 @@ def collect(
         sent: What the senders' record says, by digest.
         stuck_runs: Runs that do not end.
     """
-    store = ObjectStore.from_settings(settings)
+    store = ObjectStore(settings)
     with Warehouse.from_settings(settings).connect() as connection:
         rows = list(_rows(connection, store))
         missing, orphaned = _files(connection, store)

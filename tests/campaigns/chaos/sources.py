@@ -108,7 +108,7 @@ class BucketSourceClient:
     """Puts objects under keys of their own, as any S3 program does."""
 
     def __init__(self, addresses: Addresses) -> None:
-        self._store = ObjectStore.from_settings(addresses.settings)
+        self._store = ObjectStore(addresses.settings)
         self._bucket = addresses.settings.raw_bucket
 
     def send(self, submission: Submission) -> None:

@@ -9,11 +9,11 @@ from threading import Lock
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from assets.retention.receipts.receipt import Copy, ProgressCallback, Tally
-from cli.console import console
+from infra.console import console
 
 
 @contextmanager
-def progress_bar(doing: str, images: int | None) -> Iterator[ProgressCallback]:
+def purge_progress(doing: str, images: int | None) -> Iterator[ProgressCallback]:
     """Shows a bar of images, and beside it how many copies of all kinds went with them.
 
     Args:

@@ -1,0 +1,37 @@
+"""The platform as code sees it: its settings and one client per server.
+
+Opening a platform connects to nothing; each client connects when it is first used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from assets.resources.event_log import EventLog
+from assets.resources.object_store import ObjectStore
+from assets.resources.warehouse import Warehouse
+from assets.settings import Settings
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Settings and the clients of the three servers, passed as one.
+
+    Attributes:
+        settings: Names, limits and addresses.
+        object_store: S3 buckets and their notification queue.
+        event_log: Kafka topics.
+        warehouse: PostgreSQL, as the role of this process.
+    """
+
+    settings: Settings
+    object_store: ObjectStore
+    event_log: EventLog
+    warehouse: Warehouse
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Platform:
+        """Returns the platform that the settings describe."""
+        return cls(
+            settings, ObjectStore(settings), EventLog(settings), Warehouse.from_settings(settings)
+        )

@@ -1,0 +1,31 @@
+"""The one progress bar of all commands."""
+
+from __future__ import annotations
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from infra.console import console
+
+
+def progress_bar(*more: ProgressColumn, count: ProgressColumn | None = None) -> Progress:
+    """Returns a bar that shows what goes on, how much of it is done, and for how long.
+
+    Args:
+        more: Further columns, before the time.
+        count: What stands in place of "done/total".
+    """
+    return Progress(
+        TextColumn("  {task.description:<24}"),
+        BarColumn(),
+        count or MofNCompleteColumn(),
+        *more,
+        TimeElapsedColumn(),
+        console=console,
+    )
