@@ -88,6 +88,11 @@ def test_the_page_about_it_is_current():
             {"ASSESSMENT": ["all"]},
             "ASSESSMENT → 0: it should be 'usage', 'create' or 'grant option'",
         ),
+        (
+            ("teams", "TEAM_SALES", "schemas", "ASSESSMENT"),
+            ["grant option"],
+            "TEAM_SALES may pass on privileges on ASSESSMENT, but none are named",
+        ),
         (("public",), "connect", "public: it should be 'nothing'"),
         (("teams", "sales"), {}, "teams → sales: a team is named as in TEAM_SALES"),
         (

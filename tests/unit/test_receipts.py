@@ -36,6 +36,18 @@ def hashed(images: Iterable[UUID]) -> HashedIds:
     return ids
 
 
+GOLDEN = ReceiptDraft(
+    Why.ERASURE,
+    began_at=NOON,
+    expired_until=NOON - HOUR,
+    ids=HashedIds(bytes(range(16)), [bytes([9]) * ID_HASH_BYTES, bytes([4]) * ID_HASH_BYTES]),
+    gone=(
+        DeletedCopies(Copy.RAW_OBJECT, 2, 3000, NOON - 9 * HOUR, NOON - 8 * HOUR),
+        DeletedCopies(Copy.LEDGER_ROW, 2, 0, NOON - 9 * HOUR, NOON - 8 * HOUR),
+    ),
+)
+
+
 def chain(length: int) -> list[Receipt]:
     made: list[Receipt] = []
     for number in range(1, length + 1):
@@ -62,6 +74,22 @@ def changes(receipt: Receipt) -> dict[str, Receipt]:
         "an age": replace(receipt, gone=(replace(first, oldest_at=NOON - 99 * HOUR), *others)),
         "a kind of copy": replace(receipt, gone=tuple(others)),
     }
+
+
+def test_the_digest_of_a_receipt_is_computed_as_it_always_was() -> None:
+    """Receipts are kept for years: one that was written by any version must verify."""
+    receipt = next_receipt(GOLDEN, 7, bytes([255]) * 32, NOON + HOUR)
+    assert receipt.hash.hex() == "70663682b1a088e07753b20aecd8273e72cadd00a6a444fea91c5b6d4a821c0d"
+    without_horizon = replace(receipt, expired_until=None)
+    assert (
+        without_horizon.digest().hex()
+        == "0beab621b15b8014af247293f31224eedbc7772536f8efe0609d2686d7113769"
+    )
+
+
+def test_the_order_in_which_images_went_cannot_be_read_from_a_receipt() -> None:
+    receipt = next_receipt(GOLDEN, 1, FIRST, NOON)
+    assert receipt.id_hashes == bytes([4]) * ID_HASH_BYTES + bytes([9]) * ID_HASH_BYTES
 
 
 def test_a_chain_as_it_was_written_is_intact() -> None:

@@ -25,6 +25,7 @@ from tests.unit.arrivals import NOON, message, object_version
 
 AGE = timedelta(hours=158)
 SECOND = timedelta(seconds=1)
+MICROSECOND = timedelta(microseconds=1)
 LATER = NOON + LANDING_GRACE
 NOTHING = KnownObjects({}, {})
 UPLOAD = UUID("2724d571-4789-57d4-a7cd-03d64674bca6")
@@ -174,6 +175,12 @@ def test_what_comes_from_the_future_is_impossible_until_then() -> None:
     found = object_version(modified_at=LATER + timedelta(days=1))
     assert judged(found) is ObjectStatus.INVALID
     assert judged(found, now=LATER + timedelta(days=1)) is ObjectStatus.NEW
+
+
+def test_a_store_whose_clock_is_an_hour_ahead_is_believed_and_no_more() -> None:
+    hour = timedelta(hours=1)
+    assert judged(object_version(modified_at=LATER + hour)) is ObjectStatus.NEW
+    assert judged(object_version(modified_at=LATER + hour + MICROSECOND)) is ObjectStatus.INVALID
 
 
 @given(st.text(), st.datetimes(), st.sampled_from([NOTHING, landed_up_to(5)]))

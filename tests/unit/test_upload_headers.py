@@ -88,6 +88,11 @@ def avif(width: int, height: int) -> bytes:
     return body[:at] + struct.pack(">II", width, height) + body[at + 8 :]
 
 
+def ispe(width: int, height: int) -> bytes:
+    """An AVIF's box with the size of one of its images."""
+    return struct.pack(">I4sIII", 20, b"ispe", 0, width, height)
+
+
 HEADERS = {
     "png": png,
     "gif": gif,
@@ -150,6 +155,14 @@ def test_a_pixel_bomb_is_known_by_its_header(kind: str, size: tuple[int, int]) -
 @pytest.mark.parametrize("kind", ["png", "little-endian tiff", "avif"])
 def test_the_largest_bomb_that_can_be_told_is_known(kind: str) -> None:
     assert reject_header(HEADERS[kind](2**31 - 1, 2**31 - 1)) is Reason.TOO_MANY_PIXELS
+
+
+@pytest.mark.parametrize("other", [(1, 1), (20_000, 1), (1, 20_000)])
+def test_an_avif_of_several_images_is_as_large_as_its_largest(other: tuple[int, int]) -> None:
+    first, bomb = avif(1, 1), ispe(6001, 6000)
+    assert reject_header(first + ispe(*other)) is None
+    assert reject_header(first + bomb + ispe(*other)) is Reason.TOO_MANY_PIXELS
+    assert reject_header(first + ispe(*other) + bomb) is Reason.TOO_MANY_PIXELS
 
 
 def test_an_animation_tells_its_frames_in_its_header() -> None:
