@@ -20,6 +20,7 @@ import psycopg
 from psycopg import sql
 
 from assets.catalog import leases, ledger, outcomes
+from assets.catalog.facts import ImageFacts, Seconds
 from assets.catalog.outcome_rows import (
     OUTCOME,
     RENDITION,
@@ -34,7 +35,6 @@ from assets.catalog.records import (
     StageSeconds,
 )
 from assets.processing.recipe import Recipe, read_recipe
-from assets.processing.result import ImageFacts, Seconds
 from assets.resources.warehouse import Connection, Warehouse
 from assets.settings import Settings
 from assets.timing import utc_now
@@ -177,7 +177,7 @@ def _processed(claim: LeasedImage, recipe: Recipe) -> Processed:
     )
     work = Seconds(decode=rng.random(), render=rng.random(), encode=rng.random())
     seconds = StageSeconds(fetch=rng.random(), wait=0.0, work=work, store=rng.random())
-    return Processed(claim, facts, recipe, "benchmark", seconds, renditions)
+    return Processed(claim, facts, recipe.record, "benchmark", seconds, renditions)
 
 
 def _copy_raw(

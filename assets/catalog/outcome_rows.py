@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from assets.catalog.facts import ImageFacts
 from assets.catalog.records import Outcome, Processed, Rejected
-from assets.processing.result import ImageFacts
 
 KEY = {"image_id": "uuid", "arrived_at": "timestamptz"}
 END = {

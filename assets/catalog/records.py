@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from assets.processing.recipe import Recipe
-from assets.processing.result import ImageFacts, Seconds
-from assets.validation.headers import Reason
+from assets.catalog.facts import ImageFacts, Seconds
+from assets.validation.reasons import Reason
 
 
 @dataclass(frozen=True)
@@ -61,6 +60,14 @@ class RenditionRecord:
 
 
 @dataclass(frozen=True)
+class RecipeRecord:
+    """What is stored of a recipe: its name and version as people read them, and its hash."""
+
+    title: str
+    hash: str
+
+
+@dataclass(frozen=True)
 class StageSeconds:
     """What the stages of an image's work took.
 
@@ -83,7 +90,7 @@ class Processed:
 
     claim: LeasedImage
     facts: ImageFacts
-    recipe: Recipe
+    recipe: RecipeRecord
     processor: str
     seconds: StageSeconds
     renditions: tuple[RenditionRecord, ...]

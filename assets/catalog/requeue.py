@@ -13,7 +13,7 @@ from assets.catalog.visibility import VISIBLE
 from assets.errors import DarkroomError
 from assets.resources.warehouse import Connection
 from assets.retention_policy import cutoff
-from assets.validation.headers import Reason
+from assets.validation.reasons import Reason
 
 
 class RequeueError(DarkroomError):

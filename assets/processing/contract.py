@@ -12,13 +12,9 @@ from math import isfinite
 from PIL import Image
 from pydantic import TypeAdapter, ValidationError
 
+from assets.catalog.facts import ImageFacts, Seconds
 from assets.processing.recipe import Recipe
-from assets.processing.result import (
-    ImageFacts,
-    ProcessedImage,
-    Rendition,
-    Seconds,
-)
+from assets.processing.result import ProcessedImage, Rendition
 
 _DIGEST_BYTES = 32
 _MAX_FLOAT = 1e30

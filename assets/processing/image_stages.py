@@ -12,15 +12,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 
+from assets.catalog.facts import Seconds
 from assets.catalog.records import LeasedImage, Processed, StageSeconds
 from assets.processing.budget import Budget, BudgetClosedError
 from assets.processing.image_storage import Fetched, ImageStorage
 from assets.processing.recorder import Recorder
-from assets.processing.result import ProcessedImage, Seconds
+from assets.processing.result import ProcessedImage
 from assets.processing.tally import PROCESSED, ImageTiming
 from assets.processing.workers import Result, workers
 from assets.resources.warehouse import Warehouse
-from assets.validation.headers import MAX_IMAGE_PIXELS, Reason, pixels_of
+from assets.validation.headers import MAX_IMAGE_PIXELS, pixels_of
+from assets.validation.reasons import Reason
 
 _THREADS_PER_WORKER = 3
 _POLL_SECONDS = 0.25
@@ -156,7 +158,7 @@ class ImageStages:
             self.recorder.add(rejected, _timing(fetched, result, seconds))
         else:
             made = self._storage.store(fetched.claim, result)
-            seconds, recipe = _stored(so_far, begun), self._storage.recipe
+            seconds, recipe = _stored(so_far, begun), self._storage.recipe.record
             processed = Processed(
                 fetched.claim, result.facts, recipe, result.processor, seconds, made
             )

@@ -15,7 +15,8 @@ from assets.processing.recipe import Recipe
 from assets.processing.result import ProcessedImage, Rendition
 from assets.resources.object_store import ObjectMissingError, ObjectStore
 from assets.settings import Settings
-from assets.validation.headers import Reason, reject_size
+from assets.validation.headers import reject_size
+from assets.validation.reasons import Reason
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from assets.processing.contract import checked, self_test_image
 from assets.processing.entry_point import ProcessorError, find_processor
 from assets.processing.recipe import Recipe
 from assets.processing.result import ProcessedImage
-from assets.validation.headers import Reason, RejectedImageError
+from assets.validation.reasons import Reason, RejectedImageError
 
 # A worker is one of several: libraries that would start a thread per core are kept from it.
 _ENVIRONMENT = {

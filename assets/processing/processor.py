@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import PIL
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from assets.catalog.facts import ImageFacts, Seconds
 from assets.processing.describe import (
     SMALL_PX,
     measure_visuals,
@@ -25,23 +26,17 @@ from assets.processing.describe import (
 from assets.processing.picture import load as load_picture
 from assets.processing.picture import normalise
 from assets.processing.recipe import Recipe, RenditionSpec
-from assets.processing.result import (
-    ImageFacts,
-    ProcessedImage,
-    Rendition,
-    Seconds,
-)
+from assets.processing.result import ProcessedImage, Rendition
 from assets.processing.steps import Sizes, render
 from assets.validation.headers import (
     ALLOWED_FORMATS,
     HEADER_BYTES,
     MAX_IMAGE_PIXELS,
-    Reason,
-    RejectedImageError,
     check_header,
     reject_size,
     reject_unknown,
 )
+from assets.validation.reasons import Reason, RejectedImageError
 
 NAME = f"pillow {PIL.__version__}"
 

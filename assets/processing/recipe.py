@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from assets.catalog.records import RecipeRecord
 from assets.errors import DarkroomError
 from assets.yaml_files import read_yaml
 
@@ -136,6 +137,11 @@ class Recipe(_Part):
     def title(self) -> str:
         """Name and version, as people read them."""
         return f"{self.name} v{self.version}"
+
+    @property
+    def record(self) -> RecipeRecord:
+        """What the catalog stores of it."""
+        return RecipeRecord(self.title, self.hash)
 
 
 def read_recipe(name: str) -> Recipe:

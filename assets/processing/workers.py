@@ -30,7 +30,7 @@ from assets.processing.isolation import (
 )
 from assets.processing.recipe import Recipe
 from assets.processing.result import ProcessedImage
-from assets.validation.headers import Reason
+from assets.validation.reasons import Reason
 
 _IMAGES_PER_WORKER = 1000
 _POOLS_PER_IMAGE = 3

@@ -8,7 +8,6 @@ import re
 import struct
 import zlib
 from collections.abc import Mapping
-from enum import StrEnum
 
 from PIL import Image
 from PIL.GifImagePlugin import GifImageFile
@@ -17,6 +16,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
+from assets.validation.reasons import Reason, RejectedImageError
 from assets.validation.signatures import format_of, other_format_of
 
 MAX_IMAGE_BYTES = 10 * 1024 * 1024
@@ -40,32 +40,6 @@ UNREADABLE = (
     *(OSError, EOFError, RuntimeError, struct.error, zlib.error),
 )
 """What Pillow raises on headers and EXIF that are broken or end too early."""
-
-
-class Reason(StrEnum):
-    """Why an image is rejected; `dbt_project` explains each to its readers."""
-
-    EMPTY = "empty"
-    TOO_LARGE = "too_large"
-    NOT_AN_IMAGE = "not_an_image"
-    FORMAT_NOT_ALLOWED = "format_not_allowed"
-    TOO_MANY_PIXELS = "too_many_pixels"
-    TOO_MANY_FRAMES = "too_many_frames"
-    TRUNCATED = "truncated"
-    CORRUPT = "corrupt"
-    DECODER_TIMEOUT = "decoder_timeout"
-    DECODER_DIED = "decoder_died"
-    PROCESSOR_FAILED = "processor_failed"
-    OBJECT_MISSING = "object_missing"
-    GAVE_UP = "gave_up"
-
-
-class RejectedImageError(Exception):
-    """The bytes are not an image that the platform processes, for a reason."""
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(reason.value)
-        self.reason = reason
 
 
 def reject_size(size_bytes: int) -> Reason | None:

@@ -20,9 +20,9 @@ from assets.validation.headers import (
     MAX_FRAMES,
     MAX_IMAGE_BYTES,
     MAX_IMAGE_PIXELS,
-    Reason,
     reject_header,
 )
+from assets.validation.reasons import Reason
 from assets.validation.signatures import SIGNATURE_BYTES, format_of, other_format_of
 from services.upload_api.problems import (
     BUSY,

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from assets.validation.headers import MAX_IMAGE_BYTES, Reason
+from assets.validation.headers import MAX_IMAGE_BYTES
+from assets.validation.reasons import Reason
 
 
 class Rendition(BaseModel):

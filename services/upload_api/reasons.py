@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from assets.validation.headers import Reason
+from assets.validation.reasons import Reason
 
 EXPLANATIONS: Mapping[Reason, str] = {
     Reason.EMPTY: (

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from assets.catalog import leases, ledger, outcomes
+from assets.catalog.facts import ImageFacts, Seconds
 from assets.catalog.records import (
     Arrival,
     LeasedImage,
@@ -17,7 +18,6 @@ from assets.catalog.records import (
     StageSeconds,
 )
 from assets.processing.recipe import Recipe, read_recipe
-from assets.processing.result import ImageFacts, Seconds
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Platform
@@ -85,7 +85,7 @@ def processed(
     renditions = tuple(
         RenditionRecord(name, key_of(claim, recipe, name), "JPEG", 4, 3, 99) for name in names
     )
-    return Processed(claim, facts, recipe, "company 7", SECONDS, renditions)
+    return Processed(claim, facts, recipe.record, "company 7", SECONDS, renditions)
 
 
 def key_of(claim: LeasedImage, recipe: Recipe, name: str) -> str:

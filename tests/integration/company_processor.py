@@ -5,8 +5,9 @@ import io
 
 from PIL import Image
 
+from assets.catalog.facts import ImageFacts
 from assets.processing.recipe import Recipe
-from assets.processing.result import ImageFacts, ProcessedImage, Rendition
+from assets.processing.result import ProcessedImage, Rendition
 
 
 def process(body: bytes, recipe: Recipe) -> ProcessedImage:

@@ -14,7 +14,7 @@ import pytest
 from assets.catalog import ledger
 from assets.catalog.records import Arrival
 from assets.resources.warehouse import Warehouse
-from assets.validation.headers import Reason
+from assets.validation.reasons import Reason
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 

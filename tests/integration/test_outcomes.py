@@ -9,9 +9,9 @@ import psycopg
 import pytest
 
 from assets.catalog import outcomes
+from assets.catalog.facts import ImageFacts
 from assets.catalog.records import Rejected
-from assets.processing.result import ImageFacts
-from assets.validation.headers import Reason
+from assets.validation.reasons import Reason
 from tests.integration.catalogue import (
     DIGEST,
     LATER,

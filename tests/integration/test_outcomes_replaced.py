@@ -7,7 +7,7 @@ import pytest
 from assets.catalog import leases, outcomes
 from assets.catalog.checks import balance
 from assets.catalog.records import Rejected
-from assets.validation.headers import Reason
+from assets.validation.reasons import Reason
 from tests.integration.catalogue import (
     LATER,
     NOW,

@@ -12,7 +12,7 @@ from assets.catalog.records import Rejected
 from assets.errors import ServerUnavailableError
 from assets.processing.recipe import read_recipe
 from assets.resources.object_store import ObjectStore
-from assets.validation.headers import Reason
+from assets.validation.reasons import Reason
 from infra.demo.photographs import broken_files, photographs
 from tests.integration.catalogue import lease_request
 

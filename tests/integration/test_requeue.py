@@ -12,7 +12,7 @@ from assets.catalog.checks import balance
 from assets.catalog.records import Arrival
 from assets.catalog.requeue import Selection, count_rejected, requeue
 from assets.validation import headers as validation
-from assets.validation.headers import Reason
+from assets.validation.reasons import Reason
 from cli.images import main
 from infra.demo.photographs import broken_files
 from tests.integration.catalogue import lease_request

@@ -14,7 +14,7 @@ from assets.catalog.completeness import count_unfinished
 from assets.catalog.records import Arrival
 from assets.catalog.requeue import Selection, count_rejected, requeue
 from assets.catalog.visibility import VISIBLE
-from assets.validation.headers import Reason
+from assets.validation.reasons import Reason
 from tests.integration.catalogue import LATER, NOW, OTHER, Catalogue, lease_request, processed
 from tests.integration.conftest import Platform
 from tests.integration.processing_runs import wait_until

@@ -20,7 +20,7 @@ from assets.processing.contract import self_test_image
 from assets.processing.processor import process
 from assets.processing.recipe import Recipe
 from assets.processing.result import ProcessedImage
-from assets.validation.headers import Reason, RejectedImageError
+from assets.validation.reasons import Reason, RejectedImageError
 
 EVIL = b"evil"
 """Bytes that a hostile processor does its worst with; all others it processes."""

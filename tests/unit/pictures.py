@@ -12,7 +12,7 @@ from PIL import Image, ImageOps, ImageStat
 from assets.processing.processor import process
 from assets.processing.recipe import read_recipe
 from assets.processing.result import ProcessedImage
-from assets.validation.headers import Reason, RejectedImageError
+from assets.validation.reasons import Reason, RejectedImageError
 
 Colour = tuple[float, ...]
 

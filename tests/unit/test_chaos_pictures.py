@@ -6,7 +6,7 @@ import pytest
 
 from assets.processing.processor import process
 from assets.processing.recipe import read_recipe
-from assets.validation.headers import RejectedImageError
+from assets.validation.reasons import RejectedImageError
 from tests.campaigns.chaos.pictures import Originals, make_unique
 
 STANDARD = read_recipe("standard")

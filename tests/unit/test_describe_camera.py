@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from assets.processing.result import ImageFacts
+from assets.catalog.facts import ImageFacts
 from tests.unit.pictures import encoded, four_corners, processed
 
 BASE, IFD, GPS = ExifTags.Base, ExifTags.IFD, ExifTags.GPS

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from assets.catalog.facts import ImageFacts
 from assets.processing.entry_point import ProcessorError, find_processor
 from assets.processing.processor import process
 from assets.processing.recipe import Recipe
-from assets.processing.result import ImageFacts, ProcessedImage
+from assets.processing.result import ProcessedImage
 from assets.settings import Settings
 from tests.unit.pictures import STANDARD
 

@@ -10,7 +10,7 @@ import pytest
 from assets.processing.processor import process
 from assets.processing.recipe import read_recipe
 from assets.processing.result import Rendition
-from assets.validation.headers import Reason
+from assets.validation.reasons import Reason
 from tests.campaigns.fuzz import campaign
 from tests.campaigns.fuzz.campaign import Campaign, hostile_files, run_campaign
 from tests.campaigns.fuzz.damage import damage_at_random

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from assets.ingestion.kafka.landing import Landed
 from assets.ingestion.kafka.message_storer import describe
-from assets.validation.headers import Reason
+from assets.validation.reasons import Reason
 from tests.unit.arrivals import NOON, message, some_settings
 
 SETTINGS = some_settings()

@@ -10,10 +10,10 @@ from assets.validation.headers import (
     MAX_FRAMES,
     MAX_IMAGE_BYTES,
     MAX_IMAGE_PIXELS,
-    Reason,
     reject_header,
     reject_size,
 )
+from assets.validation.reasons import Reason
 from tests.campaigns.fuzz import other_formats, png
 from tests.unit.pictures import encoded, four_corners, outcome
 

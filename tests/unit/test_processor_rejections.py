@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from assets.validation.headers import MAX_IMAGE_BYTES, Reason, RejectedImageError
+from assets.validation.headers import MAX_IMAGE_BYTES
+from assets.validation.reasons import Reason, RejectedImageError
 from infra.demo.photographs import Photograph, broken_files
 from tests.unit.other_formats import OTHERS
 from tests.unit.pictures import encoded, four_corners, noise, orientation, patched, processed

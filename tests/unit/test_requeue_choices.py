@@ -12,7 +12,7 @@ from assets.catalog.requeue import (
     reason_named,
     source_named,
 )
-from assets.validation.headers import Reason
+from assets.validation.reasons import Reason
 
 
 @pytest.mark.parametrize("reason", Reason)

@@ -21,13 +21,8 @@ from assets.processing.processor import process
 from assets.processing.recipe import Watermark, read_recipe
 from assets.processing.result import ProcessedImage
 from assets.processing.workers import Workers, workers
-from assets.validation.headers import (
-    ALLOWED_FORMATS,
-    MAX_FRAMES,
-    MAX_IMAGE_BYTES,
-    MAX_IMAGE_PIXELS,
-    Reason,
-)
+from assets.validation.headers import ALLOWED_FORMATS, MAX_FRAMES, MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS
+from assets.validation.reasons import Reason
 from assets.validation.signatures import format_of
 from tests.campaigns.fuzz import (
     foreign_files,

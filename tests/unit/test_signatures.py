@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.validation.headers import ALLOWED_FORMATS, Reason, reject_unknown
+from assets.validation.headers import ALLOWED_FORMATS, reject_unknown
+from assets.validation.reasons import Reason
 from assets.validation.signatures import SIGNATURE_BYTES, format_of, other_format_of
 from services.upload_api.intake import check_format
 from services.upload_api.problems import ProblemError

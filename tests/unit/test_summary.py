@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assets.catalog.facts import Seconds
 from assets.catalog.records import StageSeconds
-from assets.processing.result import Seconds
 from assets.processing.summary import (
     bar,
     by_outcome,

@@ -22,7 +22,7 @@ from assets.ingestion.kafka.topics import (
 )
 from assets.resources.messages import SkippedOffsets, TopicState
 from assets.resources.objects import ObjectHead
-from assets.validation.headers import Reason
+from assets.validation.reasons import Reason
 from infra.kafka.reconcile import Difference
 from tests.unit.arrivals import NOON, message, object_version, some_settings
 

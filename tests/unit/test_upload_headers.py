@@ -10,13 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from assets.validation.headers import (
-    ALLOWED_FORMATS,
-    HEADER_BYTES,
-    MAX_FRAMES,
-    Reason,
-    reject_header,
-)
+from assets.validation.headers import ALLOWED_FORMATS, HEADER_BYTES, MAX_FRAMES, reject_header
+from assets.validation.reasons import Reason
 from assets.validation.signatures import SIGNATURE_BYTES, format_of
 from tests.unit.pictures import encoded, noise
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.validation.headers import Reason
+from assets.validation.reasons import Reason
 from services.upload_api.reasons import EXPLANATIONS
 
 VIEW = Path(__file__).parents[2] / "dbt_project/models/marts/images/view_image_rejections.sql"

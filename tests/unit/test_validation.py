@@ -7,14 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from assets.validation.headers import (
-    MAX_FRAMES,
-    MAX_IMAGE_BYTES,
-    Reason,
-    RejectedImageError,
-    check_header,
-    reject_size,
-)
+from assets.validation.headers import MAX_FRAMES, MAX_IMAGE_BYTES, check_header, reject_size
+from assets.validation.reasons import Reason, RejectedImageError
 from tests.unit.pictures import decoded, encoded
 
 

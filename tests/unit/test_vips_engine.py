@@ -17,7 +17,7 @@ from assets.processing.entry_point import ProcessorError
 from assets.processing.recipe import Recipe, read_recipe
 from assets.processing.result import ProcessedImage
 from assets.processing.workers import workers
-from assets.validation.headers import Reason, RejectedImageError
+from assets.validation.reasons import Reason, RejectedImageError
 from tests.campaigns.fuzz.campaign import RECIPE
 from tests.campaigns.fuzz.damage import damage_at_each_tenth
 from tests.campaigns.fuzz.samples import samples

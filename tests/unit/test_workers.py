@@ -16,7 +16,7 @@ from assets.processing.isolation import Limits
 from assets.processing.recipe import read_recipe
 from assets.processing.result import ProcessedImage
 from assets.processing.workers import Workers, workers
-from assets.validation.headers import Reason
+from assets.validation.reasons import Reason
 from tests.unit.hostile_processors import EVIL
 from tests.unit.pictures import encoded, four_corners
 

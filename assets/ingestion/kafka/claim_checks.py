@@ -20,7 +20,7 @@ from assets.resources.object_store import ObjectMissingError, ObjectStore
 from assets.resources.objects import ObjectHead
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
-from assets.validation.headers import Reason
+from assets.validation.reasons import Reason
 
 _MAX_KEY_BYTES = 1024
 

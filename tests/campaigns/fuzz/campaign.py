@@ -18,7 +18,8 @@ from assets.processing.entry_point import ProcessorError
 from assets.processing.recipe import Recipe
 from assets.processing.result import ProcessedImage
 from assets.processing.workers import Workers, workers
-from assets.validation.headers import MAX_FRAMES, MAX_IMAGE_PIXELS, Reason
+from assets.validation.headers import MAX_FRAMES, MAX_IMAGE_PIXELS
+from assets.validation.reasons import Reason
 from assets.validation.signatures import format_of
 from tests.campaigns.fuzz import (
     foreign_files,

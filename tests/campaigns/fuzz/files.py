@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from assets.validation.headers import Reason
+from assets.validation.reasons import Reason
 
 PROCESSED = "processed"
 

@@ -9,7 +9,8 @@ from functools import partial
 
 from PIL import Image
 
-from assets.validation.headers import ALLOWED_FORMATS, Reason
+from assets.validation.headers import ALLOWED_FORMATS
+from assets.validation.reasons import Reason
 from tests.campaigns.fuzz.files import (
     CANARY,
     PROCESSED,

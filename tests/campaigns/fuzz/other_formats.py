@@ -12,7 +12,8 @@ from functools import cache, partial
 
 from PIL import Image
 
-from assets.validation.headers import MAX_FRAMES, Reason
+from assets.validation.headers import MAX_FRAMES
+from assets.validation.reasons import Reason
 from tests.campaigns.fuzz.files import (
     CANARY,
     PROCESSED,

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from functools import partial
 
-from assets.validation.headers import Reason
+from assets.validation.reasons import Reason
 from tests.campaigns.fuzz.files import (
     CANARY,
     PROCESSED,

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from assets.validation.headers import Reason
+from assets.validation.reasons import Reason
 from tests.campaigns.fuzz.files import CANARY, HostileFile, expecting
 from tests.campaigns.fuzz.png import deflated_zeros
 
