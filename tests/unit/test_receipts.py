@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assets.retention.receipts import archive
 from assets.retention.receipts.receipt import (
     FIRST,
     ID_HASH_BYTES,
@@ -90,6 +91,45 @@ def test_the_digest_of_a_receipt_is_computed_as_it_always_was() -> None:
 def test_the_order_in_which_images_went_cannot_be_read_from_a_receipt() -> None:
     receipt = next_receipt(GOLDEN, 1, FIRST, NOON)
     assert receipt.id_hashes == bytes([4]) * ID_HASH_BYTES + bytes([9]) * ID_HASH_BYTES
+
+
+def pinned() -> Receipt:
+    """A receipt without randomness."""
+    ids = HashedIds(salt=bytes(range(16)))
+    ids.add([UUID(int=3), UUID(int=1), UUID(int=2)])
+    tally = Tally()
+    tally.add(Copy.ORPHAN_OBJECT, NOON - 5 * HOUR, 20)
+    tally.add(Copy.LEDGER_ROW, NOON - 3 * HOUR, items=2)
+    tally.add(Copy.LEDGER_ROW, NOON - 2 * HOUR - timedelta(microseconds=5))
+    gone = tuple(tally.by_copy.values())
+    return next_receipt(
+        ReceiptDraft(Why.EXPIRY, NOON, NOON - HOUR, ids, gone), 2, bytes(range(32)), NOON + HOUR
+    )
+
+
+ARCHIVED = (
+    b'[{"number":2,"why":"expiry","began_at":"2026-03-01T12:00:00Z",'
+    b'"ended_at":"2026-03-01T13:00:00Z","expired_until":"2026-03-01T11:00:00Z","images":3,'
+    b'"salt":"AAECAwQFBgcICQoLDA0ODw==",'
+    b'"id_hashes":"DcrlOIehSxCGSAwTxj5nuzDD9-XsDLV3jg7F-YPNGITXbP5E0qdhsq69wMJFbIib",'
+    b'"gone":[{"copy":"ledger_row","items":3,"size_bytes":0,"oldest_at":"2026-03-01T09:00:00Z",'
+    b'"newest_at":"2026-03-01T09:59:59.999995Z"},{"copy":"stray_object","items":1,"size_bytes":20,'
+    b'"oldest_at":"2026-03-01T07:00:00Z","newest_at":"2026-03-01T07:00:00Z"}],'
+    b'"previous_hash":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",'
+    b'"hash":"PMtV1SSC-smd1rJuBnsO-31NfyLjC4jMfmdVre3Z-ZE="}]'
+)
+
+
+def test_archived_receipts_never_change_their_form() -> None:
+    assert archive.to_json(pinned()) == ARCHIVED
+    assert archive.from_json(ARCHIVED) == pinned()
+
+
+def test_kinds_of_copies_keep_the_names_that_receipts_hold() -> None:
+    assert [copy.value for copy in Copy] == [
+        *("ledger_row", "rendition_row", "raw_object", "processed_object", "quarantined_object"),
+        *("stray_object", "delete_marker", "unfinished_upload", "log_object", "run_record"),
+    ]
 
 
 def test_a_chain_as_it_was_written_is_intact() -> None:

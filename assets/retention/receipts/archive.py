@@ -32,8 +32,7 @@ def keep(warehouse: Warehouse, object_store: ObjectStore, bucket: str) -> int:
             if receipt.number not in kept
         ]
     for receipt in lacking:
-        body = _adapter().dump_json([receipt])
-        object_store.put(bucket, _key(receipt.number), body, "application/json")
+        object_store.put(bucket, _key(receipt.number), to_json(receipt), "application/json")
     return len(lacking)
 
 
@@ -43,7 +42,21 @@ def read(object_store: ObjectStore, bucket: str, after: int = 0) -> Iterator[Rec
     The bucket keeps versions: one that was overwritten or deleted since is read all the same.
     """
     for number, version in sorted(_first_versions(object_store, bucket, after).items()):
-        yield from _adapter().validate_json(object_store.get(bucket, _key(number), version))
+        yield from_json(object_store.get(bucket, _key(number), version))
+
+
+def to_json(receipt: Receipt) -> bytes:
+    """Returns a receipt as the archive keeps it: a JSON list of one."""
+    return _adapter().dump_json([receipt])
+
+
+def from_json(body: bytes) -> Receipt:
+    """Returns an archived receipt.
+
+    Raises `pydantic.ValidationError` when the object is not a receipt.
+    """
+    [receipt] = _adapter().validate_json(body)
+    return receipt
 
 
 def _first_versions(object_store: ObjectStore, bucket: str, after: int) -> dict[int, str | None]:
