@@ -10,7 +10,7 @@ import assets.catalog.assets
 import assets.catalog.checks
 import assets.retention.assets
 import assets.retention.checks
-import assets.retention.runs
+import assets.retention.run_records
 import assets.retention.topic_check
 
 MODULES: dict[str, tuple[ModuleType, ...]] = {
@@ -19,7 +19,7 @@ MODULES: dict[str, tuple[ModuleType, ...]] = {
         assets.retention.assets,
         assets.retention.checks,
         assets.retention.topic_check,
-        assets.retention.runs,
+        assets.retention.run_records,
     ),
     "analytics": (assets.analytics.dbt,),
     "access": (assets.access.checks,),

@@ -19,8 +19,8 @@ import psycopg
 
 from assets.catalog import ledger
 from assets.resources.warehouse import Connection, Warehouse
-from assets.retention import rows
-from assets.retention.receipts.receipt import Copy, Tally
+from assets.retention import ledger_rows
+from assets.retention.receipts import Copy, Tally
 from assets.settings import Settings
 from assets.timing import utc_now
 from benchmarks.ledger_rows import arrivals_of
@@ -111,7 +111,7 @@ def measure_days(
         for name in rotated(list(variants), turn):
             measured[name] = _measure(warehouse, admin_conninfo, variants[name])
         with warehouse.connect() as connection:
-            rows.drop_day(connection, days[DELETE], Tally())
+            ledger_rows.drop_day(connection, days[DELETE], Tally())
     return {name: measured[name] for name in variants}
 
 
@@ -126,7 +126,7 @@ def _drop(connection: Connection, day: date, images: int) -> None:
     seen, begin = Tally(), _bounds(day)["begin"]
     seen.add(Copy.LEDGER_ROW, begin, items=images)
     seen.add(Copy.RENDITION_ROW, begin, items=_RENDITIONS * images)
-    if not rows.drop_day(connection, day, seen):
+    if not ledger_rows.drop_day(connection, day, seen):
         raise click.ClickException(f"The partitions of {day} could not be dropped.")
 
 
@@ -137,7 +137,7 @@ def _delete(connection: Connection, day: date) -> None:
 
 def _measure(warehouse: Warehouse, admin_conninfo: str, act: Callable[[Connection], None]) -> Cost:
     with warehouse.connect() as connection:
-        rows.advance_horizon(connection, utc_now() - timedelta(days=_FIRST_DAY - 1))
+        ledger_rows.advance_horizon(connection, utc_now() - timedelta(days=_FIRST_DAY - 1))
         before = _own_wal_bytes(connection)
         with _writer(warehouse) as wait, _lock_monitor(admin_conninfo) as locked:
             began = time.perf_counter()

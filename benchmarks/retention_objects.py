@@ -18,9 +18,8 @@ import click
 from assets.resources.object_store import ObjectStore, open_client
 from assets.resources.warehouse import Warehouse
 from assets.retention.deletion import WORKERS
-from assets.retention.erasure import Erasure
-from assets.retention.erasure_selection import ErasureSelection
-from assets.retention.receipts.receipt import Copy
+from assets.retention.erasure import Erasure, ErasureSelection
+from assets.retention.receipts import Copy
 from assets.settings import Settings
 from assets.timing import utc_now
 from benchmarks.retention_images import (

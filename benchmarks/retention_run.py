@@ -14,7 +14,7 @@ import time
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from assets.retention.purge import Purge
-from assets.retention.receipts.receipt import Copy
+from assets.retention.receipts import Copy
 from assets.settings import Settings
 from assets.timing import utc_now
 from benchmarks.memory import kernel_figure

@@ -8,7 +8,7 @@ from threading import Lock
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from assets.retention.receipts.receipt import Copy, ProgressCallback, Tally
+from assets.retention.receipts import Copy, ProgressCallback, Tally
 from infra.console import console
 
 

@@ -12,15 +12,14 @@ import click
 from assets.errors import ServerError, StackError
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
-from assets.retention import rows
+from assets.retention import ledger_rows
 from assets.retention.clocks import earliest, read_clocks
-from assets.retention.erasure import Erasure
-from assets.retention.erasure_selection import ErasureSelectionError, choose, image_named
+from assets.retention.erasure import Erasure, ErasureSelectionError, choose, image_named
+from assets.retention.proof import Prover, read_chain
 from assets.retention.purge import Purge
-from assets.retention.receipts.proof import Prover, read_chain
-from assets.retention.receipts.receipt import Copy
-from assets.retention.receipts.restore import BrokenArchiveError, Restore
-from assets.retention.receipts.rows import last_number, read_receipts
+from assets.retention.receipt_store import last_number, read_receipts
+from assets.retention.receipts import Copy
+from assets.retention.restore import BrokenArchiveError, Restore
 from assets.retention_policy import ImplausiblePurgeError, cutoff
 from assets.settings import Settings
 from assets.timing import utc_now
@@ -68,7 +67,7 @@ def purge(any_share: bool) -> None:
     settings, store, warehouse = _opened()
     now = earliest(read_clocks(warehouse, store))
     with warehouse.connect() as connection:
-        due, _ = rows.count_due(connection, cutoff(now, settings.purge_age))
+        due, _ = ledger_rows.count_due(connection, cutoff(now, settings.purge_age))
     with purge_progress("purging", due) as show:
         gone = Purge(settings, store, warehouse, any_share, show).run(now)
     print_deleted(console, gone)

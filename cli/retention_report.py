@@ -9,12 +9,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from assets.retention.receipts.proof import Chain, Proof, ReceiptMention
-from assets.retention.receipts.receipt import DeletedCopies, Receipt, Tally, Why
+from assets.retention.proof import Chain, Proof, ReceiptMention
+from assets.retention.receipts import DeletedCopies, DeletionReason, Receipt, Tally
 from assets.settings import Settings
 
 _OK, _FAILED = "[bold green]✓[/]", "[bold red]✗[/]"
-_WHY = {Why.EXPIRY: "it had reached its age", Why.ERASURE: "its erasure was asked for"}
+_WHY = {
+    DeletionReason.EXPIRY: "it had reached its age",
+    DeletionReason.ERASURE: "its erasure was asked for",
+}
 
 
 def print_deleted(console: Console, tally: Tally) -> None:

@@ -5,9 +5,8 @@ from pydantic import Field
 
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
-from assets.retention.erasure import Erasure
-from assets.retention.erasure_selection import ErasureSelectionError, choose
-from assets.retention.receipts.receipt import Copy
+from assets.retention.erasure import Erasure, ErasureSelectionError, choose
+from assets.retention.receipts import Copy
 from assets.settings import Settings
 from assets.timing import utc_now
 

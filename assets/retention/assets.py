@@ -11,7 +11,7 @@ from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from assets.retention.clocks import earliest, read_clocks
 from assets.retention.purge import Purge
-from assets.retention.receipts.receipt import Copy, Tally
+from assets.retention.receipts import Copy, Tally
 from assets.retention_policy import ImplausiblePurgeError, cutoff
 from assets.settings import Settings
 

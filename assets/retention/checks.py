@@ -11,12 +11,11 @@ from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from assets.retention import clocks
 from assets.retention.assets import purge_receipt
-from assets.retention.buckets.classification import ImageBucket, RetentionClock
-from assets.retention.buckets.inventory import MAX_DIFFERENCES, Comparison, Inventory
-from assets.retention.buckets.oldest import MESSAGE
-from assets.retention.receipts.proof import read_chain
-from assets.retention.receipts.receipt import Copy
-from assets.retention.runs import oldest_run
+from assets.retention.image_buckets import ImageBucket, RetentionClock
+from assets.retention.inventory import MAX_DIFFERENCES, MESSAGE, Comparison, Inventory
+from assets.retention.proof import read_chain
+from assets.retention.receipts import Copy
+from assets.retention.run_records import oldest_run
 from assets.retention.topic_age import read_topic_age
 from assets.settings import Settings
 from assets.timing import utc_now

@@ -14,10 +14,16 @@ from assets.catalog import identity
 from assets.resources.object_store import ObjectStore
 from assets.resources.objects import pin_version
 from assets.resources.warehouse import Connection, Warehouse
-from assets.retention import rows
-from assets.retention.receipts.receipt import HashedIds, ProgressCallback, ReceiptDraft, Tally, Why
-from assets.retention.receipts.rows import issue
-from assets.retention.rows import DueImage
+from assets.retention import ledger_rows
+from assets.retention.ledger_rows import DueImage
+from assets.retention.receipt_store import issue
+from assets.retention.receipts import (
+    DeletionReason,
+    HashedIds,
+    ProgressCallback,
+    ReceiptDraft,
+    Tally,
+)
 from assets.retention.throttle import DeletionThrottle
 from assets.settings import Settings
 
@@ -38,7 +44,7 @@ class DeletionContext:
         until: All that had arrived by then is due; None for an erasure.
     """
 
-    why: Why
+    why: DeletionReason
     began_at: datetime
     until: datetime | None
     _began: float = field(default_factory=time.monotonic)
@@ -93,10 +99,12 @@ class Deletion:
             images = take(connection, _BATCH_IMAGES)
             if not images:
                 return Tally()
-            tally = self.delete_objects(images, with_copies=deletion_context.why is Why.ERASURE)
-            replaced = [(key, None) for key in rows.take_replaced(connection, images)]
+            tally = self.delete_objects(
+                images, with_copies=deletion_context.why is DeletionReason.ERASURE
+            )
+            replaced = [(key, None) for key in ledger_rows.take_replaced(connection, images)]
             self.object_store.delete(self.settings.processed_bucket, replaced)
-            rows.delete(connection, images)
+            ledger_rows.delete(connection, images)
             ids = HashedIds()
             ids.add(image.image_id for image in images)
             issue(connection, deletion_context.draft(tally, ids), deletion_context.now())
@@ -114,7 +122,7 @@ class Deletion:
                 ids.add(image.image_id for image in images)
                 tally += tally_of(images)
             with self.warehouse.connect() as connection:
-                if rows.drop_day(connection, day, tally):
+                if ledger_rows.drop_day(connection, day, tally):
                     issue(connection, deletion_context.draft(tally, ids), deletion_context.now())
                     return tally
         return None
@@ -126,7 +134,7 @@ class Deletion:
         """
         in_flight: deque[tuple[list[DueImage], Future[Tally]]] = deque()
         with self.warehouse.connect() as connection, ThreadPoolExecutor(WORKERS) as threads:
-            for images in rows.read_day(connection, day, _BATCH_IMAGES):
+            for images in ledger_rows.read_day(connection, day, _BATCH_IMAGES):
                 in_flight.append((images, threads.submit(self.delete_objects, images)))
                 if len(in_flight) > 2 * WORKERS:
                     yield self._deleted(*in_flight.popleft())

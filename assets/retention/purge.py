@@ -8,12 +8,11 @@ from datetime import datetime
 from assets.processing.replaced import delete_replaced
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Connection, Warehouse
-from assets.retention import rows
-from assets.retention.buckets.orphans import purge_orphans
+from assets.retention import ledger_rows, receipt_store
 from assets.retention.deletion import Deletion, DeletionContext
-from assets.retention.receipts import archive
-from assets.retention.receipts.receipt import HashedIds, ProgressCallback, Tally, Why
-from assets.retention.receipts.rows import issue
+from assets.retention.orphans import purge_orphans
+from assets.retention.receipt_store import issue
+from assets.retention.receipts import DeletionReason, HashedIds, ProgressCallback, Tally
 from assets.retention.throttle import throttle_during_arrivals, unthrottled
 from assets.retention_policy import ImplausiblePurgeError, cutoff, is_plausible
 from assets.settings import Settings
@@ -47,25 +46,27 @@ class Purge:
         until = cutoff(now, self.settings.purge_age)
         with self.warehouse.connect() as connection:
             self._refuse_implausible(connection, until)
-            rows.advance_horizon(connection, until)
+            ledger_rows.advance_horizon(connection, until)
         delete_replaced(self.warehouse, self.object_store, self.settings.processed_bucket)
         expiry, erasure = (
-            DeletionContext(Why.EXPIRY, now, until),
-            DeletionContext(Why.ERASURE, now, None),
+            DeletionContext(DeletionReason.EXPIRY, now, until),
+            DeletionContext(DeletionReason.ERASURE, now, None),
         )
         deletion = self._deletion(now)
         total = self._drop_days(deletion, expiry, until)
         total += deletion.delete(
-            lambda connection, limit: rows.take_expired(connection, until, limit), expiry
+            lambda connection, limit: ledger_rows.take_expired(connection, until, limit), expiry
         )
-        total += deletion.delete(rows.take_withdrawn, erasure)
+        total += deletion.delete(ledger_rows.take_withdrawn, erasure)
         total += self._purge_orphans(now, expiry)
         self._forget_erased(now)
-        archive.keep(self.warehouse, self.object_store, self.settings.receipts_bucket)
+        receipt_store.archive_receipts(
+            self.warehouse, self.object_store, self.settings.receipts_bucket
+        )
         return total
 
     def _refuse_implausible(self, connection: Connection, until: datetime) -> None:
-        due, held = rows.count_due(connection, until)
+        due, held = ledger_rows.count_due(connection, until)
         most, free = self.settings.purge_most_share, self.settings.purge_free_images
         if not self.may_take_any_share and not is_plausible(due, held, most, free):
             raise ImplausiblePurgeError(
@@ -75,7 +76,7 @@ class Purge:
 
     def _deletion(self, now: datetime) -> Deletion:
         with self.warehouse.connect() as connection:
-            oldest = rows.oldest_arrival(connection)
+            oldest = ledger_rows.oldest_arrival(connection)
         is_late = oldest is not None and oldest <= cutoff(now, self.settings.warning_age)
         throttle = (
             unthrottled()
@@ -88,7 +89,7 @@ class Purge:
         self, deletion: Deletion, deletion_context: DeletionContext, until: datetime
     ) -> Tally:
         with self.warehouse.connect() as connection:
-            days = rows.days_ended_by(connection, until)
+            days = ledger_rows.days_ended_by(connection, until)
         total = Tally()
         for day in days:
             total += deletion.drop(day, deletion_context) or Tally()

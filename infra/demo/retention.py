@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
-from assets.retention.buckets.classification import RetentionClock
-from assets.retention.buckets.inventory import Inventory
-from assets.retention.receipts.proof import read_chain
+from assets.retention.image_buckets import RetentionClock
+from assets.retention.inventory import Inventory
+from assets.retention.proof import read_chain
 from assets.settings import Settings
 from infra.demo.outcome import SourceOutcome
 

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.retention.runs import delete_run_record
+from assets.retention.run_records import delete_run_record
 from orchestration.erase import erase_images
 
 _MAX_RUNS_PER_TICK = 100

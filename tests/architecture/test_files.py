@@ -1,70 +1,21 @@
-"""Files stay short, locked requirements name no address, and the README can be read in one go."""
+"""Locked requirements name no address, and the README can be read in one go."""
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-EXCLUDED_FOLDERS = {
-    ".git",
-    ".hypothesis",
-    ".local",
-    ".mypy_cache",
-    ".pytest_cache",
-    ".ruff_cache",
-    ".venv",
-    "__pycache__",
-    "dbt_packages",
-    "logs",
-    "node_modules",
-    "target",
-}
-HANDWRITTEN_FILE_TYPES = {
-    ".css",
-    ".html",
-    ".js",
-    ".md",
-    ".py",
-    ".sh",
-    ".sql",
-    ".tf",
-    ".toml",
-    ".yaml",
-    ".yml",
-}
-MAX_LINES = 320
 MAX_LINES_OF_README = 120
 
 REQUIREMENTS = sorted((PROJECT / "requirements").glob("*.txt"))
 LOCKED = [path for path in REQUIREMENTS if "--hash=" in path.read_text()]
 
 
-def handwritten_files() -> list[Path]:
-    found = []
-    for folder, folders, files in os.walk(PROJECT):
-        folders[:] = [name for name in folders if name not in EXCLUDED_FOLDERS]
-        found += [
-            Path(folder, name) for name in files if Path(name).suffix in HANDWRITTEN_FILE_TYPES
-        ]
-    return found
-
-
 def lines(path: Path) -> int:
     return len(path.read_text().splitlines())
-
-
-def test_there_are_files_to_look_at() -> None:
-    assert len(handwritten_files()) > 50
-
-
-def test_no_file_is_longer_than_a_person_reads_at_once() -> None:
-    looked_at = [path for path in handwritten_files() if (PROJECT / "tests") not in path.parents]
-    long = {str(path.relative_to(PROJECT)): lines(path) for path in looked_at}
-    assert {name: count for name, count in long.items() if count > MAX_LINES} == {}
 
 
 def test_the_readme_is_read_in_one_go() -> None:

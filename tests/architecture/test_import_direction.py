@@ -20,7 +20,7 @@ ALLOWED = {
 WITH_DAGSTER = {
     "assets/registry.py",
     "assets/analytics/dbt.py",
-    "assets/retention/runs.py",
+    "assets/retention/run_records.py",
     "assets/retention/topic_check.py",
 }
 WITH_DAGSTER_NAMES = {"assets.py", "checks.py"}

@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 
 from assets.catalog import identity
 from assets.resources.objects import ObjectVersion
-from assets.retention.buckets.classification import ImageBucket, RetentionClock
-from assets.retention.buckets.orphans import OrphanPurge, purge_orphans
-from assets.retention.receipts.receipt import Tally
+from assets.retention.image_buckets import ImageBucket, RetentionClock
+from assets.retention.orphans import OrphanPurge, purge_orphans
+from assets.retention.receipts import Tally
 from tests.integration.conftest import Platform
 
 SECOND = timedelta(seconds=1)

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from assets.retention.purge import Purge
-from assets.retention.receipts.receipt import Receipt, Tally
-from assets.retention.receipts.rows import read_receipts
+from assets.retention.receipt_store import read_receipts
+from assets.retention.receipts import Receipt, Tally
 from infra.demo.photographs import Photograph
 
 if TYPE_CHECKING:

@@ -2,8 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from assets.retention.erasure import Erasure
-from assets.retention.erasure_selection import ErasureSelection
+from assets.retention.erasure import Erasure, ErasureSelection
 from infra.demo.outcome import outcomes_since
 from infra.demo.retention import read_retention
 

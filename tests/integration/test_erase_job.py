@@ -6,9 +6,9 @@ from uuid import UUID, uuid4
 import dagster as dg
 import pytest
 
-from assets.retention.receipts.proof import Prover
-from assets.retention.receipts.receipt import Why
-from assets.retention.receipts.rows import read_receipts
+from assets.retention.proof import Prover
+from assets.retention.receipt_store import read_receipts
+from assets.retention.receipts import DeletionReason
 from assets.timing import utc_now
 from orchestration.erase import erase_images
 from orchestration.sensors.erasures import forget_erasure_runs
@@ -120,7 +120,7 @@ def test_an_erasure_leaves_a_receipt_that_says_why(platform, pictures, instance)
     execute(platform, instance, source="bucket")
     with platform.warehouse.connect() as connection:
         [receipt] = read_receipts(connection)
-    assert (receipt.why, receipt.images) == (Why.ERASURE, 2)
+    assert (receipt.why, receipt.images) == (DeletionReason.ERASURE, 2)
 
 
 def test_what_is_gone_already_is_no_error(platform, pictures, instance):

@@ -12,9 +12,8 @@ from assets.catalog import identity
 from assets.catalog.checks import balance
 from assets.errors import ServerUnavailableError
 from assets.resources.object_store import ObjectStore
-from assets.retention.erasure import Erasure, withdraw
-from assets.retention.erasure_selection import ErasureSelection, ErasureSelectionError
-from assets.retention.receipts.receipt import Copy, Why, verify
+from assets.retention.erasure import Erasure, ErasureSelection, ErasureSelectionError, withdraw
+from assets.retention.receipts import Copy, DeletionReason, verify
 from tests.integration.retention_helpers import fill, objects, purge, receipts
 
 
@@ -90,7 +89,7 @@ def test_an_erasure_has_a_receipt_that_names_its_images_only(platform, pictures)
     [other] = images_of(platform, "object_key = 'letter.jpg'")
     erase(platform, ErasureSelection(images=(chosen,)))
     [receipt] = receipts(platform)
-    assert (receipt.why, receipt.images, receipt.expired_until) == (Why.ERASURE, 1, None)
+    assert (receipt.why, receipt.images, receipt.expired_until) == (DeletionReason.ERASURE, 1, None)
     assert receipt.names(chosen)
     assert not receipt.names(other)
     assert verify([receipt]) == []
@@ -112,7 +111,7 @@ def test_an_erasure_that_is_cut_short_is_finished_by_the_next_purge(platform, pi
     assert len(images_of(platform, "withdrawn_at is not null")) == 2
     purge(platform, datetime.now(UTC))
     assert images_of(platform, "source = 'bucket'") == ()
-    assert [one.why for one in receipts(platform) if one.images] == [Why.ERASURE]
+    assert [one.why for one in receipts(platform) if one.images] == [DeletionReason.ERASURE]
 
 
 def test_a_withdrawn_image_is_out_of_the_hands_of_the_run_that_held_it(platform, pictures):

@@ -13,10 +13,9 @@ import pytest
 from assets.catalog import identity
 from assets.errors import ServerRefusedError
 from assets.resources.unfinished_uploads import pages_of_uploads
-from assets.retention.buckets.classification import GRACE, ImageBucket
-from assets.retention.buckets.orphans import MAX_UPLOAD_DURATION
-from assets.retention.buckets.walk import walk
-from assets.retention.receipts.receipt import Copy
+from assets.retention.image_buckets import GRACE, ImageBucket, walk
+from assets.retention.orphans import MAX_UPLOAD_DURATION
+from assets.retention.receipts import Copy
 from assets.retention_policy import ImplausiblePurgeError
 from tests.integration.bucket import NOW, put, with_settings
 from tests.integration.holdings import (

@@ -16,10 +16,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from assets.catalog.checks import balance
 from assets.resources.warehouse import Warehouse
-from assets.retention.erasure import Erasure
-from assets.retention.erasure_selection import ErasureSelection
-from assets.retention.receipts.receipt import Copy, verify
-from assets.retention.receipts.restore import BrokenArchiveError, Restore
+from assets.retention.erasure import Erasure, ErasureSelection
+from assets.retention.receipts import Copy, verify
+from assets.retention.restore import BrokenArchiveError, Restore
 from infra.local.postgres import program
 from tests.integration.retention_helpers import fill, purge, receipts
 

@@ -12,8 +12,8 @@ import pytest
 from assets.catalog.checks import balance
 from assets.errors import ServerUnavailableError
 from assets.resources.object_store import ObjectStore
-from assets.retention import rows
-from assets.retention.receipts.receipt import Copy, Tally, verify
+from assets.retention import ledger_rows
+from assets.retention.receipts import Copy, Tally, verify
 from assets.retention_policy import ImplausiblePurgeError
 from tests.integration.bucket import with_settings
 from tests.integration.processing_runs import wait_until
@@ -101,10 +101,10 @@ def test_a_day_that_is_not_over_keeps_its_partition(platform, pictures):
 def test_a_day_that_holds_more_than_was_seen_is_not_dropped(platform, pictures):
     fill(platform, pictures)
     with platform.warehouse.connect() as connection:
-        rows.advance_horizon(connection, datetime.now(UTC) + timedelta(days=2))
+        ledger_rows.advance_horizon(connection, datetime.now(UTC) + timedelta(days=2))
         seen = Tally()
         seen.add(Copy.LEDGER_ROW, datetime.now(UTC), items=3)
-        assert not rows.drop_day(connection, datetime.now(UTC).date(), seen)
+        assert not ledger_rows.drop_day(connection, datetime.now(UTC).date(), seen)
     assert sum(platform.states().values()) == len(pictures) + 3
 
 
@@ -123,11 +123,11 @@ def test_readers_and_writers_go_on_while_a_day_is_waited_for_and_counted(platfor
     fill(platform, pictures)
     day = datetime.now(UTC).date()
     with platform.warehouse.connect() as connection:
-        rows.advance_horizon(connection, datetime.now(UTC) + timedelta(days=2))
+        ledger_rows.advance_horizon(connection, datetime.now(UTC) + timedelta(days=2))
 
     def drop() -> bool:
         with platform.warehouse.connect() as connection:
-            return rows.drop_day(connection, day, Tally())
+            return ledger_rows.drop_day(connection, day, Tally())
 
     with ThreadPoolExecutor(1) as thread, platform.warehouse.connect() as writer:
         writer.execute("update image_catalog.image set uploader = uploader")
@@ -221,8 +221,8 @@ def test_an_implausible_share_goes_if_somebody_says_so(platform, pictures):
 def test_the_horizon_never_goes_back(platform):
     late, early = datetime.now(UTC), datetime.now(UTC) - timedelta(days=3)
     with platform.warehouse.connect() as connection:
-        rows.advance_horizon(connection, late)
-        rows.advance_horizon(connection, early)
+        ledger_rows.advance_horizon(connection, late)
+        ledger_rows.advance_horizon(connection, early)
     assert horizon(platform) == late
 
 

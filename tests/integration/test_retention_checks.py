@@ -13,10 +13,6 @@ import pytest
 from assets.catalog import identity
 from assets.errors import ServerRefusedError
 from assets.retention import clocks
-from assets.retention.buckets.classification import GRACE, ImageBucket, RetentionClock
-from assets.retention.buckets.inventory import Comparison, Inventory
-from assets.retention.buckets.ledger_snapshot import read_references
-from assets.retention.buckets.oldest import MESSAGE, WITHDRAWN_ROW, Oldest
 from assets.retention.checks import (
     OBJECTS,
     OLDER,
@@ -25,8 +21,17 @@ from assets.retention.checks import (
     receipts_chain_is_intact,
     the_clocks_agree_to_a_minute,
 )
+from assets.retention.image_buckets import GRACE, ImageBucket, RetentionClock
+from assets.retention.inventory import (
+    MESSAGE,
+    WITHDRAWN_ROW,
+    Comparison,
+    Inventory,
+    Oldest,
+)
+from assets.retention.ledger_rows import read_references
 from assets.retention.purge import Purge
-from assets.retention.receipts.receipt import Copy
+from assets.retention.receipts import Copy
 from tests.integration.bucket import NOW, with_settings
 from tests.integration.holdings import (
     SECOND,

@@ -9,9 +9,9 @@ import dagster as dg
 import pytest
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 
-from assets.retention.receipts.receipt import Copy, verify
-from assets.retention.receipts.rows import read_receipts
-from assets.retention.runs import (
+from assets.retention.receipt_store import read_receipts
+from assets.retention.receipts import Copy, verify
+from assets.retention.run_records import (
     oldest_run,
     purge_dagster,
     purge_local_logs,

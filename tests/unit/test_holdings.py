@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 
 from assets.catalog import identity
 from assets.resources.objects import ObjectVersion
-from assets.retention.buckets.classification import (
+from assets.retention.image_buckets import (
     GRACE,
     ImageBucket,
     LedgerSnapshot,
+    ObjectReference,
     RetentionClock,
     arrived_by,
+    differences,
     images_of,
     is_expired,
     is_marker_expired,
     is_orphan,
 )
-from assets.retention.buckets.differences import differences
-from assets.retention.buckets.ledger_snapshot import ObjectReference
 from tests.unit.arrivals import NOON, message, object_version
 
 IMAGE = UUID("12345678-1234-5678-1234-567812345678")

@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.retention.receipts import archive
-from assets.retention.receipts.receipt import (
+from assets.retention import receipt_store
+from assets.retention.receipts import (
     FIRST,
     ID_HASH_BYTES,
     Copy,
     DeletedCopies,
+    DeletionReason,
     HashedIds,
     Receipt,
     ReceiptDraft,
     Tally,
-    Why,
     hash_id,
     next_receipt,
     verify,
@@ -38,7 +38,7 @@ def hashed(images: Iterable[UUID]) -> HashedIds:
 
 
 GOLDEN = ReceiptDraft(
-    Why.ERASURE,
+    DeletionReason.ERASURE,
     began_at=NOON,
     expired_until=NOON - HOUR,
     ids=HashedIds(bytes(range(16)), [bytes([9]) * ID_HASH_BYTES, bytes([4]) * ID_HASH_BYTES]),
@@ -55,7 +55,9 @@ def chain(length: int) -> list[Receipt]:
         tally = Tally()
         tally.add(Copy.LEDGER_ROW, NOON - number * HOUR)
         tally.add(Copy.RAW_OBJECT, NOON - number * HOUR, 1000 * number)
-        draft = ReceiptDraft(Why.EXPIRY, NOON, NOON - HOUR, hashed([uuid4()]), tally.gone)
+        draft = ReceiptDraft(
+            DeletionReason.EXPIRY, NOON, NOON - HOUR, hashed([uuid4()]), tally.gone
+        )
         made.append(next_receipt(draft, number, made[-1].hash if made else FIRST, NOON + HOUR))
     return made
 
@@ -63,7 +65,7 @@ def chain(length: int) -> list[Receipt]:
 def changes(receipt: Receipt) -> dict[str, Receipt]:
     [first, *others] = receipt.gone
     return {
-        "why": replace(receipt, why=Why.ERASURE),
+        "why": replace(receipt, why=DeletionReason.ERASURE),
         "began": replace(receipt, began_at=receipt.began_at + timedelta(microseconds=1)),
         "ended": replace(receipt, ended_at=receipt.ended_at - timedelta(microseconds=1)),
         "horizon": replace(receipt, expired_until=None),
@@ -103,7 +105,10 @@ def pinned() -> Receipt:
     tally.add(Copy.LEDGER_ROW, NOON - 2 * HOUR - timedelta(microseconds=5))
     gone = tuple(tally.by_copy.values())
     return next_receipt(
-        ReceiptDraft(Why.EXPIRY, NOON, NOON - HOUR, ids, gone), 2, bytes(range(32)), NOON + HOUR
+        ReceiptDraft(DeletionReason.EXPIRY, NOON, NOON - HOUR, ids, gone),
+        2,
+        bytes(range(32)),
+        NOON + HOUR,
     )
 
 
@@ -121,8 +126,8 @@ ARCHIVED = (
 
 
 def test_archived_receipts_never_change_their_form() -> None:
-    assert archive.to_json(pinned()) == ARCHIVED
-    assert archive.from_json(ARCHIVED) == pinned()
+    assert receipt_store.to_json(pinned()) == ARCHIVED
+    assert receipt_store.from_json(ARCHIVED) == pinned()
 
 
 def test_kinds_of_copies_keep_the_names_that_receipts_hold() -> None:
@@ -177,7 +182,7 @@ def test_the_same_moment_in_another_zone_has_the_same_digest() -> None:
 
 @given(st.sets(st.uuids(), max_size=40), st.uuids())
 def test_a_receipt_names_the_images_that_went_and_no_other(images: set[UUID], other: UUID) -> None:
-    draft = ReceiptDraft(Why.ERASURE, NOON, None, hashed(images), ())
+    draft = ReceiptDraft(DeletionReason.ERASURE, NOON, None, hashed(images), ())
     receipt = next_receipt(draft, 1, FIRST, NOON)
     assert all(map(receipt.names, images))
     assert receipt.names(other) == (other in images)

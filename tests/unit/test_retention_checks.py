@@ -10,9 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.retention import clocks
-from assets.retention.buckets.classification import ImageBucket
-from assets.retention.buckets.inventory import MAX_DIFFERENCES, Comparison
-from assets.retention.buckets.oldest import MESSAGE, Oldest
 from assets.retention.checks import (
     OBJECTS,
     ROWS,
@@ -21,6 +18,8 @@ from assets.retention.checks import (
     comparison_result,
     evaluate_ages,
 )
+from assets.retention.image_buckets import ImageBucket
+from assets.retention.inventory import MAX_DIFFERENCES, MESSAGE, Comparison, Oldest
 from tests.unit.arrivals import NOON, some_settings
 
 AGE = timedelta(days=7)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.retention.erasure_selection import ErasureSelectionError, choose, image_named
-from assets.retention.receipts.proof import Chain, LedgerRow, Proof, ReceiptMention, days_to_search
-from assets.retention.receipts.receipt import Why
+from assets.retention.erasure import ErasureSelectionError, choose, image_named
+from assets.retention.proof import Chain, LedgerRow, Proof, ReceiptMention, days_to_search
+from assets.retention.receipts import DeletionReason
 from assets.settings import Settings
 from cli.retention_report import findings, verdict
 
@@ -20,7 +20,7 @@ NOON = datetime(2026, 3, 8, 12, tzinfo=UTC)
 WEEK = timedelta(days=7)
 IMAGE = UUID("6b0c5a52-51d4-5b0e-9c43-6f1f7f1f4f0d")
 SETTINGS = Settings(database_url="postgresql://nowhere", kafka_bootstrap_servers="nowhere")
-TOLD = ReceiptMention(7, Why.EXPIRY, 3, NOON, NOON - WEEK, NOON - WEEK)
+TOLD = ReceiptMention(7, DeletionReason.EXPIRY, 3, NOON, NOON - WEEK, NOON - WEEK)
 NOTHING_LEFT = dict.fromkeys(SETTINGS.image_buckets, 0)
 GONE = Proof(
     image=IMAGE,

@@ -12,16 +12,14 @@ from datetime import datetime
 from assets.errors import DarkroomError
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Connection, Warehouse
-from assets.retention import rows
+from assets.retention import ledger_rows, receipt_store
 from assets.retention.deletion import Deletion, tally_of
-from assets.retention.receipts import archive
-from assets.retention.receipts import rows as receipt_rows
-from assets.retention.receipts.receipt import (
+from assets.retention.receipts import (
     ID_HASH_BYTES,
+    DeletionReason,
     ProgressCallback,
     Receipt,
     Tally,
-    Why,
     hash_id,
     verify,
 )
@@ -59,21 +57,23 @@ class Restore:
             BrokenArchiveError: the archive's chain has a hole or was changed; nothing was done.
             ServerError: a server went away or refused.
         """
-        receipts = list(archive.read(self.object_store, self.settings.receipts_bucket))
+        receipts = list(
+            receipt_store.read_archive(self.object_store, self.settings.receipts_bucket)
+        )
         if wrong := verify(receipts):
             raise BrokenArchiveError(f"The archived receipts are not intact: {' '.join(wrong)}")
         with self.warehouse.connect() as connection:
-            last = receipt_rows.last_number(connection)
+            last = receipt_store.last_number(connection)
             lacking = [receipt for receipt in receipts if receipt.number > last]
             for receipt in lacking:
-                receipt_rows.insert(connection, receipt)
+                receipt_store.insert(connection, receipt)
             if until := _expired_until(receipts):
-                rows.advance_horizon(connection, until)
+                ledger_rows.advance_horizon(connection, until)
         gone = Tally()
         if until:
             gone += self._delete_expired(until)
         for receipt in receipts:
-            if receipt.why is Why.ERASURE:
+            if receipt.why is DeletionReason.ERASURE:
                 gone += self._delete_erased(receipt)
         return Reapplied(len(lacking), gone)
 
@@ -81,7 +81,7 @@ class Restore:
         gone = Tally()
         while True:
             with self.warehouse.connect() as connection:
-                images = rows.take_expired(connection, until, _BATCH_IMAGES)
+                images = ledger_rows.take_expired(connection, until, _BATCH_IMAGES)
                 gone += self._delete(connection, images)
             if not images:
                 return gone
@@ -90,20 +90,20 @@ class Restore:
         wanted = set(_hashes(receipt))
         gone = Tally()
         with self.warehouse.connect() as reading:
-            for images in rows.read_all(reading, _BATCH_IMAGES):
+            for images in ledger_rows.read_all(reading, _BATCH_IMAGES):
                 due = [one for one in images if hash_id(receipt.salt, one.image_id) in wanted]
                 with self.warehouse.connect() as connection:
                     ids = [image.image_id for image in due]
-                    rows.record_erased(connection, ids, receipt.ended_at)
+                    ledger_rows.record_erased(connection, ids, receipt.ended_at)
                     gone += self._delete(connection, due)
         return gone
 
-    def _delete(self, connection: Connection, images: Sequence[rows.DueImage]) -> Tally:
+    def _delete(self, connection: Connection, images: Sequence[ledger_rows.DueImage]) -> Tally:
         """Deletes images without a new receipt: there is one already."""
         if images:
             deletion = Deletion(self.settings, self.object_store, self.warehouse, unthrottled())
             deletion.delete_objects(images, with_copies=True)
-            rows.delete(connection, images)
+            ledger_rows.delete(connection, images)
         gone = tally_of(images)
         self.show(gone)
         return gone

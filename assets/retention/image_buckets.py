@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
+from itertools import groupby
 from uuid import UUID
 
 from assets.catalog import identity
+from assets.ingestion.bucket.listing import next_position
 from assets.ingestion.bucket.raw_objects import possible_ids, retention_starts_at
-from assets.resources.objects import ObjectVersion
+from assets.resources.object_store import ObjectStore
+from assets.resources.objects import ListingPage, ObjectVersion
 from assets.retention_policy import is_due
 from assets.settings import Settings
 
@@ -37,6 +40,16 @@ class ImageBucket(Enum):
     def bucket(self, settings: Settings) -> str:
         """Returns the bucket's name."""
         return dict(zip(ImageBucket, settings.image_buckets, strict=True))[self]
+
+
+@dataclass(frozen=True)
+class ObjectReference:
+    """An object that a row names; `is_required` where it must be there."""
+
+    image_id: UUID
+    key: str
+    version: str | None
+    is_required: bool
 
 
 @dataclass(frozen=True)
@@ -160,3 +173,67 @@ def _read_copy_key(key: str) -> tuple[date, UUID] | None:
         return date.fromisoformat(found["day"]), UUID(found["image"])
     except ValueError:
         return None
+
+
+def walk(object_store: ObjectStore, bucket: str, limit: int = 1000) -> Iterator[ListingPage]:
+    """Lists all versions and delete markers of a bucket, up to `limit` at a time, each once.
+
+    A key that a page may have cut comes whole with the next one. Only of a key with more versions
+    than a page, of which some are deleted meanwhile, the rest may be left to the next walk.
+
+    Raises `ServerError` when the store does not answer or refuses: what was not listed is unknown,
+    and never taken for gone.
+    """
+    key: str | None = None
+    version: str | None = None
+    while True:
+        page = object_store.page_of_versions(bucket, key, version, limit)
+        key, version = next_position(page)
+        if key is None:
+            yield page
+            return
+        yield replace(
+            page,
+            versions=tuple(found for found in page.versions if found.key <= key),
+            delete_markers=tuple(found for found in page.delete_markers if found.key <= key),
+        )
+
+
+def differences(
+    names: Iterable[ObjectReference], listed: Iterable[ObjectVersion]
+) -> Iterator[ObjectReference | ObjectVersion]:
+    """Yields names without an object, and objects without a name, in the order of their keys.
+
+    Both are read once and side by side; in memory is what rows name under one key. A name without
+    a version is for whatever has its key.
+
+    Args:
+        names: In the order of their keys by code point, which is that of their bytes in UTF-8.
+        listed: In the same order, as S3 lists.
+    """
+    named = groupby(names, key=lambda one: one.key)
+    found = groupby(listed, key=lambda one: one.key)
+    name, there = next(named, None), next(found, None)
+    while name is not None or there is not None:
+        if there is None or (name is not None and name[0] < there[0]):
+            yield from name[1] if name else ()
+            name = next(named, None)
+        elif name is None or there[0] < name[0]:
+            yield from there[1]
+            there = next(found, None)
+        else:
+            yield from _under_one_key(name[1], there[1])
+            name, there = next(named, None), next(found, None)
+
+
+def _under_one_key(
+    names: Iterable[ObjectReference], listed: Iterable[ObjectVersion]
+) -> Iterator[ObjectReference | ObjectVersion]:
+    all_names = list(names)
+    versions = {name.version for name in all_names}
+    seen = set[str | None]()
+    for found in listed:
+        if None not in versions and found.version not in versions:
+            yield found
+        seen |= {None, found.version} & versions
+    yield from (name for name in all_names if name.version not in seen)

@@ -16,16 +16,19 @@ from assets.resources.object_store import ObjectMissingError, ObjectStore
 from assets.resources.objects import ObjectVersion, pin_version
 from assets.resources.unfinished_uploads import abort, uploads_begun_before
 from assets.resources.warehouse import Warehouse
-from assets.retention.buckets import classification
-from assets.retention.buckets.classification import (
+from assets.retention.image_buckets import (
     ImageBucket,
     LedgerSnapshot,
     RetentionClock,
+    arrived_by,
     images_of,
+    is_expired,
+    is_marker_expired,
+    is_orphan,
+    walk,
 )
-from assets.retention.buckets.ledger_snapshot import lock_and_read, read_snapshot
-from assets.retention.buckets.walk import walk
-from assets.retention.receipts.receipt import Copy, ProgressCallback, Tally
+from assets.retention.ledger_rows import lock_and_read, read_snapshot
+from assets.retention.receipts import Copy, ProgressCallback, Tally
 from assets.retention_policy import (
     ImplausiblePurgeError,
     cutoff,
@@ -102,7 +105,7 @@ class OrphanPurge:
             markers = [
                 one
                 for one in page.delete_markers
-                if classification.is_marker_expired(place, one, snapshot, self.moment)
+                if is_marker_expired(place, one, snapshot, self.moment)
             ]
             yield self._delete(place, markers, Copy.DELETE_MARKER)
             orphans = [one for one in others if self._is_orphan(place, one, snapshot)]
@@ -148,12 +151,12 @@ class OrphanPurge:
             return read_snapshot(connection, place, _ids(place, found))
 
     def _is_expired(self, place: ImageBucket, found: ObjectVersion) -> bool:
-        return classification.is_expired(place, found, self.moment)
+        return is_expired(place, found, self.moment)
 
     def _is_orphan(
         self, place: ImageBucket, found: ObjectVersion, snapshot: LedgerSnapshot
     ) -> bool:
-        return classification.is_orphan(place, found, snapshot, self.moment)
+        return is_orphan(place, found, snapshot, self.moment)
 
     def _is_as_listed(
         self, place: ImageBucket, found: ObjectVersion, snapshot: LedgerSnapshot
@@ -195,7 +198,7 @@ class OrphanPurge:
 
     def _delete(self, place: ImageBucket, gone: Sequence[ObjectVersion], copy: Copy) -> Tally:
         self._delete_versions(place.bucket(self.settings), gone)
-        return _tally((copy, classification.arrived_by(place, one), one.size_bytes) for one in gone)
+        return _tally((copy, arrived_by(place, one), one.size_bytes) for one in gone)
 
 
 def _ids(place: ImageBucket, found: Sequence[ObjectVersion]) -> set[UUID]:

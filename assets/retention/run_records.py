@@ -16,8 +16,8 @@ from dagster._core.storage.local_compute_log_manager import LocalComputeLogManag
 from assets.catalog.assets import OWNERS
 from assets.resources.warehouse import Warehouse
 from assets.retention.deletion import DeletionContext
-from assets.retention.receipts.receipt import Copy, HashedIds, Tally, Why
-from assets.retention.receipts.rows import issue
+from assets.retention.receipt_store import issue
+from assets.retention.receipts import Copy, DeletionReason, HashedIds, Tally
 from assets.retention_policy import cutoff
 from assets.settings import Settings
 from assets.timing import utc_now
@@ -106,7 +106,7 @@ def purge_dagster(
 ) -> Tally:
     """Deletes what Dagster has kept for the purge age; every batch leaves a receipt."""
     before = cutoff(now, settings.purge_age)
-    deletion_context, purged = DeletionContext(Why.EXPIRY, now, before), Tally()
+    deletion_context, purged = DeletionContext(DeletionReason.EXPIRY, now, before), Tally()
     logs = [tally] if (tally := purge_local_logs(instance, before)).gone else []
     for batch in chain(logs, purge_runs(instance, before)):
         with warehouse.connect() as connection:

@@ -10,8 +10,8 @@ from uuid import UUID
 from assets.ingestion.bucket.raw_objects import possible_ids
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Connection, Warehouse
-from assets.retention.receipts.receipt import Receipt, Why, verify
-from assets.retention.receipts.rows import count_images, read_receipts
+from assets.retention.receipt_store import count_images, read_receipts
+from assets.retention.receipts import DeletionReason, Receipt, verify
 from assets.settings import Settings
 
 StepCallback = Callable[[str], None]
@@ -43,7 +43,7 @@ class ReceiptMention:
     """
 
     number: int
-    why: Why
+    why: DeletionReason
     images: int
     ended_at: datetime
     oldest_at: datetime

@@ -38,7 +38,7 @@ class Copy(StrEnum):
     RUN_RECORD = "run_record"
 
 
-class Why(StrEnum):
+class DeletionReason(StrEnum):
     """Why something was deleted: it had reached its age, or somebody asked for it."""
 
     EXPIRY = "expiry"
@@ -125,7 +125,7 @@ class ReceiptDraft:
         gone: Kinds of copies that went.
     """
 
-    why: Why
+    why: DeletionReason
     began_at: datetime
     expired_until: datetime | None
     ids: HashedIds
@@ -137,7 +137,7 @@ class Receipt:
     """A receipt as it is kept; `id_hashes` are one behind the other, in order."""
 
     number: int
-    why: Why
+    why: DeletionReason
     began_at: datetime
     ended_at: datetime
     expired_until: datetime | None

@@ -1,1 +1,0 @@
-"""What the buckets hold against what the ledger knows: orphans, differences, and ages."""
