@@ -35,10 +35,9 @@ def build_defs(overrides: Mapping[str, object] | None = None) -> dg.Definitions:
     Args:
         overrides: Resources to use in place of the configured ones, by resource key.
     """
-    modules = [module for group in MODULES.values() for module in group]
     return dg.Definitions(
-        assets=dg.load_assets_from_modules(modules, include_specs=True),
-        asset_checks=dg.load_asset_checks_from_modules(modules),
+        assets=dg.load_assets_from_modules(MODULES, include_specs=True),
+        asset_checks=dg.load_asset_checks_from_modules(MODULES),
         jobs=[*JOBS, replay_messages, erase_images],
         schedules=SCHEDULES,
         sensors=SENSORS,

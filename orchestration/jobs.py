@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from assets import asset_keys
 from assets.analytics.dbt import FULL_SCANS, SALES_AGGREGATES
 
 _ALONE = "darkroom/single_run"
@@ -13,30 +14,29 @@ _MAX_PURGE_RUNTIME_SECONDS = 3 * 3600
 
 land_messages = dg.define_asset_job(
     "land_messages",
-    selection=dg.AssetSelection.assets(["raw_bucket", "landed_images"]),
+    selection=dg.AssetSelection.assets(asset_keys.LANDED_IMAGES),
     description="Land the Kafka topic's messages in the raw bucket and the ledger.",
     tags={_ALONE: "land_messages"},
     executor_def=dg.in_process_executor,
 )
 register_objects = dg.define_asset_job(
     "register_objects",
-    selection=dg.AssetSelection.assets(["image_catalog", "image"]),
+    selection=dg.AssetSelection.assets(asset_keys.IMAGE),
     description="Make objects in the raw bucket known to the ledger.",
     tags={_ALONE: "register_objects"},
     executor_def=dg.in_process_executor,
 )
 process_images = dg.define_asset_job(
     "process_images",
-    selection=dg.AssetSelection.assets(
-        ["processed_bucket", "rendition_files"], ["image_catalog", "rendition"]
-    ),
+    selection=dg.AssetSelection.assets(asset_keys.RENDITION_FILES, asset_keys.RENDITION),
     description="Make the renditions of a day's waiting images.",
     tags={_SHARED: "process_images"},
     executor_def=dg.in_process_executor,
 )
 build_views = dg.define_asset_job(
     "build_views",
-    selection=dg.AssetSelection.groups("sales", "images_analytics") - FULL_SCANS,
+    selection=dg.AssetSelection.groups(asset_keys.SALES_GROUP, asset_keys.ANALYTICS_GROUP)
+    - FULL_SCANS,
     description="Build the views that analysts query, and bring what they read up to date.",
     tags={_ALONE: "build_views"},
     executor_def=dg.in_process_executor,
@@ -57,7 +57,7 @@ check_sales = dg.define_asset_job(
 )
 enforce_retention = dg.define_asset_job(
     "enforce_retention",
-    selection=dg.AssetSelection.groups("retention").without_checks(),
+    selection=dg.AssetSelection.groups(asset_keys.RETENTION_GROUP).without_checks(),
     description="Purge what has reached its age: images, and what Dagster has kept itself.",
     tags={_ALONE: "enforce_retention", "dagster/max_runtime": str(_MAX_PURGE_RUNTIME_SECONDS)},
     executor_def=dg.in_process_executor,
@@ -65,22 +65,21 @@ enforce_retention = dg.define_asset_job(
 # A run of its own: where the purge fails, Dagster would leave out the checks that follow it.
 check_retention = dg.define_asset_job(
     "check_retention",
-    selection=dg.AssetSelection.checks_for_assets(["retention", "purge_receipt"]),
+    selection=dg.AssetSelection.checks_for_assets(asset_keys.PURGE_RECEIPT),
     description="Check that no copy is too old, that rows and objects agree, that receipts hold.",
     tags={_ALONE: "check_retention", "dagster/max_runtime": str(_MAX_PURGE_RUNTIME_SECONDS)},
     executor_def=dg.in_process_executor,
 )
 check_images = dg.define_asset_job(
     "check_images",
-    selection=dg.AssetSelection.checks_for_assets(["image_catalog", "image"])
-    | dg.AssetSelection.checks_for_assets(["raw_bucket", "landed_images"]),
+    selection=dg.AssetSelection.checks_for_assets(asset_keys.IMAGE, asset_keys.LANDED_IMAGES),
     description="Check that every image is accounted for and that none is unknown.",
     tags={_ALONE: "check_images"},
     executor_def=dg.in_process_executor,
 )
 check_access = dg.define_asset_job(
     "check_access",
-    selection=dg.AssetSelection.checks_for_assets(["warehouse", "grants"]),
+    selection=dg.AssetSelection.checks_for_assets(asset_keys.GRANTS),
     description="Check that every role has what the access file gives it, and nothing else.",
     tags={_ALONE: "check_access"},
     executor_def=dg.in_process_executor,

@@ -3,14 +3,15 @@
 import dagster as dg
 import pandas as pd
 
+from assets import asset_keys
 from assets.access.drift import Drift, Extra, read_drift
 from assets.access.policy import load_policy
 from assets.resources.warehouse import Warehouse
 
 warehouse_grants = dg.AssetSpec(
-    ["warehouse", "grants"],
-    group_name="access",
-    owners=["team:data-engineering"],
+    asset_keys.GRANTS,
+    group_name=asset_keys.ACCESS_GROUP,
+    owners=asset_keys.DATA_ENGINEERING,
     kinds={"postgres"},
     description=(
         "One row per privilege that a role has in the warehouse. What it should be is said by "
@@ -46,7 +47,7 @@ def as_table(drift: Drift) -> str:
     return pd.DataFrame(rows, columns=["is", "what"]).to_markdown(index=False)
 
 
-@dg.asset_check(asset=warehouse_grants.key, blocking=False)
+@dg.asset_check(asset=asset_keys.GRANTS)
 def grants_match_the_access_file(
     warehouse: dg.ResourceParam[Warehouse],
 ) -> dg.AssetCheckResult:

@@ -6,26 +6,26 @@ from pathlib import Path
 import dagster as dg
 from dagster_dbt import DbtCliResource, DbtProject, build_dbt_asset_selection, dbt_assets
 
+from assets import asset_keys
+
 PROJECT = DbtProject(project_dir=Path(__file__).parents[2] / "dbt_project")
 
-OWNERS = ["team:analytics-engineering"]
 
-
-def _sales_table(name: str, description: str) -> dg.AssetSpec:
+def _sales_table(key: dg.AssetKey, description: str) -> dg.AssetSpec:
     return dg.AssetSpec(
-        ["ASSESSMENT", name],
-        group_name="sales",
-        owners=["team:sales-operations"],
+        key,
+        group_name=asset_keys.SALES_GROUP,
+        owners=asset_keys.SALES_OPERATIONS,
         kinds={"postgres"},
         description=description,
     )
 
 
 SALES_TABLES = [
-    _sales_table("TB_MEMBERSHIP", "One row per member."),
-    _sales_table("TB_ITEM", "One row per item of the catalogue, retired ones included."),
-    _sales_table("TB_TRANSACTION", "One row per transaction."),
-    _sales_table("TB_TRANSACTION_ITEM_MAPPING", "One row per item of a transaction."),
+    _sales_table(asset_keys.MEMBERSHIP, "One row per member."),
+    _sales_table(asset_keys.ITEM, "One row per item of the catalogue, retired ones included."),
+    _sales_table(asset_keys.TRANSACTION, "One row per transaction."),
+    _sales_table(asset_keys.TRANSACTION_ITEM, "One row per item of a transaction."),
 ]
 
 

@@ -1,20 +1,10 @@
-"""Asset checks of the images: each name is a sentence that is true when the check is green."""
-
-from dataclasses import asdict
+"""The asset check of the ledger: its name is a sentence that is true when it is green."""
 
 import dagster as dg
 import pandas as pd
 
-from assets.catalog.assets import image_ledger, landed_images
-from assets.ingestion.bucket.audit import Audit, AuditCounts
-from assets.ingestion.kafka import gaps
-from assets.resources.object_store import ObjectStore
+from assets import asset_keys
 from assets.resources.warehouse import Connection, Warehouse
-from assets.settings import Settings
-from assets.timing import utc_now
-
-_AUDIT_SECONDS = 60
-_MAX_GAPS_SHOWN = 100
 
 _CONSERVATION = """
     with known as (
@@ -50,7 +40,7 @@ def balance(connection: Connection) -> pd.DataFrame:
     return table.assign(difference=table["landed"] - accounted)
 
 
-@dg.asset_check(asset=image_ledger, blocking=False)
+@dg.asset_check(asset=asset_keys.IMAGE)
 def landed_equals_waiting_processed_rejected_purged(
     warehouse: dg.ResourceParam[Warehouse],
 ) -> dg.AssetCheckResult:
@@ -72,68 +62,5 @@ def landed_equals_waiting_processed_rejected_purged(
             **sums,
             "by_source": dg.MetadataValue.md(totals.to_markdown()),
             "hours_that_do_not_add_up": dg.MetadataValue.md(wrong.to_markdown(index=False)),
-        },
-    )
-
-
-@dg.asset_check(asset=image_ledger, blocking=False)
-def no_raw_object_is_unregistered(
-    settings: dg.ResourceParam[Settings],
-    object_store: dg.ResourceParam[ObjectStore],
-    warehouse: dg.ResourceParam[Warehouse],
-) -> dg.AssetCheckResult:
-    """Every object version in the raw bucket is known, unless it is very new or very old."""
-    audit = Audit(settings, object_store, warehouse)
-    seen, is_whole = audit.run(utc_now(), _AUDIT_SECONDS)
-    return dg.AssetCheckResult(
-        passed=seen.is_clean,
-        description=evaluate_audit(seen, is_whole=is_whole),
-        metadata={**asdict(seen), "is_whole_bucket": is_whole},
-    )
-
-
-def evaluate_audit(seen: AuditCounts, *, is_whole: bool) -> str:
-    """Returns a sentence or more on what an audit of the raw bucket saw."""
-    extent = "all there are" if is_whole else "a part; the next look goes on elsewhere"
-    said = [f"{seen.looked_at} object versions were looked at, {extent}."]
-    if seen.unregistered:
-        said.append(
-            f"{seen.unregistered} of them are in no row: do runs of register_objects succeed, is "
-            "the sensor raw_bucket on, and is the listing (image_catalog.bucket_sweep) still to "
-            "come to them?"
-        )
-    if seen.left_to_landing:
-        said.append(
-            f"{seen.left_to_landing} have been left to the Kafka landing for a day: is the sensor "
-            "kafka_images on? What somebody copied under such keys is to be put under other ones."
-        )
-    return " ".join(said)
-
-
-@dg.asset_check(asset=landed_images, blocking=False)
-def no_offset_gap_is_unexplained(
-    warehouse: dg.ResourceParam[Warehouse],
-) -> dg.AssetCheckResult:
-    """For every range of messages that was gone before it could be landed, somebody says why."""
-    with warehouse.connect() as connection:
-        found = gaps.read_gaps(connection)
-    unexplained = [one for one in found if one.explanation is None]
-    missing = gaps.count_missing(one.gap for one in unexplained)
-    return dg.AssetCheckResult(
-        passed=not unexplained,
-        description=(
-            f"{missing} messages were gone before they could be landed, in {len(unexplained)} "
-            "ranges of offsets that nobody has explained: `make gaps` lists them, "
-            "`make explain-gap GAP=… BECAUSE=…` says what happened."
-            if unexplained
-            else f"No message is missing without an explanation; {len(found)} gaps have one."
-        ),
-        metadata={
-            "missing_messages": missing,
-            "unexplained_gaps": len(unexplained),
-            "explained_gaps": len(found) - len(unexplained),
-            "gaps": dg.MetadataValue.md(
-                gaps.as_table(unexplained[:_MAX_GAPS_SHOWN]).to_markdown(index=False)
-            ),
         },
     )

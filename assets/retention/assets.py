@@ -5,8 +5,7 @@ from datetime import date, datetime
 import dagster as dg
 import pandas as pd
 
-from assets.catalog.assets import ARRIVAL_DAYS, OWNERS, image_ledger
-from assets.catalog.assets import GROUP as IMAGES
+from assets import asset_keys
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from assets.retention.clocks import earliest, read_clocks
@@ -15,13 +14,10 @@ from assets.retention.receipts import Copy, Tally
 from assets.retention_policy import ImplausiblePurgeError, cutoff
 from assets.settings import Settings
 
-GROUP = "retention"
-
-
 HORIZON = dg.AssetSpec(
-    ["image_catalog", "horizon"],
-    group_name=IMAGES,
-    owners=OWNERS,
+    asset_keys.HORIZON,
+    group_name=asset_keys.IMAGES_GROUP,
+    owners=asset_keys.DATA_ENGINEERING,
     kinds={"postgres"},
     description="One row: images that arrived until then have expired; a purge raises it first.",
 )
@@ -35,14 +31,10 @@ class PurgeConfig(dg.Config):
 
 
 @dg.asset(
-    key=["retention", "purge_receipt"],
-    deps=[
-        image_ledger,
-        dg.AssetKey(["processed_bucket", "rendition_files"]),
-        dg.AssetKey(["image_catalog", "rendition"]),
-    ],
-    group_name=GROUP,
-    owners=OWNERS,
+    key=asset_keys.PURGE_RECEIPT,
+    deps=[asset_keys.IMAGE, asset_keys.RENDITION_FILES, asset_keys.RENDITION],
+    group_name=asset_keys.RETENTION_GROUP,
+    owners=asset_keys.DATA_ENGINEERING,
     kinds={"s3", "postgres", "python"},
 )
 def purge_receipt(
@@ -64,9 +56,9 @@ def purge_receipt(
     except ImplausiblePurgeError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     last_day = cutoff(now, settings.retention).date()
-    for day in context.instance.get_dynamic_partitions(ARRIVAL_DAYS.name or ""):
+    for day in context.instance.get_dynamic_partitions(asset_keys.ARRIVAL_DAYS.name or ""):
         if date.fromisoformat(day) < last_day:
-            context.instance.delete_dynamic_partition(ARRIVAL_DAYS.name or "", day)
+            context.instance.delete_dynamic_partition(asset_keys.ARRIVAL_DAYS.name or "", day)
     return dg.MaterializeResult(
         metadata={
             "images": gone.items(Copy.LEDGER_ROW),

@@ -192,7 +192,7 @@ def _counted(wrong: Mapping[str, int]) -> str:
     return f"{at_least}{sum(wrong.values())} objects ({places})"
 
 
-@dg.asset_check(asset=purge_receipt, blocking=False)
+@dg.asset_check(asset=purge_receipt)
 def receipts_chain_is_intact(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
     """No receipt is missing or was changed, and together they tell of every purged image."""
     with warehouse.connect() as connection:
@@ -211,7 +211,7 @@ def receipts_chain_is_intact(warehouse: dg.ResourceParam[Warehouse]) -> dg.Asset
     )
 
 
-@dg.asset_check(asset=purge_receipt, blocking=False)
+@dg.asset_check(asset=purge_receipt)
 def the_clocks_agree_to_a_minute(
     object_store: dg.ResourceParam[ObjectStore], warehouse: dg.ResourceParam[Warehouse]
 ) -> dg.AssetCheckResult:

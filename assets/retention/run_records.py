@@ -13,7 +13,7 @@ import dagster as dg
 from dagster._core.storage.cloud_storage_compute_log_manager import CloudStorageComputeLogManager
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 
-from assets.catalog.assets import OWNERS
+from assets import asset_keys
 from assets.resources.warehouse import Warehouse
 from assets.retention.deletion import DeletionContext
 from assets.retention.receipt_store import issue
@@ -22,7 +22,6 @@ from assets.retention_policy import cutoff
 from assets.settings import Settings
 from assets.timing import utc_now
 
-GROUP = "retention"
 MAX_RUNS_PER_PURGE = 20_000
 """What one purge deletes at most; the next one, an hour later, goes on."""
 
@@ -130,9 +129,9 @@ def _log_folder(instance: dg.DagsterInstance) -> Path | None:
 
 
 @dg.asset(
-    key=["dagster", "run_records"],
-    group_name=GROUP,
-    owners=OWNERS,
+    key=asset_keys.RUN_RECORDS,
+    group_name=asset_keys.RETENTION_GROUP,
+    owners=asset_keys.DATA_ENGINEERING,
     kinds={"dagster", "postgres"},
 )
 def run_records(

@@ -44,7 +44,7 @@ def evaluate_topic(
     return True, error, f"{bound}; {seen}."
 
 
-@dg.asset_check(asset=purge_receipt, blocking=False)
+@dg.asset_check(asset=purge_receipt)
 def the_topic_forgets_within_the_retention(
     settings: dg.ResourceParam[Settings], event_log: dg.ResourceParam[EventLog]
 ) -> dg.AssetCheckResult:

@@ -11,7 +11,8 @@ import time
 import dagster as dg
 import psutil
 
-from assets.catalog.assets import ARRIVAL_DAYS, renditions
+from assets.asset_keys import ARRIVAL_DAYS
+from assets.processing.assets import renditions
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings

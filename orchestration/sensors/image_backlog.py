@@ -2,9 +2,9 @@
 
 import dagster as dg
 
+from assets.asset_keys import ARRIVAL_DAYS
 from assets.catalog import ledger
-from assets.catalog.assets import ARRIVAL_DAYS
-from assets.catalog.backlog import SkipTick, days_to_process, runs_by_day
+from assets.processing.run_requests import SkipTick, days_to_process, runs_by_day
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
 from orchestration.jobs import process_images

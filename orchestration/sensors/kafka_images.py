@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from assets.catalog.backlog import lag
 from assets.ingestion import progress
 from assets.ingestion.kafka import topics
 from assets.resources.event_log import EventLog
@@ -37,7 +36,7 @@ def kafka_images(
     if topics.is_recreated(known, state) or topics.may_be_recreated(state, stored):
         context.log.info("The topic seems to be made anew; a landing run finds out.")
         return dg.RunRequest()
-    waiting = lag(state.ends, stored)
+    waiting = topics.lag(state.ends, stored)
     if not waiting:
         return dg.SkipReason(f"No message waits in the {len(state.ends)} partitions of the topic.")
     context.log.info(f"At least {waiting} messages wait in the topic.")

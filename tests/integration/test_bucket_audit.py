@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 
 from assets.catalog import identity
-from assets.catalog.checks import evaluate_audit, no_raw_object_is_unregistered
 from assets.ingestion import progress
 from assets.ingestion.bucket.audit import Audit, AuditCounts
+from assets.ingestion.bucket.checks import evaluate_audit, no_raw_object_is_unregistered
 from tests.integration.bucket import NOW, put, set_sweep
 from tests.unit.arrivals import message
 

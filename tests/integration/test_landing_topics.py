@@ -6,9 +6,9 @@ import dagster as dg
 import pytest
 
 from assets.catalog import ledger
-from assets.catalog.assets import IMAGE_MESSAGES, landed_images
-from assets.catalog.checks import no_offset_gap_is_unexplained
 from assets.ingestion.kafka import gaps, topics
+from assets.ingestion.kafka.assets import image_messages, landed_images
+from assets.ingestion.kafka.checks import no_offset_gap_is_unexplained
 from assets.ingestion.kafka.topics import TopicChangedError
 from assets.resources.topic_states import TopicMissingError
 from tests.integration.topic import (
@@ -219,7 +219,7 @@ def test_a_run_that_found_messages_missing_says_so(short_timeouts):
     fill(short_timeouts, 0, images(3))
     lose(short_timeouts, 0, 1)
     done = dg.materialize(
-        [IMAGE_MESSAGES, landed_images],
+        [image_messages, landed_images],
         resources={
             "settings": short_timeouts.settings,
             "event_log": short_timeouts.event_log,

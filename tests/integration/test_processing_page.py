@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
+from assets.asset_keys import ARRIVAL_DAYS, RENDITION
 from assets.catalog import leases
-from assets.catalog.assets import ARRIVAL_DAYS, renditions
+from assets.processing.assets import renditions
 from tests.integration.bucket import with_settings
 from tests.integration.catalogue import lease_request
 
 TODAY = datetime.now(UTC).date()
-KEY = dg.AssetKey(["image_catalog", "rendition"])
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def materialise(platform, instance) -> dg.ExecuteInProcessResult:
 
 
 def said(events) -> dict[str, object]:
-    [event] = [one for one in events if one.asset_key == KEY]
+    [event] = [one for one in events if one.asset_key == RENDITION]
     return {name: entry.value for name, entry in event.metadata.items()}
 
 
@@ -61,7 +61,7 @@ def test_a_day_of_which_nothing_is_left_is_materialised_with_numbers(platform, i
     assert [line.split("|")[1].strip() for line in page["stages"].splitlines()[2:]] == [
         *("fetch", "wait", "decode", "render", "encode", "describe", "store")
     ]
-    assert instance.get_materialized_partitions(KEY) == {TODAY.isoformat()}
+    assert instance.get_materialized_partitions(RENDITION) == {TODAY.isoformat()}
 
 
 def test_a_day_of_which_another_run_holds_something_is_not_complete_yet(
@@ -74,7 +74,7 @@ def test_a_day_of_which_another_run_holds_something_is_not_complete_yet(
     result = materialise(platform, instance)
     page = said(result.asset_observations_for_node("renditions"))
     assert (page["processed"], page["left_on_this_day"]) == (len(pictures) - 2, 2)
-    assert instance.get_materialized_partitions(KEY) == set()
+    assert instance.get_materialized_partitions(RENDITION) == set()
 
 
 def test_the_page_warns_of_a_processor_that_fails_with_single_images(

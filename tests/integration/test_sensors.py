@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from assets.asset_keys import ARRIVAL_DAYS
 from assets.catalog import leases
-from assets.catalog.assets import ARRIVAL_DAYS
 from assets.errors import ServerUnavailableError
 from assets.ingestion import progress
 from assets.resources.event_log import EventLog

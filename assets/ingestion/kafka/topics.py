@@ -55,6 +55,19 @@ def read_topic(connection: Connection, topic: str) -> KnownTopic | None:
     return KnownTopic(*row) if row else None  # type: ignore[arg-type]
 
 
+def lag(ends: Mapping[int, int], stored: Mapping[int, tuple[int, int]]) -> int:
+    """Returns how many messages of a topic are known not to have landed.
+
+    Args:
+        ends: End offset per partition as listed now, which may be too low.
+        stored: Per partition the next offset to land and the high watermark a fetch once reported.
+    """
+    return sum(
+        max(0, max(end, stored.get(partition, (0, 0))[1]) - stored.get(partition, (0, 0))[0])
+        for partition, end in ends.items()
+    )
+
+
 def is_recreated(known: KnownTopic | None, state: TopicState) -> bool:
     """Tells whether the brokers' own identity of a topic is another one than it was."""
     if known is None or known.topic_id is None or state.topic_id is None:

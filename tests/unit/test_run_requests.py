@@ -1,4 +1,4 @@
-"""What sensors decide from numbers: how much waits, which days are asked for."""
+"""For which days processing runs are requested."""
 
 from __future__ import annotations
 
@@ -8,20 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.catalog.backlog import (
+from assets.catalog.records import DayBacklog
+from assets.processing.run_requests import (
     IMAGES_PER_RUN,
-    Ask,
+    RequestRuns,
     SkipTick,
     days_to_process,
-    lag,
     runs_by_day,
 )
-from assets.catalog.records import DayBacklog
 
 MONDAY = date(2024, 5, 13)
 TUESDAY = MONDAY + timedelta(days=1)
 
-offsets = st.integers(0, 10**9)
 days = st.dates(date(2024, 1, 1), date(2024, 1, 20))
 backlogs = st.lists(
     st.builds(DayBacklog, days, st.integers(1, 500), st.integers(0, 500)).map(
@@ -29,42 +27,6 @@ backlogs = st.lists(
     ),
     unique_by=lambda day: day.day,
 ).map(lambda backlog: sorted(backlog, key=lambda day: day.day))
-
-
-def test_messages_behind_the_landed_offset_wait() -> None:
-    assert lag({0: 10, 1: 4}, {0: (7, 7), 1: (4, 4)}) == 3
-
-
-def test_all_messages_of_a_partition_never_read_wait() -> None:
-    assert lag({0: 10, 1: 5}, {0: (10, 10)}) == 5
-
-
-def test_a_listed_end_that_is_too_low_is_made_good_by_the_high_watermark_of_a_fetch() -> None:
-    assert lag({0: 11}, {0: (11, 20)}) == 9
-
-
-def test_a_listed_end_below_what_has_landed_takes_nothing_from_other_partitions() -> None:
-    assert lag({0: 3, 1: 5}, {0: (10, 10), 1: (4, 4)}) == 1
-
-
-def test_a_topic_without_messages_has_no_lag() -> None:
-    assert lag({0: 0, 1: 0}, {}) == 0
-
-
-@given(st.dictionaries(st.integers(0, 5), offsets))
-def test_what_has_landed_to_the_end_does_not_wait(ends: dict[int, int]) -> None:
-    assert lag(ends, {partition: (end, end) for partition, end in ends.items()}) == 0
-
-
-@given(
-    st.dictionaries(st.integers(0, 5), offsets),
-    st.dictionaries(st.integers(0, 5), st.tuples(offsets, offsets)),
-)
-def test_news_are_never_overlooked(
-    ends: dict[int, int], stored: dict[int, tuple[int, int]]
-) -> None:
-    has_news = any(end > stored.get(partition, (0, 0))[0] for partition, end in ends.items())
-    assert lag(ends, stored) > 0 or not has_news
 
 
 def test_runs_in_flight_are_counted_by_their_partition_tags() -> None:
@@ -79,11 +41,11 @@ def test_a_run_without_a_partition_holds_no_day(tags: dict[str, str]) -> None:
 
 def asked(*backlog: DayBacklog, runs: dict[date, int] | None = None, most: int = 2) -> list[date]:
     decision = days_to_process(backlog, runs or {}, most)
-    return list(decision.days) if isinstance(decision, Ask) else []
+    return list(decision.days) if isinstance(decision, RequestRuns) else []
 
 
 def test_a_day_with_claimable_images_and_no_run_is_asked_for() -> None:
-    assert days_to_process([DayBacklog(MONDAY, 5, 5)], {}, 2) == Ask(
+    assert days_to_process([DayBacklog(MONDAY, 5, 5)], {}, 2) == RequestRuns(
         (MONDAY,), "5 images wait on 1 days"
     )
 

@@ -1,0 +1,47 @@
+"""Objects dropped into the raw bucket, and the ledger they are registered in, as assets.
+
+A run's grain is a batch: counts reach Dagster, identifiers of images never do.
+"""
+
+import dagster as dg
+
+from assets import asset_keys
+from assets.ingestion.bucket.registration import Registration
+from assets.resources.object_store import ObjectStore
+from assets.resources.warehouse import Warehouse
+from assets.settings import Settings
+
+dropped_images = dg.AssetSpec(
+    asset_keys.DROPPED_IMAGES,
+    group_name=asset_keys.IMAGES_GROUP,
+    owners=asset_keys.DATA_ENGINEERING,
+    kinds={"s3"},
+    description="One object version per image that anybody puts into the raw bucket.",
+)
+
+
+@dg.asset(
+    key=asset_keys.IMAGE,
+    deps=[asset_keys.DROPPED_IMAGES, asset_keys.LANDED_IMAGES],
+    group_name=asset_keys.IMAGES_GROUP,
+    owners=asset_keys.DATA_ENGINEERING,
+    kinds={"s3", "postgres", "python"},
+)
+def image_ledger(
+    settings: dg.ResourceParam[Settings],
+    object_store: dg.ResourceParam[ObjectStore],
+    warehouse: dg.ResourceParam[Warehouse],
+) -> dg.MaterializeResult[None]:
+    """One row per image known to the platform, from the moment it is durable.
+
+    Registers what people and programs put into the raw bucket: told by notifications, found by a
+    listing that resumes where it stood.
+    """
+    registered = Registration(settings, object_store, warehouse).run()
+    return dg.MaterializeResult(
+        metadata={
+            "notifications": registered.notified,
+            "versions_listed": registered.listed,
+            "new_images": registered.new_images,
+        }
+    )

@@ -1,0 +1,48 @@
+"""The asset check of the raw bucket: its name is a sentence that is true when it is green."""
+
+from dataclasses import asdict
+
+import dagster as dg
+
+from assets import asset_keys
+from assets.ingestion.bucket.audit import Audit, AuditCounts
+from assets.resources.object_store import ObjectStore
+from assets.resources.warehouse import Warehouse
+from assets.settings import Settings
+from assets.timing import utc_now
+
+_AUDIT_SECONDS = 60
+
+
+@dg.asset_check(asset=asset_keys.IMAGE)
+def no_raw_object_is_unregistered(
+    settings: dg.ResourceParam[Settings],
+    object_store: dg.ResourceParam[ObjectStore],
+    warehouse: dg.ResourceParam[Warehouse],
+) -> dg.AssetCheckResult:
+    """Every object version in the raw bucket is known, unless it is very new or very old."""
+    audit = Audit(settings, object_store, warehouse)
+    seen, is_whole = audit.run(utc_now(), _AUDIT_SECONDS)
+    return dg.AssetCheckResult(
+        passed=seen.is_clean,
+        description=evaluate_audit(seen, is_whole=is_whole),
+        metadata={**asdict(seen), "is_whole_bucket": is_whole},
+    )
+
+
+def evaluate_audit(seen: AuditCounts, *, is_whole: bool) -> str:
+    """Returns a sentence or more on what an audit of the raw bucket saw."""
+    extent = "all there are" if is_whole else "a part; the next look goes on elsewhere"
+    said = [f"{seen.looked_at} object versions were looked at, {extent}."]
+    if seen.unregistered:
+        said.append(
+            f"{seen.unregistered} of them are in no row: do runs of register_objects succeed, is "
+            "the sensor raw_bucket on, and is the listing (image_catalog.bucket_sweep) still to "
+            "come to them?"
+        )
+    if seen.left_to_landing:
+        said.append(
+            f"{seen.left_to_landing} have been left to the Kafka landing for a day: is the sensor "
+            "kafka_images on? What somebody copied under such keys is to be put under other ones."
+        )
+    return " ".join(said)

@@ -1,0 +1,58 @@
+"""The Kafka topic and its landing as assets; `landing` does the work.
+
+A run's grain is a batch: counts reach Dagster, identifiers of images never do.
+"""
+
+import dagster as dg
+
+from assets import asset_keys
+from assets.ingestion.kafka.landing import Landing
+from assets.resources.event_log import EventLog
+from assets.resources.object_store import ObjectStore
+from assets.resources.warehouse import Warehouse
+from assets.settings import Settings
+
+image_messages = dg.AssetSpec(
+    asset_keys.IMAGE_MESSAGES,
+    group_name=asset_keys.IMAGES_GROUP,
+    owners=asset_keys.DATA_ENGINEERING,
+    kinds={"kafka"},
+    description="One message per image that a program sends to the Kafka topic.",
+)
+
+
+@dg.asset(
+    key=asset_keys.LANDED_IMAGES,
+    deps=[asset_keys.IMAGE_MESSAGES],
+    group_name=asset_keys.IMAGES_GROUP,
+    owners=asset_keys.DATA_ENGINEERING,
+    kinds={"kafka", "s3", "python"},
+)
+def landed_images(
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    event_log: dg.ResourceParam[EventLog],
+    object_store: dg.ResourceParam[ObjectStore],
+    warehouse: dg.ResourceParam[Warehouse],
+) -> dg.MaterializeResult[None]:
+    """One object in the raw bucket and one ledger row per Kafka message.
+
+    The bytes become durable first; ledger rows and offsets follow in one transaction. Reads on
+    while there is more, up to the time budget of a run. A message without bytes may name an object
+    that is in the bucket already; messages that the brokers have lost are recorded as gaps.
+    """
+    landed = Landing(settings, event_log, object_store, warehouse).run()
+    if landed.missing:
+        context.log.warning(
+            f"{landed.missing} messages were gone before they could be landed; "
+            "`make gaps` shows where."
+        )
+    return dg.MaterializeResult(
+        metadata={
+            "messages": landed.messages,
+            "new_images": landed.new_images,
+            "rejected_on_arrival": landed.rejected,
+            "megabytes": round(landed.size_bytes / 1e6, 2),
+            "missing_messages": landed.missing,
+        }
+    )

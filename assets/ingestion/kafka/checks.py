@@ -1,0 +1,38 @@
+"""The asset check of the landing: its name is a sentence that is true when it is green."""
+
+import dagster as dg
+
+from assets import asset_keys
+from assets.ingestion.kafka import gaps
+from assets.resources.warehouse import Warehouse
+
+_MAX_GAPS_SHOWN = 100
+
+
+@dg.asset_check(asset=asset_keys.LANDED_IMAGES)
+def no_offset_gap_is_unexplained(
+    warehouse: dg.ResourceParam[Warehouse],
+) -> dg.AssetCheckResult:
+    """For every range of messages that was gone before it could be landed, somebody says why."""
+    with warehouse.connect() as connection:
+        found = gaps.read_gaps(connection)
+    unexplained = [one for one in found if one.explanation is None]
+    missing = gaps.count_missing(one.gap for one in unexplained)
+    return dg.AssetCheckResult(
+        passed=not unexplained,
+        description=(
+            f"{missing} messages were gone before they could be landed, in {len(unexplained)} "
+            "ranges of offsets that nobody has explained: `make gaps` lists them, "
+            "`make explain-gap GAP=… BECAUSE=…` says what happened."
+            if unexplained
+            else f"No message is missing without an explanation; {len(found)} gaps have one."
+        ),
+        metadata={
+            "missing_messages": missing,
+            "unexplained_gaps": len(unexplained),
+            "explained_gaps": len(found) - len(unexplained),
+            "gaps": dg.MetadataValue.md(
+                gaps.as_table(unexplained[:_MAX_GAPS_SHOWN]).to_markdown(index=False)
+            ),
+        },
+    )
