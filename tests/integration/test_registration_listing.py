@@ -136,7 +136,8 @@ def test_a_listing_killed_anywhere_loses_and_doubles_nothing(
 
 
 def test_a_slice_that_is_due_while_a_long_run_goes_on_is_listed_by_it(platform):
-    restless = with_settings(platform, sweep_interval_seconds=0.5, run_budget_seconds=3)
+    seconds = {"sweep_interval_seconds": 0.5, "run_linger_seconds": 3, "run_budget_seconds": 3}
+    restless = with_settings(platform, **seconds)
     platform.drop("quiet.jpg", b"x")
     platform.forget_notifications()
     assert restless.register().listed > 1

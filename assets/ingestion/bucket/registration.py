@@ -23,6 +23,7 @@ from assets.timing import utc_now
 
 _NOTIFICATIONS_PER_TRANSACTION = 500
 _HEAD_THREADS = 8
+_WAIT_SECONDS = 1  # the least that SQS waits; a wait that would outlast the linger is not begun
 
 
 class RegistrationBusyError(Exception):
@@ -64,9 +65,9 @@ class Registration:
                 done += Registered(listed=len(page.versions), new_images=new_images)
             if page is not None or drained.notified:
                 idle_since = time.monotonic()
-            elif time.monotonic() - idle_since >= self.settings.run_linger_seconds:
+            elif time.monotonic() - idle_since + _WAIT_SECONDS > self.settings.run_linger_seconds:
                 break
-            wait_seconds = 0 if page is not None else 1
+            wait_seconds = 0 if page is not None else _WAIT_SECONDS
         return done
 
     def _drain(self, wait_seconds: int) -> Registered:

@@ -140,7 +140,8 @@ class Landing:
 
     def _begin(self, source: _LandingState) -> bool:
         """Reads, and begins to store what came; does not wait while there is other work."""
-        chunk = source.reader.read(0 if source.in_flight else _READ_SECONDS)
+        wait = min(_READ_SECONDS, self.settings.run_linger_seconds)
+        chunk = source.reader.read(0 if source.in_flight else wait)
         if not chunk.messages and not chunk.holes:
             return False
         taken = source.intake.begin(chunk.messages, source.opened.incarnation, utc_now())
