@@ -16,13 +16,61 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 _WARN_AT = 0.95
 
 
-class Settings(BaseSettings):
+class RetentionSettings(BaseSettings):
+    """Settings of retention: whoever needs only these needs no server's address."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    retention_hours: int = Field(
+        168, ge=1, le=168, description="age at which an image must be gone"
+    )
+    retention_margin_hours: int = Field(10, ge=1, description="how much earlier the purge takes it")
+    purge_most_share: float = Field(
+        0.5, gt=0, le=1, description="share of all images beyond which a purge asks a person first"
+    )
+    purge_free_images: int = Field(
+        10_000, ge=0, description="so many images a purge takes without asking, whatever the share"
+    )
+    purge_time_share: float = Field(
+        0.15, gt=0, le=1, description="part of the time that a purge deletes while images arrive"
+    )
+
+    @model_validator(mode="after")
+    def _purges_after_arrival(self) -> Self:
+        if self.retention_margin_hours >= self.retention_hours:
+            raise ValueError(
+                "RETENTION_MARGIN_HOURS must be less than RETENTION_HOURS: "
+                "an image cannot be purged before it arrives"
+            )
+        return self
+
+    @classmethod
+    def of(cls, variables: Mapping[str, str]) -> Self:
+        """Reads the settings from the given variables, and from the environment what they lack."""
+        named = {name: variables.get(name.upper()) for name in cls.model_fields}
+        return cls(**{name: value for name, value in named.items() if value is not None})  # type: ignore[arg-type]
+
+    @property
+    def retention(self) -> timedelta:
+        """Age at which no copy of an image may exist any more."""
+        return timedelta(hours=self.retention_hours)
+
+    @property
+    def purge_age(self) -> timedelta:
+        """Age at which the purge takes an image: the retention less its margin."""
+        return self.retention - timedelta(hours=self.retention_margin_hours)
+
+    @property
+    def warning_age(self) -> timedelta:
+        """Age from which the checks of retention warn: time is left to mend what is wrong."""
+        return self.retention * _WARN_AT
+
+
+class Settings(RetentionSettings):
     """Settings of the platform; a field is the environment variable of its name in upper case.
 
     Raises `pydantic.ValidationError` when a variable is missing or out of range.
     """
-
-    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
     database_url: SecretStr = Field(description="PostgreSQL warehouse, as the loading role")
 
@@ -51,20 +99,6 @@ class Settings(BaseSettings):
     )
     kafka_hole_seconds: float = Field(
         60, ge=0, description="how long a missing offset may still fill, where brokers do that"
-    )
-
-    retention_hours: int = Field(
-        168, ge=1, le=168, description="age at which an image must be gone"
-    )
-    retention_margin_hours: int = Field(10, ge=1, description="how much earlier the purge takes it")
-    purge_most_share: float = Field(
-        0.5, gt=0, le=1, description="share of all images beyond which a purge asks a person first"
-    )
-    purge_free_images: int = Field(
-        10_000, ge=0, description="so many images a purge takes without asking, whatever the share"
-    )
-    purge_time_share: float = Field(
-        0.15, gt=0, le=1, description="part of the time that a purge deletes while images arrive"
     )
 
     run_budget_seconds: float = Field(
@@ -104,21 +138,6 @@ class Settings(BaseSettings):
         "standard", description="a recipe that comes with the platform, or the path of a YAML file"
     )
 
-    @model_validator(mode="after")
-    def _purges_after_arrival(self) -> Self:
-        if self.retention_margin_hours >= self.retention_hours:
-            raise ValueError(
-                "RETENTION_MARGIN_HOURS must be less than RETENTION_HOURS: "
-                "an image cannot be purged before it arrives"
-            )
-        return self
-
-    @classmethod
-    def of(cls, variables: Mapping[str, str]) -> Settings:
-        """Reads the settings from the given variables, and from the environment what they lack."""
-        named = {name: variables.get(name.upper()) for name in cls.model_fields}
-        return cls(**{name: value for name, value in named.items() if value is not None})  # type: ignore[arg-type]
-
     @property
     def image_buckets(self) -> tuple[str, str, str]:
         """The buckets that hold copies of images."""
@@ -134,21 +153,6 @@ class Settings(BaseSettings):
     def sweep_interval(self) -> timedelta:
         """Time between two slices of the raw bucket's listing."""
         return timedelta(seconds=self.sweep_interval_seconds)
-
-    @property
-    def retention(self) -> timedelta:
-        """Age at which no copy of an image may exist any more."""
-        return timedelta(hours=self.retention_hours)
-
-    @property
-    def purge_age(self) -> timedelta:
-        """Age at which the purge takes an image: the retention less its margin."""
-        return self.retention - timedelta(hours=self.retention_margin_hours)
-
-    @property
-    def warning_age(self) -> timedelta:
-        """Age from which the checks of retention warn: time is left to mend what is wrong."""
-        return self.retention * _WARN_AT
 
 
 class UploadSettings(Settings):

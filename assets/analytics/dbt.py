@@ -7,6 +7,8 @@ import dagster as dg
 from dagster_dbt import DbtCliResource, DbtProject, build_dbt_asset_selection, dbt_assets
 
 from assets import asset_keys
+from assets.analytics.variables import dbt_variables
+from assets.platform import Platform
 
 PROJECT = DbtProject(project_dir=Path(__file__).parents[2] / "dbt_project")
 
@@ -31,10 +33,13 @@ SALES_TABLES = [
 
 @dbt_assets(manifest=PROJECT.manifest_path, project=PROJECT)
 def views(
-    context: dg.AssetExecutionContext, dbt: dg.ResourceParam[DbtCliResource]
+    context: dg.AssetExecutionContext,
+    dbt: dg.ResourceParam[DbtCliResource],
+    platform: dg.ResourceParam[Platform],
 ) -> Iterator[object]:
     """Builds the selected models and tests their data; unit tests of the logic belong to CI."""
-    yield from dbt.cli(["build", "--exclude-resource-type", "unit_test"], context=context).stream()
+    build = ["build", "--exclude-resource-type", "unit_test", *dbt_variables(platform.settings)]
+    yield from dbt.cli(build, context=context).stream()
 
 
 FULL_SCANS = build_dbt_asset_selection([views], dbt_select="tag:full_scan")

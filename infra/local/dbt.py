@@ -11,7 +11,9 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from assets.analytics.variables import dbt_variables
 from assets.errors import StackError
+from assets.settings import RetentionSettings
 
 DBT_PROJECT = Path(__file__).parents[2] / "dbt_project"
 
@@ -38,7 +40,7 @@ def run_dbt(env: Mapping[str, str], *arguments: str, outputs: Path | None = None
         folders += ["--target-path", str(outputs), "--log-path", str(outputs)]
     dbt = Path(sys.executable).with_name("dbt")
     done = subprocess.run(
-        [dbt, "--no-use-colors", *arguments, *folders],
+        [dbt, "--no-use-colors", *arguments, *folders, *dbt_variables(RetentionSettings.of(env))],
         env=dict(env),
         capture_output=True,
         text=True,

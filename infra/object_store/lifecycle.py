@@ -9,7 +9,9 @@ Source: Amazon S3 User Guide, “Lifecycle configuration elements”.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -24,19 +26,19 @@ Rule = dict[str, Any]
 EXPIRE = "expire-everything"
 TIDY = "remove-expired-delete-markers"
 
-_RETENTION_DAYS = 7
 _NO_PREFIX: Rule = {}
 
 
 def wanted_rules(settings: Settings) -> dict[str, list[Rule]]:
     """Returns the rules of every bucket that holds copies of images, or logs, by its name.
 
-    In the raw bucket a version that was overwritten may be a living image of its own, so it has as
-    long as any; elsewhere it is nothing that anybody needs.
+    S3 counts whole days: the retention is rounded up. A noncurrent version in the raw bucket may
+    be an image of its own and is kept as long as any image; in the other buckets nothing needs it.
     """
+    days = math.ceil(settings.retention / timedelta(days=1))
     noncurrent_days = dict.fromkeys((*settings.image_buckets, settings.logs_bucket), 1)
-    noncurrent_days[settings.raw_bucket] = _RETENTION_DAYS
-    return {bucket: _rules(days) for bucket, days in noncurrent_days.items()}
+    noncurrent_days[settings.raw_bucket] = days
+    return {bucket: _rules(days, noncurrent) for bucket, noncurrent in noncurrent_days.items()}
 
 
 def provision_lifecycle(s3: S3Client, settings: Settings) -> None:
@@ -82,14 +84,14 @@ def differences(wanted: Sequence[Rule], found: Sequence[Rule]) -> list[str]:
     return sorted([*missing, *foreign, *changed])
 
 
-def _rules(noncurrent_days: int) -> list[Rule]:
+def _rules(days: int, noncurrent_days: int) -> list[Rule]:
     """Returns rules for all keys; no rule may expire objects and delete markers at once."""
     return [
         {
             "ID": EXPIRE,
             "Filter": _NO_PREFIX,
             "Status": "Enabled",
-            "Expiration": {"Days": _RETENTION_DAYS},
+            "Expiration": {"Days": days},
             "NoncurrentVersionExpiration": {"NoncurrentDays": noncurrent_days},
             "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
         },

@@ -1,0 +1,36 @@
+"""One number of hours decides: the dbt cutoff, the lifecycle rules and the check follow it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from assets.retention.checks import age_result
+from assets.settings import Settings
+from infra.local import dbt
+from infra.object_store.lifecycle import EXPIRE, wanted_rules
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+CUTOFF = "select pg_get_viewdef('staging.stg_image_catalog__{}'::regclass)"
+
+
+@pytest.mark.parametrize(("hours", "days"), [("168", 7), ("25", 2), ("24", 1)])
+def test_the_cutoff_the_lifecycle_rules_and_the_check_follow_the_setting(
+    own_warehouse, tmp_path, hours, days
+):
+    env = own_warehouse | {"RETENTION_HOURS": hours}
+    dbt.build(env, "--select", "staging.image_catalog", outputs=tmp_path)
+    with psycopg.connect(env["DATABASE_ADMIN_URL"]) as connection:
+        for name in ("images", "renditions"):
+            [(definition,)] = connection.execute(CUTOFF.format(name))
+            assert f"make_interval(hours => {hours})" in definition
+    settings = Settings.of(env)
+    for rules in wanted_rules(settings).values():
+        [rule] = [rule for rule in rules if rule["ID"] == EXPIRE]
+        assert rule["Expiration"] == {"Days": days}
+    oldest = {"raw_object": NOW - timedelta(hours=int(hours))}
+    assert not age_result(oldest, NOW, settings, are_messages_judged=True).passed
+    younger = {"raw_object": NOW - timedelta(hours=int(hours) * 0.9)}
+    assert age_result(younger, NOW, settings, are_messages_judged=True).passed
