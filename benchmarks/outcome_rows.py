@@ -11,9 +11,8 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 
 import click
 import psycopg
@@ -24,8 +23,10 @@ from assets.catalog.facts import ImageFacts, Seconds
 from assets.catalog.outcome_rows import (
     OUTCOME,
     RENDITION,
-    outcome_row,
-    rendition_rows,
+    Column,
+    Row,
+    stored_renditions,
+    values,
 )
 from assets.catalog.records import (
     Arrival,
@@ -58,7 +59,8 @@ _MAKE_TABLES = """
     alter column source set default 'kafka',
     alter column origin set default '',
     alter column object_key set default '',
-    alter column size_bytes set default 0;
+    alter column size_bytes set default 0,
+    alter column finished_at set default now();
     create table raw_outcome.{image_now} (like raw_outcome.{image} including all);
     alter table raw_outcome.{image} attach partition raw_outcome.{image_now} default;
     create table raw_outcome.{rendition} (like image_catalog.rendition including all)
@@ -115,8 +117,8 @@ def measure_outcomes(
     ):
         variants: dict[str, _Write] = {
             WRITE: lambda batch: outcomes.write(known, run_id, batch, now),
-            RAW_COPY: lambda batch: _copy_raw(raw, batch, now, RAW_COPY),
-            BINARY_COPY: lambda batch: _copy_raw(raw, batch, now, BINARY_COPY),
+            RAW_COPY: lambda batch: _copy_raw(raw, batch, RAW_COPY),
+            BINARY_COPY: lambda batch: _copy_raw(raw, batch, BINARY_COPY),
         }
         for number in range(images // _BATCH_ROWS):
             batch = _claimed_batch(known, run_id, recipe, now)
@@ -180,30 +182,27 @@ def _processed(claim: LeasedImage, recipe: Recipe) -> Processed:
     return Processed(claim, facts, recipe.record, "benchmark", seconds, renditions)
 
 
-def _copy_raw(
-    connection: Connection, batch: Sequence[Processed], now: datetime, variant: str
-) -> None:
-    _copy(connection, "image", OUTCOME, (outcome_row(one, now) for one in batch), variant)
-    made = chain.from_iterable(map(rendition_rows, batch))
-    _copy(connection, "rendition", RENDITION, made, variant)
+def _copy_raw(connection: Connection, batch: Sequence[Processed], variant: str) -> None:
+    _copy(connection, "image", OUTCOME, batch, variant)
+    _copy(connection, "rendition", RENDITION, stored_renditions(batch), variant)
 
 
 def _copy(
     connection: Connection,
     table: str,
-    columns: Mapping[str, str],
-    rows: Iterator[tuple[object, ...]],
+    columns: Sequence[Column[Row]],
+    rows: Iterable[Row],
     variant: str,
 ) -> None:
     names = {
         "table": sql.Identifier(f"{table}_{_FORMATS[variant]}"),
-        "columns": sql.SQL(", ").join(map(sql.Identifier, columns)),
+        "columns": sql.SQL(", ").join(column.identifier for column in columns),
         "format": sql.SQL(_FORMATS[variant]),
     }
     with connection.cursor().copy(sql.SQL(_COPY).format(**names)) as copy:
-        copy.set_types(list(columns.values()))
+        copy.set_types([column.type for column in columns])
         for row in rows:
-            copy.write_row(row)
+            copy.write_row(values(columns, row))
 
 
 def _key(variant: str) -> str:

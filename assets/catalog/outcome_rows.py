@@ -1,135 +1,141 @@
-"""Outcomes as rows of the catalogue.
+"""Which columns outcomes are written to, each declared once: COPY and update are derived from it.
 
-Numbers were checked when the processor returned them (`processing.contract`). Text can come out of
-a file, which may say what it likes: it is made to fit here, the last place before COPY.
+Numbers were checked when the processor returned them (`processing.contract`). Text comes out of
+files, which may contain anything: it is cleaned here, the last place before COPY.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, LiteralString, NamedTuple, TypeVar
 
-from assets.catalog.facts import ImageFacts
-from assets.catalog.records import Outcome, Processed, Rejected
+from psycopg import sql
 
-KEY = {"image_id": "uuid", "arrived_at": "timestamptz"}
-END = {
-    "state": "text",
-    "reason_code": "text",
-    "quarantine_key": "text",
-    "finished_at": "timestamptz",
-}
-FOUND = {
-    "format": "text",
-    "mode": "text",
-    "width_px": "int4",
-    "height_px": "int4",
-    "sha256": "bytea",
-    "frames_count": "int4",
-    "has_alpha": "bool",
-    "orientation": "int2",
-    "camera_make": "text",
-    "camera_model": "text",
-    "captured_local_time": "timestamp",
-    "brightness": "float4",
-    "contrast": "float4",
-    "sharpness": "float4",
-    "dominant_colours": "text[]",
-    "perceptual_hash": "int8",
-    "recipe": "text",
-    "recipe_hash": "text",
-    "processor": "text",
-    "processing_seconds": "float4",
-    "fetch_seconds": "float4",
-    "wait_seconds": "float4",
-    "decode_seconds": "float4",
-    "render_seconds": "float4",
-    "encode_seconds": "float4",
-    "describe_seconds": "float4",
-    "store_seconds": "float4",
-}
-OUTCOME = {**KEY, **END, **FOUND}
-RENDITION = {
-    **KEY,
-    "rendition_name": "text",
-    "object_key": "text",
-    "recipe_hash": "text",
-    "format": "text",
-    "width_px": "int4",
-    "height_px": "int4",
-    "size_bytes": "int8",
-}
+from assets.catalog.records import Outcome, Processed, Rejected, RenditionRecord
+
+Row = TypeVar("Row")
 
 _MAX_TEXT_LENGTH = 200
 _MAX_COLOURS = 5
 
 
-def outcome_row(outcome: Outcome, now: datetime) -> tuple[object, ...]:
-    """Returns the values of `OUTCOME`."""
-    key = (outcome.claim.image_id, outcome.claim.arrived_at)
-    if isinstance(outcome, Rejected):
-        end = ("rejected", outcome.reason.value, outcome.quarantine_key, now)
-        return (*key, *end, *(None for _ in FOUND))
-    seconds, work = outcome.seconds, outcome.seconds.work
-    return (
-        *key,
-        *("processed", None, None, now),
-        *_facts(outcome.facts),
-        outcome.recipe.title,
-        outcome.recipe.hash,
-        _text(outcome.processor),
-        work.total,
-        seconds.fetch,
-        seconds.wait,
-        work.decode,
-        work.render,
-        work.encode,
-        work.describe,
-        seconds.store,
-    )
+@dataclass(frozen=True)
+class Column(Generic[Row]):
+    """A column of the catalog.
+
+    Attributes:
+        name: Its name in the table.
+        type: Its type in PostgreSQL.
+        read: Returns its value.
+        keeps: Whether a value that is in the table stays when an outcome brings none.
+    """
+
+    name: str
+    type: LiteralString
+    read: Callable[[Row], object]
+    keeps: bool = False
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """Its name, quoted."""
+        return sql.Identifier(self.name)
 
 
-def rendition_rows(outcome: Processed) -> Iterator[tuple[object, ...]]:
-    """Yields the values of `RENDITION`, one row per rendition."""
-    for rendition in outcome.renditions:
-        yield (
-            outcome.claim.image_id,
-            outcome.claim.arrived_at,
-            rendition.name,
-            rendition.object_key,
-            outcome.recipe.hash,
-            rendition.format,
-            rendition.width_px,
-            rendition.height_px,
-            rendition.size_bytes,
-        )
+class StoredRendition(NamedTuple):
+    """A rendition with the outcome that it belongs to."""
+
+    outcome: Processed
+    rendition: RenditionRecord
 
 
-def _facts(facts: ImageFacts) -> tuple[object, ...]:
-    return (
-        _text(facts.format),
-        _text(facts.mode),
-        facts.width_px,
-        facts.height_px,
-        facts.sha256,
-        facts.frames,
-        facts.has_alpha,
-        facts.orientation,
-        _text(facts.camera_make),
-        _text(facts.camera_model),
-        facts.captured_at,
-        facts.brightness,
-        facts.contrast,
-        facts.sharpness,
-        list(map(_text, facts.dominant_colours[:_MAX_COLOURS])),
-        facts.perceptual_hash,
-    )
+def _of_processed(
+    name: str, type_: LiteralString, read: Callable[[Processed], object], *, keeps: bool = False
+) -> Column[Outcome]:
+    """Returns a column that is null for rejected images."""
+    return Column(name, type_, lambda one: read(one) if isinstance(one, Processed) else None, keeps)
+
+
+def _of_rejected(
+    name: str, read: Callable[[Rejected], object], *, keeps: bool = False
+) -> Column[Outcome]:
+    """Returns a column of text that is null for processed images."""
+    return Column(name, "text", lambda one: read(one) if isinstance(one, Rejected) else None, keeps)
+
+
+KEY: tuple[Column[Outcome], ...] = (
+    Column("image_id", "uuid", lambda one: one.claim.image_id),
+    Column("arrived_at", "timestamptz", lambda one: one.claim.arrived_at),
+)
+RESULT: tuple[Column[Outcome], ...] = (
+    Column("state", "text", lambda one: one.state),
+    _of_rejected("reason_code", lambda one: one.reason.value),
+    _of_rejected("quarantine_key", lambda one: one.quarantine_key, keeps=True),
+    _of_processed("format", "text", lambda one: _text(one.facts.format)),
+    _of_processed("mode", "text", lambda one: _text(one.facts.mode)),
+    _of_processed("width_px", "int4", lambda one: one.facts.width_px),
+    _of_processed("height_px", "int4", lambda one: one.facts.height_px),
+    _of_processed("sha256", "bytea", lambda one: one.facts.sha256, keeps=True),
+    _of_processed("frames_count", "int4", lambda one: one.facts.frames),
+    _of_processed("has_alpha", "bool", lambda one: one.facts.has_alpha),
+    _of_processed("orientation", "int2", lambda one: one.facts.orientation),
+    _of_processed("camera_make", "text", lambda one: _text(one.facts.camera_make)),
+    _of_processed("camera_model", "text", lambda one: _text(one.facts.camera_model)),
+    _of_processed("captured_local_time", "timestamp", lambda one: one.facts.captured_at),
+    _of_processed("brightness", "float4", lambda one: one.facts.brightness),
+    _of_processed("contrast", "float4", lambda one: one.facts.contrast),
+    _of_processed("sharpness", "float4", lambda one: one.facts.sharpness),
+    _of_processed("dominant_colours", "text[]", lambda one: _colours(one.facts.dominant_colours)),
+    _of_processed("perceptual_hash", "int8", lambda one: one.facts.perceptual_hash),
+    _of_processed("recipe", "text", lambda one: one.recipe.title),
+    _of_processed("recipe_hash", "text", lambda one: one.recipe.hash),
+    _of_processed("processor", "text", lambda one: _text(one.processor)),
+    _of_processed("processing_seconds", "float4", lambda one: one.seconds.work.total),
+    _of_processed("fetch_seconds", "float4", lambda one: one.seconds.fetch),
+    _of_processed("wait_seconds", "float4", lambda one: one.seconds.wait),
+    _of_processed("decode_seconds", "float4", lambda one: one.seconds.work.decode),
+    _of_processed("render_seconds", "float4", lambda one: one.seconds.work.render),
+    _of_processed("encode_seconds", "float4", lambda one: one.seconds.work.encode),
+    _of_processed("describe_seconds", "float4", lambda one: one.seconds.work.describe),
+    _of_processed("store_seconds", "float4", lambda one: one.seconds.store),
+)
+"""What an outcome changes; `finished_at`, the time of writing, is set by the update itself."""
+
+OUTCOME = (*KEY, *RESULT)
+
+RENDITION: tuple[Column[StoredRendition], ...] = (
+    Column("image_id", "uuid", lambda one: one.outcome.claim.image_id),
+    Column("arrived_at", "timestamptz", lambda one: one.outcome.claim.arrived_at),
+    Column("rendition_name", "text", lambda one: one.rendition.name),
+    Column("object_key", "text", lambda one: one.rendition.object_key),
+    Column("recipe_hash", "text", lambda one: one.outcome.recipe.hash),
+    Column("format", "text", lambda one: one.rendition.format),
+    Column("width_px", "int4", lambda one: one.rendition.width_px),
+    Column("height_px", "int4", lambda one: one.rendition.height_px),
+    Column("size_bytes", "int8", lambda one: one.rendition.size_bytes),
+)
+
+
+def values(columns: Sequence[Column[Row]], row: Row) -> tuple[object, ...]:
+    """Returns the values of the columns, in their order."""
+    return tuple(column.read(row) for column in columns)
+
+
+def stored_renditions(outcomes: Sequence[Outcome]) -> Iterator[StoredRendition]:
+    """Yields the renditions of processed images."""
+    for outcome in outcomes:
+        if isinstance(outcome, Processed):
+            yield from (StoredRendition(outcome, rendition) for rendition in outcome.renditions)
+
+
+def _colours(colours: Sequence[str]) -> list[str | None]:
+    return list(map(_text, colours[:_MAX_COLOURS]))
 
 
 def _text(said: str | None) -> str | None:
-    """Returns what can be printed of a text, of bounded length; None if that is nothing.
+    """Returns the printable characters of a text, at most 200; None if there are none.
 
-    PostgreSQL takes no NUL and UTF-8 no lone surrogate; one of them would fail the whole batch.
+    PostgreSQL accepts no NUL and UTF-8 no lone surrogate; one of them would fail the whole batch.
     """
     if said is None or (said.isprintable() and len(said) <= _MAX_TEXT_LENGTH):
         return said or None

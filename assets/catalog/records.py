@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import ClassVar
 from uuid import UUID
 
 from assets.catalog.facts import ImageFacts, Seconds
@@ -86,7 +87,9 @@ class StageSeconds:
 
 @dataclass(frozen=True)
 class Processed:
-    """The outcome of a claim: renditions stored, and what is known of the image since."""
+    """The outcome of a claim: renditions are stored, and the image is described."""
+
+    state: ClassVar = "processed"
 
     claim: LeasedImage
     facts: ImageFacts
@@ -99,6 +102,8 @@ class Processed:
 @dataclass(frozen=True)
 class Rejected:
     """The outcome of a claim: a reason, and the bytes in quarantine unless there are none."""
+
+    state: ClassVar = "rejected"
 
     claim: LeasedImage
     reason: Reason
