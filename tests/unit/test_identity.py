@@ -81,11 +81,60 @@ def test_the_same_origin_behind_two_doors_is_two_images(origin: str) -> None:
     assert identity.image_id("kafka", origin) != identity.image_id("bucket", origin)
 
 
-def test_an_id_never_changes_between_releases() -> None:
-    origin = identity.message_origin(message(), 0)
-    assert origin == "images/1/42"
-    assert identity.image_id("kafka", origin) == UUID("2724d571-4789-57d4-a7cd-03d64674bca6")
-    assert identity.message_origin(message(), 3) == "images~3/1/42"
+@pytest.mark.parametrize(
+    ("incarnation", "origin", "image", "key"),
+    [
+        (
+            0,
+            "images/1/42",
+            "2724d571-4789-57d4-a7cd-03d64674bca6",
+            "kafka/images/2024-05-17/1-42",
+        ),
+        (
+            3,
+            "images~3/1/42",
+            "3c3b778d-3422-5950-a98f-a0b96dce5c99",
+            "kafka/images~3/2024-05-17/1-42",
+        ),
+    ],
+)
+def test_the_id_and_the_key_of_a_message_never_change_between_releases(
+    incarnation: int, origin: str, image: str, key: str
+) -> None:
+    assert identity.message_origin(message(), incarnation) == origin
+    assert identity.image_id("kafka", origin) == UUID(image)
+    assert identity.landed_key(message(), incarnation) == key
+
+
+@pytest.mark.parametrize(
+    ("version", "origin", "image"),
+    [
+        (
+            "v1",
+            "darkroom-raw/holiday/beach.jpg?v1",
+            "5ba9469d-c968-5a1e-9a3a-542846130c01",
+        ),
+        (
+            None,
+            "darkroom-raw/holiday/beach.jpg?9e107d9d372bb6826bd81d3542a419d6",
+            "71d89835-b19b-5d9d-a47a-24b5eac388cf",
+        ),
+    ],
+)
+def test_the_id_of_a_dropped_object_never_changes_between_releases(
+    version: str | None, origin: str, image: str
+) -> None:
+    assert identity.object_origin(object_version(version=version)) == origin
+    assert identity.image_id("bucket", origin) == UUID(image)
+
+
+def test_the_id_and_the_keys_of_an_upload_never_change_between_releases() -> None:
+    image = identity.upload_id("shop", "order-1")
+    assert image == UUID("41a530d5-d8ba-5eb1-bb27-da2678ec517d")
+    assert identity.upload_origin(image) == f"upload/{image}"
+    assert identity.upload_key(image, NOON) == f"upload/2024-05-17/12/{image}"
+    late = datetime(2024, 5, 18, 1, 30, tzinfo=timezone(timedelta(hours=2)))
+    assert identity.upload_key(image, late) == f"upload/2024-05-17/23/{image}"
 
 
 def test_without_versions_the_entity_tag_tells_objects_of_one_key_apart() -> None:
