@@ -113,8 +113,10 @@ class Settings(RetentionSettings):
     sweep_pages: int = Field(
         100, ge=1, description="pages of a thousand versions that a slice of the listing has"
     )
-    hourly_prefixes: str = Field(
-        "upload,drop", description="folders with one per hour below; the last hours come first"
+    hourly_prefixes: str | None = Field(
+        None,
+        description="folders of the raw bucket with one folder per hour, with commas between them, "
+        "whose last hours are listed first; unset: those of the ingestion sources",
     )
     processing_workers: int = Field(2, ge=1, description="decoding processes of a run")
     processing_bytes: int = Field(
@@ -144,8 +146,10 @@ class Settings(RetentionSettings):
         return self.raw_bucket, self.processed_bucket, self.quarantine_bucket
 
     @property
-    def hourly_folders(self) -> tuple[str, ...]:
+    def hourly_folders(self) -> tuple[str, ...] | None:
         """Folders of the raw bucket that have `YYYY-MM-DD/HH/` below them, without slashes."""
+        if self.hourly_prefixes is None:
+            return None
         names = (name.strip().strip("/") for name in self.hourly_prefixes.split(","))
         return tuple(name for name in names if name)
 

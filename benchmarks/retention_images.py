@@ -13,6 +13,7 @@ from uuid import UUID
 from rich.progress import track
 
 from assets.catalog import identity
+from assets.ingestion.upload.source import upload_key
 from assets.resources.object_store import ObjectStore, open_client
 from assets.resources.warehouse import Connection, Warehouse
 from assets.settings import Settings
@@ -86,7 +87,7 @@ def store_images(settings: Settings, count: int, arrived_at: datetime) -> list[S
     store = ObjectStore(settings)
 
     def store_one(image: UUID) -> Stored:
-        key = identity.upload_key(image, arrived_at)
+        key = upload_key(image, arrived_at)
         rendition = identity.rendition_key(image, arrived_at, "benchmark", "thumbnail.jpg")
         version = store.put(settings.raw_bucket, key, _BODY, _CONTENT_TYPE)
         store.put(settings.processed_bucket, rendition, _BODY, _CONTENT_TYPE)

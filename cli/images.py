@@ -9,15 +9,14 @@ import click
 from rich.table import Table
 
 from assets.catalog.requeue import (
-    RequeueError,
     Selection,
     count_rejected,
     moment_named,
     reason_named,
     requeue,
-    source_named,
 )
-from assets.errors import ServerError, StackError
+from assets.errors import DarkroomError
+from assets.ingestion.registry import source_named
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
 from assets.timing import utc_now
@@ -29,7 +28,7 @@ from infra.local.stack import Stack
 class ImagesGroup(CommandGroup):
     """Says errors about the choice, and about the servers beneath, as one sentence."""
 
-    mendable: ClassVar = (StackError, RequeueError, ServerError)
+    mendable: ClassVar = (DarkroomError,)
 
 
 @click.group(cls=ImagesGroup)

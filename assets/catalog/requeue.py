@@ -32,9 +32,6 @@ class Selection:
     since: datetime | None = None
 
 
-SOURCES = ("kafka", "bucket", "upload")
-
-
 def reason_named(name: str) -> Reason:
     """Returns the reason of that name.
 
@@ -45,16 +42,6 @@ def reason_named(name: str) -> Reason:
             f"There is no reason “{name}”; choose one of {', '.join(sorted(Reason))}."
         )
     return Reason(name)
-
-
-def source_named(name: str | None) -> str | None:
-    """Returns the source of that name; None means all of them.
-
-    Raises `RequeueError` when there is none.
-    """
-    if name is not None and name not in SOURCES:
-        raise RequeueError(f"There is no source “{name}”; choose one of {', '.join(SOURCES)}.")
-    return name
 
 
 def moment_named(text: str | None) -> datetime | None:

@@ -37,7 +37,7 @@ class Chunk:
     """What was read at once: messages in the order of their partitions, and the holes amid them."""
 
     messages: Sequence[Message]
-    holes: Sequence[SkippedOffsets]
+    skipped: Sequence[SkippedOffsets]
 
 
 @dataclass(frozen=True)
@@ -110,15 +110,15 @@ class Reader:
         except LogTruncationError as error:
             raise self._gone(error.divergent_offsets) from error
         messages: list[Message] = []
-        holes: list[SkippedOffsets] = []
+        skipped: list[SkippedOffsets] = []
         for named, records in polled.items():
-            self._take(named.partition, records, now, messages, holes)
-        self._skip_to_position(holes)
+            self._take(named.partition, records, now, messages, skipped)
+        self._skip_to_position(skipped)
         if polled:
             self._tails.clear()
         elif not self._topic.is_exact:
-            self._confirm_tails(now, holes)
-        return Chunk(messages, holes)
+            self._confirm_tails(now, skipped)
+        return Chunk(messages, skipped)
 
     def positions(self) -> dict[int, tuple[int, int]]:
         """Returns per partition the next offset and the high watermark as last fetched."""
@@ -163,7 +163,7 @@ class Reader:
         records: Sequence[Any],
         now: float,
         messages: list[Message],
-        holes: list[SkippedOffsets],
+        skipped: list[SkippedOffsets],
     ) -> None:
         """Takes a partition's records up to the first hole that may still fill."""
         for record in records:
@@ -172,7 +172,7 @@ class Reader:
                 if not self._is_final(partition, expected, now):
                     self._watch(partition, expected, now)
                     return
-                holes.append(SkippedOffsets(partition, expected, record.offset))
+                skipped.append(SkippedOffsets(partition, expected, record.offset))
             messages.append(read_message(record))
             self._next[partition] = record.offset + 1
         self._waits.pop(partition, None)
@@ -195,7 +195,7 @@ class Reader:
         due = [partition for partition, wait in self._waits.items() if wait.retry_at <= now]
         self._consumer.resume(*map(self._named, due))
 
-    def _skip_to_position(self, holes: list[SkippedOffsets]) -> None:
+    def _skip_to_position(self, skipped: list[SkippedOffsets]) -> None:
         """Passes over the ends of batches that hold no message for readers.
 
         Those are the marks of transactions, and records that compaction took out.
@@ -203,10 +203,10 @@ class Reader:
         for partition in self._next.keys() - self._waits.keys():
             position = self._consumer.position(self._named(partition))
             if position > self._next[partition]:
-                holes.append(SkippedOffsets(partition, self._next[partition], position))
+                skipped.append(SkippedOffsets(partition, self._next[partition], position))
                 self._next[partition] = position
 
-    def _confirm_tails(self, now: float, holes: list[SkippedOffsets]) -> None:
+    def _confirm_tails(self, now: float, skipped: list[SkippedOffsets]) -> None:
         """Ends the watch of holes at the very end, while nothing comes and the brokers answer."""
         for partition in self._next.keys() - self._waits.keys():
             offset, watermark = self._next[partition], self._high_watermark(partition)
@@ -216,7 +216,7 @@ class Reader:
             if tail is None or tail.offset != offset:
                 self._tails[partition] = _Wait(offset, now)
             elif tail.has_lasted(offset, now, self._skip_confirmation_seconds):
-                holes.append(SkippedOffsets(partition, offset, watermark))
+                skipped.append(SkippedOffsets(partition, offset, watermark))
                 self._next[partition] = watermark
                 self._consumer.seek(self._named(partition), watermark)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import groupby, islice
 
-from assets.catalog import identity
+from assets.ingestion.registry import parse_key
 from assets.resources.object_store import ObjectStore
 from assets.resources.objects import pin_version
 from assets.resources.warehouse import Connection, Warehouse
@@ -169,7 +169,7 @@ class Deletion:
 
     def _copies(self, images: Sequence[DueImage]) -> Iterator[tuple[str, str]]:
         """Finds all versions under keys that are these images' alone."""
-        keys = sorted(image.object_key for image in images if _is_its_own(image.object_key))
+        keys = sorted(image.object_key for image in images if parse_key(image.object_key))
         for folder, here in groupby(keys, _folder):
             yield from self._copies_in(folder, set(here))
 
@@ -187,10 +187,6 @@ class Deletion:
         for page in self.object_store.pages_of_versions(self.settings.raw_bucket, prefix):
             found = (*page.versions, *page.delete_markers)
             yield [pin_version(one.key, one.version) for one in found]
-
-
-def _is_its_own(key: str) -> bool:
-    return identity.read_landed_key(key) is not None or identity.read_upload_key(key) is not None
 
 
 def _folder(key: str) -> str:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from assets.catalog.requeue import SOURCES
 from assets.errors import DarkroomError
+from assets.ingestion.registry import source_names
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Connection, Warehouse
 from assets.retention import ledger_rows, receipt_store
@@ -80,9 +80,9 @@ def choose(images: Sequence[str], source: str | None, uploader: str | None) -> E
     Raises:
         ErasureSelectionError: Nothing is named, or something that does not exist.
     """
-    if source and source not in SOURCES:
+    if source and source not in source_names():
         raise ErasureSelectionError(
-            f"There is no source of that name; choose one of {', '.join(SOURCES)}."
+            f"There is no source of that name; choose one of {', '.join(source_names())}."
         )
     ids = tuple(image_named(text, place) for place, text in enumerate(images, 1))
     return ErasureSelection(ids, source or None, uploader or None)

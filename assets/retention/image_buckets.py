@@ -10,9 +10,9 @@ from enum import Enum
 from itertools import groupby
 from uuid import UUID
 
-from assets.catalog import identity
+from assets.ingestion.bucket import raw_objects
 from assets.ingestion.bucket.listing import next_position
-from assets.ingestion.bucket.raw_objects import possible_ids, retention_starts_at
+from assets.ingestion.bucket.raw_objects import is_copy, possible_ids, retention_starts_at
 from assets.resources.object_store import ObjectStore
 from assets.resources.objects import ListingPage, ObjectVersion
 from assets.retention_policy import is_due
@@ -21,8 +21,6 @@ from assets.settings import Settings
 GRACE = timedelta(minutes=15)
 """So long an object may be stored before a row names it: longer than any run takes for that."""
 
-_HOUR = timedelta(hours=1)
-_DAY = timedelta(days=1)
 _COPY_KEY = re.compile(
     r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})/"
     r"(?P<image>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})(/.+)?",
@@ -97,8 +95,7 @@ def arrived_by(place: ImageBucket, found: ObjectVersion) -> datetime:
             if read
             else (found.modified_at)
         )
-    span = _DAY if identity.read_upload_key(found.key) is None else _HOUR
-    return min(retention_starts_at(found) + span, found.modified_at)
+    return raw_objects.arrived_by(found)
 
 
 def is_expired(place: ImageBucket, found: ObjectVersion, moment: RetentionClock) -> bool:
@@ -136,7 +133,7 @@ def is_orphan(
     if place is not ImageBucket.RAW:
         return True
     is_overdue = is_due(retention_starts_at(found), moment.now, moment.purge_age)
-    return is_overdue or _is_duplicate(found, snapshot)
+    return is_overdue or is_copy(found, snapshot.raw_keys)
 
 
 def is_referenced(found: ObjectVersion, snapshot: LedgerSnapshot) -> bool:
@@ -150,19 +147,6 @@ def is_marker_expired(
     """Tells whether a delete marker is to go: it has reached the age, or its image is erased."""
     is_erased = not snapshot.erased.isdisjoint(images_of(place, marker))
     return is_erased or is_due(marker.modified_at, moment.now, moment.purge_age)
-
-
-def _is_duplicate(found: ObjectVersion, snapshot: LedgerSnapshot) -> bool:
-    """Tells whether an object of the raw bucket is a copy of an image whose row names another.
-
-    A message's key has a day in it: under another day the object is somebody's drop.
-    """
-    _, *by_key = possible_ids(found)
-    is_upload = identity.read_upload_key(found.key) is not None
-    return any(
-        image in snapshot.raw_keys and (is_upload or snapshot.raw_keys[image] == found.key)
-        for image in by_key
-    )
 
 
 def _read_copy_key(key: str) -> tuple[date, UUID] | None:

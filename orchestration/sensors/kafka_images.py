@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from assets.ingestion import progress
 from assets.ingestion.kafka import topics
 from assets.resources.event_log import EventLog
 from assets.resources.warehouse import Warehouse
@@ -32,7 +31,7 @@ def kafka_images(
     state = event_log.look(settings.kafka_topic)
     with warehouse.connect() as connection:
         known = topics.read_topic(connection, state.name)
-        stored = progress.read_offsets(connection, state.name)
+        stored = topics.read_offsets(connection, state.name)
     if topics.is_recreated(known, state) or topics.may_be_recreated(state, stored):
         context.log.info("The topic seems to be made anew; a landing run finds out.")
         return dg.RunRequest()

@@ -2,8 +2,7 @@
 
 import dagster as dg
 
-from assets.ingestion import progress
-from assets.ingestion.bucket.listing import is_sweep_due
+from assets.ingestion.bucket.sweep import read_sweep
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
@@ -29,8 +28,8 @@ def raw_bucket(
         return dg.SkipReason("A registration run is in flight; it goes on while there is more.")
     waiting = object_store.notifications_waiting()
     with warehouse.connect() as connection:
-        sweep = progress.read_sweep(connection, settings.raw_bucket)
-    is_due = is_sweep_due(sweep, utc_now(), settings.sweep_interval)
+        sweep = read_sweep(connection, settings.raw_bucket)
+    is_due = sweep.is_due(utc_now(), settings.sweep_interval)
     if not waiting and not is_due:
         return dg.SkipReason(
             f"No notification waits; the listing last went on at {sweep.listed_at:%H:%M} UTC."

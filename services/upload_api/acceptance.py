@@ -11,11 +11,11 @@ from functools import partial
 from uuid import UUID, uuid4
 from weakref import WeakValueDictionary
 
-from assets.catalog import identity
 from assets.catalog.records import Arrival
 from assets.errors import ServerError
 from assets.ingestion.upload import lookup
 from assets.ingestion.upload.lookup import Upload
+from assets.ingestion.upload.source import upload_id, upload_key, upload_origin
 from assets.resources.warehouse import Connection
 from services.upload_api.database import Database
 from services.upload_api.names import encoded
@@ -74,7 +74,7 @@ class Acceptance:
         """
         if idempotency_key is None:
             return await self._store(uuid4(), received, uploader, now)
-        image = identity.upload_id(uploader, idempotency_key)
+        image = upload_id(uploader, idempotency_key)
         async with self._locks_by_image.setdefault(image, asyncio.Lock()):
             known = await self._known(image)
             if known is None:
@@ -91,7 +91,7 @@ class Acceptance:
     async def _store(
         self, image: UUID, received: Received, uploader: str, now: datetime
     ) -> Accepted:
-        key = identity.upload_key(image, now)
+        key = upload_key(image, now)
         with self._registrar.expect_upload():
             try:
                 attributes = _attributes(received, uploader)
@@ -102,7 +102,7 @@ class Acceptance:
             image_id=image,
             arrived_at=now,
             source="upload",
-            origin=identity.upload_origin(image),
+            origin=upload_origin(image),
             object_key=key,
             object_version=version,
             size_bytes=len(received.body),

@@ -10,8 +10,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from assets.catalog import identity
 from assets.ingestion.upload.api_keys import Caller
+from assets.ingestion.upload.source import upload_key
 from assets.timing import utc_now
 from services.upload_api.acceptance import Outcome
 from services.upload_api.access import BEARER, Admission, admitted, authenticated
@@ -130,7 +130,7 @@ async def prepare_upload(
     metadata = {"uploader": sender.caller.uploader}
     if name := clean_filename(wanted.filename):
         metadata["filename"] = encoded(name)
-    key = identity.upload_key(image, now)
+    key = upload_key(image, now)
     url, fields = await parts.storage.form(key, wanted.content_type, metadata)
     body = DirectUploadForm(
         id=image,

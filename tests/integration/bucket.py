@@ -8,26 +8,27 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from assets.ingestion import progress
+from assets.ingestion.bucket import sweep as sweeps
+from assets.ingestion.bucket.sweep import Sweep
 from tests.integration.conftest import Platform
 
 NOW = datetime.now(UTC)
 YESTERDAY = NOW - timedelta(days=1)
 
 
-def set_sweep(platform: Platform, sweep: progress.Sweep) -> None:
+def set_sweep(platform: Platform, sweep: Sweep) -> None:
     with platform.warehouse.connect() as connection:
-        progress.write_sweep(connection, platform.settings.raw_bucket, sweep)
+        sweeps.write_sweep(connection, platform.settings.raw_bucket, sweep)
 
 
-def read_sweep(platform: Platform) -> progress.Sweep:
+def read_sweep(platform: Platform) -> Sweep:
     with platform.warehouse.connect() as connection:
-        return progress.read_sweep(connection, platform.settings.raw_bucket)
+        return sweeps.read_sweep(connection, platform.settings.raw_bucket)
 
 
 def not_due(platform: Platform) -> None:
     """From here on only notifications tell of objects."""
-    set_sweep(platform, progress.Sweep(completed_at=NOW, listed_at=datetime.now(UTC)))
+    set_sweep(platform, Sweep(completed_at=NOW, listed_at=datetime.now(UTC)))
 
 
 def due_again(platform: Platform) -> None:

@@ -7,10 +7,12 @@ from uuid import uuid4
 
 import pytest
 
-from assets.catalog import identity
-from assets.ingestion import progress
 from assets.ingestion.bucket.audit import Audit, AuditCounts
 from assets.ingestion.bucket.checks import evaluate_audit, no_raw_object_is_unregistered
+from assets.ingestion.bucket.sweep import Sweep
+from assets.ingestion.kafka import topics
+from assets.ingestion.kafka.source import landed_key
+from assets.ingestion.upload.source import upload_key
 from tests.integration.bucket import NOW, put, set_sweep
 from tests.unit.arrivals import message
 
@@ -38,7 +40,7 @@ def test_what_was_registered_is_known(platform, pictures):
     platform.land()
     platform.drop("mine.jpg", b"x")
     platform.drop("mine.jpg", b"y")
-    put(platform, identity.upload_key(uuid4(), NOW), uploader="ann")
+    put(platform, upload_key(uuid4(), NOW), uploader="ann")
     platform.register()
     seen, is_whole = audit(platform, NOW + DAY)
     assert (seen, is_whole) == (AuditCounts(looked_at=len(pictures) + 3), True)
@@ -52,7 +54,7 @@ def test_after_the_grace_exactly_an_object_that_no_row_knows_counts(platform):
 
 
 def test_an_upload_that_no_row_knows_counts(platform):
-    put(platform, identity.upload_key(uuid4(), NOW), uploader="ann")
+    put(platform, upload_key(uuid4(), NOW), uploader="ann")
     assert audit(platform, NOW + DAY)[0].unregistered == 1
 
 
@@ -70,14 +72,14 @@ def test_copies_that_repetitions_left_behind_count_as_known(platform, pictures):
     put(platform, key, pictures[0].body)
     image = uuid4()
     for hour in (NOW, NOW - timedelta(hours=1)):
-        put(platform, identity.upload_key(image, hour), uploader="ann")
+        put(platform, upload_key(image, hour), uploader="ann")
     platform.register()
     assert audit(platform, NOW + DAY)[0] == AuditCounts(looked_at=4)
 
 
 def test_what_is_left_to_the_landing_for_a_day_is_told_apart(platform):
     awaited = message(topic=platform.settings.kafka_topic, offset=7, sent_at=NOW)
-    platform.drop(identity.landed_key(awaited, 0), b"x")
+    platform.drop(landed_key(awaited, 0), b"x")
     stored = stored_at(platform)
     assert audit(platform, stored + DAY - SECOND)[0] == AuditCounts(looked_at=1)
     assert audit(platform, stored + DAY)[0] == AuditCounts(looked_at=1, left_to_landing=1)
@@ -86,8 +88,8 @@ def test_what_is_left_to_the_landing_for_a_day_is_told_apart(platform):
 def test_a_drop_behind_the_landings_back_counts_after_both_graces(platform):
     topic = platform.settings.kafka_topic
     with platform.warehouse.connect() as connection:
-        progress.write_offsets(connection, topic, {1: (43, 43)})
-    platform.drop(identity.landed_key(message(topic=topic, sent_at=NOW), 0), b"x")
+        topics.write_offsets(connection, topic, {1: (43, 43)})
+    platform.drop(landed_key(message(topic=topic, sent_at=NOW), 0), b"x")
     later = stored_at(platform) + GRACE + timedelta(minutes=15)
     assert audit(platform, later - SECOND)[0].unregistered == 0
     assert audit(platform, later)[0].unregistered == 1
@@ -98,7 +100,7 @@ def test_wherever_the_sweep_stands_every_version_is_looked_at_once(platform, res
     for number in range(5):
         platform.drop(f"{number}.jpg", b"x")
         platform.drop(f"{number}.jpg", b"y")
-    set_sweep(platform, progress.Sweep(resume_key))
+    set_sweep(platform, Sweep(resume_key))
     assert audit(platform, NOW + DAY) == (AuditCounts(looked_at=10, unregistered=10), True)
 
 

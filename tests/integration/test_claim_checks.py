@@ -2,7 +2,7 @@
 
 import pytest
 
-from assets.catalog import identity
+from assets.ingestion.upload.source import upload_id, upload_key
 from tests.integration.bucket import put
 from tests.integration.topic import fill, images, origins
 
@@ -127,9 +127,9 @@ def test_a_claim_check_for_what_was_landed_already_makes_no_second_image(platfor
 
 
 def test_a_claim_check_for_an_upload_is_that_upload(platform):
-    image = identity.upload_id("ann", "key")
+    image = upload_id("ann", "key")
     [(now,)] = platform.query("select clock_timestamp()")
-    key = identity.upload_key(image, now)
+    key = upload_key(image, now)
     put(platform, key, uploader="ann")
     fill(platform, 0, [None], check(key))
     platform.land()

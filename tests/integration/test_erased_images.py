@@ -9,9 +9,9 @@ from uuid import uuid4
 from assets.catalog import ledger
 from assets.catalog.records import Arrival
 from assets.ingestion.bucket import registration
-from assets.ingestion.bucket.raw_objects import LANDING_GRACE
 from assets.ingestion.kafka.replay import Replay
 from assets.ingestion.kafka.replay_range import ReplayRange
+from assets.ingestion.kafka.source import LANDING_GRACE
 from assets.ingestion.upload.lookup import Upload
 from assets.timing import utc_now
 from services.upload_api.database import Database

@@ -11,6 +11,8 @@ import pytest
 from assets.catalog import identity
 from assets.catalog.checks import balance
 from assets.errors import ServerUnavailableError
+from assets.ingestion.bucket.source import object_origin
+from assets.ingestion.kafka.source import read_landed_key
 from assets.resources.object_store import ObjectStore
 from assets.retention.erasure import Erasure, ErasureSelection, ErasureSelectionError, withdraw
 from assets.retention.receipts import Copy, DeletionReason, verify
@@ -73,7 +75,7 @@ def test_copies_that_a_killed_landing_left_of_an_erased_image_go_too(platform, p
     raw = platform.settings.raw_bucket
     [key] = platform.keys(raw)
     platform.object_store.put(raw, key, pictures[0].body, "image/jpeg")
-    assert identity.read_landed_key(key)
+    assert read_landed_key(key)
     folder = key[: key.rindex("/")]
     with ThreadPoolExecutor(8) as threads:
         beside = [f"{folder}/!{number}" for number in range(others)]
@@ -132,7 +134,7 @@ def test_an_image_that_is_named_before_it_is_known_never_becomes_known(platform,
     platform.drop("own.jpg", pictures[0].body)
     [page] = platform.object_store.pages_of_versions(platform.settings.raw_bucket)
     [drop] = page.versions
-    image = identity.image_id("bucket", identity.object_origin(drop))
+    image = identity.image_id("bucket", object_origin(drop))
     erase(platform, ErasureSelection(images=(image,)))
     platform.register()
     assert platform.states() == {}

@@ -7,7 +7,7 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from assets.errors import ServerUnavailableError
-from assets.ingestion import progress
+from assets.ingestion.kafka import topics
 from assets.ingestion.kafka.landing import Landing
 from assets.resources.event_log import EventLog
 from assets.resources.topic_states import TopicMissingError
@@ -55,9 +55,9 @@ def test_a_commit_that_fails_leaves_neither_rows_nor_offsets(platform, pictures,
         if any(offset for offset, _ in positions.values()):
             raise RuntimeError("pulled the plug")
 
-    write_offsets = progress.write_offsets
+    write_offsets = topics.write_offsets
     with monkeypatch.context() as patch:
-        patch.setattr(progress, "write_offsets", write_then_crash)
+        patch.setattr(topics, "write_offsets", write_then_crash)
         with pytest.raises(RuntimeError, match="pulled the plug"):
             platform.land()
     assert platform.states() == {}

@@ -7,7 +7,6 @@ import signal
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from assets.ingestion import progress
 from assets.ingestion.kafka import topics
 from assets.ingestion.kafka.landing import Landing
 from assets.resources import event_reader
@@ -26,7 +25,7 @@ def land_and_die(settings: Settings, where: str) -> None:
     """Lands in this process, which ends as under `kill -9` when it comes to a certain place."""
     {
         "before the transaction": lambda: setattr(topics, "hold", die),
-        "before the commit": lambda: setattr(progress, "write_offsets", die_after_opening),
+        "before the commit": lambda: setattr(topics, "write_offsets", die_after_opening),
         "before the group learns of it": lambda: setattr(event_reader.Reader, "report", die),
     }[where]()
     Landing(
@@ -37,7 +36,7 @@ def land_and_die(settings: Settings, where: str) -> None:
     ).run()
 
 
-_write_offsets = progress.write_offsets
+_write_offsets = topics.write_offsets
 
 
 def die_after_opening(connection, topic, positions):

@@ -102,14 +102,14 @@ def test_a_run_that_reads_a_topic_which_another_run_found_made_anew_gives_way(
     platform, monkeypatch
 ):
     fill(platform, 0, images(1))
-    hold = topics.hold
+    lock_topic = topics.lock_topic
 
-    def hold_late(connection, opened):
+    def lock_late(connection, opened):
         with platform.warehouse.connect() as other:
             other.execute("update image_catalog.kafka_topic set incarnation = incarnation + 1")
-        hold(connection, opened)
+        lock_topic(connection, opened)
 
-    monkeypatch.setattr(topics, "hold", hold_late)
+    monkeypatch.setattr(topics, "lock_topic", lock_late)
     with pytest.raises(TopicChangedError, match="this one gives way"):
         platform.land()
     assert origins(platform) == set()

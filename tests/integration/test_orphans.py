@@ -12,6 +12,7 @@ import pytest
 
 from assets.catalog import identity
 from assets.errors import ServerRefusedError
+from assets.ingestion.upload.source import upload_key
 from assets.resources.unfinished_uploads import pages_of_uploads
 from assets.retention.image_buckets import GRACE, ImageBucket, walk
 from assets.retention.orphans import MAX_UPLOAD_DURATION
@@ -90,13 +91,11 @@ def test_the_copy_that_a_killed_landing_left_goes(platform, pictures):
 
 def test_the_copy_that_a_repeated_upload_left_under_another_hour_goes(platform):
     image = uuid4()
-    put(platform, identity.upload_key(image, NOW), uploader="ann")
+    put(platform, upload_key(image, NOW), uploader="ann")
     platform.register()
-    put(platform, identity.upload_key(image, NOW - HOUR), uploader="ann")
+    put(platform, upload_key(image, NOW - HOUR), uploader="ann")
     assert purged(platform, NOW + HOUR).items(Copy.ORPHAN_OBJECT) == 1
-    assert [found.key for found in listed(platform, ImageBucket.RAW)] == [
-        identity.upload_key(image, NOW)
-    ]
+    assert [found.key for found in listed(platform, ImageBucket.RAW)] == [upload_key(image, NOW)]
 
 
 def test_a_drop_under_the_key_of_another_days_message_is_no_copy(platform, pictures):
@@ -124,7 +123,7 @@ def test_a_drop_that_nobody_has_registered_goes_at_the_purge_age_exactly(platfor
 
 def test_what_is_left_of_an_erased_image_goes_at_once_from_every_bucket(platform):
     image = uuid4()
-    put(platform, identity.upload_key(image, NOW), uploader="ann")
+    put(platform, upload_key(image, NOW), uploader="ann")
     put_in(platform, ImageBucket.QUARANTINE, identity.quarantine_key(image, NOW))
     found = put_rendition(platform, image)
     erase(platform, image)

@@ -6,9 +6,11 @@ from uuid import uuid4
 
 import pytest
 
-from assets.catalog import identity
 from assets.catalog.checks import balance
 from assets.ingestion.bucket import known, raw_objects
+from assets.ingestion.kafka import topics
+from assets.ingestion.kafka.source import LANDING_GRACE, landed_key
+from assets.ingestion.upload.source import upload_key
 from tests.integration.bucket import (
     NOW,
     due_again,
@@ -26,7 +28,7 @@ def no_grace(monkeypatch):
     decide = raw_objects.classify
 
     def impatient(*args):
-        return decide(*args, landing_grace=timedelta(0))
+        return decide(*args, delay=-LANDING_GRACE)
 
     monkeypatch.setattr("assets.ingestion.bucket.registration.classify", impatient)
 
@@ -125,8 +127,8 @@ def test_a_message_landed_while_its_object_is_looked_up_is_not_taken_for_a_drop(
 
         return read_and_land
 
-    for name in ("_topics", "_object_keys"):
-        monkeypatch.setattr(known, name, landing_after(getattr(known, name)))
+    for module, name in ((topics, "read_landed"), (known, "read_rows")):
+        monkeypatch.setattr(module, name, landing_after(getattr(module, name)))
     platform.register()
     assert next(landings, None) is None
     due_again(platform)
@@ -146,7 +148,7 @@ def test_a_drop_under_a_landed_key_is_found_once_the_landing_is_past_it(
     )
     for offset in (reached - 1, reached):
         dropped = message(topic=topic, partition=partition, offset=offset)
-        platform.drop(identity.landed_key(dropped, 0), b"x")
+        platform.drop(landed_key(dropped, 0), b"x")
     platform.register()
     assert platform.query(
         "select count(*), max(object_key) from image_catalog.image where source = 'bucket'"
@@ -155,7 +157,7 @@ def test_a_drop_under_a_landed_key_is_found_once_the_landing_is_past_it(
 
 def test_an_upload_whose_row_was_never_written_is_caught_up_from_its_object(platform):
     image = uuid4()
-    key = identity.upload_key(image, NOW)
+    key = upload_key(image, NOW)
     version = put(platform, key, uploader="ann", filename=quote("my hütte+1.png"))
     platform.register()
     assert platform.query(
@@ -169,8 +171,8 @@ def test_an_upload_whose_row_was_never_written_is_caught_up_from_its_object(plat
 def test_an_upload_that_was_repeated_is_one_image(platform):
     image = uuid4()
     for hour in (NOW, NOW - timedelta(hours=1)):
-        put(platform, identity.upload_key(image, hour), uploader="ann")
-    put(platform, identity.upload_key(image, NOW), uploader="ann")
+        put(platform, upload_key(image, hour), uploader="ann")
+    put(platform, upload_key(image, NOW), uploader="ann")
     platform.register()
     due_again(platform)
     platform.register()
@@ -178,7 +180,7 @@ def test_an_upload_that_was_repeated_is_one_image(platform):
 
 
 def test_under_an_uploads_key_an_object_without_an_uploader_is_one_drop(platform):
-    put(platform, identity.upload_key(uuid4(), NOW))
+    put(platform, upload_key(uuid4(), NOW))
     platform.register()
     due_again(platform)
     assert platform.register().new_images == 0
@@ -186,7 +188,7 @@ def test_under_an_uploads_key_an_object_without_an_uploader_is_one_drop(platform
 
 
 def test_an_upload_that_is_gone_before_it_was_seen_is_no_image(platform):
-    key = identity.upload_key(uuid4(), NOW)
+    key = upload_key(uuid4(), NOW)
     version = put(platform, key, uploader="ann")
     platform.object_store.delete(platform.settings.raw_bucket, [(key, version)])
     platform.register()

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from assets.ingestion import progress
+from assets.ingestion.bucket import registration
+from assets.ingestion.bucket.sweep import Sweep
 from assets.resources.object_store import ObjectStore
 from tests.integration.bucket import (
     NOW,
@@ -38,7 +39,7 @@ def test_a_listing_goes_on_where_the_last_one_stopped(platform):
     platform.drop("a.jpg", b"x")
     platform.drop("b.jpg", b"x")
     platform.forget_notifications()
-    set_sweep(platform, progress.Sweep("a.jpg"))
+    set_sweep(platform, Sweep("a.jpg"))
     assert platform.register().listed == 1
     assert keys_of_rows(platform) == ["b.jpg"]
 
@@ -47,7 +48,7 @@ def test_what_is_put_behind_the_listings_position_is_found_by_the_next_sweep(pla
     platform.drop("a.jpg", b"x")
     platform.drop("b.jpg", b"x")
     platform.forget_notifications()
-    set_sweep(platform, progress.Sweep("a.jpg"))
+    set_sweep(platform, Sweep("a.jpg"))
     platform.register()
     due_again(platform)
     platform.register()
@@ -102,7 +103,7 @@ def test_an_hour_with_very_many_objects_costs_no_more_than_its_share(platform, s
     for number in range(20):
         platform.drop(f"drop/{NOW:%Y-%m-%d/%H}/{number:02}.jpg", b"x")
     platform.forget_notifications()
-    set_sweep(platform, progress.Sweep("z"))
+    set_sweep(platform, Sweep("z"))
     assert bounded.register().listed == 4
 
 
@@ -114,7 +115,7 @@ def test_a_listing_killed_anywhere_loses_and_doubles_nothing(
     for number in range(7):
         platform.drop(f"{number}.jpg", b"x")
     platform.forget_notifications()
-    write_sweep, pages = progress.write_sweep, []
+    write_sweep, pages = registration.write_sweep, []
 
     def write_then_crash(connection, bucket, sweep):
         write_sweep(connection, bucket, sweep)
@@ -125,7 +126,7 @@ def test_a_listing_killed_anywhere_loses_and_doubles_nothing(
             raise RuntimeError("pulled the plug")
 
     with monkeypatch.context() as patch:
-        patch.setattr(progress, "write_sweep", write_then_crash)
+        patch.setattr(registration, "write_sweep", write_then_crash)
         with pytest.raises(RuntimeError, match="pulled the plug"):
             bounded.register()
     left = read_sweep(platform)

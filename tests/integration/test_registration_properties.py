@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from assets.catalog import ledger
 from assets.catalog.checks import balance
-from assets.ingestion import progress
+from assets.ingestion.bucket.sweep import Sweep
 from tests.integration.bucket import (
     not_due,
     notification,
@@ -78,7 +78,7 @@ def run_killed_after_writing(platform, monkeypatch) -> None:
 
 
 def list_from_the_beginning(platform) -> None:
-    set_sweep(platform, progress.Sweep())
+    set_sweep(platform, Sweep())
     platform.register()
 
 
@@ -123,7 +123,7 @@ def test_every_version_of_every_key_is_registered_once(
     there = listed(short_intervals)
     assert versions <= set(there)
     if is_killed:
-        set_sweep(short_intervals, progress.Sweep())
+        set_sweep(short_intervals, Sweep())
         run_killed_after_writing(short_intervals, monkeypatch)
     learn(short_intervals, way, len(there))
     assert registered(short_intervals) == there

@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from assets.asset_keys import ARRIVAL_DAYS
 from assets.catalog import leases
 from assets.errors import ServerUnavailableError
-from assets.ingestion import progress
+from assets.ingestion.bucket.sweep import Sweep, write_sweep
 from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
@@ -61,7 +61,7 @@ def finish_listing(platform) -> None:
     with platform.warehouse.connect() as connection:
         now = datetime.now(UTC)
         bucket = platform.settings.raw_bucket
-        progress.write_sweep(connection, bucket, progress.Sweep(listed_at=now))
+        write_sweep(connection, bucket, Sweep(listed_at=now))
 
 
 def test_an_empty_topic_asks_for_nothing_and_says_what_it_looked_at(instance, platform):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import requests
 
-from assets.catalog import identity
+from assets.ingestion.upload import source as uploads
 from assets.validation.headers import MAX_IMAGE_BYTES
 from tests.unit.pictures import encoded, noise
 
@@ -42,7 +42,7 @@ def test_what_is_sent_by_the_form_becomes_the_image_that_was_promised(platform, 
 def test_the_image_lies_under_a_key_of_its_own_and_belongs_to_who_asked(platform, form):
     fill(form, JPEG)
     [key] = platform.keys(platform.settings.raw_bucket)
-    assert str(identity.read_upload_key(key)) == form["id"]
+    assert str(uploads.read_key(key).image_id) == form["id"]
     head = platform.object_store.head(platform.settings.raw_bucket, key)
     assert head.metadata == {"uploader": "shop", "filename": "a%20%C3%BC.jpg"}
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from assets.catalog import identity
+from assets.ingestion.upload.source import upload_id
 from assets.settings import UploadSettings
 from tests.campaigns.chaos.proxy import Network, Proxy
 from tests.integration.upload_api import Api, create_key, serving, upload_settings
@@ -97,7 +97,7 @@ def test_while_postgresql_is_away_repetitions_are_still_one_image(platform, betw
     for key in ("known", "new"):
         answers = [between.api.send(JPEG, Idempotency_Key=key) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [202] * 3
-        assert {answer.json()["id"] for answer in answers} == {str(identity.upload_id("shop", key))}
+        assert {answer.json()["id"] for answer in answers} == {str(upload_id("shop", key))}
         assert between.api.send(OTHER, Idempotency_Key=key).status_code == 422
     assert len(platform.keys(platform.settings.raw_bucket)) == 2
     platform.register()
@@ -141,7 +141,7 @@ def test_while_s3_is_away_nothing_is_taken_and_nothing_is_kept(platform, between
     assert platform.states() == {}
     between.network.restore("s3")
     said = answered(between.api, 201, Idempotency_Key="k")
-    assert said["id"] == str(identity.upload_id("shop", "k"))
+    assert said["id"] == str(upload_id("shop", "k"))
     platform.register()
     assert platform.states() == {"waiting": 1}
     assert len(platform.keys(platform.settings.raw_bucket)) == 1

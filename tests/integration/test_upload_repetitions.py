@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from assets.catalog import identity
+from assets.ingestion.upload.source import upload_id
 from tests.integration.upload_api import Api, create_key, serving, upload_settings
 from tests.unit.pictures import encoded, noise
 
@@ -52,7 +52,7 @@ def test_another_image_under_the_same_key_is_refused(platform, upload_api):
 
 def test_the_id_follows_from_uploader_and_key(shared_upload_api):
     sent = shared_upload_api.send(JPEG, Idempotency_Key="k").json()
-    assert sent["id"] == str(identity.upload_id("everybody", "k"))
+    assert sent["id"] == str(upload_id("everybody", "k"))
 
 
 def test_the_same_key_of_another_uploader_is_another_image(stack, settings, platform, upload_api):

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.catalog.identity import upload_key
-from assets.ingestion.bucket.listing import is_sweep_due, next_position, recent_folders
-from assets.ingestion.progress import Sweep
+from assets.ingestion.bucket.listing import next_position, recent_folders
+from assets.ingestion.bucket.sweep import Sweep
+from assets.ingestion.registry import hourly_folders
+from assets.ingestion.upload.source import upload_key
 from assets.resources.objects import ListingPage, ObjectVersion
 from tests.unit.arrivals import NOON, object_version, some_settings
 from tests.unit.test_identity import AN_ID
@@ -22,11 +23,11 @@ version_places = st.tuples(st.text(st.characters(codec="utf-8"), min_size=1), st
 
 
 def test_a_bucket_never_listed_is_due() -> None:
-    assert is_sweep_due(Sweep(), NOON, TEN_MINUTES)
+    assert Sweep().is_due(NOON, TEN_MINUTES)
 
 
 def test_a_first_slice_that_was_killed_is_due_at_once() -> None:
-    assert is_sweep_due(Sweep("some/key"), NOON, TEN_MINUTES)
+    assert Sweep("some/key").is_due(NOON, TEN_MINUTES)
 
 
 @pytest.mark.parametrize("resume_key", [None, "some/key"])
@@ -35,8 +36,8 @@ def test_at_the_interval_exactly_a_slice_is_due_and_a_second_before_it_is_not(
 ) -> None:
     """Whether or not the sweep is under way: slices that follow at once would have no bound."""
     sweep = Sweep(resume_key, listed_at=NOON)
-    assert is_sweep_due(sweep, NOON + TEN_MINUTES, TEN_MINUTES)
-    assert not is_sweep_due(sweep, NOON + TEN_MINUTES - SECOND, TEN_MINUTES)
+    assert sweep.is_due(NOON + TEN_MINUTES, TEN_MINUTES)
+    assert not sweep.is_due(NOON + TEN_MINUTES - SECOND, TEN_MINUTES)
 
 
 def test_the_last_three_hours_are_listed_newest_first() -> None:
@@ -71,6 +72,11 @@ def test_hourly_folders_are_told_with_commas_between_them(told: str) -> None:
 
 def test_there_may_be_no_hourly_folders() -> None:
     assert some_settings(hourly_prefixes="").hourly_folders == ()
+
+
+def test_unless_told_otherwise_the_hourly_folders_are_those_of_the_sources() -> None:
+    assert some_settings().hourly_folders is None
+    assert hourly_folders() == ("drop", "upload")
 
 
 def page(found: list[ObjectVersion], next_key: str | None, next_version: str | None) -> ListingPage:

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.catalog import identity
+from assets.ingestion.kafka.source import landed_key
+from assets.ingestion.upload.source import upload_key
 from assets.resources.objects import ObjectVersion
 from assets.retention.image_buckets import (
     GRACE,
@@ -72,15 +74,13 @@ def test_no_copy_came_after_it_was_stored_or_after_its_day(day, stored_at) -> No
 
 
 def test_a_repetition_of_a_message_came_by_the_end_of_its_day() -> None:
-    key = identity.landed_key(message(), 0)
+    key = landed_key(message(), 0)
     found = object_version(key=key, modified_at=NOON + timedelta(days=3))
     assert NOON <= arrived_by(ImageBucket.RAW, found) <= END_OF_DAY + SECOND
 
 
 def test_a_repeated_upload_came_by_the_end_of_its_hour() -> None:
-    found = object_version(
-        key=identity.upload_key(IMAGE, NOON), modified_at=NOON + timedelta(days=3)
-    )
+    found = object_version(key=upload_key(IMAGE, NOON), modified_at=NOON + timedelta(days=3))
     assert arrived_by(ImageBucket.RAW, found) == NOON + HOUR
 
 
@@ -121,21 +121,21 @@ def test_a_copy_of_an_erased_image_is_a_stray_at_once(place) -> None:
 
 
 def test_another_version_of_an_upload_is_a_stray_after_the_grace() -> None:
-    found = object_version(key=identity.upload_key(IMAGE, NOON), version="v2")
+    found = object_version(key=upload_key(IMAGE, NOON), version="v2")
     known = LedgerSnapshot({IMAGE: found.key}, frozenset({(found.key, "v1")}))
     assert not orphan(ImageBucket.RAW, found, known, NOON + GRACE - SECOND)
     assert orphan(ImageBucket.RAW, found, known, NOON + GRACE)
 
 
 def test_an_upload_that_no_row_knows_waits_to_be_registered() -> None:
-    found = object_version(key=identity.upload_key(IMAGE, NOON))
+    found = object_version(key=upload_key(IMAGE, NOON))
     assert not orphan(ImageBucket.RAW, found, NOTHING, NOON + AGE - SECOND)
     assert orphan(ImageBucket.RAW, found, NOTHING, NOON + AGE)
 
 
 def test_a_message_just_stored_is_left_though_its_day_is_due() -> None:
     late = NOON + AGE + timedelta(hours=6)
-    found = object_version(key=identity.landed_key(message(), 0), modified_at=late)
+    found = object_version(key=landed_key(message(), 0), modified_at=late)
     assert not orphan(ImageBucket.RAW, found, NOTHING, late + GRACE - SECOND)
     assert orphan(ImageBucket.RAW, found, NOTHING, late + GRACE)
 

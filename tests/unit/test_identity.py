@@ -10,6 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.catalog import identity
+from assets.ingestion.bucket.source import object_origin
+from assets.ingestion.kafka.source import (
+    LandedKey,
+    landed_key,
+    message_arrival,
+    message_origin,
+    read_landed_key,
+)
+from assets.ingestion.upload import source as uploads
+from assets.ingestion.upload.source import upload_id, upload_key, upload_origin
 from tests.unit.arrivals import NOON, message, object_version
 
 RETENTION = timedelta(days=7)
@@ -32,12 +42,12 @@ object_places = st.tuples(st.from_regex(r"[a-z0-9.-]{3,63}", fullmatch=True), ke
 def message_id(place: tuple[str, int, int], incarnation: int = 0) -> UUID:
     topic, partition, offset = place
     told = message(topic=topic, partition=partition, offset=offset)
-    return identity.image_id("kafka", identity.message_origin(told, incarnation))
+    return identity.image_id("kafka", message_origin(told, incarnation))
 
 
 def object_id(place: tuple[str, str, str]) -> UUID:
     bucket, key, version = place
-    origin = identity.object_origin(object_version(bucket=bucket, key=key, version=version))
+    origin = object_origin(object_version(bucket=bucket, key=key, version=version))
     return identity.image_id("bucket", origin)
 
 
@@ -47,7 +57,7 @@ def test_a_message_read_again_has_the_same_id_whatever_else_changed(
 ) -> None:
     topic, partition, offset = place
     origins = {
-        identity.message_origin(
+        message_origin(
             message(topic=topic, partition=partition, offset=offset, sent_at=sent_at, value=value),
             0,
         )
@@ -68,7 +78,7 @@ def test_a_topic_made_anew_has_other_images_under_other_keys(
     topic, partition, offset = place
     told = message(topic=topic, partition=partition, offset=offset)
     assert len({message_id(place, one) for one in several}) == len(several)
-    assert len({identity.landed_key(told, one) for one in several}) == len(several)
+    assert len({landed_key(told, one) for one in several}) == len(several)
 
 
 @given(st.lists(object_places, min_size=2, max_size=8, unique=True))
@@ -101,9 +111,9 @@ def test_the_same_origin_behind_two_doors_is_two_images(origin: str) -> None:
 def test_the_id_and_the_key_of_a_message_never_change_between_releases(
     incarnation: int, origin: str, image: str, key: str
 ) -> None:
-    assert identity.message_origin(message(), incarnation) == origin
+    assert message_origin(message(), incarnation) == origin
     assert identity.image_id("kafka", origin) == UUID(image)
-    assert identity.landed_key(message(), incarnation) == key
+    assert landed_key(message(), incarnation) == key
 
 
 @pytest.mark.parametrize(
@@ -124,30 +134,28 @@ def test_the_id_and_the_key_of_a_message_never_change_between_releases(
 def test_the_id_of_a_dropped_object_never_changes_between_releases(
     version: str | None, origin: str, image: str
 ) -> None:
-    assert identity.object_origin(object_version(version=version)) == origin
+    assert object_origin(object_version(version=version)) == origin
     assert identity.image_id("bucket", origin) == UUID(image)
 
 
 def test_the_id_and_the_keys_of_an_upload_never_change_between_releases() -> None:
-    image = identity.upload_id("shop", "order-1")
+    image = upload_id("shop", "order-1")
     assert image == UUID("41a530d5-d8ba-5eb1-bb27-da2678ec517d")
-    assert identity.upload_origin(image) == f"upload/{image}"
-    assert identity.upload_key(image, NOON) == f"upload/2024-05-17/12/{image}"
+    assert upload_origin(image) == f"upload/{image}"
+    assert upload_key(image, NOON) == f"upload/2024-05-17/12/{image}"
     late = datetime(2024, 5, 18, 1, 30, tzinfo=timezone(timedelta(hours=2)))
-    assert identity.upload_key(image, late) == f"upload/2024-05-17/23/{image}"
+    assert upload_key(image, late) == f"upload/2024-05-17/23/{image}"
 
 
 def test_without_versions_the_entity_tag_tells_objects_of_one_key_apart() -> None:
-    origins = {
-        identity.object_origin(object_version(version=None, etag=etag)) for etag in ("a", "b")
-    }
+    origins = {object_origin(object_version(version=None, etag=etag)) for etag in ("a", "b")}
     assert len(origins) == 2
 
 
 @given(st.lists(message_places, min_size=2, max_size=8, unique=True))
 def test_no_two_messages_share_a_landed_key(places: list[tuple[str, int, int]]) -> None:
     landed = {
-        identity.landed_key(message(topic=topic, partition=partition, offset=offset), 0)
+        landed_key(message(topic=topic, partition=partition, offset=offset), 0)
         for topic, partition, offset in places
     }
     assert len(landed) == len(places)
@@ -159,9 +167,9 @@ def test_a_key_that_the_landing_makes_tells_the_message_that_it_is_about(
 ) -> None:
     topic, partition, offset = place
     landed = message(topic=topic, partition=partition, offset=offset, sent_at=sent_at)
-    read = identity.read_landed_key(identity.landed_key(landed, incarnation))
-    assert read == identity.LandedKey(topic, incarnation, partition, offset)
-    assert identity.landed_origin(read) == identity.message_origin(landed, incarnation)
+    read = read_landed_key(landed_key(landed, incarnation))
+    assert read == LandedKey(topic, incarnation, partition, offset)
+    assert read.origin == message_origin(landed, incarnation)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +192,7 @@ def test_a_key_that_the_landing_makes_tells_the_message_that_it_is_about(
     ],
 )
 def test_a_key_that_the_landing_does_not_make_is_somebodys(key: str) -> None:
-    assert identity.read_landed_key(key) is None
+    assert read_landed_key(key) is None
 
 
 @pytest.mark.parametrize(
@@ -198,14 +206,16 @@ def test_a_key_that_the_landing_does_not_make_is_somebodys(key: str) -> None:
 )
 def test_a_key_with_characters_that_no_topic_or_number_has_is_somebodys(key: str) -> None:
     """Kafka allows ASCII letters, digits, dot, underscore and hyphen in a topic's name."""
-    assert identity.read_landed_key(key) is None
+    assert read_landed_key(key) is None
 
 
 @given(st.uuids(), st.timedeltas(timedelta(0), timedelta(days=25_000)))
 def test_the_key_of_an_upload_tells_its_image(image: UUID, since: timedelta) -> None:
-    key = identity.upload_key(image, NOON + since)
-    assert identity.read_upload_key(key) == image
-    assert identity.read_landed_key(key) is None
+    key = upload_key(image, NOON + since)
+    parsed = uploads.read_key(key)
+    assert parsed is not None
+    assert parsed.image_id == image
+    assert read_landed_key(key) is None
 
 
 @pytest.mark.parametrize(
@@ -221,7 +231,7 @@ def test_the_key_of_an_upload_tells_its_image(image: UUID, since: timedelta) -> 
     ],
 )
 def test_another_key_below_the_uploads_is_none_of_an_upload(key: str) -> None:
-    assert identity.read_upload_key(key) is None
+    assert uploads.read_key(key) is None
 
 
 @given(st.timezones(), st.timedeltas(timedelta(days=-12_000), timedelta(days=25_000)))
@@ -245,7 +255,7 @@ def test_keys_of_what_is_made_begin_with_the_utc_day_of_arrival() -> None:
 @pytest.mark.parametrize("sent_at", [NOON - timedelta(days=400), NOON, NOON + timedelta(days=1)])
 def test_the_brokers_time_is_believed(sent_at: datetime) -> None:
     told = message(sent_at=sent_at, is_broker_time=True)
-    assert identity.message_arrival(told, NOON, RETENTION) == sent_at
+    assert message_arrival(told, NOON, RETENTION) == sent_at
 
 
 @pytest.mark.parametrize(
@@ -253,7 +263,7 @@ def test_the_brokers_time_is_believed(sent_at: datetime) -> None:
 )
 def test_a_senders_time_within_the_retention_is_believed(sent_at: datetime) -> None:
     told = message(sent_at=sent_at, is_broker_time=False)
-    assert identity.message_arrival(told, NOON, RETENTION) == sent_at
+    assert message_arrival(told, NOON, RETENTION) == sent_at
 
 
 @pytest.mark.parametrize(
@@ -261,7 +271,7 @@ def test_a_senders_time_within_the_retention_is_believed(sent_at: datetime) -> N
 )
 def test_a_senders_time_that_cannot_be_true_counts_as_now(sent_at: datetime) -> None:
     told = message(sent_at=sent_at, is_broker_time=False)
-    assert identity.message_arrival(told, NOON, RETENTION) == NOON
+    assert message_arrival(told, NOON, RETENTION) == NOON
 
 
 @given(moments)
@@ -269,4 +279,4 @@ def test_by_a_senders_clock_no_image_arrives_in_the_future_or_before_the_retenti
     sent_at: datetime,
 ) -> None:
     told = message(sent_at=sent_at, is_broker_time=False)
-    assert NOON - RETENTION <= identity.message_arrival(told, NOON, RETENTION) <= NOON
+    assert NOON - RETENTION <= message_arrival(told, NOON, RETENTION) <= NOON

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.catalog.identity import object_origin
+from assets.ingestion.bucket.source import object_origin
 from assets.resources.objects import ObjectVersion, listed_version, objects_created
 from tests.unit.arrivals import object_version
 

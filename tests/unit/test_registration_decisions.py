@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -11,37 +13,54 @@ from hypothesis import strategies as st
 
 from assets.catalog import identity
 from assets.ingestion.bucket.raw_objects import (
-    LANDING_GRACE,
     KnownObjects,
-    LandedTopic,
     ObjectStatus,
     classify,
     describe,
     possible_ids,
     retention_starts_at,
 )
+from assets.ingestion.bucket.source import object_origin
+from assets.ingestion.kafka.source import (
+    LANDING_GRACE,
+    is_awaited,
+    landed_key,
+    message_origin,
+    read_landed_key,
+)
+from assets.ingestion.kafka.topics import LandedTopic
+from assets.ingestion.upload.source import upload_key, upload_origin
 from assets.resources.objects import ObjectHead, ObjectVersion
 from tests.unit.arrivals import NOON, message, object_version
 
 AGE = timedelta(hours=158)
 SECOND = timedelta(seconds=1)
 MICROSECOND = timedelta(microseconds=1)
+NOTHING = KnownObjects({})
 LATER = NOON + LANDING_GRACE
-NOTHING = KnownObjects({}, {})
 UPLOAD = UUID("2724d571-4789-57d4-a7cd-03d64674bca6")
-UPLOAD_KEY = identity.upload_key(UPLOAD, NOON)
-LANDED_KEY = identity.landed_key(message(), 0)
-MESSAGE_ID = identity.image_id("kafka", identity.message_origin(message(), 0))
+UPLOAD_KEY = upload_key(UPLOAD, NOON)
+LANDED_KEY = landed_key(message(), 0)
+MESSAGE_ID = identity.image_id("kafka", message_origin(message(), 0))
+
+NO_TOPICS: Mapping[str, LandedTopic] = {}
 
 offsets = st.integers(0, 2**63 - 1)
 
 
-def landed_up_to(next_offset: int, incarnation: int = 0) -> KnownObjects:
-    return KnownObjects({}, {"images": LandedTopic(incarnation, {1: next_offset})})
+def landed_up_to(next_offset: int, incarnation: int = 0) -> dict[str, LandedTopic]:
+    return {"images": LandedTopic(incarnation, {1: next_offset})}
 
 
-def judged(found: ObjectVersion, known: KnownObjects = NOTHING, now=LATER) -> ObjectStatus:
-    return classify(found, known, now, AGE)
+def judged(
+    found: ObjectVersion,
+    known: KnownObjects = NOTHING,
+    now=LATER,
+    topics: Mapping[str, LandedTopic] = NO_TOPICS,
+) -> ObjectStatus:
+    message = read_landed_key(found.key)
+    awaited = [found.key] if message is not None and is_awaited(message, topics) else []
+    return classify(found, replace(known, awaited=frozenset(awaited)), now, AGE)
 
 
 def head(found: ObjectVersion, **metadata: str) -> ObjectHead:
@@ -58,7 +77,7 @@ def test_what_no_row_knows_is_new(key: str) -> None:
 
 def test_a_drop_that_a_row_knows_is_known_and_its_next_version_is_not() -> None:
     [id_] = possible_ids(object_version())
-    known = KnownObjects({id_: "holiday/beach.jpg"}, {})
+    known = KnownObjects({id_: "holiday/beach.jpg"})
     assert judged(object_version(), known) is ObjectStatus.KNOWN
     assert judged(object_version(version="v2"), known) is ObjectStatus.NEW
 
@@ -66,50 +85,52 @@ def test_a_drop_that_a_row_knows_is_known_and_its_next_version_is_not() -> None:
 @pytest.mark.parametrize("version", ["v1", "an older one", None])
 def test_every_version_under_the_key_of_a_landed_message_is_known(version: str | None) -> None:
     """A landing that was killed leaves one; the next landing stores another."""
-    known = KnownObjects({MESSAGE_ID: LANDED_KEY}, {"images": LandedTopic(0, {1: 43})})
-    assert judged(object_version(key=LANDED_KEY, version=version), known) is ObjectStatus.KNOWN
+    known, found = KnownObjects({MESSAGE_ID: LANDED_KEY}), object_version(key=LANDED_KEY)
+    status = judged(replace(found, version=version), known, topics=landed_up_to(43))
+    assert status is ObjectStatus.KNOWN
 
 
 def test_under_another_day_an_object_is_not_the_messages() -> None:
-    known = KnownObjects({MESSAGE_ID: LANDED_KEY}, {"images": LandedTopic(0, {1: 43})})
+    known = KnownObjects({MESSAGE_ID: LANDED_KEY})
     found = object_version(key=LANDED_KEY.replace("05-17", "05-16"))
-    assert judged(found, known) is ObjectStatus.NEW
+    assert judged(found, known, topics=landed_up_to(43)) is ObjectStatus.NEW
 
 
 @given(offsets, offsets)
 def test_what_the_landing_has_yet_to_come_to_is_left_to_it(reached: int, offset: int) -> None:
-    found = object_version(key=identity.landed_key(message(offset=offset), 0))
-    is_left = judged(found, landed_up_to(reached)) is ObjectStatus.LANDING
+    found = object_version(key=landed_key(message(offset=offset), 0))
+    is_left = judged(found, topics=landed_up_to(reached)) is ObjectStatus.LANDING
     assert is_left == (reached <= offset)
 
 
 def test_of_a_partition_that_was_never_landed_everything_is_left_to_the_landing() -> None:
-    known = KnownObjects({}, {"images": LandedTopic(0, {0: 100})})
-    assert judged(object_version(key=LANDED_KEY), known) is ObjectStatus.LANDING
+    topics = {"images": LandedTopic(0, {0: 100})}
+    assert judged(object_version(key=LANDED_KEY), topics=topics) is ObjectStatus.LANDING
 
 
 def test_behind_the_landings_back_an_object_is_somebodys_after_the_grace() -> None:
-    found, known = object_version(key=LANDED_KEY), landed_up_to(43)
-    assert judged(found, known, NOON + LANDING_GRACE - SECOND) is ObjectStatus.LANDING
-    assert judged(found, known, NOON + LANDING_GRACE) is ObjectStatus.NEW
+    found, topics = object_version(key=LANDED_KEY), landed_up_to(43)
+    ends = NOON + LANDING_GRACE
+    assert judged(found, now=ends - SECOND, topics=topics) is ObjectStatus.LANDING
+    assert judged(found, now=ends, topics=topics) is ObjectStatus.NEW
 
 
 @pytest.mark.parametrize("incarnation", [0, 1, 3])
 def test_what_is_named_after_another_incarnation_of_the_topic_is_somebodys(
     incarnation: int,
 ) -> None:
-    found = object_version(key=identity.landed_key(message(), incarnation))
-    assert judged(found, landed_up_to(0, incarnation=2)) is ObjectStatus.NEW
+    found = object_version(key=landed_key(message(), incarnation))
+    assert judged(found, topics=landed_up_to(0, incarnation=2)) is ObjectStatus.NEW
 
 
 def test_what_is_named_after_a_topic_that_nobody_lands_is_somebodys() -> None:
-    found = object_version(key=identity.landed_key(message(topic="another"), 0))
-    assert judged(found, landed_up_to(0)) is ObjectStatus.NEW
+    found = object_version(key=landed_key(message(topic="another"), 0))
+    assert judged(found, topics=landed_up_to(0)) is ObjectStatus.NEW
 
 
 @pytest.mark.parametrize("version", ["v1", "a retry's", None])
 def test_every_version_of_a_known_upload_is_known(version: str | None) -> None:
-    known = KnownObjects({UPLOAD: "upload/2024-05-17/11/another-hour"}, {})
+    known = KnownObjects({UPLOAD: "upload/2024-05-17/11/another-hour"})
     assert judged(object_version(key=UPLOAD_KEY, version=version), known) is ObjectStatus.KNOWN
 
 
@@ -122,7 +143,7 @@ def test_an_upload_that_no_row_knows_is_new() -> None:
     [
         (
             object_version(),
-            identity.image_id("bucket", identity.object_origin(object_version())),
+            identity.image_id("bucket", object_origin(object_version())),
         ),
         (object_version(key=UPLOAD_KEY), UPLOAD),
         (object_version(key=LANDED_KEY), MESSAGE_ID),
@@ -130,12 +151,12 @@ def test_an_upload_that_no_row_knows_is_new() -> None:
     ids=["drop", "upload", "message"],
 )
 def test_an_object_of_an_erased_image_is_nobodys(found: ObjectVersion, image: UUID) -> None:
-    assert judged(found, KnownObjects({}, {}, frozenset([image]))) is ObjectStatus.ERASED
+    assert judged(found, KnownObjects({}, erased=frozenset([image]))) is ObjectStatus.ERASED
 
 
 def test_an_object_is_known_as_long_as_its_erased_image_has_a_row() -> None:
-    image = identity.image_id("bucket", identity.object_origin(object_version()))
-    known = KnownObjects({image: "holiday/beach.jpg"}, {}, frozenset([image]))
+    image = identity.image_id("bucket", object_origin(object_version()))
+    known = KnownObjects({image: "holiday/beach.jpg"}, erased=frozenset([image]))
     assert judged(object_version(), known) is ObjectStatus.KNOWN
 
 
@@ -148,7 +169,7 @@ def test_at_the_purge_age_exactly_an_object_is_retentions() -> None:
 def test_a_copy_that_outlives_its_purged_image_does_not_bring_it_back(key: str) -> None:
     """A repetition hours after the first attempt; the row went with the first one's age."""
     left_behind = object_version(key=key, modified_at=NOON + timedelta(hours=5))
-    assert judged(left_behind, landed_up_to(43), NOON + AGE) is ObjectStatus.EXPIRED
+    assert judged(left_behind, now=NOON + AGE, topics=landed_up_to(43)) is ObjectStatus.EXPIRED
 
 
 @pytest.mark.parametrize(
@@ -183,10 +204,10 @@ def test_a_store_whose_clock_is_an_hour_ahead_is_believed_and_no_more() -> None:
     assert judged(object_version(modified_at=LATER + hour + MICROSECOND)) is ObjectStatus.INVALID
 
 
-@given(st.text(), st.datetimes(), st.sampled_from([NOTHING, landed_up_to(5)]))
-def test_every_key_has_a_standing(key: str, when, known: KnownObjects) -> None:
+@given(st.text(), st.datetimes(), st.sampled_from([NO_TOPICS, landed_up_to(5)]))
+def test_every_key_has_a_standing(key: str, when, topics: Mapping[str, LandedTopic]) -> None:
     found = object_version(key=key, modified_at=when.replace(tzinfo=NOON.tzinfo))
-    assert judged(found, known) in ObjectStatus
+    assert judged(found, topics=topics) in ObjectStatus
 
 
 def test_a_drop_becomes_a_waiting_image_of_its_own_key_and_version() -> None:
@@ -215,7 +236,7 @@ def test_an_upload_is_the_image_that_its_key_names() -> None:
     assert (arrival.image_id, arrival.source, arrival.origin) == (
         UPLOAD,
         "upload",
-        identity.upload_origin(UPLOAD),
+        upload_origin(UPLOAD),
     )
     assert (arrival.uploader, arrival.filename, arrival.declared_content_type) == (
         "ann",

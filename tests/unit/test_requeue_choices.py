@@ -10,8 +10,8 @@ from assets.catalog.requeue import (
     RequeueError,
     moment_named,
     reason_named,
-    source_named,
 )
+from assets.ingestion.registry import UnknownSourceError, source_named
 from assets.validation.reasons import Reason
 
 
@@ -33,7 +33,7 @@ def test_a_source_may_be_named_or_not() -> None:
 
 
 def test_an_unknown_source_is_answered_with_all_there_are() -> None:
-    with pytest.raises(RequeueError, match="choose one of kafka, bucket, upload"):
+    with pytest.raises(UnknownSourceError, match="choose one of kafka, bucket, upload"):
         source_named("post")
 
 

@@ -9,7 +9,8 @@ from uuid import UUID
 import pytest
 
 from assets.catalog import identity
-from assets.ingestion.bucket.raw_objects import KnownObjects, LandedTopic
+from assets.ingestion.bucket.raw_objects import KnownObjects
+from assets.ingestion.bucket.source import object_origin
 from assets.ingestion.kafka.claim_checks import ClaimCheck, claim_check_key, image_of
 from assets.ingestion.kafka.gaps import Gap, GapReason, count_missing
 from assets.ingestion.kafka.message_storer import describe
@@ -27,7 +28,7 @@ from infra.kafka.reconcile import Difference
 from tests.unit.arrivals import NOON, message, object_version, some_settings
 
 AN_ID, ANOTHER_ID = UUID(int=1), UUID(int=2)
-NOTHING_KNOWN = KnownObjects({}, {})
+NOTHING_KNOWN = KnownObjects({})
 SETTINGS = some_settings()
 
 
@@ -130,24 +131,25 @@ def redeemed(one: ClaimCheck, found: ObjectHead | None, known: KnownObjects = NO
 
 def test_an_unknown_object_is_the_image_of_its_own_door() -> None:
     image = redeemed(check(filename="a.jpg", uploader="ann"), head())
-    origin = identity.object_origin(object_version())
+    origin = object_origin(object_version())
     assert image.image_id == identity.image_id("bucket", origin)
     assert (image.source, image.filename, image.uploader) == ("bucket", "a.jpg", "ann")
 
 
 def test_an_object_that_has_a_row_is_no_news() -> None:
-    image = identity.image_id("bucket", identity.object_origin(object_version()))
-    assert redeemed(check(), head(), KnownObjects({image: "holiday/beach.jpg"}, {})) is None
+    image = identity.image_id("bucket", object_origin(object_version()))
+    assert redeemed(check(), head(), KnownObjects({image: "holiday/beach.jpg"})) is None
 
 
 def test_an_object_of_an_erased_image_makes_no_image_of_its_claim_check() -> None:
-    image = identity.image_id("bucket", identity.object_origin(object_version()))
-    assert redeemed(check(), head(), KnownObjects({}, {}, frozenset([image]))) is None
+    image = identity.image_id("bucket", object_origin(object_version()))
+    assert redeemed(check(), head(), KnownObjects({}, erased=frozenset([image]))) is None
 
 
 def test_an_object_that_the_landing_is_to_make_known_is_left_to_it() -> None:
-    known = KnownObjects({}, {"images": LandedTopic(0, {1: 42})})
-    assert redeemed(check(), head(key="kafka/images/2024-05-17/1-42"), known) is None
+    key = "kafka/images/2024-05-17/1-42"
+    known = KnownObjects({}, awaited=frozenset([key]))
+    assert redeemed(check(), head(key=key), known) is None
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from assets.counts import Counts
-from assets.ingestion import progress
 from assets.ingestion.bucket.known import read_known
 from assets.ingestion.bucket.listing import next_position
-from assets.ingestion.bucket.raw_objects import LANDING_GRACE, ObjectStatus, classify
+from assets.ingestion.bucket.raw_objects import ObjectStatus, classify
+from assets.ingestion.bucket.sweep import read_sweep
 from assets.resources.object_store import ObjectStore
 from assets.resources.objects import ObjectVersion
 from assets.resources.warehouse import Warehouse
@@ -73,7 +73,7 @@ class Audit:
         """Lists the whole bucket: from the sweep's position to the end, then up to it."""
         bucket = self.settings.raw_bucket
         with self.warehouse.connect() as connection:
-            begin = progress.read_sweep(connection, bucket).resume_key
+            begin = read_sweep(connection, bucket).resume_key
         yield from self._versions_after(begin)
         if begin is None:
             return
@@ -97,9 +97,9 @@ class Audit:
         if not old:
             return AuditCounts(looked_at=len(versions))
         with self.warehouse.connect() as connection:
-            known = read_known(connection, old, self.settings.kafka_topic)
-        age, landing_grace = self.settings.purge_age, LANDING_GRACE + grace
-        seen = [(classify(found, known, now, age, landing_grace), found) for found in old]
+            known = read_known(connection, old, self.settings)
+        age = self.settings.purge_age
+        seen = [(classify(found, known, now, age, delay=grace), found) for found in old]
         return AuditCounts(
             looked_at=len(versions),
             unregistered=sum(is_ in (ObjectStatus.NEW, ObjectStatus.INVALID) for is_, _ in seen),

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from assets.ingestion.progress import Sweep
+from assets.ingestion.bucket.sweep import Sweep
+from assets.ingestion.registry import hourly_folders
 from assets.resources.object_store import ObjectStore
 from assets.resources.objects import ListingPage, ObjectVersion
 from assets.settings import Settings
@@ -29,11 +30,6 @@ class ListedPage:
     sweep: Sweep | None
 
 
-def is_sweep_due(sweep: Sweep, now: datetime, interval: timedelta) -> bool:
-    """Tells whether a slice is due: none has ended yet, or the last one did an interval ago."""
-    return sweep.listed_at is None or now - sweep.listed_at >= interval
-
-
 def pages_of_slice(
     object_store: ObjectStore, settings: Settings, sweep: Sweep
 ) -> Iterator[ListedPage]:
@@ -42,7 +38,8 @@ def pages_of_slice(
     Each part is at most `sweep_pages` long (and one page per folder). The last page tells that the
     slice has ended; a slice that is cut short before it is due at once.
     """
-    folders = recent_folders(settings.hourly_folders, utc_now())
+    configured = settings.hourly_folders
+    folders = recent_folders(hourly_folders() if configured is None else configured, utc_now())
     for folder in folders:
         share = max(1, settings.sweep_pages // len(folders))
         yield from _recent_pages(object_store, settings.raw_bucket, folder, share)

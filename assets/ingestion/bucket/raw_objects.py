@@ -6,31 +6,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
-from urllib.parse import unquote
 from uuid import UUID
 
-from assets.catalog import identity
+from assets.catalog.identity import image_id
 from assets.catalog.records import Arrival
+from assets.ingestion.bucket.source import SOURCE, describe_drop, object_origin
+from assets.ingestion.registry import parse_key
 from assets.resources.objects import ObjectHead, ObjectVersion
 from assets.retention_policy import is_due
 
-LANDING_GRACE = timedelta(minutes=15)
-"""Longer than any run: what a run has stored and not made known by then, it never will."""
-
 _CLOCK_SKEW = timedelta(hours=1)
 _MAX_TRANSIT_TIME = timedelta(days=8)
-_TEXT_LENGTH = 255
 
 
 class ObjectStatus(Enum):
     """What an object version is to the ledger.
 
-    KNOWN: an image of the ledger is this one, or this is a copy that a repetition left behind.
-    ERASED: its image has no row any more because somebody wanted it gone; it stays gone.
-    LANDING: the landing stored it, as far as anybody can tell, and makes it known itself.
-    EXPIRED: its time is over, or that of the image that it is a copy of; retention takes it.
-    INVALID: no row can name it, or it is told to come from the future.
-    NEW: an image that nobody has made known yet.
+    KNOWN: an image of the ledger is this one, or this is a copy that repeated work left behind.
+    ERASED: its image was erased and must not be registered again.
+    LANDING: its source stored it, as far as anybody can tell, and registers it itself.
+    EXPIRED: it has reached the purge age, or its image has; retention deletes it.
+    INVALID: no row can name it, or its timestamp is in the future.
+    NEW: an image that is not registered yet.
     """
 
     KNOWN = "known"
@@ -42,33 +39,25 @@ class ObjectStatus(Enum):
 
 
 @dataclass(frozen=True)
-class LandedTopic:
-    """How far the landing of a topic has come: next offsets by partition."""
-
-    incarnation: int
-    next_offsets: Mapping[int, int]
-
-
-@dataclass(frozen=True)
 class KnownObjects:
-    """What ledger and offsets tell of some object versions.
+    """What ledger and sources know about some object versions.
 
     Attributes:
         object_keys: The object key by image id, of the images that have a row.
-        topics: By name, those that are landed.
-        erased: Images that must not become known again.
+        awaited: Keys whose objects a source has yet to register itself.
+        erased: Images that must not be registered again.
     """
 
     object_keys: Mapping[UUID, str]
-    topics: Mapping[str, LandedTopic]
+    awaited: frozenset[str] = frozenset()
     erased: frozenset[UUID] = frozenset()
 
 
 def possible_ids(found: ObjectVersion) -> tuple[UUID, ...]:
     """Returns the ids under which the ledger may know an object version: as a drop, by its key."""
-    as_drop = identity.image_id("bucket", identity.object_origin(found))
-    by_key = identity.read_upload_key(found.key) or _message_id(found.key)
-    return (as_drop,) if by_key is None else (as_drop, by_key)
+    as_drop = image_id(SOURCE.name, object_origin(found))
+    owner = parse_key(found.key)
+    return (as_drop,) if owner is None else (as_drop, owner[1].image_id)
 
 
 def classify(
@@ -76,120 +65,90 @@ def classify(
     known: KnownObjects,
     now: datetime,
     purge_age: timedelta,
-    landing_grace: timedelta = LANDING_GRACE,
+    delay: timedelta = timedelta(0),
 ) -> ObjectStatus:
     """Decides what an object version of the raw bucket is.
 
     Args:
-        found: The version, as a listing or a notification tells of it.
-        known: What ledger and offsets tell of it, read after the version was found.
+        found: The version, as a listing or a notification describes it.
+        known: What ledger and sources know about it, read after the version was found.
         now: The present.
-        purge_age: The age at which retention takes an image.
-        landing_grace: How long after it was stored an object under a landed key is left to the
-            landing, even if the landing is past its offset: a replay may be about to make it known.
+        purge_age: The age at which retention deletes an image.
+        delay: How much longer than its grace an object is left to the source that stored it. Within
+            the grace it is left to the source even if that has passed it: a replay may be about to
+            register it.
     """
-    if "\0" in identity.object_origin(found) or found.modified_at > now + _CLOCK_SKEW:
+    if "\0" in object_origin(found) or found.modified_at > now + _CLOCK_SKEW:
         return ObjectStatus.INVALID
-    if _is_known(found, known):
+    if image_id(SOURCE.name, object_origin(found)) in known.object_keys:
+        return ObjectStatus.KNOWN
+    if is_copy(found, known.object_keys):
         return ObjectStatus.KNOWN
     if not known.erased.isdisjoint(possible_ids(found)):
         return ObjectStatus.ERASED
     if is_due(retention_starts_at(found), now, purge_age):
         return ObjectStatus.EXPIRED
-    landed = identity.read_landed_key(found.key)
-    if landed is not None and (
-        found.modified_at > now - landing_grace or _is_awaited(landed, known.topics)
-    ):
-        return ObjectStatus.LANDING
+    if (owner := parse_key(found.key)) and (registration := owner[0].self_registration):
+        is_young = found.modified_at > now - registration.grace - delay
+        if is_young or found.key in known.awaited:
+            return ObjectStatus.LANDING
     return ObjectStatus.NEW
+
+
+def is_copy(found: ObjectVersion, object_keys: Mapping[UUID, str]) -> bool:
+    """Returns whether the key of an object version belongs to an image that has a row.
+
+    Where an image has one key only, an object under another key is somebody's drop: the key of a
+    message contains a day, and under another day the object is not the message's.
+
+    Args:
+        found: The version.
+        object_keys: The object key by image id, of the images that have a row.
+    """
+    if (owner := parse_key(found.key)) is None:
+        return False
+    source, key = owner
+    registered = object_keys.get(key.image_id)
+    return registered is not None and (not source.has_one_key_per_image or registered == found.key)
 
 
 def retention_starts_at(found: ObjectVersion) -> datetime:
     """Returns when the retention of an object version's image began, at the earliest.
 
-    A copy that a killed landing or a repeated upload left behind is younger than its image; the key
-    tells when that came, unless it tells a time that no message or upload can have taken.
+    A copy that a killed landing or a repeated upload left behind is younger than its image. The key
+    says when the image arrived, unless it names a time at which no object can have been sent.
     """
-    if (told := _time_in_key(found.key)) is None:
+    owner = parse_key(found.key)
+    if owner is None or (began := owner[1].begins_at) is None:
         return found.modified_at
-    is_believable = timedelta(0) <= found.modified_at - told <= _MAX_TRANSIT_TIME
-    return told if is_believable else found.modified_at
+    is_believable = timedelta(0) <= found.modified_at - began <= _MAX_TRANSIT_TIME
+    return began if is_believable else found.modified_at
+
+
+def arrived_by(found: ObjectVersion) -> datetime:
+    """Returns when an object version's image had arrived at the latest.
+
+    The key names a period; the object itself cannot be older than its image.
+    """
+    owner = parse_key(found.key)
+    period = timedelta(0) if owner is None else owner[1].period
+    return min(retention_starts_at(found) + period, found.modified_at)
+
+
+def needs_metadata(found: ObjectVersion) -> bool:
+    """Returns whether `describe` needs an object's metadata."""
+    owner = parse_key(found.key)
+    return owner is not None and owner[0].describe is not None
 
 
 def describe(found: ObjectVersion, head: ObjectHead | None = None) -> Arrival:
-    """Returns the arrival that an object version is: an upload, or else a drop into the bucket.
+    """Returns the arrival that an object version is: its source's, or else a drop.
 
     Args:
         found: The version.
-        head: What the store says of it; needed under an upload's key only, where an object that
-            names no uploader is somebody's drop.
+        head: The object's metadata, if `needs_metadata`.
     """
-    upload = identity.read_upload_key(found.key)
-    uploader = printable(head.metadata.get("uploader", "")) if head else None
-    if upload is not None and head is not None and uploader is not None:
-        return Arrival(
-            image_id=upload,
-            arrived_at=found.modified_at,
-            source="upload",
-            origin=identity.upload_origin(upload),
-            object_key=found.key,
-            object_version=found.version,
-            size_bytes=found.size_bytes,
-            declared_content_type=printable(head.content_type or ""),
-            filename=printable(unquote(head.metadata.get("filename", ""))),
-            uploader=uploader,
-        )
-    origin = identity.object_origin(found)
-    return Arrival(
-        image_id=identity.image_id("bucket", origin),
-        arrived_at=found.modified_at,
-        source="bucket",
-        origin=origin,
-        object_key=found.key,
-        object_version=found.version,
-        size_bytes=found.size_bytes,
-    )
-
-
-def printable(text: str) -> str | None:
-    """Returns what a sender says as text that every store accepts: printable, 255 characters."""
-    return "".join(filter(str.isprintable, text))[:_TEXT_LENGTH].strip() or None
-
-
-def _is_known(found: ObjectVersion, known: KnownObjects) -> bool:
-    as_drop, *by_key = possible_ids(found)
-    if as_drop in known.object_keys:
-        return True
-    # A message's key has a day in it: under another day the object is not the message's.
-    is_upload = identity.read_upload_key(found.key) is not None
-    return any(
-        one in known.object_keys and (is_upload or known.object_keys[one] == found.key)
-        for one in by_key
-    )
-
-
-def _is_awaited(landed: identity.LandedKey, topics: Mapping[str, LandedTopic]) -> bool:
-    """Tells whether the landing has yet to come to the message that a key is about."""
-    topic = topics.get(landed.topic)
-    if topic is None or topic.incarnation != landed.incarnation:
-        return False
-    return topic.next_offsets.get(landed.partition, 0) <= landed.offset
-
-
-def _message_id(key: str) -> UUID | None:
-    landed = identity.read_landed_key(key)
-    return identity.image_id("kafka", identity.landed_origin(landed)) if landed else None
-
-
-def _time_in_key(key: str) -> datetime | None:
-    parts = key.split("/")
-    if identity.read_upload_key(key) is not None:
-        told = f"{parts[1]}T{parts[2]}:00Z"
-    elif identity.read_landed_key(key) is not None:
-        told = f"{parts[2]}T00:00Z"
-    else:
-        return None
-    try:
-        return datetime.fromisoformat(told)
-    except ValueError:
-        return None
+    owner = parse_key(found.key)
+    if head is not None and owner is not None and owner[0].describe is not None:
+        return owner[0].describe(owner[1], head) or describe_drop(found)
+    return describe_drop(found)

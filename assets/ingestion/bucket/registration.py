@@ -7,17 +7,17 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from assets.catalog import identity, ledger
+from assets.catalog import ledger
 from assets.catalog.records import Arrival
 from assets.counts import Counts
-from assets.ingestion import progress
 from assets.ingestion.bucket.known import read_known
-from assets.ingestion.bucket.listing import ListedPage, is_sweep_due, pages_of_slice
-from assets.ingestion.bucket.raw_objects import ObjectStatus, classify, describe
-from assets.ingestion.progress import Sweep
+from assets.ingestion.bucket.listing import ListedPage, pages_of_slice
+from assets.ingestion.bucket.raw_objects import ObjectStatus, classify, describe, needs_metadata
+from assets.ingestion.bucket.sweep import Sweep, read_sweep, write_sweep
 from assets.resources.object_store import ObjectMissingError, ObjectStore
 from assets.resources.objects import Notification, ObjectVersion
-from assets.resources.warehouse import Warehouse
+from assets.resources.rows import read_value
+from assets.resources.warehouse import Connection, Warehouse
 from assets.settings import Settings
 from assets.timing import utc_now
 
@@ -91,9 +91,9 @@ class Registration:
     def _pages(self) -> Iterator[ListedPage | None]:
         """Lists a slice of the bucket whenever one is due; tells None in between."""
         with self.warehouse.connect() as connection:
-            sweep = progress.read_sweep(connection, self.settings.raw_bucket)
+            sweep = read_sweep(connection, self.settings.raw_bucket)
         while True:
-            if is_sweep_due(sweep, utc_now(), self.settings.sweep_interval):
+            if sweep.is_due(utc_now(), self.settings.sweep_interval):
                 for page in pages_of_slice(self.object_store, self.settings, sweep):
                     yield page
                     sweep = page.sweep or sweep
@@ -105,11 +105,11 @@ class Registration:
         if not arrivals and sweep is None:
             return 0
         with self.warehouse.connect() as connection:
-            if not progress.hold(connection, "register_raw_objects"):
+            if not try_lock(connection, "register_raw_objects"):
                 raise RegistrationBusyError("Another run registers objects; this one gives way.")
             new_images = ledger.register(connection, arrivals, utc_now())
             if sweep is not None:
-                progress.write_sweep(connection, self.settings.raw_bucket, sweep)
+                write_sweep(connection, self.settings.raw_bucket, sweep)
         return new_images
 
     def _arrivals(self, found: list[ObjectVersion]) -> list[Arrival]:
@@ -117,7 +117,7 @@ class Registration:
         if not found:
             return []
         with self.warehouse.connect() as connection:
-            known = read_known(connection, found, self.settings.kafka_topic)
+            known = read_known(connection, found, self.settings)
         now, age = utc_now(), self.settings.purge_age
         new = [one for one in found if classify(one, known, now, age) is ObjectStatus.NEW]
         with ThreadPoolExecutor(_HEAD_THREADS) as threads:
@@ -129,9 +129,16 @@ class Registration:
         A drop that is gone becomes a row all the same, which processing rejects: who put it there
         has no other answer.
         """
-        if identity.read_upload_key(found.key) is None:
+        if not needs_metadata(found):
             return describe(found)
         try:
             return describe(found, self.object_store.head(found.bucket, found.key, found.version))
         except ObjectMissingError:
             return None
+
+
+def try_lock(connection: Connection, work: str) -> bool:
+    """Makes this transaction the only one that does a kind of work; returns whether it could."""
+    query = "select pg_try_advisory_xact_lock(hashtext('darkroom'), hashtext(%s))"
+    is_locked: bool = read_value(connection, query, [work])
+    return is_locked

@@ -61,7 +61,7 @@ class ClaimCheckResolver:
         heads = list(self.threads.map(self._head, checks))
         found = [head.version for head in heads if head is not None]
         with self.warehouse.connect() as connection:
-            known = read_known(connection, found, self.settings.kafka_topic)
+            known = read_known(connection, found, self.settings)
         age = self.settings.purge_age
         images = (
             image_of(check, head, known, now, age)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from assets.catalog import ledger
 from assets.counts import Counts
-from assets.ingestion import progress
 from assets.ingestion.kafka import topics
 from assets.ingestion.kafka.gaps import count_missing, write_gaps
 from assets.ingestion.kafka.message_storer import MessageStorer, StoringBatch, open_message_storer
@@ -43,7 +42,7 @@ class _Read:
     """What one read gave, and where it ended."""
 
     taken: StoringBatch
-    holes: Sequence[SkippedOffsets]
+    skipped: Sequence[SkippedOffsets]
     positions: Mapping[int, tuple[int, int]]
 
 
@@ -58,7 +57,7 @@ class _LandingState:
 
     opened: OpenedTopic
     reader: Reader
-    intake: MessageStorer
+    storer: MessageStorer
     reached: Mapping[int, int]
     in_flight: deque[_Read] = field(default_factory=deque)
 
@@ -88,12 +87,12 @@ class Landing:
         landed = Landed()
         gone: Mapping[int, int] | None = _NOTHING
         budget_ends = time.monotonic() + self.settings.run_budget_seconds
-        with open_message_storer(self.settings, self.object_store, self.warehouse) as intake:
+        with open_message_storer(self.settings, self.object_store, self.warehouse) as storer:
             while gone is not None and time.monotonic() < budget_ends:
                 opened = self._open(gone)
                 landed += Landed(missing=count_missing(opened.gaps))
                 with self.event_log.reader(opened.state, opened.next_offsets) as reader:
-                    source = _LandingState(opened, reader, intake, opened.next_offsets)
+                    source = _LandingState(opened, reader, storer, opened.next_offsets)
                     read, gone = self._read(source, budget_ends)
                 landed += read
         return landed
@@ -142,10 +141,10 @@ class Landing:
         """Reads, and begins to store what came; does not wait while there is other work."""
         wait = min(_READ_SECONDS, self.settings.run_linger_seconds)
         chunk = source.reader.read(0 if source.in_flight else wait)
-        if not chunk.messages and not chunk.holes:
+        if not chunk.messages and not chunk.skipped:
             return False
-        taken = source.intake.begin(chunk.messages, source.opened.incarnation, utc_now())
-        source.in_flight.append(_Read(taken, chunk.holes, source.reader.positions()))
+        taken = source.storer.begin(chunk.messages, source.opened.incarnation, utc_now())
+        source.in_flight.append(_Read(taken, chunk.skipped, source.reader.positions()))
         return True
 
     @property
@@ -167,13 +166,13 @@ class Landing:
     def _land(self, source: _LandingState, reads: Sequence[_Read]) -> Landed:
         """Makes reads known once their objects are there: rows, gaps, offsets in a transaction."""
         now, opened, positions = utc_now(), source.opened, reads[-1].positions
-        arrivals = [one for read in reads for one in source.intake.finish(read.taken, now)]
-        gaps = topics.missing_offsets(opened, (hole for read in reads for hole in read.holes))
+        arrivals = [one for read in reads for one in source.storer.finish(read.taken, now)]
+        gaps = topics.missing_offsets(opened, (one for read in reads for one in read.skipped))
         with self.warehouse.connect() as connection:
-            topics.hold(connection, opened)
+            topics.lock_topic(connection, opened)
             new_images = ledger.register(connection, arrivals, now)
             write_gaps(connection, gaps)
-            progress.write_offsets(connection, opened.state.name, positions)
+            topics.write_offsets(connection, opened.state.name, positions)
         source.reached = {partition: offset for partition, (offset, _) in positions.items()}
         return Landed(
             messages=sum(read.taken.messages for read in reads),

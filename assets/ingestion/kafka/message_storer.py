@@ -13,8 +13,9 @@ from datetime import datetime
 
 from assets.catalog import identity
 from assets.catalog.records import Arrival
-from assets.ingestion.bucket.raw_objects import printable
 from assets.ingestion.kafka.claim_checks import ClaimCheck, ClaimCheckResolver, claim_check_key
+from assets.ingestion.kafka.source import SOURCE, landed_key, message_arrival, message_origin
+from assets.ingestion.source import printable
 from assets.memory import share_heaps
 from assets.resources.messages import Message
 from assets.resources.object_store import ObjectStore
@@ -101,17 +102,17 @@ def open_message_storer(
 
 def describe(message: Message, incarnation: int, now: datetime, settings: Settings) -> Arrival:
     """Returns the arrival that a message is, from its origin, size and headers."""
-    origin = identity.message_origin(message, incarnation)
-    image = identity.image_id("kafka", origin)
-    arrived_at = identity.message_arrival(message, now, settings.retention)
+    origin = message_origin(message, incarnation)
+    image = identity.image_id(SOURCE.name, origin)
+    arrived_at = message_arrival(message, now, settings.retention)
     size_bytes = len(message.value or b"")
     reason = reject_size(size_bytes)
     return Arrival(
         image_id=image,
         arrived_at=arrived_at,
-        source="kafka",
+        source=SOURCE.name,
         origin=origin,
-        object_key=identity.landed_key(message, incarnation),
+        object_key=landed_key(message, incarnation),
         object_version=None,
         size_bytes=size_bytes,
         declared_content_type=printable(message.headers.get("content-type", "")),

@@ -15,6 +15,7 @@ from assets.counts import Counts
 from assets.ingestion.kafka import topics
 from assets.ingestion.kafka.message_storer import MessageStorer, open_message_storer
 from assets.ingestion.kafka.replay_range import ReplayRange, ReplayRangeError
+from assets.ingestion.kafka.source import SOURCE, message_origin
 from assets.resources.event_log import EventLog
 from assets.resources.event_reader import OffsetsGoneError, Reader
 from assets.resources.messages import Message, TopicState
@@ -71,9 +72,9 @@ class Replay:
         """
         state = self.event_log.look(wanted.topic or self.settings.kafka_topic)
         incarnation, replayed = self._incarnation(state), Replayed()
-        with open_message_storer(self.settings, self.object_store, self.warehouse) as intake:
+        with open_message_storer(self.settings, self.object_store, self.warehouse) as storer:
             for part in self._parts(state, wanted):
-                replayed += self._replay(state, part, incarnation, intake)
+                replayed += self._replay(state, part, incarnation, storer)
         return replayed
 
     def _incarnation(self, state: TopicState) -> int:
@@ -115,7 +116,7 @@ class Replay:
         ]
 
     def _replay(
-        self, state: TopicState, part: _Part, incarnation: int, intake: MessageStorer
+        self, state: TopicState, part: _Part, incarnation: int, storer: MessageStorer
     ) -> Replayed:
         begins = max(part.first, state.beginnings[part.partition])
         if part.end is not None and begins >= part.end:
@@ -123,19 +124,19 @@ class Replay:
         replayed = Replayed()
         with self.event_log.reader(state, {part.partition: begins}) as reader:
             for messages in _messages_of(reader, part):
-                replayed += self._land(messages, incarnation, intake)
+                replayed += self._land(messages, incarnation, storer)
             reached, _ = reader.positions()[part.partition]
         last = reached if part.end is None else part.end
         return replayed + Replayed(empty=last - part.first - replayed.messages)
 
     def _land(
-        self, messages: Sequence[Message], incarnation: int, intake: MessageStorer
+        self, messages: Sequence[Message], incarnation: int, storer: MessageStorer
     ) -> Replayed:
         now, age = utc_now(), self.settings.purge_age
         young = [message for message in messages if not is_due(message.sent_at, now, age)]
         with self.warehouse.connect() as connection:
             lacking = _unregistered(connection, young, incarnation)
-        arrivals = intake.finish(intake.begin(lacking, incarnation, now), now)
+        arrivals = storer.finish(storer.begin(lacking, incarnation, now), now)
         with self.warehouse.connect() as connection:
             new_images = ledger.register(connection, arrivals, now)
         return Replayed(
@@ -152,7 +153,7 @@ def _unregistered(
 ) -> list[Message]:
     """Returns the messages whose images have no row and are not erased."""
     named = {
-        identity.image_id("kafka", identity.message_origin(message, incarnation)): message
+        identity.image_id(SOURCE.name, message_origin(message, incarnation)): message
         for message in messages
     }
     known = set(ledger.find_known(connection, named))

@@ -6,13 +6,13 @@ then, so that no image of the new topic is taken for one of the old.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from assets.ingestion import progress
 from assets.ingestion.kafka.gaps import Gap, GapReason, write_gaps
 from assets.resources.messages import SkippedOffsets, TopicState
+from assets.resources.rows import read_rows
 from assets.resources.warehouse import Connection
 
 _KNOWN = """
@@ -47,6 +47,85 @@ class OpenedTopic:
     incarnation: int
     next_offsets: Mapping[int, int]
     gaps: tuple[Gap, ...]
+
+
+@dataclass(frozen=True)
+class LandedTopic:
+    """How far the landing of a topic has come: next offsets by partition."""
+
+    incarnation: int
+    next_offsets: Mapping[int, int]
+
+
+@dataclass(frozen=True)
+class _Offset:
+    topic: str
+    incarnation: int
+    partition_no: int | None
+    next_offset: int
+
+
+def read_offsets(connection: Connection, topic: str) -> dict[int, tuple[int, int]]:
+    """Returns per partition of a topic the next offset to land and the last high watermark seen."""
+    rows = connection.execute(
+        """
+        select partition_no, next_offset, high_watermark
+        from image_catalog.kafka_offset
+        where topic = %s
+        """,
+        [topic],
+    )
+    return {row[0]: (row[1], row[2]) for row in rows}  # type: ignore[misc]
+
+
+def write_offsets(
+    connection: Connection, topic: str, positions: Mapping[int, tuple[int, int]]
+) -> None:
+    """Records progress; belongs to the transaction that registers the messages before it."""
+    for partition, (next_offset, high_watermark) in sorted(positions.items()):
+        connection.execute(
+            """
+            insert into image_catalog.kafka_offset (
+                topic, partition_no, next_offset, high_watermark
+            )
+            values (%s, %s, %s, %s)
+            on conflict (topic, partition_no) do update
+            set
+                next_offset = excluded.next_offset,
+                high_watermark = excluded.high_watermark,
+                updated_at = clock_timestamp()
+            """,
+            [topic, partition, next_offset, high_watermark],
+        )
+
+
+def read_landed(
+    connection: Connection, names: Collection[str], landed_topic: str
+) -> dict[str, LandedTopic]:
+    """Returns how far some topics have been landed; those that nobody lands are left out.
+
+    Args:
+        connection: The warehouse.
+        names: Names of topics.
+        landed_topic: The topic that is landed, even if no message of it has been yet.
+    """
+    offsets = read_rows(
+        connection,
+        _Offset,
+        """
+        select topic, coalesce(incarnation, 0) as incarnation, partition_no, next_offset
+        from image_catalog.kafka_topic
+        full join image_catalog.kafka_offset using (topic)
+        where topic = any(%s)
+        """,
+        [list(names)],
+    )
+    landed = {landed_topic: LandedTopic(0, {})} if landed_topic in names else {}
+    for one in offsets:
+        before = landed.get(one.topic, LandedTopic(0, {})).next_offsets
+        reached = {} if one.partition_no is None else {one.partition_no: one.next_offset}
+        landed[one.topic] = LandedTopic(one.incarnation, {**before, **reached})
+    return landed
 
 
 def read_topic(connection: Connection, topic: str) -> KnownTopic | None:
@@ -99,7 +178,7 @@ def open_topic(connection: Connection, state: TopicState, gone: Mapping[int, int
     """
     known = _lock_topic(connection, state)
     incarnation = known.incarnation if known else 0
-    stored = progress.read_offsets(connection, state.name)
+    stored = read_offsets(connection, state.name)
     gaps: list[Gap] = []
     if is_recreated(known, state) or _is_truncated(state, stored, gone):
         gaps += _gaps_of_deleted_topic(state.name, incarnation, stored)
@@ -122,11 +201,11 @@ def open_topic(connection: Connection, state: TopicState, gone: Mapping[int, int
         one: (offset, max(offset, reached[one][1])) for one, offset in next_offsets.items()
     }
     write_gaps(connection, gaps)
-    progress.write_offsets(connection, state.name, positions)
+    write_offsets(connection, state.name, positions)
     return OpenedTopic(state, incarnation, next_offsets, tuple(gaps))
 
 
-def hold(connection: Connection, opened: OpenedTopic) -> None:
+def lock_topic(connection: Connection, opened: OpenedTopic) -> None:
     """Makes sure, for the rest of the transaction, that the topic still is the one that was opened.
 
     Raises `TopicChangedError` when another run has found it made anew meanwhile.
@@ -139,8 +218,8 @@ def hold(connection: Connection, opened: OpenedTopic) -> None:
         )
 
 
-def missing_offsets(opened: OpenedTopic, holes: Iterable[SkippedOffsets]) -> list[Gap]:
-    """Returns the holes at which messages may be missing.
+def missing_offsets(opened: OpenedTopic, skipped: Iterable[SkippedOffsets]) -> list[Gap]:
+    """Returns the skipped at which messages may be missing.
 
     In a topic that is trimmed only they are where transactions ended or were taken back.
     """
@@ -148,8 +227,8 @@ def missing_offsets(opened: OpenedTopic, holes: Iterable[SkippedOffsets]) -> lis
         return []
     place = (opened.state.name, opened.incarnation)
     return [
-        Gap(*place, hole.partition, hole.first_offset, hole.next_offset, GapReason.MISSING)
-        for hole in holes
+        Gap(*place, one.partition, one.first_offset, one.next_offset, GapReason.MISSING)
+        for one in skipped
     ]
 
 

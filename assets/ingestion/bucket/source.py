@@ -1,0 +1,64 @@
+"""The bucket source: one image per object version that anybody puts into the raw bucket.
+
+Every object is a drop unless its key has another source's format and that source recognizes it.
+"""
+
+from __future__ import annotations
+
+from assets.catalog.identity import image_id
+from assets.catalog.records import Arrival
+from assets.ingestion.bucket import sweep
+from assets.ingestion.source import IngestionJob, IngestionSource, RequestRun, SkipTick
+from assets.platform import Platform
+from assets.resources.objects import ObjectVersion
+from assets.timing import utc_now
+
+
+def object_origin(found: ObjectVersion) -> str:
+    """Returns bucket/key with the version id, or the entity tag in a bucket without versions."""
+    return f"{found.bucket}/{found.key}?{found.version or found.etag}"
+
+
+def find_work(platform: Platform) -> RequestRun | SkipTick:
+    """Requests a run when notifications wait or the next slice of the listing is due."""
+    waiting = platform.object_store.notifications_waiting()
+    settings = platform.settings
+    with platform.warehouse.connect() as connection:
+        stored = sweep.read_sweep(connection, settings.raw_bucket)
+    is_due = stored.is_due(utc_now(), settings.sweep_interval)
+    if not waiting and not is_due:
+        return SkipTick(
+            f"No notification waits; the listing last advanced at {stored.listed_at:%H:%M} UTC."
+        )
+    return RequestRun(
+        f"{waiting} notifications wait; the listing is {'' if is_due else 'not '}due."
+    )
+
+
+def describe_drop(found: ObjectVersion) -> Arrival:
+    """Returns the arrival that an object version is as a drop."""
+    origin = object_origin(found)
+    return Arrival(
+        image_id=image_id(SOURCE.name, origin),
+        arrived_at=found.modified_at,
+        source=SOURCE.name,
+        origin=origin,
+        object_key=found.key,
+        object_version=found.version,
+        size_bytes=found.size_bytes,
+    )
+
+
+SOURCE = IngestionSource(
+    name="bucket",
+    hourly_folder="drop",
+    ledger_input=("raw_bucket", "dropped_images"),
+    job=IngestionJob(
+        name="register_objects",
+        asset=("image_catalog", "image"),
+        description="Register objects of the raw bucket in the ledger.",
+        sensor="raw_bucket",
+        sensor_description="Requests a run when notifications wait or the listing is due.",
+        find_work=find_work,
+    ),
+)
