@@ -1,7 +1,7 @@
-"""The bare ASGI app beside the upload API: takes a body as it comes and puts it to the same S3.
+"""The bare ASGI app beside the upload API: reads a body and puts it to the same bucket.
 
-No framework, no key, no check, no ledger. `python -m benchmarks.baseline_asgi PORT` serves it with
-Uvicorn as the upload API is served.
+It has no framework, no key, no check and no ledger. `python -m benchmarks.baseline_asgi PORT`
+serves it with Uvicorn, as the upload API is served.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class BaselineApp:
         self.store = store
 
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
-        """Serves one request; anything but a POST only asks whether it is there."""
+        """Serves one request; anything but a POST is a health check."""
         if scope["method"] != "POST":
             await _answer(send, 200, b"{}")
             return

@@ -1,7 +1,7 @@
-"""The bare loop beside the landing: a Kafka consumer, eight threads and puts; nothing is noted.
+"""The bare loop beside the landing: a Kafka consumer and eight threads that put objects.
 
 It keeps no ledger and no offsets, checks nothing, and holds the whole backlog in memory if putting
-is slower than reading: what anybody would write first, and the most that a landing can reach.
+is slower than reading: what anyone would write first, and the most that a landing can reach.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-import click
 from kafka import KafkaConsumer, TopicPartition
 
 from assets.settings import Settings
+from benchmarks.report import BenchmarkError
 
 _THREADS = 8
 _MAX_MESSAGE_BYTES = 12 * 1024 * 1024
@@ -30,7 +30,7 @@ def copy_topic(settings: Settings, messages: int, put: Callable[[str, bytes], ob
         put: Stores bytes under a name: partition and offset.
 
     Raises:
-        click.ClickException: no message came for half a minute.
+        BenchmarkError: no message came for half a minute.
     """
     puts: list[Future[object]] = []
     consumer, silent = _open(settings), 0
@@ -47,13 +47,13 @@ def copy_topic(settings: Settings, messages: int, put: Callable[[str, bytes], ob
     for done in puts:
         done.result()
     if len(puts) != messages:
-        raise click.ClickException(
-            f"The topic gave {len(puts)} of {messages} messages and no more; look at the broker."
+        raise BenchmarkError(
+            f"The topic returned {len(puts)} of {messages} messages; see the log of the broker."
         )
 
 
 def _open(settings: Settings) -> KafkaConsumer:
-    """Opens a consumer with the client settings of the landing's own, at the beginning."""
+    """Opens a consumer with the client settings of the landing, at the beginning of the topic."""
     consumer = KafkaConsumer(
         bootstrap_servers=settings.kafka_bootstrap_servers,
         enable_auto_commit=False,

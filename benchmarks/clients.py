@@ -1,4 +1,4 @@
-"""Clients that send one body again and again, each on a connection that it keeps."""
+"""HTTP clients that send one body repeatedly, each on a connection of its own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 
+from benchmarks.report import BenchmarkError
+
 _TIMEOUT_SECONDS = 60
 
 
@@ -19,7 +21,7 @@ class Target:
     """Where to send: a path on a port of this machine.
 
     Attributes:
-        headers: Sent with every request; they may hold a key and are not shown.
+        headers: Sent with every request; they may contain a key and are not shown.
     """
 
     port: int
@@ -31,7 +33,7 @@ def request_rate(target: Target, body: bytes, requests: int, clients: int) -> fl
     """Sends from a process of its own; returns requests per second.
 
     Raises:
-        RuntimeError: an answer was not 201.
+        BenchmarkError: an answer was not 201.
     """
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
@@ -39,7 +41,7 @@ def request_rate(target: Target, body: bytes, requests: int, clients: int) -> fl
 
 
 def _send_all(target: Target, body: bytes, requests: int, clients: int) -> float:
-    """Sends in threads; all begin together, when each has had one answer."""
+    """Sends in threads; all begin together, after each has received one answer."""
     begin = threading.Barrier(clients + 1)
     share = -(-requests // clients)
     with ThreadPoolExecutor(clients) as threads:
@@ -65,6 +67,6 @@ def _send(target: Target, body: bytes, requests: int, begin: threading.Barrier) 
 def _post(connection: HTTPConnection, target: Target, body: bytes) -> None:
     connection.request("POST", target.path, body, dict(target.headers))
     answer = connection.getresponse()
-    said = answer.read()
+    content = answer.read()
     if answer.status != 201:
-        raise RuntimeError(f"An upload was answered {answer.status}: {said[:300]!r}")
+        raise BenchmarkError(f"An upload was answered with {answer.status}: {content[:300]!r}")

@@ -6,32 +6,39 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import click
 import psycopg
+
+from assets.resources.rows import Parameters, Query, read_rows, read_value
+from benchmarks.report import BenchmarkError
 
 IMAGE_JOBS = ("land_messages", "register_objects", "process_images")
 
 _STARTED = """
     select
-        pipeline_name,
-        count(*),
-        coalesce(max(start_time - extract(epoch from create_timestamp at time zone 'UTC')), 0)
+        pipeline_name as job,
+        count(*) as runs,
+        coalesce(
+            max(start_time - extract(epoch from create_timestamp at time zone 'UTC')), 0
+        )::float8 as slowest_start_seconds
     from runs
     where create_timestamp >= to_timestamp(%s) at time zone 'UTC'
     group by pipeline_name
     order by pipeline_name
 """
-_IN_FLIGHT = """
-    select count(*)
-    from runs
-    where pipeline_name = any(%s) and status not in ('SUCCESS', 'FAILURE', 'CANCELED')
+_IS_IDLE = """
+    select not exists (
+        select from runs
+        where pipeline_name = any(%s) and status not in ('SUCCESS', 'FAILURE', 'CANCELED')
+    )
 """
-_SUCCEEDED = "select count(*) from runs where pipeline_name = %s and status = 'SUCCESS'"
+_HAS_SUCCEEDED = """
+    select exists (select from runs where pipeline_name = %s and status = 'SUCCESS')
+"""
 
 
 @dataclass(frozen=True)
 class JobRuns:
-    """Runs of one job; the slowest took so many seconds from being asked for to its first step."""
+    """Runs of one job; the slowest took so many seconds from its request to its first step."""
 
     job: str
     runs: int
@@ -39,37 +46,37 @@ class JobRuns:
 
 
 def runs_since(conninfo: str, moment: float) -> list[JobRuns]:
-    """Returns the runs that were asked for since a moment, in seconds since 1970 (UTC), by job."""
+    """Returns the runs requested since a moment, in seconds since 1970 (UTC), by job."""
     with psycopg.connect(conninfo) as connection:
-        rows = connection.execute(_STARTED, [moment]).fetchall()
-    return [JobRuns(str(job), int(runs), float(seconds)) for job, runs, seconds in rows]
+        return read_rows(connection, JobRuns, _STARTED, [moment])
 
 
 def wait_for_success(conninfo: str, job: str, seconds: float) -> None:
     """Waits until a run of a job has succeeded.
 
     Raises:
-        click.ClickException: none has after as many seconds.
+        BenchmarkError: none has after as many seconds.
     """
-    deadline = time.monotonic() + seconds
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        while connection.execute(_SUCCEEDED, [job]).fetchone() == (0,):
-            if time.monotonic() > deadline:
-                raise click.ClickException(f"No run of {job} succeeded in {seconds:.0f} seconds.")
-            time.sleep(1)
+    problem = f"No run of {job} succeeded"
+    _wait_until(conninfo, _HAS_SUCCEEDED, [job], seconds, problem)
 
 
 def wait_until_idle(conninfo: str, jobs: Sequence[str], seconds: float) -> None:
     """Waits until no run of these jobs is in flight.
 
     Raises:
-        click.ClickException: some still are after as many seconds.
+        BenchmarkError: some still are after as many seconds.
     """
+    problem = f"Runs of {', '.join(jobs)} did not end"
+    _wait_until(conninfo, _IS_IDLE, [list(jobs)], seconds, problem)
+
+
+def _wait_until(
+    conninfo: str, condition: Query, parameters: Parameters, seconds: float, problem: str
+) -> None:
     deadline = time.monotonic() + seconds
     with psycopg.connect(conninfo, autocommit=True) as connection:
-        while connection.execute(_IN_FLIGHT, [list(jobs)]).fetchone() != (0,):
+        while not read_value(connection, condition, parameters):
             if time.monotonic() > deadline:
-                raise click.ClickException(
-                    f"Runs of {', '.join(jobs)} are still in flight after {seconds:.0f} seconds."
-                )
+                raise BenchmarkError(f"{problem} in {seconds:.0f} seconds.")
             time.sleep(1)

@@ -1,4 +1,4 @@
-"""Load on a platform: photographs sent and followed, and every one accounted for."""
+"""Load on a platform: photographs that are sent, tracked until they are finished, and counted."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import click
 from PIL import Image
 
+from assets.resources.rows import read_value
 from benchmarks.dagster_runs import IMAGE_JOBS, wait_for_success, wait_until_idle
 from benchmarks.highest_rate import Step, growth
+from benchmarks.report import BenchmarkError
 from benchmarks.senders import Plan
 from benchmarks.sources import SOURCES
-from benchmarks.stack import Platform
+from benchmarks.stack import RunningPlatform
 from benchmarks.stages import DeliveryCount, count_deliveries
 from benchmarks.tracking import TrackedSend, send_and_track
 from infra.demo.photographs import photographs
@@ -39,53 +40,53 @@ def _as_camera_jpeg(picture: bytes) -> bytes:
 
 @dataclass
 class Load:
-    """A platform, photographs to send to it, and how many it has been sent."""
+    """A platform, the photographs to send to it, and how many were sent so far."""
 
-    platform: Platform
+    platform: RunningPlatform
     bodies: Sequence[bytes] = field(repr=False)
     sent: int = 0
 
     def send(
         self, name: str, rate: float, images: int, through: Sequence[str] = SOURCES
     ) -> tuple[TrackedSend, DeliveryCount]:
-        """Sends images, waits until all are finished, and accounts for every one.
+        """Sends images, waits until all are finished, and counts every one.
 
         Raises:
-            click.ClickException: something is lost, or there twice, or not finished in time.
+            BenchmarkError: an image was lost, duplicated, or not finished in time.
         """
         platform = self.platform
         record = platform.stack.state.path("records", f"{name}.jsonl")
         plan = Plan(name, platform.addresses, self.bodies, rate, images, record, through)
-        followed = send_and_track(plan, platform.warehouse, _TIMEOUT_SECONDS)
+        tracked = send_and_track(plan, platform.warehouse, _TIMEOUT_SECONDS)
         self.sent += images
         with platform.warehouse.connect() as connection:
-            account = count_deliveries(connection, followed.record)
-            [rows] = connection.execute(_ROWS).fetchone() or (0,)
-        if account.lost or account.duplicated or rows != self.sent:
-            raise click.ClickException(
-                f"Of {images} images {account.lost} are lost and {account.duplicated} are there "
-                f"twice; the ledger has {rows} rows for {self.sent} images sent in all."
+            count = count_deliveries(connection, tracked.record)
+            rows = read_value(connection, _ROWS)
+        if count.lost or count.duplicated or rows != self.sent:
+            raise BenchmarkError(
+                f"Of {images} images {count.lost} were lost and {count.duplicated} duplicated; "
+                f"the ledger has {rows} rows for {self.sent} images sent in total."
             )
-        return followed, account
+        return tracked, count
 
     def warm_up(self, rate: float) -> None:
-        """Sends for a while, until all runs are in flight; a new platform builds its views first.
+        """Waits for the first build of the views, and sends until runs are in flight.
 
-        Nothing is visible before there are views, and an idle platform starts its runs first.
+        No image is visible before the views exist, and an idle platform has to start its runs.
         """
         wait_for_success(self.platform.dagster_conninfo, "build_views", _TIMEOUT_SECONDS)
         self.send("warm-up", rate, round(rate * _WARM_UP_SECONDS))
 
     def try_rate(self, rate: float, seconds: float) -> Step:
-        """Sends at a rate for a while, and tells whether the platform kept up."""
-        followed, account = self.send(f"rate-{rate:g}", rate, round(rate * seconds))
-        return Step(rate, growth(followed.samples), account.visible_p95)
+        """Sends at a rate for a while; the step says whether the platform kept up."""
+        tracked, count = self.send(f"rate-{rate:g}", rate, round(rate * seconds))
+        return Step(rate, growth(tracked.samples), count.visible_p95)
 
     def drop(self, images: int) -> float:
-        """Fills the bucket of an idle platform; returns images per second.
+        """Drops images into the bucket of an idle platform; returns images per second.
 
-        Counted from the first drop until the last image is finished: the start of the runs is in.
+        Counted from the first drop until the last image is finished, the start of runs included.
         """
         wait_until_idle(self.platform.dagster_conninfo, IMAGE_JOBS, _TIMEOUT_SECONDS)
-        _, account = self.send("drop", _DROPS_PER_SECOND, images, ("bucket",))
-        return images / account.seconds
+        _, count = self.send("drop", _DROPS_PER_SECOND, images, ("bucket",))
+        return images / count.seconds

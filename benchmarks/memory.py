@@ -1,4 +1,4 @@
-"""The most memory that processes have held: all of them at once, or the largest one."""
+"""The peak memory of processes: of all of them together, or of the largest one."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ class Peak:
 
 @contextmanager
 def peak_memory(processes: Callable[[], Iterable[psutil.Process]]) -> Iterator[Peak]:
-    """Samples what processes, asked for anew each time, hold together, not shared with others."""
+    """Samples the unshared memory of processes together; they are looked up for every sample."""
     with _sampled(lambda: sum(map(_own_bytes, processes()))) as peak:
         yield peak
 
 
 @contextmanager
 def peak_of_largest(processes: Callable[[], Iterable[psutil.Process]]) -> Iterator[Peak]:
-    """Samples the peak resident size that the kernel has noted of the largest of the processes.
+    """Samples the peak resident size, as recorded by the kernel, of the largest process.
 
-    Not `ru_maxrss`: a child's begins with what its parent held when it was started.
+    Not `ru_maxrss`: a child's starts at the size of its parent.
     """
     with _sampled(lambda: max(map(_resident_peak, processes()), default=0)) as peak:
         yield peak
 
 
 @contextmanager
-def _sampled(look: Callable[[], int]) -> Iterator[Peak]:
+def _sampled(measure: Callable[[], int]) -> Iterator[Peak]:
     peak, done = Peak(), threading.Event()
 
     def sample() -> None:
         while not done.wait(_SAMPLE_SECONDS):
-            peak.bytes = max(peak.bytes, look())
+            peak.bytes = max(peak.bytes, measure())
 
     sampler = threading.Thread(target=sample)
     sampler.start()
@@ -55,9 +55,9 @@ def _sampled(look: Callable[[], int]) -> Iterator[Peak]:
 
 
 def kernel_figure(field: str, pid: int | None = None) -> int:
-    """Reads one of the kernel's figures about a process, this one if none is named, in bytes.
+    """Reads one of the kernel's figures about a process, by default this one, in bytes.
 
-    Source: proc_pid_status(5); `VmHWM` is the peak resident size, `VmRSS` the present one.
+    Source: proc_pid_status(5); `VmHWM` is the peak resident size, `VmRSS` the current one.
     """
     lines = Path(f"/proc/{pid or 'self'}/status").read_text().splitlines()
     [kilobytes] = [line.split()[1] for line in lines if line.startswith(f"{field}:")]

@@ -1,8 +1,8 @@
-"""The naive pattern beside the platform: a sensor that asks for one run for each object.
+"""The naive pattern beside the platform: a sensor that requests one run per object.
 
-Dagster's documentation shows it for files in a folder: list all, ask for a run each, and let
-`run_key` sort out which are new. It is given what the platform's own sensors and jobs have: five
-seconds between ticks, and runs that stay in one process (Dagster's defaults are slower).
+Dagster's documentation shows it for files in a folder: list all, request a run for each, and let
+`run_key` decide which are new. It has the settings of the platform's own sensors and jobs: five
+seconds between ticks, and runs in one process (Dagster's defaults are slower).
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from assets.settings import Settings
 
 
 class ObjectConfig(dg.Config):
-    """The object that a run is about."""
+    """The object that a run processes."""
 
     key: str
 
@@ -44,7 +44,7 @@ def process_object() -> None:
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def objects(_context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest]:
-    """Asks for a run for each object in the bucket."""
+    """Requests a run for each object in the bucket."""
     settings = Settings()
     for page in ObjectStore(settings).pages_of_versions(settings.raw_bucket):
         for found in page.versions:

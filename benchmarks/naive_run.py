@@ -11,16 +11,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
-import click
 import psycopg
 from psycopg import sql
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from assets.processing.recipe import read_recipe
 from assets.resources.object_store import ObjectStore, open_client
 from assets.settings import Settings
 from assets.timing import utc_now
-from benchmarks.rounds import console
+from benchmarks.report import BenchmarkError
 from benchmarks.senders import Plan, Sender, sending
 from benchmarks.sources import Addresses
 from infra.local.dagster import PROJECT, cancel_runs, dagster_server, prepare_dagster_home
@@ -28,6 +26,7 @@ from infra.local.stack import Stack
 from infra.local.state import StateFolder
 from infra.object_store.buckets import create_bucket
 from infra.postgres.bootstrap import DAGSTER
+from infra.progress import progress_bar
 
 _DATABASE = "naive_dagster"
 _TIMEOUT_SECONDS = 900
@@ -37,7 +36,7 @@ _EVERY_SECONDS = 0.5
 def naive_rate(stack: Stack, bodies: Sequence[bytes], images: int) -> float:
     """Drops images into a bucket; returns images per second, first drop to last rendition.
 
-    The platform's own Dagster must be stopped: the two would share its port and two cores.
+    The platform's own Dagster must be stopped: both use the same port and the same two cores.
     """
     with _naive_dagster(stack) as settings:
         addresses = Addresses(settings, upload_url="", api_key="")
@@ -58,7 +57,7 @@ def naive_rate(stack: Stack, bodies: Sequence[bytes], images: int) -> float:
 
 @contextmanager
 def _naive_dagster(stack: Stack) -> Iterator[Settings]:
-    """Starts the naive definitions, and yields the settings that their runs have."""
+    """Starts the naive definitions, and yields the settings of their runs."""
     state = StateFolder(stack.state.root / "naive")
     env = stack.environment() | {
         "DAGSTER_HOME": str(state.path("dagster")),
@@ -85,7 +84,7 @@ def _naive_dagster(stack: Stack) -> Iterator[Settings]:
 
 
 def _create_database(stack: Stack) -> str:
-    """Makes an empty database for Dagster's storage; returns its address."""
+    """Creates an empty database for Dagster's storage; returns its address."""
     names = {"new": sql.Identifier(_DATABASE), "owner": sql.Identifier(DAGSTER)}
     with psycopg.connect(stack.superuser_conninfo(), autocommit=True) as server:
         server.execute(sql.SQL("create database {new} owner {owner}").format(**names))
@@ -95,20 +94,19 @@ def _create_database(stack: Stack) -> str:
 def _wait_for_renditions(store: ObjectStore, sender: Sender) -> datetime:
     """Waits until every image has its renditions; returns when the last one was seen."""
     bucket, images = store.settings.processed_bucket, sender.plan.images
-    wanted = len(read_recipe("standard").renditions)
+    per_image = len(read_recipe("standard").renditions)
     deadline = time.monotonic() + _TIMEOUT_SECONDS
-    columns = (TextColumn("  naive pattern"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
-        task = progress.add_task("images", total=images)
+    with progress_bar() as progress:
+        task = progress.add_task("naive pattern", total=images)
         while True:
             pages = store.pages_of_versions(bucket)
             made = sum(len(page.versions) for page in pages)
-            progress.update(task, completed=made // wanted)
-            if sender.is_done and made >= images * wanted:
+            progress.update(task, completed=made // per_image)
+            if sender.is_done and made >= images * per_image:
                 return utc_now()
             if time.monotonic() > deadline:
-                raise click.ClickException(
-                    f"{made} of {images * wanted} renditions were made in "
-                    f"{_TIMEOUT_SECONDS} seconds; the log of the naive Dagster says more."
+                raise BenchmarkError(
+                    f"{made} of {images * per_image} renditions were made in "
+                    f"{_TIMEOUT_SECONDS} seconds; see the log of the naive Dagster."
                 )
             time.sleep(_EVERY_SECONDS)

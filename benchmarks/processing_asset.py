@@ -2,51 +2,50 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-
-import click
-from psycopg import sql
-from psycopg.rows import dict_row
+from dataclasses import dataclass, fields
 
 from assets.ingestion.bucket.registration import Registration
-from assets.resources.object_store import ObjectStore
+from assets.platform import Platform
+from assets.resources.rows import read_rows
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
-from benchmarks.naive_pillow import tuned
+from benchmarks.bare_loops import tuned
+from benchmarks.processes import run_module
 from benchmarks.processing_inputs import make_inputs
 from benchmarks.processing_variants import PROCESSES, TUNED, cpu_seconds, measure_loop
-from benchmarks.rounds import console, measure_round, median_ratio, print_ratio, print_rounds
+from benchmarks.report import BenchmarkError, Bound, Direction, Report
+from benchmarks.rounds import Comparison, Rates, measure_rounds, measure_variants
+from infra.console import console
 from infra.local.stack import Stack
 
 ASSET = "the whole asset"
-TARGET, GROWTH_TARGET, MEMORY_TARGET = 0.7, 10.5, 1.1
+ASSET_RATES = Comparison(ASSET, "images", {TUNED: 0.70})
+TIME_GROWTH_LIMIT, MEMORY_GROWTH_LIMIT = 10.5, 1.1
 
 _GROWTH = 10
 _MEGAPIXELS = 2
 _MIB = 1024**2
-_PROJECT = Path(__file__).parents[1]
-_STAGES = ("fetch", "decode", "render", "encode", "describe", "store")
-_SUMS = """
-    select {sums}
+_STAGE_SECONDS = """
+    select
+        sum(fetch_seconds)::float8 as fetch,
+        sum(decode_seconds)::float8 as decode,
+        sum(render_seconds)::float8 as render,
+        sum(encode_seconds)::float8 as encode,
+        sum(describe_seconds)::float8 as describe,
+        sum(store_seconds)::float8 as store
     from image_catalog.image
-    where state = 'processed' and starts_with(object_key, {folder})
+    where state = 'processed' and starts_with(object_key, %s)
 """
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a run said of itself.
+    """What one run reports of itself.
 
     Attributes:
-        seconds: Of the asset's materialisation; the start of its workers counts.
-        run_cpu_seconds: Of the run's process while it materialised.
-        servers_cpu_seconds: By server, beside it.
+        seconds: Of the asset's materialisation, the start of its workers included.
+        run_cpu_seconds: Of the run's process during the materialisation.
         worker_peak_bytes: Of the largest worker.
     """
 
@@ -56,96 +55,135 @@ class Run:
     workers_cpu_seconds: float
     run_peak_bytes: int
     worker_peak_bytes: int
+
+
+@dataclass(frozen=True)
+class StageSeconds:
+    """Seconds of each stage, without the wait for a free worker, summed up over some images."""
+
+    fetch: float
+    decode: float
+    render: float
+    encode: float
+    describe: float
+    store: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A run, and the CPU seconds of each server during it."""
+
+    run: Run
     servers_cpu_seconds: Mapping[str, float]
 
 
-def bench_asset(stack: Stack, rounds: int, images: int) -> dict[str, float]:
+def bench_asset(report: Report, stack: Stack, rounds: int, images: int) -> None:
     """Measures the whole asset beside a bare tuned loop over the same photographs."""
     settings, inputs = stack.settings(), make_inputs("JPEG", _MEGAPIXELS, _MEGAPIXELS * images)
-    runs: list[Run] = []
+    runs: list[Measured] = []
 
     def asset() -> float:
         arrive(settings, f"asset-{len(runs)}", inputs.bodies, images)
         runs.append(process_all(stack, images))
-        return images / runs[-1].seconds
+        return images / runs[-1].run.seconds
 
-    measured = []
-    for turn in range(rounds):
-        with console.status(f"the asset, {images} images: round {turn + 1} of {rounds}"):
-            loop = lambda: measure_loop(tuned, inputs).images_per_second  # noqa: E731
-            measured.append(measure_round({ASSET: asset, TUNED: loop}, turn))
-    print_rounds(f"JPEG of {_MEGAPIXELS} MP per second", measured)
-    ratio = median_ratio(measured, ASSET, TUNED)
-    print_ratio(ASSET, TUNED, ratio, TARGET)
-    return {"asset_to_bare_tuned_pillow": ratio} | _print_stages(settings, runs[-1], len(runs) - 1)
+    def loop() -> float:
+        return measure_loop(tuned, inputs).images_per_second
+
+    measured = measure_rounds(
+        f"the asset, {images} images",
+        rounds,
+        lambda turn: measure_variants({ASSET: asset, TUNED: loop}, turn),
+    )
+    report_asset(report, measured)
+    _report_stages(report, read_stage_seconds(settings, f"asset-{len(runs) - 1}"))
+    _print_run(runs[-1])
+    report.add(
+        {
+            f"{name}_cpu_ms_per_image": 1000 * seconds / images
+            for name, seconds in runs[-1].servers_cpu_seconds.items()
+        }
+    )
 
 
-def bench_growth(stack: Stack, images: int) -> dict[str, float]:
+def report_asset(report: Report, measured: Sequence[Rates]) -> None:
+    """Reports images per second of the asset and of the bare loop."""
+    ASSET_RATES.report_rates(report, measured)
+
+
+def bench_growth(report: Report, stack: Stack, images: int) -> None:
     """Measures the asset over some images and over ten times as many: time and memory."""
     settings, inputs = stack.settings(), make_inputs("JPEG", _MEGAPIXELS, _MEGAPIXELS)
     runs = []
     for count in (images, _GROWTH * images):
         with console.status(f"growth: {count} images"):
             arrive(settings, f"growth-{count}", inputs.bodies, count)
-            runs.append(process_all(stack, count))
-        _print_run(runs[-1])
-    few, many = runs
-    time, memory = many.seconds / few.seconds, many.run_peak_bytes / few.run_peak_bytes
-    _print_limit(f"{_GROWTH} times the images, times the time", time, GROWTH_TARGET)
-    _print_limit("times the memory of the run", memory, MEMORY_TARGET)
-    worker = many.worker_peak_bytes / few.worker_peak_bytes
-    _print_limit("times the memory of a worker", worker, MEMORY_TARGET)
-    return {
-        "growth_of_time": time,
-        "growth_of_run_memory": memory,
-        "growth_of_worker_memory": worker,
-        "run_peak_mib": many.run_peak_bytes / _MIB,
-        "worker_peak_mib": many.worker_peak_bytes / _MIB,
-    }
+            measured = process_all(stack, count)
+        _print_run(measured)
+        runs.append(measured.run)
+    report_growth(report, *runs)
+
+
+def report_growth(report: Report, few: Run, many: Run) -> None:
+    """Reports by how much time and memory grow with ten times the images."""
+    for what, key, ratio, limit in (
+        ("time", "time", many.seconds / few.seconds, TIME_GROWTH_LIMIT),
+        (
+            "memory of the run",
+            "run_memory",
+            many.run_peak_bytes / few.run_peak_bytes,
+            MEMORY_GROWTH_LIMIT,
+        ),
+        (
+            "memory of a worker",
+            "worker_memory",
+            many.worker_peak_bytes / few.worker_peak_bytes,
+            MEMORY_GROWTH_LIMIT,
+        ),
+    ):
+        name = f"{what} for {_GROWTH} times the images"
+        report.check(Bound(name, ratio, Direction.AT_MOST, limit, "times"))
+        report.add({f"growth_of_{key}": ratio})
+    report.add(
+        {
+            "run_peak_mib": many.run_peak_bytes / _MIB,
+            "worker_peak_mib": many.worker_peak_bytes / _MIB,
+        }
+    )
 
 
 def arrive(settings: Settings, folder: str, bodies: Sequence[bytes], count: int) -> None:
-    """Puts so many images into the raw bucket and makes them known, before anything is measured.
+    """Puts images into the raw bucket and registers them, before anything is measured.
 
     Raises:
-        click.ClickException: the ledger got to know fewer.
+        BenchmarkError: fewer were registered.
     """
-    store, warehouse = ObjectStore(settings), Warehouse.from_settings(settings)
+    platform = Platform.from_settings(settings)
     for number in range(count):
-        key = f"{folder}/{number:06d}"
-        store.put(settings.raw_bucket, key, bodies[number % len(bodies)], "image/jpeg")
+        key, body = f"{folder}/{number:06d}", bodies[number % len(bodies)]
+        platform.object_store.put(settings.raw_bucket, key, body, "image/jpeg")
     registered = 0
     while registered < count:
-        made = Registration(settings, store, warehouse).run().new_images
-        if not made:
-            raise click.ClickException(f"Only {registered} of {count} images were made known.")
-        registered += made
+        registration = Registration(settings, platform.object_store, platform.warehouse)
+        new_images = registration.run().new_images
+        if not new_images:
+            raise BenchmarkError(f"Only {registered} of {count} images were registered.")
+        registered += new_images
 
 
-def process_all(stack: Stack, count: int) -> Run:
-    """Processes what waits, in a process of its own.
+def process_all(stack: Stack, count: int) -> Measured:
+    """Processes all waiting images, in a process of its own.
 
     Raises:
-        click.ClickException: the run failed, or processed another number of images.
+        BenchmarkError: the run failed, or processed another number of images.
     """
     names = {"RUN_LINGER_SECONDS": "0", "PROCESSING_WORKERS": str(PROCESSES)}
     before = _servers_cpu_seconds(stack)
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.processing_run"],
-        env={**os.environ, **stack.environment(), **names},
-        cwd=_PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise click.ClickException(f"The run failed; it said: {done.stderr[-2000:]}")
+    run = run_module("benchmarks.processing_run", {**stack.environment(), **names}, Run)
     servers = {name: now - before[name] for name, now in _servers_cpu_seconds(stack).items()}
-    told = json.loads(done.stdout.strip().splitlines()[-1])
-    run = Run(**told, servers_cpu_seconds=servers)
     if run.processed != count:
-        raise click.ClickException(f"{run.processed} of {count} images were processed.")
-    return run
+        raise BenchmarkError(f"{run.processed} of {count} images were processed.")
+    return Measured(run, servers)
 
 
 def _servers_cpu_seconds(stack: Stack) -> dict[str, float]:
@@ -153,47 +191,33 @@ def _servers_cpu_seconds(stack: Stack) -> dict[str, float]:
     return {name: cpu_seconds(process) for name, process in running.items() if process}
 
 
-def stage_seconds(settings: Settings, folder: str) -> Mapping[str, float]:
-    """Sums up what each stage took of the images below a folder of the raw bucket."""
-    sums = sql.SQL(", ").join(
-        sql.SQL("sum({})::float8 as {}").format(
-            sql.Identifier(f"{stage}_seconds"), sql.Identifier(stage)
-        )
-        for stage in _STAGES
-    )
-    query = sql.SQL(_SUMS).format(sums=sums, folder=sql.Literal(f"{folder}/"))
+def read_stage_seconds(settings: Settings, folder: str) -> StageSeconds:
+    """Sums up the stages of the images below a folder of the raw bucket."""
     with Warehouse.from_settings(settings).connect() as connection:
-        row = connection.cursor(row_factory=dict_row).execute(query).fetchone()
-    return row or {}
+        [seconds] = read_rows(connection, StageSeconds, _STAGE_SECONDS, [f"{folder}/"])
+    return seconds
 
 
-def _print_stages(settings: Settings, run: Run, number: int) -> dict[str, float]:
-    """Prints each stage's share of the images' time; waiting for a free worker is left out."""
-    seconds = stage_seconds(settings, f"asset-{number}")
-    whole = sum(seconds.values())
-    told = "  ".join(f"{stage} {taken / whole:.0%}" for stage, taken in seconds.items())
-    console.print(f"share of each stage: {told}")
-    _print_run(run)
-    return {f"share_of_{stage}": taken / whole for stage, taken in seconds.items()} | {
-        f"{name}_cpu_ms_per_image": 1000 * taken / run.processed
-        for name, taken in run.servers_cpu_seconds.items()
-    }
+def _report_stages(report: Report, stages: StageSeconds) -> None:
+    seconds = {field.name: float(getattr(stages, field.name)) for field in fields(stages)}
+    shares = {name: spent / sum(seconds.values()) for name, spent in seconds.items()}
+    text = "  ".join(f"{name} {share:.0%}" for name, share in shares.items())
+    console.print(f"share of each stage: {text}")
+    report.add({f"share_of_{name}": share for name, share in shares.items()})
 
 
-def _print_run(run: Run) -> None:
+def _print_run(measured: Measured) -> None:
+    run = measured.run
     spent = {
         "workers": run.workers_cpu_seconds,
         "run": run.run_cpu_seconds,
-        **run.servers_cpu_seconds,
+        **measured.servers_cpu_seconds,
     }
-    told = ", ".join(f"{name} {1000 * taken / run.processed:.1f}" for name, taken in spent.items())
+    text = ", ".join(
+        f"{name} {1000 * seconds / run.processed:.1f}" for name, seconds in spent.items()
+    )
     console.print(
-        f"{run.processed} images in {run.seconds:.1f} s; CPU milliseconds per image: {told}; at "
+        f"{run.processed} images in {run.seconds:.1f} s; CPU milliseconds per image: {text}; at "
         f"most {run.run_peak_bytes / _MIB:.0f} MiB in the run, {run.worker_peak_bytes / _MIB:.0f} "
         "MiB in a worker"
     )
-
-
-def _print_limit(what: str, ratio: float, limit: float) -> None:
-    colour = "green" if ratio <= limit else "red"
-    console.print(f"{what}: [bold {colour}]{ratio:.2f}[/] (target at most {limit:.2f})")

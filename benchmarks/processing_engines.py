@@ -18,42 +18,62 @@ from benchmarks.processing_variants import (
     Cost,
     variants,
 )
-from benchmarks.rounds import Rates, console, median_ratio, print_ratio, rotated
+from benchmarks.report import Report
+from benchmarks.rounds import Comparison, Rates, key, rotated
+from infra.console import console
 
-TARGETS = (
-    (PROCESSOR, NAIVE, 2.0),
-    (PROCESSOR, VIPS, 0.7),
-    (PROCESSOR, TUNED, 0.93),
-    (PROCESSOR, SHARP, None),
-    (ENGINE, VIPS, 0.9),
-    (ENGINE, SHARP, None),
+COMPARISONS = (
+    Comparison(PROCESSOR, "images", {NAIVE: 2.0, VIPS: 0.7, TUNED: 0.93, SHARP: None}),
+    Comparison(ENGINE, "images", {VIPS: 0.9, SHARP: None}),
 )
-"""What is compared, and the least that is good enough."""
 
-TARGET_FORMAT = "JPEG"
-"""The targets were set by JPEGs; of PNG and WebP most of the time is decoding, which all share."""
+BOUNDED_FORMAT = "JPEG"
+"""The limits were set for JPEG; PNG and WebP are mostly decoding, which all variants share."""
 
 Round = Mapping[str, Cost]
+Measured = Mapping[int, Sequence[Round]]
+"""Rounds by megapixels."""
+
 Variant = Callable[[Inputs], Cost]
 
 
-def bench_engines(rounds: int, total_megapixels: int) -> dict[str, float]:
-    """Measures every variant over every input, prints tables and ratios, returns figures."""
+def bench_engines(report: Report, rounds: int, total_megapixels: int) -> None:
+    """Measures every variant over every input."""
     known, missing = variants()
     for sentence in missing:
         console.print(f"[yellow]{sentence}[/]")
-    figures: dict[str, float] = {}
     for format_ in FORMATS:
         measured = {}
         for megapixels in SIZES:
             with console.status(f"making {format_} of {megapixels} megapixels"):
                 inputs = make_inputs(format_, megapixels, total_megapixels)
             measured[megapixels] = _rounds(known, inputs, rounds)
-        _print_costs(format_, measured)
-        speeds = [_both(measured, turn) for turn in range(rounds)]
-        figures |= _ratios(format_, speeds, _cpu_seconds(measured))
-        figures |= _figures(format_, measured)
-    return figures
+        report_engines(report, format_, measured)
+
+
+def report_engines(report: Report, format_: str, measured: Measured) -> None:
+    """Reports rates, CPU times and ratios of one format."""
+    _print_costs(format_, measured)
+    rounds = len(next(iter(measured.values())))
+    speeds, cpu = [_both(measured, turn) for turn in range(rounds)], _cpu_seconds(measured)
+    for comparison in COMPARISONS:
+        if format_ != BOUNDED_FORMAT:
+            comparison = comparison.unbounded()
+        comparison.report_ratios(report, speeds, format_)
+        for theirs in comparison.limits:
+            if {comparison.ours, theirs} <= cpu.keys():
+                ratio = cpu[theirs] / cpu[comparison.ours]
+                console.print(f"  [dim]/ {theirs} by CPU time {ratio:.2f}[/]")
+                report.add({key(comparison.ours, "to", theirs, format_, "by CPU"): ratio})
+    for megapixels, sized in measured.items():
+        for variant in sized[0]:
+            cost, name = _medians(sized, variant), f"{format_}_{megapixels}mp"
+            report.add(
+                {
+                    key(variant, name, "images_per_second"): cost.images_per_second,
+                    key(variant, name, "cpu_seconds_per_megapixel"): cost.cpu_seconds_per_megapixel,
+                }
+            )
 
 
 def _rounds(known: Mapping[str, Variant], inputs: Inputs, rounds: int) -> list[Round]:
@@ -67,8 +87,8 @@ def _rounds(known: Mapping[str, Variant], inputs: Inputs, rounds: int) -> list[R
     return measured
 
 
-def _both(measured: Mapping[int, Sequence[Round]], turn: int) -> Rates:
-    """Returns images per second of working through as many images of each size."""
+def _both(measured: Measured, turn: int) -> Rates:
+    """Returns images per second over as many images of each size."""
     costs = [rounds[turn] for rounds in measured.values()]
     return {
         name: statistics.harmonic_mean([cost[name].images_per_second for cost in costs])
@@ -76,8 +96,8 @@ def _both(measured: Mapping[int, Sequence[Round]], turn: int) -> Rates:
     }
 
 
-def _cpu_seconds(measured: Mapping[int, Sequence[Round]]) -> Rates:
-    """Returns CPU seconds of one image of each size; a busy machine changes them least."""
+def _cpu_seconds(measured: Measured) -> Rates:
+    """Returns CPU seconds for one image of each size; a busy machine affects them least."""
     return {
         variant: sum(
             _medians(rounds, variant).cpu_seconds_per_megapixel * megapixels
@@ -87,19 +107,6 @@ def _cpu_seconds(measured: Mapping[int, Sequence[Round]]) -> Rates:
     }
 
 
-def _ratios(format_: str, rounds: Sequence[Rates], cpu: Rates) -> dict[str, float]:
-    figures = {}
-    for ours, theirs, target in TARGETS:
-        if ours in rounds[0] and theirs in rounds[0]:
-            ratio = median_ratio(rounds, ours, theirs)
-            print_ratio(ours, theirs, ratio, target if format_ == TARGET_FORMAT else None)
-            console.print(f"  [dim]the same by CPU time {cpu[theirs] / cpu[ours]:.2f}[/]")
-            figures[key(ours, "to", theirs, format_)] = ratio
-            figures[key(ours, "to", theirs, format_, "by CPU")] = cpu[theirs] / cpu[ours]
-    console.print()
-    return figures
-
-
 def _medians(rounds: Sequence[Round], variant: str) -> Cost:
     return Cost(
         statistics.median(one[variant].images_per_second for one in rounds),
@@ -107,7 +114,7 @@ def _medians(rounds: Sequence[Round], variant: str) -> Cost:
     )
 
 
-def _print_costs(format_: str, measured: Mapping[int, Sequence[Round]]) -> None:
+def _print_costs(format_: str, measured: Measured) -> None:
     table = Table(title=f"{format_} to two renditions, medians", title_justify="left")
     table.add_column("", no_wrap=True)
     for megapixels in measured:
@@ -124,23 +131,3 @@ def _print_costs(format_: str, measured: Mapping[int, Sequence[Round]]) -> None:
             ]
         table.add_row(variant, *cells)
     console.print(table)
-
-
-def _figures(format_: str, measured: Mapping[int, Sequence[Round]]) -> dict[str, float]:
-    figures = {}
-    for megapixels, rounds in measured.items():
-        for variant in rounds[0]:
-            cost, name = _medians(rounds, variant), f"{format_}_{megapixels}mp"
-            figures[key(variant, name, "images_per_second")] = cost.images_per_second
-            figures[key(variant, name, "megapixels_per_second")] = (
-                cost.images_per_second * megapixels
-            )
-            figures[key(variant, name, "cpu_seconds_per_megapixel")] = (
-                cost.cpu_seconds_per_megapixel
-            )
-    return figures
-
-
-def key(*parts: str) -> str:
-    """Returns the name of a figure."""
-    return "_".join(parts).lower().replace(" ", "_").replace(",", "")

@@ -1,4 +1,4 @@
-"""Photographs of known sizes in each format, held in memory: what `make bench-processing` feeds."""
+"""Photographs of known sizes in each format, kept in memory, for the engines to process."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Inputs:
 
     Attributes:
         megapixels: Size of each.
-        count: How many a measurement works through; the bodies are taken again and again.
+        count: How many a measurement processes; the bodies are repeated.
     """
 
     format: str
@@ -38,12 +38,12 @@ class Inputs:
 
     @property
     def name(self) -> str:
-        """What they are, as people and figures call them."""
+        """Format and size, as people read them."""
         return f"{self.format} of {self.megapixels} MP"
 
     @property
     def sequence(self) -> Iterator[bytes]:
-        """The bodies that a measurement works through."""
+        """The bodies that a measurement processes."""
         return (self.bodies[number % len(self.bodies)] for number in range(self.count))
 
 
@@ -53,9 +53,9 @@ def make_inputs(format_: str, megapixels: int, total_megapixels: int) -> Inputs:
     Args:
         format_: `JPEG`, `PNG` or `WEBP`.
         megapixels: Size of each.
-        total_megapixels: How much a measurement works through.
+        total_megapixels: How much a measurement processes.
     """
-    # A PNG with a sensor's grain at full size would be larger than any image that is accepted.
+    # A PNG with a sensor's grain at full size would exceed the largest accepted image.
     scale = _ENLARGED if format_ == "PNG" else 1
     made = photographs(_DISTINCT, megapixels=megapixels / scale**2)
     bodies = tuple(_encoded(photograph.body, format_, scale) for photograph in made)

@@ -17,19 +17,18 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import click
 import psutil
 
 from assets.processing.recipe import read_recipe
 from assets.processing.result import ProcessedImage
 from assets.processing.workers import Result, workers
-from benchmarks.baseline_vips import baseline_vips
-from benchmarks.naive_pillow import Renditions, naive, tuned
+from benchmarks.bare_loops import Renditions, naive, tuned, vips
 from benchmarks.processing_inputs import Inputs
+from benchmarks.report import BenchmarkError
 
 NAIVE, TUNED, VIPS, SHARP = "naive Pillow", "tuned Pillow", "bare libvips", "sharp"
 PROCESSOR, ENGINE = "our processor", "our libvips engine"
-"""Ours work in isolated workers; the others are bare loops in as many processes."""
+"""Ours run in isolated workers; the others are bare loops in as many processes."""
 
 PROCESSES = 2
 
@@ -43,11 +42,11 @@ Loop = Callable[[bytes], Renditions]
 
 @dataclass(frozen=True)
 class Cost:
-    """What working through some inputs took.
+    """What processing some inputs costs.
 
     Attributes:
-        images_per_second: Wall time, the start of processes not counted.
-        cpu_seconds_per_megapixel: All processes together, this one included.
+        images_per_second: By wall time, without the start of processes.
+        cpu_seconds_per_megapixel: Of all processes together, this one included.
     """
 
     images_per_second: float
@@ -56,7 +55,7 @@ class Cost:
 
 @dataclass
 class _Clock:
-    """Wall and processor time of this process and of all below it."""
+    """Wall and CPU time of this process and all its descendants."""
 
     wall: float = 0.0
     cpu: float = 0.0
@@ -71,9 +70,9 @@ def _timed() -> Iterator[_Clock]:
 
 
 def cpu_seconds(process: psutil.Process) -> float:
-    """Sums up processor times of a process and those that it started.
+    """Returns the CPU time of a process and its descendants.
 
-    Those of a process that has ended are its parent's by then.
+    That of a descendant that has ended is included in its parent's.
     """
     return sum(sum(one.cpu_times()[:4]) for one in (process, *process.children(recursive=True)))
 
@@ -82,24 +81,24 @@ def _cost(clock: _Clock, inputs: Inputs) -> Cost:
     return Cost(inputs.count / clock.wall, clock.cpu / (inputs.count * inputs.megapixels))
 
 
-_held: tuple[bytes, ...] = ()
+_bodies: tuple[bytes, ...] = ()
 
 
-def _hold(bodies: tuple[bytes, ...]) -> None:
-    """Keeps the photographs in a bare loop's process: nothing is sent to it but a number."""
-    global _held
-    _held = bodies
+def _keep(bodies: tuple[bytes, ...]) -> None:
+    """Keeps the photographs in a bare loop's process, so that only numbers are sent to it."""
+    global _bodies
+    _bodies = bodies
 
 
 def _make(loop: Loop, number: int) -> int:
-    return len(loop(_held[number % len(_held)]).small)
+    return len(loop(_bodies[number % len(_bodies)]).small)
 
 
 def measure_loop(loop: Loop, inputs: Inputs) -> Cost:
-    """Measures a bare loop in processes that hold the inputs and throw their results away."""
+    """Measures a bare loop in processes that keep the inputs and discard their results."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
-        PROCESSES, mp_context=context, initializer=_hold, initargs=(inputs.bodies,)
+        PROCESSES, mp_context=context, initializer=_keep, initargs=(inputs.bodies,)
     ) as pool:
         make = partial(_make, loop)
         deque(pool.map(make, range(_WARM_UP)), maxlen=0)
@@ -109,38 +108,38 @@ def measure_loop(loop: Loop, inputs: Inputs) -> Cost:
 
 
 def measure_workers(processor: str, inputs: Inputs) -> Cost:
-    """Measures a processor in the platform's isolated workers; bytes go there and come back.
+    """Measures a processor in the platform's isolated workers; bytes are sent both ways.
 
     Raises:
-        click.ClickException: a photograph was rejected.
+        BenchmarkError: a photograph was rejected.
     """
     with workers(PROCESSES, processor, read_recipe("standard")) as pool:
 
-        def work(bodies: Iterator[bytes]) -> None:
+        def process_all(bodies: Iterator[bytes]) -> None:
             in_flight: deque[Future[Result]] = deque()
             for body in bodies:
                 in_flight.append(pool.submit(body))
                 if len(in_flight) > 2 * PROCESSES:
-                    _take(in_flight.popleft().result())
+                    _require_processed(in_flight.popleft().result())
             while in_flight:
-                _take(in_flight.popleft().result())
+                _require_processed(in_flight.popleft().result())
 
-        work(iter((inputs.bodies * _WARM_UP)[:_WARM_UP]))
+        process_all(iter((inputs.bodies * _WARM_UP)[:_WARM_UP]))
         with _timed() as clock:
-            work(inputs.sequence)
+            process_all(inputs.sequence)
     return _cost(clock, inputs)
 
 
-def _take(result: Result) -> None:
+def _require_processed(result: Result) -> None:
     if not isinstance(result, ProcessedImage):
-        raise click.ClickException(f"A photograph was rejected: {result.value}.")
+        raise BenchmarkError(f"A photograph was rejected: {result.value}.")
 
 
 def measure_sharp(inputs: Inputs) -> Cost:
-    """Measures sharp in a process of node's, as many images at once as the others have processes.
+    """Measures sharp in a Node process, with as many images at once as the others have processes.
 
     Raises:
-        click.ClickException: node failed; the message says how.
+        BenchmarkError: Node failed.
     """
     with tempfile.TemporaryDirectory(prefix="darkroom-sharp-") as folder:
         for number, body in enumerate(inputs.bodies):
@@ -154,13 +153,13 @@ def measure_sharp(inputs: Inputs) -> Cost:
             check=False,
         )
     if done.returncode != 0:
-        raise click.ClickException(f"sharp failed; it said: {done.stderr[-2000:]}")
-    told = json.loads(done.stdout)
-    return _cost(_Clock(told["seconds"], told["cpu_seconds"]), inputs)
+        raise BenchmarkError(f"sharp failed: {done.stderr[-2000:]}")
+    spent = json.loads(done.stdout)
+    return _cost(_Clock(spent["seconds"], spent["cpu_seconds"]), inputs)
 
 
 def variants() -> tuple[dict[str, Callable[[Inputs], Cost]], list[str]]:
-    """Returns the variants there are on this machine, and a sentence for each that there is not."""
+    """Returns the variants that this machine can run, and a sentence for each that it cannot."""
     known: dict[str, Callable[[Inputs], Cost]] = {
         NAIVE: partial(measure_loop, naive),
         TUNED: partial(measure_loop, tuned),
@@ -168,10 +167,12 @@ def variants() -> tuple[dict[str, Callable[[Inputs], Cost]], list[str]]:
     }
     missing = []
     if importlib.util.find_spec("pyvips"):
-        known[VIPS] = partial(measure_loop, baseline_vips)
+        known[VIPS] = partial(measure_loop, vips)
         known[ENGINE] = partial(measure_workers, _VIPS_PROCESSOR)
     else:
-        missing.append("libvips is left out: pyvips is not installed; the extra `fast` has it.")
+        missing.append(
+            "libvips is left out: pyvips is not installed; it belongs to the extra `fast`."
+        )
     if sentence := _missing_sharp():
         missing.append(sentence)
     else:
@@ -181,9 +182,9 @@ def variants() -> tuple[dict[str, Callable[[Inputs], Cost]], list[str]]:
 
 def _missing_sharp() -> str | None:
     if not shutil.which("node"):
-        return "sharp is left out: there is no node on this machine; it is measured with node 20."
+        return "sharp is left out: Node is not installed; it is measured with Node 20."
     if not (_SHARP / "node_modules" / "sharp").is_dir():
-        return "sharp is left out: it is not installed; `npm ci` in benchmarks/sharp does it."
+        return "sharp is left out: it is not installed; run `npm ci` in benchmarks/sharp."
     return None
 
 

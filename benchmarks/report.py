@@ -1,18 +1,158 @@
-"""Where measurements go: `.local/reports/<name>.json`, flat keys and numbers."""
+"""What a benchmark or a campaign measured: its figures, its bounds, and whether it passed.
+
+Figures are flat keys and numbers; they go to `.local/reports/<name>.json` together with the bounds.
+A bound that is printed is enforced: a missed one ends the command with an error, and so with exit
+code 1.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
-_FOLDER = Path(__file__).parents[1] / ".local" / "reports"
+from rich.markup import escape
+from rich.table import Table
+
+from assets.errors import DarkroomError
+from infra.console import console
+
+FOLDER = Path(__file__).parents[1] / ".local" / "reports"
 
 
-def write_report(name: str, figures: Mapping[str, float]) -> Path:
-    """Writes the figures of one measurement and returns the file."""
-    _FOLDER.mkdir(parents=True, exist_ok=True)
-    path = _FOLDER / f"{name}.json"
-    rounded = {key: round(value, 4) for key, value in figures.items()}
-    path.write_text(json.dumps(rounded, indent=2) + "\n")
-    return path
+class BenchmarkError(DarkroomError):
+    """A measurement could not be completed, so it says nothing."""
+
+
+class BoundMissedError(DarkroomError):
+    """A measurement was completed and a bound was missed."""
+
+
+class Direction(StrEnum):
+    """On which side of its limit a value has to be."""
+
+    AT_LEAST = "≥"
+    AT_MOST = "≤"
+    UNDER = "<"
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A measured value and the limit that it has to keep.
+
+    Attributes:
+        name: What was measured, as people read it.
+        unit: `s`, `ms`, `MiB`, `%` of a share, or whatever is counted; empty for a ratio.
+    """
+
+    name: str
+    value: float
+    direction: Direction
+    limit: float
+    unit: str = ""
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the value keeps the limit; one that is not a number does not."""
+        match self.direction:
+            case Direction.AT_LEAST:
+                return self.value >= self.limit
+            case Direction.AT_MOST:
+                return self.value <= self.limit
+            case Direction.UNDER:
+                return self.value < self.limit
+
+    @property
+    def cells(self) -> tuple[str, str, str]:
+        """Name, value and limit as people read them."""
+        limit = f"{self.direction} {_text(self.limit, self.unit)}"
+        return self.name, _text(self.value, self.unit), limit
+
+    def __str__(self) -> str:
+        """The bound as part of a sentence."""
+        name, value, limit = self.cells
+        return f"{name} {value} ({limit})"
+
+
+def _text(value: float, unit: str) -> str:
+    if unit == "%":
+        return f"{value:.1%}"
+    return f"{value:,.2f}".removesuffix(".00") + f" {unit}" if unit else f"{value:.2f}"
+
+
+@dataclass
+class Report:
+    """The report of one command, filled while it measures.
+
+    Args:
+        name: Names the file that it is written to.
+        figures: What is known at the start, such as the number of rounds.
+    """
+
+    name: str
+    figures: dict[str, float] = field(default_factory=dict)
+    bounds: list[Bound] = field(default_factory=list)
+
+    def add(self, figures: Mapping[str, float]) -> None:
+        """Adds figures."""
+        self.figures |= figures
+
+    def check(self, bound: Bound) -> None:
+        """Adds a bound and prints it."""
+        self.bounds.append(bound)
+        name, value, limit = map(escape, bound.cells)
+        colour = "green" if bound.is_met else "red"
+        console.print(f"{name} [bold {colour}]{value}[/] (bound: {limit})")
+
+    @property
+    def missed(self) -> list[Bound]:
+        """The bounds that were missed."""
+        return [bound for bound in self.bounds if not bound.is_met]
+
+    def write(self) -> Path:
+        """Writes figures and bounds as JSON and returns the file."""
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        path = FOLDER / f"{self.name}.json"
+        content: dict[str, object] = {key: round(value, 4) for key, value in self.figures.items()}
+        content["bounds"] = [
+            {
+                "name": bound.name,
+                "value": round(bound.value, 4),
+                "direction": bound.direction,
+                "limit": bound.limit,
+                "unit": bound.unit,
+                "is_met": bound.is_met,
+            }
+            for bound in self.bounds
+        ]
+        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        return path
+
+    def finish(self) -> None:
+        """Prints all bounds, writes the JSON file, and gives the verdict.
+
+        Raises:
+            BoundMissedError: at least one bound was missed.
+        """
+        if self.bounds:
+            console.print(self._table())
+        console.print(f"as JSON: {self.write()}")
+        if missed := self.missed:
+            raise BoundMissedError(
+                f"{len(missed)} of {len(self.bounds)} bounds missed: {'; '.join(map(str, missed))}."
+            )
+        if self.bounds:
+            kept = "1 bound" if len(self.bounds) == 1 else f"all {len(self.bounds)} bounds"
+            console.print(f"[bold green]✓[/] {kept} kept")
+
+    def _table(self) -> Table:
+        table = Table("", title="Bounds", title_justify="left")
+        for column in ("measured", "bound"):
+            table.add_column(column, justify="right")
+        table.add_column("")
+        for bound in self.bounds:
+            verdict = "[green]kept[/]" if bound.is_met else "[bold red]missed[/]"
+            table.add_row(*map(escape, bound.cells), verdict)
+        return table

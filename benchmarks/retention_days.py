@@ -1,7 +1,7 @@
-"""A day's partition dropped, beside a DELETE of as many rows: seconds, log, and who waits for it.
+"""A day's partition dropped, beside a DELETE of as many rows: seconds, log, and locks.
 
-Both days are filled alike, with two renditions to an image. While each goes, a writer makes images
-of today known, a few at a time: its longest wait is what a lock costs.
+Both days are filled alike, with two renditions per image. While each is deleted, a writer registers
+images of today, a few at a time: its longest wait is what a lock costs.
 """
 
 from __future__ import annotations
@@ -14,16 +14,18 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 
-import click
 import psycopg
+from psycopg import sql
 
 from assets.catalog import ledger
+from assets.resources.rows import read_value
 from assets.resources.warehouse import Connection, Warehouse
 from assets.retention import ledger_rows
 from assets.retention.receipts import Copy, Tally
 from assets.settings import Settings
 from assets.timing import utc_now
 from benchmarks.ledger_rows import arrivals_of
+from benchmarks.report import BenchmarkError
 from benchmarks.rounds import rotated
 
 DROP, DELETE = "drop of the partition", "DELETE"
@@ -59,7 +61,7 @@ _FILL_RENDITIONS = """
     cross join unnest(array['medium', 'thumbnail']) as name
     where arrived_at >= %(begin)s and arrived_at < %(end)s
 """
-_DELETE = "delete from image_catalog.{} where arrived_at >= %(begin)s and arrived_at < %(end)s"
+_DELETE = "delete from image_catalog.{table} where arrived_at >= %(begin)s and arrived_at < %(end)s"
 _IS_LOCKED = """
     select exists (
         select from pg_locks
@@ -67,17 +69,17 @@ _IS_LOCKED = """
             and mode = 'AccessExclusiveLock' and granted
     )
 """
-# What other connections write meanwhile does not count.
+# What other connections write in the meantime does not count.
 _OWN_WAL_BYTES = "select wal_bytes from pg_stat_get_backend_wal(pg_backend_pid())"
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What it takes to be rid of a day.
+    """What it takes to delete a day.
 
     Attributes:
         seconds: Until it is committed.
-        wal_bytes: Write-ahead log.
+        wal_bytes: Size of the write-ahead log.
         wait_seconds: The longest that one transaction of the writer took meanwhile.
         locked_seconds: How long readers and writers were locked out.
     """
@@ -96,7 +98,7 @@ class _Maximum:
 def measure_days(
     settings: Settings, admin_conninfo: str, images: int, turn: int
 ) -> dict[str, Cost]:
-    """Fills a day for each variant, and measures how it goes; filling does not count."""
+    """Fills a day for each variant and measures its deletion; filling does not count."""
     first = utc_now().date() - timedelta(days=_FIRST_DAY + 2 * turn)
     days = {DROP: first, DELETE: first - timedelta(days=1)}
     warehouse = Warehouse.from_settings(settings)
@@ -127,12 +129,12 @@ def _drop(connection: Connection, day: date, images: int) -> None:
     seen.add(Copy.LEDGER_ROW, begin, items=images)
     seen.add(Copy.RENDITION_ROW, begin, items=_RENDITIONS * images)
     if not ledger_rows.drop_day(connection, day, seen):
-        raise click.ClickException(f"The partitions of {day} could not be dropped.")
+        raise BenchmarkError(f"The partitions of {day} could not be dropped.")
 
 
 def _delete(connection: Connection, day: date) -> None:
     for table in ("rendition", "image"):
-        connection.execute(_DELETE.format(table), _bounds(day))
+        connection.execute(sql.SQL(_DELETE).format(table=sql.Identifier(table)), _bounds(day))
 
 
 def _measure(warehouse: Warehouse, admin_conninfo: str, act: Callable[[Connection], None]) -> Cost:
@@ -149,17 +151,17 @@ def _measure(warehouse: Warehouse, admin_conninfo: str, act: Callable[[Connectio
 
 
 def _own_wal_bytes(connection: Connection) -> int:
-    """Returns the bytes of log that this connection has ever written, up to now."""
+    """Returns the bytes of log that this connection has written so far."""
     connection.execute("select pg_stat_force_next_flush()")
     connection.commit()
-    [(told,)] = connection.execute(_OWN_WAL_BYTES)
+    written: int = read_value(connection, _OWN_WAL_BYTES)
     connection.commit()
-    return int(str(told))
+    return written
 
 
 @contextmanager
 def _writer(warehouse: Warehouse) -> Iterator[_Maximum]:
-    """Makes a few images known again and again; tells how long it took at most."""
+    """Registers a few images again and again; yields how long it took at most."""
     longest = _Maximum()
 
     def write(done: threading.Event) -> None:
@@ -177,10 +179,10 @@ def _writer(warehouse: Warehouse) -> Iterator[_Maximum]:
 
 @contextmanager
 def _lock_monitor(admin_conninfo: str) -> Iterator[_Maximum]:
-    """Tells how long the ledger was locked altogether, at one stretch."""
+    """Yields how long the ledger was locked at most, without interruption."""
     longest = _Maximum()
 
-    def look(done: threading.Event) -> None:
+    def sample(done: threading.Event) -> None:
         since: float | None = None
         with psycopg.connect(admin_conninfo, autocommit=True) as admin:
             while not done.wait(_SAMPLE_SECONDS):
@@ -189,7 +191,7 @@ def _lock_monitor(admin_conninfo: str) -> Iterator[_Maximum]:
                 since = (since or now) if is_locked else None
                 longest.seconds = max(longest.seconds, now - since if since else 0.0)
 
-    with _in_background(look):
+    with _in_background(sample):
         yield longest
 
 

@@ -1,4 +1,4 @@
-"""Images for a retention to delete: small objects in buckets of their own, and their rows."""
+"""Images for the purge to delete: small objects in buckets of their own, and their rows."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from rich.progress import track
-
 from assets.catalog import identity
 from assets.ingestion.upload.source import upload_key
 from assets.resources.object_store import ObjectStore, open_client
 from assets.resources.warehouse import Connection, Warehouse
 from assets.settings import Settings
-from benchmarks.rounds import console
 from infra.object_store.buckets import create_bucket
+from infra.progress import progress_bar
 
 OBJECTS_OF_AN_IMAGE = 2
 
@@ -61,7 +59,7 @@ class Stored:
 
 
 def dedicated_buckets(settings: Settings) -> Settings:
-    """Makes buckets that nothing else is in; returns the settings that name them."""
+    """Creates buckets that nothing else uses; returns the settings that name them."""
     token = uuid.uuid4().hex[:8]
     names = ("raw_bucket", "processed_bucket", "quarantine_bucket", "logs_bucket")
     own = settings.model_copy(update={name: f"{name.split('_')[0]}-{token}" for name in names})
@@ -73,7 +71,7 @@ def dedicated_buckets(settings: Settings) -> Settings:
 
 
 def bucket_variables(own: Settings) -> dict[str, str]:
-    """Returns the variables that lead a program to these buckets."""
+    """Returns the variables by which a program finds these buckets."""
     return {
         "RAW_BUCKET": own.raw_bucket,
         "PROCESSED_BUCKET": own.processed_bucket,
@@ -95,8 +93,8 @@ def store_images(settings: Settings, count: int, arrived_at: datetime) -> list[S
 
     with ThreadPoolExecutor(_SENDERS) as threads:
         stored = threads.map(store_one, (uuid.uuid4() for _ in range(count)))
-        what = f"storing {count:,} images"
-        return list(track(stored, what, count, console=console, disable=not console.is_terminal))
+        with progress_bar() as bar:
+            return list(bar.track(stored, count, description=f"storing {count:,} images"))
 
 
 def make_images(settings: Settings, count: int, arrived_at: datetime, uploader: str) -> None:

@@ -1,7 +1,7 @@
-"""Messages landed per second: alone, and while a purge of images that are just due goes on.
+"""Messages landed per second: alone, and during a purge of images that have just become due.
 
-Both are of one landing, which has begun long before the purge does. The ledger knows when each
-message was landed.
+Both rates are of one landing, which begins long before the purge. The ledger has the time at which
+each message was landed.
 """
 
 from __future__ import annotations
@@ -12,18 +12,16 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 
-import click
-
-from assets.ingestion.kafka.landing import Landed, Landing
-from assets.resources.event_log import EventLog
-from assets.resources.object_store import ObjectStore
+from assets.platform import Platform
+from assets.resources.rows import read_values
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
 from assets.timing import utc_now
-from benchmarks.landing_rates import fill_dedicated_topic
+from benchmarks.landing import fill_dedicated_topic, land
+from benchmarks.report import BenchmarkError
 from benchmarks.retention_images import dedicated_buckets, make_images
-from benchmarks.retention_purge import RunningPurge, background_purge
-from benchmarks.rounds import console
+from benchmarks.retention_objects import PurgeRun, waiting_purge
+from infra.console import console
 
 ALONE, DURING_PURGE = "landing alone", "landing during a purge"
 
@@ -41,24 +39,25 @@ _MOMENTS = """
 def measure_ingestion(
     settings: Settings, env: Mapping[str, str], messages: int, images: int
 ) -> dict[str, float]:
-    """Lands messages, and purges images once a third of them are landed.
+    """Lands messages, and purges images once a third of the messages are landed.
 
-    The images have just become due, as in an hourly purge: one that is late gives way to nobody.
+    The images have just become due, as in an hourly purge: a late purge is not throttled.
 
     Returns:
-        Messages per second, while the purge goes on and otherwise.
+        Messages per second, during the purge and otherwise.
     """
     own = dedicated_buckets(settings)
     make_images(own, images, utc_now() - settings.purge_age - _JUST_DUE, _UPLOADER)
     small = settings.model_copy(update={"kafka_chunk_bytes": _CHUNK_BYTES})
     filled = fill_dedicated_topic(small, _SIZE_BYTES, messages)
-    with background_purge(own, env) as purge, ThreadPoolExecutor(1) as thread:
-        landing = thread.submit(_land, filled)
+    with waiting_purge(own, env) as purge, ThreadPoolExecutor(1) as thread:
+        landing = thread.submit(land, Platform.from_settings(filled))
         _wait_for(filled, messages // _PART_ALONE, landing)
-        began, ended = _purge(purge)
+        began = utc_now()
+        ended = began + timedelta(seconds=purge.finish(PurgeRun).seconds)
         landed = landing.result()
-    if landed.new_images != messages:
-        raise click.ClickException(f"{landed.new_images} of {messages} messages were landed.")
+    if landed != messages:
+        raise BenchmarkError(f"{landed} of {messages} messages were landed.")
     console.print(f"[dim]the purge took {(ended - began).total_seconds():.1f} s[/]")
     return rates_of(_moments(filled), began, ended)
 
@@ -72,7 +71,7 @@ def rates_of(moments: Sequence[datetime], began: datetime, ended: datetime) -> d
         ended: When it ended; what is after the last message does not count.
 
     Raises:
-        click.ClickException: too few messages were landed during the purge, or otherwise.
+        BenchmarkError: too few messages were landed during the purge, or otherwise.
     """
     in_order = sorted(moments)
     first, last = in_order[0], in_order[-1]
@@ -82,24 +81,13 @@ def rates_of(moments: Sequence[datetime], began: datetime, ended: datetime) -> d
     seconds = (until - began).total_seconds()
     seconds_alone = (last - first).total_seconds() - seconds
     if min(during, alone) <= 0 or min(seconds, seconds_alone) <= 0:
-        raise click.ClickException(
+        raise BenchmarkError(
             "The purge and the landing did not overlap; give both more, by --messages and --purged."
         )
     return {ALONE: alone / seconds_alone, DURING_PURGE: during / seconds}
 
 
-def _land(settings: Settings) -> Landed:
-    store, warehouse = ObjectStore(settings), Warehouse.from_settings(settings)
-    return Landing(settings, EventLog(settings), store, warehouse).run()
-
-
-def _purge(purge: RunningPurge) -> tuple[datetime, datetime]:
-    began = utc_now()
-    purge.begin()
-    return began, began + timedelta(seconds=purge.result().seconds)
-
-
-def _wait_for(settings: Settings, messages: int, landing: Future[Landed]) -> None:
+def _wait_for(settings: Settings, messages: int, landing: Future[int]) -> None:
     """Waits until so many messages are landed, or all are."""
     while len(_moments(settings)) < messages and not landing.done():
         time.sleep(_POLL_SECONDS)
@@ -107,5 +95,4 @@ def _wait_for(settings: Settings, messages: int, landing: Future[Landed]) -> Non
 
 def _moments(settings: Settings) -> list[datetime]:
     with Warehouse.from_settings(settings).connect() as connection:
-        found = connection.execute(_MOMENTS, [f"{settings.kafka_topic}/"])
-        return [moment for (moment,) in found if isinstance(moment, datetime)]
+        return read_values(connection, _MOMENTS, [f"{settings.kafka_topic}/"])

@@ -1,19 +1,31 @@
-"""Ways of doing one thing measured in turns, and their medians as a table with ratios."""
+"""Variants of one thing, measured in turns: their rates as a table, and the ratios between them."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from rich.console import Console
 from rich.table import Table
 
-console = Console(highlight=False)
+from benchmarks.report import Bound, Direction, Report
+from infra.console import console
 
 Rates = Mapping[str, float]
+Measured = TypeVar("Measured")
 
 
-def measure_round(variants: Mapping[str, Callable[[], float]], turn: int) -> dict[str, float]:
+def measure_rounds(what: str, rounds: int, measure: Callable[[int], Measured]) -> list[Measured]:
+    """Calls `measure` with the number of each round, from 0."""
+    measured = []
+    for turn in range(rounds):
+        console.print(f"[dim]{what}: round {turn + 1} of {rounds}[/]")
+        measured.append(measure(turn))
+    return measured
+
+
+def measure_variants(variants: Mapping[str, Callable[[], float]], turn: int) -> dict[str, float]:
     """Measures each variant once; every turn begins with another, so that none is always first."""
     measured = {name: variants[name]() for name in rotated(list(variants), turn)}
     return {name: measured[name] for name in variants}
@@ -56,8 +68,62 @@ def print_rounds(title: str, rounds: Sequence[Rates], megabytes: float | None = 
     console.print(table)
 
 
-def print_ratio(ours: str, theirs: str, ratio: float, target: float | None = None) -> None:
-    """Prints one ratio in bold, green where it reaches its target."""
-    colour = "" if target is None else " green" if ratio >= target else " red"
-    wanted = "" if target is None else f" (target {target:.2f})"
-    console.print(f"{ours} / {theirs} [bold{colour}]{ratio:.2f}[/]{wanted}")
+@dataclass(frozen=True)
+class Comparison:
+    """A variant of the platform's own beside others, and how good it has to be.
+
+    Attributes:
+        ours: The platform's variant.
+        unit: What is counted per second.
+        limits: By the other variant, the least ratio of the rates; None where there is no bound.
+    """
+
+    ours: str
+    unit: str
+    limits: Mapping[str, float | None]
+
+    def unbounded(self) -> Comparison:
+        """Returns the same comparison without bounds."""
+        return replace(self, limits=dict.fromkeys(self.limits))
+
+    def report_rates(
+        self,
+        report: Report,
+        rounds: Sequence[Rates],
+        size: str = "",
+        megabytes: float | None = None,
+    ) -> None:
+        """Reports the rate of every variant, and the ratios.
+
+        Args:
+            report: Where to.
+            rounds: Rates of all variants.
+            size: Size of what is counted, where sizes differ.
+            megabytes: The same as a number; gives megabytes per second.
+        """
+        title = " ".join(filter(None, (self.unit, size, "per second")))
+        print_rounds(title, rounds, megabytes)
+        self.report_ratios(report, rounds, size)
+        for variant, rate in medians(rounds).items():
+            report.add({key(variant, self.unit, "per_second", size): rate})
+            if megabytes is not None:
+                report.add({key(variant, "megabytes_per_second", size): rate * megabytes})
+
+    def report_ratios(self, report: Report, rounds: Sequence[Rates], of_what: str = "") -> None:
+        """Reports the median ratios to the others that were measured."""
+        for theirs, limit in self.limits.items():
+            if theirs not in rounds[0] or self.ours not in rounds[0]:
+                continue
+            ratio = median_ratio(rounds, self.ours, theirs)
+            report.add({key(self.ours, "to", theirs, of_what): ratio})
+            name = f"{self.ours} / {theirs}" + (f", {of_what}" if of_what else "")
+            if limit is None:
+                console.print(f"{name} [bold]{ratio:.2f}[/]")
+            else:
+                report.check(Bound(name, ratio, Direction.AT_LEAST, limit))
+
+
+def key(*parts: str) -> str:
+    """Returns the name of a figure in a report's file."""
+    name = "_".join(part for part in parts if part).lower()
+    return name.replace(" ", "_").replace(".", "_").replace(",", "")

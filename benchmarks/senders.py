@@ -1,8 +1,8 @@
 """Sends photographs at a steady rate, in turn through several sources, and keeps a record.
 
-It is a process of its own. Each image has its moment, whatever the platform does: a source that is
-slow delays its own images only, and the record says by how much. A line of the record is written
-when a source has taken an image.
+It is a process of its own. Each image is sent at its scheduled time, whatever the platform does: a
+slow source delays its own images only, and the record says by how much. A line of the record is
+written when a source has accepted an image.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ from multiprocessing.context import SpawnProcess
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
-import click
-
 from assets.timing import utc_now
+from benchmarks.report import BenchmarkError
 from benchmarks.sources import SOURCES, Addresses, SourceClients
 
 _THREADS = 24
@@ -35,13 +34,13 @@ class Plan:
     """What one sender process does.
 
     Attributes:
-        name: Tells its images from those of other senders.
+        name: Distinguishes its images from those of other senders.
         addresses: Where the sources are.
-        bodies: JPEG files, sent in turn, each time made unlike any other.
+        bodies: JPEG files, sent in turn, each time made unique.
         rate: Images per second, through all sources together.
         images: How many.
-        record: The file that the record goes to.
-        through: The sources to take in turn.
+        record: The file of the record.
+        through: The sources to use in turn.
     """
 
     name: str
@@ -60,8 +59,8 @@ class Sent:
     Attributes:
         sha256: Digest of the body, in hexadecimal digits.
         sent_at: When it was sent, in seconds since 1970 (UTC).
-        late_seconds: How long after its moment it was sent.
-        send_seconds: How long the source took to take it.
+        late_seconds: How long after its scheduled time it was sent.
+        send_seconds: How long the source took to accept it.
     """
 
     source: str
@@ -73,27 +72,27 @@ class Sent:
 
 @dataclass(frozen=True)
 class Sender:
-    """A sender process under way."""
+    """A running sender process."""
 
     plan: Plan
     process: SpawnProcess
-    taken: Synchronized[int]
+    accepted: Synchronized[int]
 
     @property
     def count(self) -> int:
-        """How many images the sources have taken so far."""
-        return self.taken.value
+        """How many images the sources have accepted so far."""
+        return self.accepted.value
 
     @property
     def is_done(self) -> bool:
-        """Tells whether the process has sent everything.
+        """Whether the process has sent everything.
 
         Raises:
-            click.ClickException: it ended before its time.
+            BenchmarkError: it failed.
         """
         if self.process.exitcode:
-            raise click.ClickException(
-                f"The sender ended after {self.count} of {self.plan.images} images; "
+            raise BenchmarkError(
+                f"The sender failed after {self.count} of {self.plan.images} images; "
                 "its error is above."
             )
         return self.process.exitcode == 0
@@ -108,18 +107,18 @@ class Sender:
 def sending(plan: Plan) -> Iterator[Sender]:
     """Starts a sender process, and ends it with the block."""
     context = multiprocessing.get_context("spawn")
-    taken = context.Value("i", 0)
-    process = context.Process(target=_send_all, args=(plan, taken), daemon=True)
+    accepted = context.Value("i", 0)
+    process = context.Process(target=_send_all, args=(plan, accepted), daemon=True)
     process.start()
     try:
-        yield Sender(plan, process, taken)
+        yield Sender(plan, process, accepted)
     finally:
         process.terminate()
         process.join()
 
 
 def make_unique(jpeg: bytes, comment: str) -> bytes:
-    """Returns the same picture with a comment in its header, and so with another digest.
+    """Returns the same picture with a comment in its header, and thus with another digest.
 
     Source: ITU-T T.81, B.2.4.5: a COM segment may stand before the frame; its length counts itself.
     """
@@ -128,8 +127,8 @@ def make_unique(jpeg: bytes, comment: str) -> bytes:
     return _START_OF_IMAGE + segment + jpeg.removeprefix(_START_OF_IMAGE)
 
 
-def _send_all(plan: Plan, taken: Synchronized[int]) -> None:
-    """Is the sender process. Ctrl-C reaches it too, but it is its parent that ends it."""
+def _send_all(plan: Plan, accepted: Synchronized[int]) -> None:
+    """The sender process. It ignores Ctrl-C, which reaches it too: its parent ends it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     lock = threading.Lock()
     with (
@@ -138,25 +137,25 @@ def _send_all(plan: Plan, taken: Synchronized[int]) -> None:
         ThreadPoolExecutor(_THREADS) as threads,
     ):
 
-        def send(number: int, moment: float) -> None:
-            sent = _send(sources, plan, number, moment)
+        def send(number: int, scheduled: float) -> None:
+            sent = _send(sources, plan, number, scheduled)
             with lock:
                 record.write(json.dumps(asdict(sent)) + "\n")
-                taken.value += 1
+                accepted.value += 1
 
         in_flight: list[Future[None]] = []
         started = time.monotonic()
         for number in range(plan.images):
-            moment = started + number / plan.rate
-            time.sleep(max(0.0, moment - time.monotonic()))
-            in_flight.append(threads.submit(send, number, moment))
+            scheduled = started + number / plan.rate
+            time.sleep(max(0.0, scheduled - time.monotonic()))
+            in_flight.append(threads.submit(send, number, scheduled))
             while in_flight and in_flight[0].done():
                 in_flight.pop(0).result()
         for future in in_flight:
             future.result()
 
 
-def _send(sources: SourceClients, plan: Plan, number: int, moment: float) -> Sent:
+def _send(sources: SourceClients, plan: Plan, number: int, scheduled: float) -> Sent:
     source, name = plan.through[number % len(plan.through)], f"{plan.name}/{number:06d}.jpg"
     body = make_unique(plan.bodies[number % len(plan.bodies)], name)
     sent_at, begun = utc_now().timestamp(), time.monotonic()
@@ -165,6 +164,6 @@ def _send(sources: SourceClients, plan: Plan, number: int, moment: float) -> Sen
         source=source,
         sha256=hashlib.sha256(body).hexdigest(),
         sent_at=sent_at,
-        late_seconds=begun - moment,
+        late_seconds=begun - scheduled,
         send_seconds=time.monotonic() - begun,
     )

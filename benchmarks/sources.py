@@ -55,7 +55,7 @@ class SourceClients:
         self._producer.close()
 
     def send(self, source: str, name: str, body: bytes) -> None:
-        """Sends a JPEG through a source, and returns when the source has taken it."""
+        """Sends a JPEG through a source, and returns when the source has accepted it."""
         match source:
             case "upload":
                 self._upload(name, body)
@@ -87,7 +87,7 @@ class SourceClients:
         ).get(timeout=_TIMEOUT_SECONDS)
 
     def _session(self) -> requests.Session:
-        """Each thread keeps a connection of its own."""
+        """Returns this thread's own session."""
         if not hasattr(self._own, "session"):
             self._own.session = requests.Session()
         session: requests.Session = self._own.session

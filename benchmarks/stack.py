@@ -1,4 +1,4 @@
-"""Servers of a benchmark's own, so that nothing of a running platform is touched."""
+"""Servers of a benchmark's own, so that a running platform is left alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from infra.local.ports import free_ports
 from infra.local.stack import Stack
 from infra.local.state import StateFolder
 
-# A measurement is one uploader, who sends more than any may.
+# A measurement is one uploader, who sends more than the default rate limit allows.
 _NO_RATE_LIMIT = {"UPLOAD_REQUESTS_PER_MINUTE": "1000000"}
 _UPLOADER = "bench"
 
@@ -29,10 +29,10 @@ def fresh_stack(kafka: str = "tansu") -> Iterator[Stack]:
     """Starts servers over a temporary folder, and stops them and deletes it afterwards.
 
     Args:
-        kafka: Which broker, as the variable KAFKA says it.
+        kafka: Which broker, as in the variable KAFKA: `tansu` or `apache`.
     """
     outside = {"KAFKA": kafka, **_NO_RATE_LIMIT}
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended like by Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as by Ctrl-C
     with tempfile.TemporaryDirectory(prefix="darkroom-bench-") as folder:
         stack = Stack(StateFolder(Path(folder)), free_ports(), outside)
         try:
@@ -40,7 +40,7 @@ def fresh_stack(kafka: str = "tansu") -> Iterator[Stack]:
             yield stack
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, signal.SIG_IGN)  # impatience would leave servers behind
+                signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C would leave servers behind
             stack.stop()
 
 
@@ -54,8 +54,8 @@ def start_upload_api(stack: Stack) -> str:
 
 
 @dataclass(frozen=True)
-class Platform:
-    """A whole platform that runs: servers, Dagster with its default sensors, upload API."""
+class RunningPlatform:
+    """A whole platform that is running: servers, Dagster with its default sensors, upload API."""
 
     stack: Stack
     addresses: Addresses
@@ -67,20 +67,22 @@ class Platform:
 
     @property
     def dagster_conninfo(self) -> str:
-        """The database in which Dagster keeps its runs."""
+        """The connection string of Dagster's database."""
         return self.stack.environment()["DAGSTER_DATABASE_URL"]
 
     def stop_programs(self) -> None:
-        """Stops Dagster and the upload API; the servers go on."""
+        """Stops Dagster and the upload API; the servers keep running."""
         cancel_runs(self.stack.ports.dagster)
         for program in reversed(self.stack.programs):
             program.stop()
 
 
 @contextmanager
-def fresh_platform(kafka: str = "tansu") -> Iterator[Platform]:
+def fresh_platform(kafka: str = "tansu") -> Iterator[RunningPlatform]:
     """Starts a whole platform over a temporary folder, and stops and deletes it afterwards."""
     with fresh_stack(kafka) as stack:
         stack.start_dagster()
         upload_url = f"http://127.0.0.1:{stack.ports.upload_api}/v1/images"
-        yield Platform(stack, Addresses(stack.settings(), upload_url, start_upload_api(stack)))
+        yield RunningPlatform(
+            stack, Addresses(stack.settings(), upload_url, start_upload_api(stack))
+        )

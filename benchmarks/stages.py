@@ -1,4 +1,4 @@
-"""What each stage of an image's way took, read from the ledger."""
+"""How long each stage of an image took, read from the ledger."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ STAGES = {
     "of it processing": "processing",
     VISIBLE: "arrival_to_visible",
 }
-"""What people read and what the report's keys say, in the order of the query below."""
+"""Stages as people read them, and as keys of the report, in the order of the query below."""
 
-# The views are live: an image is visible in them from the moment at which it is finished.
+# The views are live: an image is visible in them as soon as it is finished.
 _STAGES = """
     select
         case when grouping(source) = 1 then %(all)s else source end as source_name,
@@ -61,7 +61,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class SourceStages:
-    """What the stages took of the images that one door took."""
+    """The stages of the images of one source."""
 
     source: str
     images: int
@@ -70,14 +70,14 @@ class SourceStages:
 
 @dataclass(frozen=True)
 class DeliveryCount:
-    """What came of what was sent, counted from the sender's record.
+    """The outcome of what was sent, counted from the sender's record.
 
     Attributes:
         lost: Images of the record that no processed row has.
         duplicated: Processed rows beyond one for an image of the record.
         visible_p95: From sending, by the sender's clock, to finished: 95th percentile in seconds.
-        seconds: From the first that was sent to the last that was finished.
-        late_p95: How far the sender was behind its own pace: 95th percentile in seconds.
+        seconds: From the first image sent to the last one finished.
+        late_p95: How far the sender was behind its schedule: 95th percentile in seconds.
     """
 
     sent: int

@@ -1,4 +1,4 @@
-"""A sender followed until everything that it sent is finished, with live counts."""
+"""A sender tracked until everything that it sent is finished, with live counts."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import click
 from psycopg.rows import tuple_row
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import TextColumn
 
 from assets.resources.warehouse import Warehouse
-from benchmarks.rounds import console
+from benchmarks.report import BenchmarkError
 from benchmarks.senders import Plan, Sender, Sent, sending
+from infra.progress import progress_bar
 
 _EVERY_SECONDS = 1.0
 _COUNTS = "select count(*), count(*) filter (where state <> 'waiting') from image_catalog.image"
@@ -20,10 +20,10 @@ _COUNTS = "select count(*), count(*) filter (where state <> 'waiting') from imag
 
 @dataclass(frozen=True)
 class Sample:
-    """Counts at one moment, of what a sender has sent.
+    """Counts of what a sender has sent, at one moment.
 
     Attributes:
-        seconds: Since the sender was started.
+        seconds: Since the start of the sender.
         known: Images in the ledger.
     """
 
@@ -34,13 +34,13 @@ class Sample:
 
     @property
     def unfinished(self) -> int:
-        """Images that a source has taken and nobody can see yet."""
+        """Images that a source has accepted and that are not visible yet."""
         return self.sent - self.finished
 
 
 @dataclass(frozen=True)
 class TrackedSend:
-    """What a sender sent, all of it finished, and counts of each second in which it sent."""
+    """What a sender sent, all of it finished, and samples of each second while it sent."""
 
     record: Sequence[Sent]
     samples: Sequence[Sample]
@@ -49,18 +49,14 @@ class TrackedSend:
 def send_and_track(plan: Plan, warehouse: Warehouse, timeout_seconds: float) -> TrackedSend:
     """Runs a sender to its end and waits until its images are finished.
 
-    Nobody else may send at the same time: what is counted is what the ledger has more than before.
+    Nothing else may send at the same time: the growth of the ledger is what is counted.
 
     Raises:
-        click.ClickException: some are not finished so many seconds after the last was sent.
+        BenchmarkError: some are not finished so many seconds after the last one was sent.
     """
-    columns = (TextColumn("  {task.description:<12}"), BarColumn(), MofNCompleteColumn())
     counts = TextColumn("finished   {task.fields[sent]} sent, {task.fields[known]} in the ledger")
     samples = []
-    with (
-        sending(plan) as sender,
-        Progress(*columns, counts, TimeElapsedColumn(), console=console) as progress,
-    ):
+    with sending(plan) as sender, progress_bar(counts) as progress:
         task = progress.add_task(plan.name, total=plan.images, sent=0, known=0)
         for sample, is_sending in _watch(sender, warehouse, timeout_seconds):
             progress.update(task, completed=sample.finished, sent=sample.sent, known=sample.known)
@@ -72,7 +68,7 @@ def send_and_track(plan: Plan, warehouse: Warehouse, timeout_seconds: float) -> 
 def _watch(
     sender: Sender, warehouse: Warehouse, timeout_seconds: float
 ) -> Iterator[tuple[Sample, bool]]:
-    """Counts until all is finished; tells with each count whether the sender still sends."""
+    """Samples until all is finished; yields with each sample whether the sender still sends."""
     known_before, finished_before = _counts(warehouse)
     started, wanted = time.monotonic(), sender.plan.images
     last_sent_at = started
@@ -86,7 +82,7 @@ def _watch(
         elif sample.finished >= wanted:
             return
         elif now - last_sent_at > timeout_seconds:
-            raise click.ClickException(
+            raise BenchmarkError(
                 f"{wanted - sample.finished} of {wanted} images are not finished "
                 f"{timeout_seconds:.0f} seconds after the last one was sent; "
                 f"{sample.known} are in the ledger. The logs in the state folder say more."

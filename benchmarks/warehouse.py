@@ -1,8 +1,8 @@
-"""`make bench-warehouse`: what the views answer, and what keeping them up to date costs.
+"""`darkroom bench warehouse`: how fast the views answer, and what keeping them up to date costs.
 
 Two warehouses of invented sales, one ten times the other. In each the views are built from nothing.
-In the larger one changes of ten thousand transactions, anywhere in the history, are brought into
-the views, and an analyst's questions are asked over TCP, of the views and of plain views over the
+In the larger one, ten thousand transactions anywhere in the history are changed and the views are
+refreshed; then an analyst's questions are asked over TCP, of the views and of plain views over the
 base tables. At the end the views are compared with the plain ones, row by row.
 """
 
@@ -14,30 +14,42 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Annotated, Literal, LiteralString
 
-import click
 import psutil
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from typer import Option
 
 from assets.access.people import create_person
 from assets.access.policy import load_policy
+from assets.resources.rows import Query, read_value
 from benchmarks.memory import peak_memory
-from benchmarks.report import write_report
+from benchmarks.report import Bound, Direction, Report
+from benchmarks.rounds import key
 from benchmarks.stack import fresh_stack
+from infra.console import console
 from infra.demo.sales.seed import SCALES, Scale, seed
 from infra.local import dbt
 from infra.local.stack import Stack
 from infra.local.warehouses import copy_of_warehouse
+from infra.progress import progress_bar
 
-PLAIN_VIEWS = Path(__file__).with_name("plain_views.sql")
-DIFFERENCES = Path(__file__).with_name("plain_differences.sql")
-CHANGES = Path(__file__).with_name("sales_changes.sql")
-ANALYST = "bench_analyst"
-QUESTIONS = {
+SMALLER = {"large": "medium", "medium": "small"}
+"""By scale, the one with a tenth of the rows."""
+
+REFRESH_LIMITS = {"large": 0.05}
+"""By scale, the largest share of a full build's time that a refresh may take."""
+
+QUESTION_LIMIT_MS = 5.0
+
+_PLAIN_VIEWS = Path(__file__).with_name("plain_views.sql")
+_DIFFERENCES = Path(__file__).with_name("plain_differences.sql")
+_CHANGES = Path(__file__).with_name("sales_changes.sql")
+_ANALYST = "bench_analyst"
+_QUESTIONS: dict[str, LiteralString] = {
     "top 10 members": (
         "select member_id, first_name, last_name, total_spent from {member_sales} "
         "order by total_spent desc limit 10"
@@ -47,30 +59,30 @@ QUESTIONS = {
         "select item_name, items_sold from {item_sales} order by items_sold desc limit 3"
     ),
 }
-VIEWS = {
-    "member_sales": "analytics.view_member_sales_summary",
-    "item_sales": "analytics.view_item_sales_summary",
+_VIEWS = {
+    "member_sales": sql.Identifier("analytics", "view_member_sales_summary"),
+    "item_sales": sql.Identifier("analytics", "view_item_sales_summary"),
 }
-PLAIN = {"member_sales": "plain.member_sales", "item_sales": "plain.item_sales"}
-SOME_MEMBER = """
+_PLAIN = {
+    "member_sales": sql.Identifier("plain", "member_sales"),
+    "item_sales": sql.Identifier("plain", "item_sales"),
+}
+_SOME_MEMBER = """
     select member_id from analytics.view_member_sales_summary
     order by total_spent desc offset 1000 limit 1
 """
-WARM_UP = """
+_LOAD_INTO_MEMORY = """
     select pg_prewarm(pg_class.oid::regclass)
     from pg_class
     inner join pg_namespace on pg_class.relnamespace = pg_namespace.oid
     where nspname in ('ASSESSMENT', 'staging') and relkind in ('r', 'i')
     order by relkind desc
 """
-SMALLER = {"large": "medium", "medium": "small"}
-
-console = Console(highlight=False)
 
 
 @dataclass(frozen=True)
 class Build:
-    """One `dbt build`: seconds as a whole, seconds inside the models, megabytes held at most."""
+    """One `dbt build`: seconds as a whole, seconds inside the models, peak megabytes."""
 
     seconds: float
     model_seconds: float
@@ -87,9 +99,8 @@ class Answer:
 
 
 def fill(admin: psycopg.Connection, scale: Scale) -> None:
-    """Makes the sales, with progress."""
-    columns = (TextColumn("  {task.description:<12}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+    """Invents the sales, with progress."""
+    with progress_bar() as progress:
         task = progress.add_task("transactions", total=scale.transactions)
         seed(admin, scale, lambda count: progress.advance(task, count))
 
@@ -115,13 +126,13 @@ def build(stack: Stack, env: Mapping[str, str], *options: str) -> Build:
     )
 
 
-def ask(analyst: psycopg.Connection, question: str, times: int) -> float:
-    """Returns the median milliseconds of a question, asked again and again."""
-    row = analyst.execute(SOME_MEMBER).fetchone()
+def ask(analyst: psycopg.Connection, question: Query, times: int) -> float:
+    """Returns the median milliseconds of a question, asked repeatedly."""
+    parameters = {"member_id": read_value(analyst, _SOME_MEMBER)}
     seconds = []
     for _ in range(times):
         started = time.perf_counter()
-        analyst.execute(question, {"member_id": row[0] if row else None}).fetchall()
+        analyst.execute(question, parameters).fetchall()
         seconds.append(time.perf_counter() - started)
     return 1000 * statistics.median(seconds)
 
@@ -130,10 +141,10 @@ def answers(analyst: psycopg.Connection, repeats: int) -> dict[str, Answer]:
     """Asks each question of the views and of the plain views."""
     return {
         name: Answer(
-            view_ms=ask(analyst, question.format(**VIEWS), 200),
-            plain_ms=ask(analyst, question.format(**PLAIN), repeats),
+            view_ms=ask(analyst, sql.SQL(question).format(**_VIEWS), 200),
+            plain_ms=ask(analyst, sql.SQL(question).format(**_PLAIN), repeats),
         )
-        for name, question in QUESTIONS.items()
+        for name, question in _QUESTIONS.items()
     }
 
 
@@ -141,44 +152,44 @@ def refresh(stack: Stack, env: Mapping[str, str], changes: int) -> Build:
     """Changes some transactions anywhere in the history, and refreshes what the views read."""
     with psycopg.connect(env["DATABASE_ADMIN_URL"]) as admin:
         admin.execute("select set_config('darkroom.changes', %s, false)", [str(changes)])
-        admin.execute(CHANGES.read_text())
+        admin.execute(_CHANGES.read_text())
     return build(stack, env, "--select", "intermediate.sales")
 
 
 def settle(stack: Stack) -> None:
-    """Lets the database write out what the builds made, so that nothing else is measured beside."""
+    """Lets the database write out what the builds wrote, so that it disturbs nothing."""
     with psycopg.connect(stack.superuser_conninfo(), autocommit=True) as server:
         server.execute("checkpoint")
 
 
 def warm_up(stack: Stack, database: str) -> None:
-    """Brings the sales into memory, as on a server that has been running for a while."""
+    """Loads the sales into memory, as on a server that has been running for a while."""
     conninfo = make_conninfo(stack.superuser_conninfo(), dbname=database)
     with psycopg.connect(conninfo, autocommit=True) as server:
         server.execute("create extension if not exists pg_prewarm")
-        server.execute(WARM_UP)
+        server.execute(_LOAD_INTO_MEMORY)
     settle(stack)
 
 
 def count_differences(admin: psycopg.Connection) -> int:
-    """Counts the rows in which the views differ from the plain ones; none if all is right."""
-    return sum(admin.execute(DIFFERENCES.read_text()).fetchone() or ())
+    """Counts the rows in which the views differ from the plain ones."""
+    return sum(admin.execute(_DIFFERENCES.read_text()).fetchone() or ())
 
 
 @contextmanager
 def as_analyst(env: Mapping[str, str]) -> Iterator[psycopg.Connection]:
-    """Connects as somebody of TEAM_ANALYTICS, without their time-out: plain views are slow."""
-    password = create_person(env["DATABASE_ADMIN_URL"], load_policy(), ANALYST, "TEAM_ANALYTICS")
+    """Connects as a member of TEAM_ANALYTICS, without its timeout: plain views are slow."""
+    password = create_person(env["DATABASE_ADMIN_URL"], load_policy(), _ANALYST, "TEAM_ANALYTICS")
     conninfo = make_conninfo(
-        env["DATABASE_URL"], user=ANALYST, password=password, options="-c statement_timeout=0"
+        env["DATABASE_URL"], user=_ANALYST, password=password, options="-c statement_timeout=0"
     )
     with psycopg.connect(conninfo, autocommit=True) as analyst:
         yield analyst
 
 
 def create_plain_views(admin: psycopg.Connection) -> None:
-    """Makes the plain views, readable by analysts."""
-    admin.execute(PLAIN_VIEWS.read_text())
+    """Creates the plain views, readable by analysts."""
+    admin.execute(_PLAIN_VIEWS.read_text())
     admin.execute('grant usage on schema plain to "TEAM_ANALYTICS"')
     admin.execute('grant select on all tables in schema plain to "TEAM_ANALYTICS"')
 
@@ -222,81 +233,105 @@ def median_build(builds: Sequence[Build]) -> Build:
     )
 
 
-@click.command()
-@click.option("--scale", type=click.Choice(list(SMALLER)), default="large", show_default=True)
-@click.option("--changes", default=10_000, show_default=True, help="Transactions per refresh.")
-@click.option("--rounds", default=5, show_default=True, help="Refreshes, and slow questions asked.")
-def main(scale: str, changes: int, rounds: int) -> None:
-    """Measure the sales views over millions of rows (the large scale takes half an hour)."""
-    with fresh_stack() as stack:
-        console.print(f"[bold]A tenth of the rows[/] ({SMALLER[scale]})")
-        smaller = measure_smaller(stack, SMALLER[scale])
-        with (
-            copy_of_warehouse(stack, f"sales_{scale}") as env,
-            psycopg.connect(env["DATABASE_ADMIN_URL"], autocommit=True) as admin,
-        ):
-            console.print(f"[bold]All the rows[/] ({scale})")
-            fill(admin, SCALES[scale])
-            create_plain_views(admin)
-            built, again = build(stack, env), build(stack, env, "--full-refresh")
-            full = median_build([built, again])
-            settle(stack)
-            first = refresh(stack, env, changes)
-            warm_up(stack, env["DBT_DBNAME"])
-            refreshes = [refresh(stack, env, changes) for _ in range(rounds)]
-            nothing = build(stack, env, "--select", "intermediate.sales")
-            with as_analyst(env) as analyst:
-                found = answers(analyst, rounds)
-            different = count_differences(admin)
-    report(smaller, full, first, median_build(refreshes), nothing, found, different)
+@dataclass(frozen=True)
+class Measured:
+    """Everything that was measured.
+
+    Attributes:
+        scale: `large` or `medium`.
+        smaller: The build from nothing over a tenth of the rows.
+        full: The build from nothing.
+        first: The refresh from a cold disk.
+        refreshed: The median refresh.
+        nothing: A refresh without changes.
+        answers: By question.
+        differences: Rows in which the views differ from the plain views.
+    """
+
+    scale: str
+    smaller: Build
+    full: Build
+    first: Build
+    refreshed: Build
+    nothing: Build
+    answers: Mapping[str, Answer]
+    differences: int
 
 
-def report(
-    smaller: Build,
-    full: Build,
-    first: Build,
-    refreshed: Build,
-    nothing: Build,
-    found: Mapping[str, Answer],
-    different: int,
+def run(
+    scale: Annotated[Literal["large", "medium"], Option(help="Medium is a tenth.")] = "large",
+    changes: Annotated[int, Option(help="Transactions per refresh.")] = 10_000,
+    rounds: Annotated[int, Option(help="Refreshes, and slow questions asked.")] = 5,
 ) -> None:
-    """Prints and writes the figures; fails when the views show anything but the truth."""
-    print_answers(found)
+    """Measure the sales views over millions of rows (the large scale takes half an hour)."""
+    report = Report("warehouse")
+    with fresh_stack() as stack:
+        report_warehouse(report, _measure(stack, scale, changes, rounds))
+    report.finish()
+
+
+def _measure(stack: Stack, scale: str, changes: int, rounds: int) -> Measured:
+    console.print(f"[bold]A tenth of the rows[/] ({SMALLER[scale]})")
+    smaller = measure_smaller(stack, SMALLER[scale])
+    with (
+        copy_of_warehouse(stack, f"sales_{scale}") as env,
+        psycopg.connect(env["DATABASE_ADMIN_URL"], autocommit=True) as admin,
+    ):
+        console.print(f"[bold]All the rows[/] ({scale})")
+        fill(admin, SCALES[scale])
+        create_plain_views(admin)
+        full = median_build([build(stack, env), build(stack, env, "--full-refresh")])
+        settle(stack)
+        first = refresh(stack, env, changes)
+        warm_up(stack, env["DBT_DBNAME"])
+        refreshed = median_build([refresh(stack, env, changes) for _ in range(rounds)])
+        nothing = build(stack, env, "--select", "intermediate.sales")
+        with as_analyst(env) as analyst:
+            found = answers(analyst, rounds)
+        differences = count_differences(admin)
+    return Measured(scale, smaller, full, first, refreshed, nothing, found, differences)
+
+
+def report_warehouse(report: Report, measured: Measured) -> None:
+    """Reports answers, builds and refreshes, and that the views show what is true."""
+    smaller, full, refreshed = measured.smaller, measured.full, measured.refreshed
+    print_answers(measured.answers)
     print_builds(
         {
             "from nothing, a tenth": smaller,
             "from nothing": full,
-            "refresh from a cold disk": first,
+            "refresh from a cold disk": measured.first,
             "refresh": refreshed,
-            "refresh without news": nothing,
+            "refresh without changes": measured.nothing,
         }
     )
     share = refreshed.model_seconds / full.model_seconds
-    growth = full.model_seconds / smaller.model_seconds
+    whole = refreshed.seconds / full.seconds
+    time_growth = full.model_seconds / smaller.model_seconds
+    memory_growth = full.postgres_mb / smaller.postgres_mb
     console.print(
-        f"refresh / build from nothing: models [bold]{share:.1%}[/], "
-        f"whole {refreshed.seconds / full.seconds:.1%}\n"
-        f"ten times the rows: time [bold]{growth:.1f}[/] times, PostgreSQL's memory "
-        f"{full.postgres_mb / smaller.postgres_mb:.1f} times"
+        f"refresh / build from nothing: models [bold]{share:.1%}[/], whole {whole:.1%}\n"
+        f"ten times the rows: time [bold]{time_growth:.1f}[/] times, PostgreSQL's memory "
+        f"{memory_growth:.1f} times"
     )
-    figures = {
-        "refresh_to_full_models": share,
-        "refresh_to_full_whole": refreshed.seconds / full.seconds,
-        "full_model_seconds": full.model_seconds,
-        "refresh_model_seconds": refreshed.model_seconds,
-        "cold_refresh_model_seconds": first.model_seconds,
-        "no_news_model_seconds": nothing.model_seconds,
-        "growth_of_time_at_ten_times": growth,
-        "growth_of_memory_at_ten_times": full.postgres_mb / smaller.postgres_mb,
-        "rows_that_differ_from_plain_views": different,
-    }
-    for name, answer in found.items():
-        key = name.replace(" ", "_").replace("'", "")
-        figures |= {f"{key}_view_ms": answer.view_ms, f"{key}_plain_ms": answer.plain_ms}
-    console.print(f"as JSON: {write_report('warehouse', figures)}")
-    if different:
-        raise click.ClickException(f"{different} rows of the views differ from the plain views.")
-
-
-if __name__ == "__main__":
-    main(prog_name="make bench-warehouse")
+    report.add(
+        {
+            "refresh_to_full_models": share,
+            "refresh_to_full_whole": whole,
+            "full_model_seconds": full.model_seconds,
+            "refresh_model_seconds": refreshed.model_seconds,
+            "cold_refresh_model_seconds": measured.first.model_seconds,
+            "no_news_model_seconds": measured.nothing.model_seconds,
+            "growth_of_time_at_ten_times": time_growth,
+            "growth_of_memory_at_ten_times": memory_growth,
+            "rows_that_differ_from_plain_views": measured.differences,
+        }
+    )
+    if limit := REFRESH_LIMITS.get(measured.scale):
+        report.check(Bound("refresh / full build", share, Direction.AT_MOST, limit, "%"))
+    for name, answer in measured.answers.items():
+        question = key(name).replace("'", "")
+        report.add({f"{question}_view_ms": answer.view_ms, f"{question}_plain_ms": answer.plain_ms})
+        report.check(Bound(name, answer.view_ms, Direction.UNDER, QUESTION_LIMIT_MS, "ms"))
+    name = "differences between the views and the plain views"
+    report.check(Bound(name, measured.differences, Direction.AT_MOST, 0, "rows"))

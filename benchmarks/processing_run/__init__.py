@@ -1,4 +1,4 @@
-"""A program of its own, and a package for that: workers import again what a plain module imports.
+"""A package, because spawned workers import a plain main module again but not a package's.
 
-Dagster's own program is a package too, so that its workers start as quickly.
+Dagster's own program is a package too, so its workers start as quickly.
 """

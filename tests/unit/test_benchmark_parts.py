@@ -1,4 +1,4 @@
-"""What the benchmarks decide and make by themselves, without any server."""
+"""The parts of the benchmarks that need no server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.highest_rate import Step, growth, raise_rate
-from benchmarks.rounds import measure_round, medians
+from benchmarks.rounds import measure_variants, medians
 from benchmarks.senders import make_unique
 from benchmarks.tracking import Sample
 
@@ -35,11 +35,11 @@ def test_a_picture_made_unique_has_the_same_pixels_and_another_digest():
     assert pixels[0] == pixels[1] == pixels[2]
 
 
-def test_what_waits_grows_by_as_much_as_comes_in_above_what_goes_out():
+def test_the_backlog_grows_by_the_difference_of_arrivals_and_departures():
     assert growth(samples([3 * second for second in range(60)])) == pytest.approx(3)
 
 
-def test_what_happens_before_a_rate_has_settled_does_not_count():
+def test_samples_of_the_settling_time_do_not_count():
     assert growth(samples([5 * second for second in range(20)] + [100] * 40)) == pytest.approx(0)
 
 
@@ -52,31 +52,31 @@ def test_what_happens_before_a_rate_has_settled_does_not_count():
         (Step(rate=10, growth=0.0, visible_p95=30.0), False),
     ],
 )
-def test_a_rate_is_sustained_when_nothing_piles_up_and_images_are_visible_in_time(
+def test_a_rate_is_sustained_when_the_backlog_is_stable_and_images_are_visible_in_time(
     step, is_sustained
 ):
     assert step.is_sustained is is_sustained
 
 
-def test_the_climb_ends_with_the_first_rate_that_is_not_sustained():
+def test_no_rate_is_tried_after_one_that_is_not_sustained():
     def try_rate(rate: float) -> Step:
         return Step(rate, growth=0.0, visible_p95=2 * rate)
 
     assert [step.rate for step in raise_rate([8, 14, 15, 20], try_rate)] == [8, 14, 15]
 
 
-def test_each_turn_begins_with_another_way_and_tells_them_in_the_same_order():
+def test_each_turn_begins_with_another_variant_and_returns_all_in_the_same_order():
     begun: list[str] = []
 
-    def way(name: str):
+    def variant(name: str):
         def measure() -> float:
             begun.append(name)
             return float(len(name))
 
         return measure
 
-    ways = {name: way(name) for name in ("a", "bb", "ccc")}
-    rounds = [measure_round(ways, turn) for turn in range(3)]
+    variants = {name: variant(name) for name in ("a", "bb", "ccc")}
+    rounds = [measure_variants(variants, turn) for turn in range(3)]
     assert begun == ["a", "bb", "ccc", "bb", "ccc", "a", "ccc", "a", "bb"]
     assert [list(rates) for rates in rounds] == [["a", "bb", "ccc"]] * 3
     assert medians(rounds) == {"a": 1.0, "bb": 2.0, "ccc": 3.0}

@@ -1,7 +1,7 @@
 """Requests per second of the upload API, beside a bare ASGI app that puts the same bodies.
 
-Both run under Uvicorn in one process, and are sent the same JPEG by eight clients that keep their
-connections. Only one of the two is asked at a time.
+Both run under Uvicorn in one process, and receive the same JPEG from eight clients that keep their
+connections. Only one of the two is loaded at a time.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from benchmarks.clients import Target, request_rate
-from benchmarks.rounds import measure_round
+from benchmarks.rounds import measure_variants
 from benchmarks.stack import start_upload_api
 from infra.demo.photographs import photographs
 from infra.local.ports import free_ports
@@ -25,7 +25,7 @@ _MEGAPIXELS = 0.3
 
 
 def jpeg_of(size_bytes: int) -> bytes:
-    """Returns a photograph filled up behind its end to a size: decoders stop at the end."""
+    """Returns a photograph padded behind its end to a size: decoders stop at the end."""
     made = photographs(10, megapixels=_MEGAPIXELS)
     jpeg = next(one.body for one in made if one.content_type == "image/jpeg")
     return jpeg + bytes(size_bytes - len(jpeg))
@@ -40,7 +40,7 @@ def measure_uploads(
         API: lambda: request_rate(api, body, requests, _CLIENTS),
         BARE_APP: lambda: request_rate(bare, body, requests, _CLIENTS),
     }
-    return measure_round(variants, turn)
+    return measure_variants(variants, turn)
 
 
 @contextmanager
