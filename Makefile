@@ -145,6 +145,7 @@ check: setup-check ## format, lint, types, dbt parse, unit tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests infra benchmarks
 	@$(BIN)/dbt --quiet parse --project-dir dbt_project --profiles-dir dbt_project --target-path target/check
 	@$(BIN)/pytest --quiet --numprocesses $(WORKERS) --dist loadfile tests/unit tests/architecture
