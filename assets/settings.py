@@ -19,7 +19,9 @@ _WARN_AT = 0.95
 class RetentionSettings(BaseSettings):
     """Settings of retention: whoever needs only these needs no server's address."""
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True
+    )
 
     retention_hours: int = Field(
         168, ge=1, le=168, description="age at which an image must be gone"
@@ -47,8 +49,8 @@ class RetentionSettings(BaseSettings):
     @classmethod
     def of(cls, variables: Mapping[str, str]) -> Self:
         """Reads the settings from the given variables, and from the environment what they lack."""
-        named = {name: variables.get(name.upper()) for name in cls.model_fields}
-        return cls(**{name: value for name, value in named.items() if value is not None})  # type: ignore[arg-type]
+        values = {name: variables.get(name.upper()) for name in cls.model_fields}
+        return cls.model_validate({name: value for name, value in values.items() if value})
 
     @property
     def retention(self) -> timedelta:
@@ -116,7 +118,7 @@ class Settings(RetentionSettings):
     hourly_prefixes: str | None = Field(
         None,
         description="folders of the raw bucket with one folder per hour, with commas between them, "
-        "whose last hours are listed first; unset: those of the ingestion sources",
+        "whose last hours are listed first; a comma: none; unset: those of the ingestion sources",
     )
     processing_workers: int = Field(2, ge=1, description="decoding processes of a run")
     processing_bytes: int = Field(
@@ -130,7 +132,7 @@ class Settings(RetentionSettings):
         description="pixels that a run hands to its workers at once; one image whatever its size",
     )
     processing_runs: int = Field(
-        2, ge=1, description="processing runs at once; Dagster's limit for them is to be the same"
+        2, ge=1, description="processing runs at once; dagster.yaml gets its limits from this"
     )
     image_processor: str = Field(
         "assets.processing.processor:process",

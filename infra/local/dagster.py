@@ -14,6 +14,8 @@ import psutil
 import requests
 
 from assets.errors import StackError
+from assets.settings import Settings
+from infra.dagster.instance import instance_settings
 from infra.local.server import Server
 from infra.local.state import StateFolder
 
@@ -27,7 +29,6 @@ _IN_FLIGHT = """{
 _TERMINATE = """mutation($runIds: [String!]!) {
     terminateRuns(runIds: $runIds) { __typename }
 }"""
-_INSTANCE_SETTINGS = PROJECT / "infra" / "dagster" / "dagster.yaml"
 
 
 def dagster_server(
@@ -58,7 +59,7 @@ def prepare_dagster_home(state: StateFolder, env: Mapping[str, str]) -> None:
     """Writes the instance settings into DAGSTER_HOME and settles runs that a stop cut short."""
     settings = state.path("dagster", "dagster.yaml")
     is_first_start = not settings.exists()
-    settings.write_text(_INSTANCE_SETTINGS.read_text())
+    settings.write_text(instance_settings(Settings.of(env).processing_runs))
     if is_first_start:
         return
     command = [sys.executable, "-m", "infra.local.interrupted_runs"]

@@ -71,7 +71,7 @@ def test_hourly_folders_are_told_with_commas_between_them(told: str) -> None:
 
 
 def test_there_may_be_no_hourly_folders() -> None:
-    assert some_settings(hourly_prefixes="").hourly_folders == ()
+    assert some_settings(hourly_prefixes=",").hourly_folders == ()
 
 
 def test_unless_told_otherwise_the_hourly_folders_are_those_of_the_sources() -> None:

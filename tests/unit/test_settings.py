@@ -114,6 +114,14 @@ def test_what_is_not_given_comes_from_the_environment(monkeypatch: pytest.Monkey
     assert some_settings().kafka_topic == "theirs"
 
 
+@pytest.mark.parametrize("name", ["KAFKA_TOPIC", "PROCESSING_RUNS", "AWS_ENDPOINT_URL"])
+def test_an_empty_variable_counts_as_unset(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = some_settings()
+    assert Settings.of(REQUIRED | {name: ""}) == expected
+    monkeypatch.setenv(name, "")
+    assert some_settings() == expected
+
+
 def test_the_buckets_of_images_are_raw_processed_and_quarantine() -> None:
     assert some_settings(
         raw_bucket="r", processed_bucket="p", quarantine_bucket="q"
