@@ -9,36 +9,44 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from assets.access.apply import apply
-from assets.access.policy import load_policy
 from infra.local.stack import Stack
 from infra.postgres.bootstrap import ADMIN, WAREHOUSE, close_database
 
+# CREATE DATABASE copies every grant within the template, but none on the template itself.
+_GRANTS_ON_DATABASE = """
+    select format('grant %%s on database %%I to %%I', privilege_type, %s::text, rolname)
+    from pg_database
+    cross join aclexplode(datacl) as item
+    inner join pg_roles on pg_roles.oid = item.grantee
+    where datname = %s and item.grantee <> datdba
+"""
+
 
 @contextmanager
-def copy_of_warehouse(stack: Stack, database: str) -> Iterator[dict[str, str]]:
-    """Makes a copy of the warehouse under another name, and drops it afterwards.
+def copy_of_warehouse(
+    stack: Stack, database: str, template: str = WAREHOUSE
+) -> Iterator[dict[str, str]]:
+    """Copies a warehouse under another name, with its grants, and drops the copy afterwards.
 
-    Yields the environment that leads programs to the copy.
+    Nobody may be connected to the template while it is copied. Yields the environment that leads
+    programs to the copy.
     """
     env = stack.environment()
     names = {
         "new": sql.Identifier(database),
-        "old": sql.Identifier(WAREHOUSE),
+        "template": sql.Identifier(template),
         "owner": sql.Identifier(ADMIN),
     }
     with psycopg.connect(stack.superuser_conninfo(), autocommit=True) as server:
-        create = "create database {new} template {old} owner {owner}"
+        create = "create database {new} template {template} owner {owner}"
         server.execute(sql.SQL(create).format(**names))
         try:
             close_database(server, database)
-            apply(make_conninfo(env["DATABASE_ADMIN_URL"], dbname=database), load_policy())
+            for (grant,) in server.execute(_GRANTS_ON_DATABASE, [database, template]).fetchall():
+                server.execute(grant)
+            urls = ("DATABASE_URL", "DATABASE_ADMIN_URL", "DATABASE_UPLOADER_URL")
             yield env | {
-                "DATABASE_URL": make_conninfo(env["DATABASE_URL"], dbname=database),
-                "DATABASE_ADMIN_URL": make_conninfo(env["DATABASE_ADMIN_URL"], dbname=database),
-                "DATABASE_UPLOADER_URL": make_conninfo(
-                    env["DATABASE_UPLOADER_URL"], dbname=database
-                ),
+                **{url: make_conninfo(env[url], dbname=database) for url in urls},
                 "DBT_DBNAME": database,
             }
         finally:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
-from infra.demo.photographs import Photograph, photographs
 from infra.local.stack import Stack
 from tests.browser.site import Site, open_site
 from tests.browser.visitor import MAX_WAIT_SECONDS, Visitor
@@ -52,8 +51,3 @@ def visitor(site: Site, context: BrowserContext) -> Iterator[Visitor]:
     yield made
     assert made.errors == []
     assert made.origins() <= site.origins
-
-
-@pytest.fixture(scope="session")
-def pictures() -> list[Photograph]:
-    return list(photographs(8, megapixels=0.2))

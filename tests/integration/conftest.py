@@ -1,7 +1,11 @@
-"""A platform of one test: its clients, and short ways to send images and to look at the ledger."""
+"""The embedded stack for the session; a warehouse, buckets and a topic for each test.
+
+Outside servers given by the environment (`KAFKA_BOOTSTRAP_SERVERS`, …) are used instead.
+"""
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -26,8 +30,12 @@ from assets.settings import Settings
 from infra.console import console
 from infra.demo.photographs import Photograph, photographs
 from infra.demo.sales.seed import SCALES, seed
+from infra.kafka.topics import provision_topic
+from infra.local.ports import free_ports
 from infra.local.stack import Stack
+from infra.local.state import StateFolder
 from infra.local.warehouses import copy_of_warehouse
+from infra.object_store.buckets import provision_buckets
 from tests.integration.upload_api import Api, create_key, serving, upload_settings
 
 
@@ -101,6 +109,48 @@ def wide_console() -> None:
     console.width = 200
 
 
+def without_durability(stack: Stack) -> Stack:
+    """Has the database write without waiting for the disk: no test outlives a power failure."""
+    with psycopg.connect(stack.superuser_conninfo(), autocommit=True) as server:
+        for setting in ("fsync", "full_page_writes"):
+            server.execute(f"alter system set {setting} = off")
+        server.execute("select pg_reload_conf()")
+    return stack
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    made = Stack(
+        StateFolder(tmp_path_factory.mktemp("stack")), free_ports(), outside=dict(os.environ)
+    )
+    try:
+        made.start()
+        yield without_durability(made)
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+def own_warehouse(stack: Stack) -> Iterator[dict[str, str]]:
+    """The environment of a warehouse that only this test uses; it needs nothing but PostgreSQL."""
+    with copy_of_warehouse(stack, f"test_{uuid.uuid4().hex[:12]}") as env:
+        yield env
+
+
+@pytest.fixture
+def settings(own_warehouse: dict[str, str]) -> Settings:
+    """Settings of a warehouse, buckets, a queue and a topic that only this test uses."""
+    token = uuid.uuid4().hex[:12]
+    names = ("RAW_BUCKET", "PROCESSED_BUCKET", "QUARANTINE_BUCKET", "LOGS_BUCKET")
+    names += ("RECEIPTS_BUCKET", "RAW_EVENTS_QUEUE", "KAFKA_TOPIC", "KAFKA_GROUP")
+    own = {name: f"{name.lower().replace('_', '-')}-{token}" for name in names}
+    made = Settings.of(own_warehouse | own | {"RUN_LINGER_SECONDS": "0.2"})
+    store = ObjectStore(made)
+    provision_buckets(store.s3, store.sqs, made)
+    provision_topic(made.kafka_bootstrap_servers, made.kafka_topic)
+    return made
+
+
 @pytest.fixture
 def platform(settings: Settings) -> Platform:
     return Platform(
@@ -118,13 +168,6 @@ def sales(stack: Stack, settings: Settings) -> None:
     admin = make_conninfo(stack.environment()["DATABASE_ADMIN_URL"], dbname=loader["dbname"])
     with psycopg.connect(admin, autocommit=True) as connection:
         seed(connection, SCALES["demo"], lambda _: None)
-
-
-@pytest.fixture
-def own_warehouse(stack: Stack) -> Iterator[dict[str, str]]:
-    """The environment of a warehouse that only this test uses; it needs nothing but PostgreSQL."""
-    with copy_of_warehouse(stack, f"test_{uuid.uuid4().hex[:12]}") as env:
-        yield env
 
 
 @dataclass(frozen=True)
