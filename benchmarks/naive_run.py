@@ -21,7 +21,8 @@ from assets.timing import utc_now
 from benchmarks.report import BenchmarkError
 from benchmarks.senders import Plan, Sender, sending
 from benchmarks.sources import Addresses
-from infra.local.dagster import PROJECT, cancel_runs, dagster_server, prepare_dagster_home
+from infra.local.dagster import PROJECT, dagster_server, prepare_dagster_home
+from infra.local.dagster_api import cancel_runs
 from infra.local.stack import Stack
 from infra.local.state import StateFolder
 from infra.object_store.buckets import create_bucket

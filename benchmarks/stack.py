@@ -14,7 +14,7 @@ import psycopg
 from assets.ingestion.upload import api_keys
 from assets.resources.warehouse import Warehouse
 from benchmarks.sources import Addresses
-from infra.local.dagster import cancel_runs
+from infra.local.dagster_api import cancel_runs
 from infra.local.ports import free_ports
 from infra.local.stack import Stack
 from infra.local.state import StateFolder

@@ -1,88 +1,84 @@
-"""The commands behind `make api-key`, `api-keys` and `api-key-revoke`."""
+"""`darkroom keys`: keys with which programs and people send images to the upload API."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated
 
-import click
-from rich.table import Table
+import typer
 
-from assets.errors import ApiKeyError, ServerError, StackError
+from assets.errors import ApiKeyError
 from assets.ingestion.upload import api_keys
 from assets.resources.warehouse import Warehouse
-from cli.database import running_database
-from infra.console import CommandGroup, console, say
-from infra.local.stack import Stack
+from cli.options import Json, Yes, parsed
+from cli.servers import ADMIN, running_database
+from infra.console import console, print_json, print_table
 
-_ADMIN = "DATABASE_ADMIN_URL"
-
-
-class UploadGroup(CommandGroup):
-    """Says errors about keys, and about the servers beneath, as one sentence."""
-
-    mendable: ClassVar = (StackError, ApiKeyError, ServerError)
+app = typer.Typer()
 
 
-@click.group(cls=UploadGroup)
-def main() -> None:
-    """Keys with which programs and people send images to the upload API."""
-
-
-@main.command("key-add")
-@click.argument("uploader")
-def key_add(uploader: str) -> None:
-    """Make a key for UPLOADER and show it, once."""
-    if not api_keys.UPLOADER.fullmatch(uploader):
+def _uploader_named(name: str) -> str:
+    if not api_keys.UPLOADER.fullmatch(name):
         raise ApiKeyError(
-            f"“{uploader}” cannot be an uploader's name: begin with a small letter or digit, go on "
-            "with small letters, digits, “_” or “-”, 63 at most: `make api-key UPLOADER=shop`."
+            f"“{name}” cannot be an uploader's name: begin with a small letter or digit, go on "
+            "with small letters, digits, “_” or “-”, 63 at most."
         )
+    return name
+
+
+@app.command()
+def add(
+    uploader: Annotated[str, typer.Argument(metavar="UPLOADER", help="Who sends images with it.")],
+    json: Json = False,
+) -> None:
+    """Issue a key and show it, once."""
+    parsed("UPLOADER", _uploader_named, uploader)
     key = api_keys.new_key()
-    with (
-        running_database(Stack.of_project(say)) as env,
-        Warehouse(env[_ADMIN]).connect() as connection,
-    ):
+    with running_database() as env, Warehouse(env[ADMIN]).connect() as connection:
         api_keys.insert(connection, key, uploader)
+    if json:
+        print_json({"uploader": uploader, "key_id": key.key_id, "key": key.text})
+        return
     console.print(f"{uploader} may send images. The key is shown this once:")
     console.print(f"[bold]{key.text}[/]", soft_wrap=True)
 
 
-@main.command("keys")
-def keys() -> None:
+@app.command("list")
+def list_all(json: Json = False) -> None:
     """List the keys, revoked ones included."""
-    with (
-        running_database(Stack.of_project(say)) as env,
-        Warehouse(env[_ADMIN]).connect() as connection,
-    ):
+    with running_database() as env, Warehouse(env[ADMIN]).connect() as connection:
         known = api_keys.records(connection)
-    if not known:
-        console.print("There is no key yet: `make api-key UPLOADER=shop` makes the first.")
-        return
-    table = Table("uploader", "key", "made", "revoked")
-    for record in known:
-        revoked = f"{record.revoked_at:%Y-%m-%d %H:%M}" if record.revoked_at else ""
-        table.add_row(
-            record.uploader, record.key_id, f"{record.created_at:%Y-%m-%d %H:%M}", revoked
+    if json:
+        print_json(known)
+    elif known:
+        print_table(
+            [
+                {
+                    "uploader": one.uploader,
+                    "key": one.key_id,
+                    "issued": one.created_at,
+                    "revoked": one.revoked_at,
+                }
+                for one in known
+            ]
         )
-    console.print(table)
+    else:
+        console.print("There is no key yet: `darkroom keys add UPLOADER` issues one.")
 
 
-@main.command("key-revoke")
-@click.argument("key_id")
-def key_revoke(key_id: str) -> None:
-    """End a key, known by its id; within a minute nobody can use it."""
-    with (
-        running_database(Stack.of_project(say)) as env,
-        Warehouse(env[_ADMIN]).connect() as connection,
-    ):
-        is_known = api_keys.revoke(connection, key_id)
-    if not is_known:
-        raise ApiKeyError(
-            f"There is no key “{key_id}”; `make api-keys` lists them. A key's id is what stands "
-            "between its first two underscores."
-        )
+@app.command()
+def revoke(
+    key_id: Annotated[str, typer.Argument(metavar="KEY", help="The id that `list` shows.")],
+    yes: Yes = False,
+) -> None:
+    """Revoke a key; within a minute nobody can use it."""
+    with running_database() as env, Warehouse(env[ADMIN]).connect() as connection:
+        record = next((one for one in api_keys.records(connection) if one.key_id == key_id), None)
+        if record is None:
+            raise ApiKeyError(
+                f"There is no key “{key_id}”; `darkroom keys list` shows them. A key's id is what "
+                "stands between its first two underscores."
+            )
+        if not yes:
+            typer.confirm(f"Revoke the key {key_id} of {record.uploader}?", abort=True)
+        api_keys.revoke(connection, key_id)
     console.print(f"{key_id} is revoked; the upload API refuses it within a minute.")
-
-
-if __name__ == "__main__":
-    main(prog_name="python -m cli.keys")

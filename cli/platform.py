@@ -1,103 +1,122 @@
-"""The commands behind `make up`, `down`, `status`, `reset` and `demo`."""
+"""`darkroom up`, `down`, `status`, `reset` and `shell`: the platform of this machine as a whole."""
 
 from __future__ import annotations
 
 import os
 import signal
 import subprocess
-import sys
+from collections.abc import Sequence
 from types import FrameType
 
-import click
+import typer
 from rich.markup import escape
 from rich.table import Table
 
 from assets.errors import StackError
-from infra.console import CommandGroup, console, say
+from infra.console import console, notices, print_json, print_sentences, print_table, say
 from infra.local.server import Health
 from infra.local.stack import Stack
+from infra.local.status import PlatformStatus, read_status
 from infra.local.supervisor import supervise
 
-
-@click.group(cls=CommandGroup)
-def main() -> None:
-    """The embedded stack: PostgreSQL, S3, SQS, Kafka and Dagster on this machine."""
+_COLOURS = {"running": "green", "stopped": "dim", "killed": "red"}
 
 
-@main.command()
 def up() -> None:
-    """Start everything and stay until Ctrl-C."""
+    """Starts everything and stays until Ctrl-C.
+
+    Raises `StackError` when the platform runs already, or something cannot be started.
+    """
     stack = Stack.of_project(say)
     if stack.dagster.health() is Health.RUNNING:
-        raise StackError(f"The platform is already up at {_ui(stack)}; `make down` stops it.")
-    console.print("[bold]Starting Darkroom[/]")
+        raise StackError(f"The platform already runs at {_ui(stack)}; `darkroom down` stops it.")
+    notices.print("[bold]Starting Darkroom[/]")
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)
     try:
+        stack.prepare(*stack.programs)
         stack.start()
         stack.start_upload_api()
         stack.start_dagster()
         _print_addresses(stack)
-        supervise(stack, lambda sentence: console.print(f"[yellow]![/] {escape(sentence)}"))
-        console.print("Darkroom was stopped by `make down`.")
+        supervise(stack, lambda sentence: notices.print(f"[yellow]![/] {escape(sentence)}"))
+        notices.print("Darkroom was stopped by `darkroom down`.")
     except KeyboardInterrupt:
-        console.print("\n[bold]Stopping Darkroom[/]")
+        notices.print("\n[bold]Stopping Darkroom[/]")
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         stack.stop()
 
 
-@main.command()
 def down() -> None:
-    """Stop everything that runs; state is kept."""
+    """Stops everything that runs; state is kept."""
     Stack.of_project(say).stop()
-    console.print("Darkroom is stopped; its state is kept, `make up` continues with it.")
+    console.print("Darkroom is stopped; its state is kept, `darkroom up` continues with it.")
 
 
-@main.command()
-def status() -> None:
-    """Show which servers run, and where."""
+def status(json: bool) -> None:
+    """Shows how the platform stands; exit code 1 if something is red."""
     stack = Stack.of_project()
-    table = Table("server", "state", "address", "pid", "log")
-    advice = None
-    for server in (*stack.servers, *stack.programs):
-        health, process = server.health(), server.process()
-        colour = {"running": "green", "stopped": "dim", "killed": "red"}[health]
-        pid = str(process.pid) if process else ""
-        address = f"127.0.0.1:{server.port}"
-        table.add_row(server.title, f"[{colour}]{health}[/]", address, pid, server.log.name)
-        if health is Health.KILLED:
-            advice = f"{server.title} ended without being stopped; `make up` starts it again."
-    table.caption = f"logs are in {os.path.relpath(stack.state.path('logs'))}"
-    console.print(table)
-    if advice:
-        raise StackError(advice)
+    found = read_status(stack)
+    if json:
+        print_json(found)
+    else:
+        _print_status(stack, found)
+    if found.red:
+        raise typer.Exit(1)
 
 
-@main.command()
-@click.option("--yes", is_flag=True, help="Do not ask.")
 def reset(yes: bool) -> None:
-    """Stop everything and delete all state: databases, objects, topics, passwords."""
+    """Stops everything and deletes the state folder.
+
+    Raises `StackError` when the folder does not carry the platform's marker.
+    """
     stack = Stack.of_project(say)
-    if not stack.state.root.exists():
-        console.print("There is no state to delete.")
+    root = stack.state.root
+    if not root.exists():
+        console.print(f"There is no state to delete: {root} does not exist.", soft_wrap=True)
         return
+    stack.state.require_marker()
     if not yes:
-        click.confirm(
-            f"Delete {stack.state.root} with every image, table and topic in it?", abort=True
-        )
+        typer.confirm(f"Delete {root} with every image, table and topic in it?", abort=True)
     stack.stop()
     stack.state.delete()
-    console.print(f"{stack.state.root} is deleted.")
+    console.print(f"{root} is deleted.", soft_wrap=True)
 
 
-@main.command(context_settings={"ignore_unknown_options": True})
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def run(command: tuple[str, ...]) -> None:
-    """Run COMMAND with the addresses and passwords of the stack in its environment."""
+def shell(command: Sequence[str]) -> None:
+    """Runs a command, or the person's shell, with the servers' addresses and passwords."""
     environment = {**os.environ, **Stack.of_project().environment()}
-    sys.exit(subprocess.run(command, env=environment, check=False).returncode)
+    arguments = command or [os.environ.get("SHELL") or "/bin/sh"]
+    try:
+        done = subprocess.run(arguments, env=environment, check=False)
+    except OSError as error:
+        raise StackError(f"{arguments[0]} cannot be run: {error.strerror}.") from error
+    raise typer.Exit(done.returncode)
+
+
+def _print_status(stack: Stack, found: PlatformStatus) -> None:
+    print_table(
+        [
+            {
+                "server": one.title,
+                "state": one.state,
+                "address": one.address,
+                "pid": str(one.pid or ""),
+                "log": one.log,
+            }
+            for one in found.servers
+        ],
+        caption=f"logs are in {os.path.relpath(stack.state.path('logs'))}",
+        styles={"state": lambda state: _COLOURS[state]},
+    )
+    facts = Table(show_header=False, box=None)
+    facts.add_row("backlog", found.backlog_sentence)
+    facts.add_row("disk use", found.disk_sentence)
+    facts.add_row("oldest copy", found.oldest_copy or "unknown")
+    console.print(facts)
+    print_sentences("[red]![/]", found.red)
 
 
 def _ui(stack: Stack) -> str:
@@ -109,17 +128,14 @@ def _print_addresses(stack: Stack) -> None:
     table.add_row("Dagster UI", f"[bold]{_ui(stack)}[/]")
     page = f"http://127.0.0.1:{stack.ports.upload_api}"
     table.add_row("Upload page", f"[bold]{page}[/]")
-    table.add_row("a key for it", "`make api-key UPLOADER=…`")
+    table.add_row("  a key for it", "`darkroom keys add UPLOADER`")
     for server in stack.servers:
         table.add_row(server.title, f"127.0.0.1:{server.port}")
-    table.add_row("passwords", f"{stack.state.path('env')} (for programs: `make shell`)")
+    table.add_row("passwords", f"{os.path.relpath(stack.state.path('env'))}")
+    table.add_row("  for programs", "`darkroom shell`")
     console.print("\n[bold green]Darkroom is up.[/] Ctrl-C stops all of it.")
     console.print(table)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-if __name__ == "__main__":
-    main(prog_name="python -m cli.platform")

@@ -1,81 +1,134 @@
-"""What the commands of retention print: tables of what went, of receipts, and a proof."""
+"""What the commands about deletion print: what was deleted, receipts, a proof, and a bar."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from contextlib import contextmanager
+from threading import Lock
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.progress import TextColumn
 
 from assets.retention.proof import Chain, Proof, ReceiptMention
-from assets.retention.receipts import DeletedCopies, DeletionReason, Receipt, Tally
+from assets.retention.receipts import (
+    Copy,
+    DeletedCopies,
+    DeletionReason,
+    ProgressCallback,
+    Receipt,
+    Tally,
+)
 from assets.settings import Settings
+from infra.console import (
+    FAILED,
+    OK,
+    console,
+    counted,
+    print_json,
+    print_sentences,
+    print_table,
+    shown,
+)
+from infra.progress import progress_bar
 
-_OK, _FAILED = "[bold green]✓[/]", "[bold red]✗[/]"
 _WHY = {
     DeletionReason.EXPIRY: "it had reached its age",
-    DeletionReason.ERASURE: "its erasure was asked for",
+    DeletionReason.ERASURE: "its erasure was requested",
 }
 
 
-def print_deleted(console: Console, tally: Tally) -> None:
-    """Prints what went, by kind of copy; nothing when nothing went."""
-    if not tally.gone:
-        return
-    table = Table("what went", "how many", "bytes", "oldest", "newest")
-    for column in (1, 2):
-        table.columns[column].justify = "right"
-    for one in tally.gone:
-        table.add_row(
-            _named(one), f"{one.items:,}", _bytes(one), _at(one.oldest_at), _at(one.newest_at)
+@contextmanager
+def purge_progress(doing: str, images: int | None) -> Iterator[ProgressCallback]:
+    """Shows a bar of images, and beside it how many copies of all kinds were deleted with them.
+
+    Args:
+        doing: What goes on.
+        images: How many are about to be deleted; None where that is unknown.
+    """
+    with progress_bar(TextColumn("images, {task.fields[copies]:,} copies")) as bar:
+        task, total, lock = bar.add_task(doing, total=images, copies=0), Tally(), Lock()
+
+        def show(tally: Tally) -> None:
+            nonlocal total
+            with lock:
+                total += tally
+                gone = total.items(Copy.LEDGER_ROW)
+                bar.update(task, completed=gone, copies=total.items())
+
+        yield show
+
+
+def print_deleted(tally: Tally) -> None:
+    """Prints what was deleted, by kind of copy; nothing when nothing was."""
+    if tally.gone:
+        print_table(
+            [
+                {
+                    "deleted": _named(one),
+                    "count": one.items,
+                    "bytes": one.size_bytes or None,
+                    "oldest": one.oldest_at,
+                    "newest": one.newest_at,
+                }
+                for one in tally.gone
+            ]
         )
-    console.print(table)
 
 
-def print_receipts(console: Console, receipts: Sequence[Receipt]) -> None:
-    """Prints receipts as a table, the newest first."""
-    table = Table("no.", "written", "why", "images", "what went", "digest")
-    for column in (0, 3):
-        table.columns[column].justify = "right"
-    for one in reversed(receipts):
-        until = f"\nuntil {_at(one.expired_until)}" if one.expired_until else ""
-        table.add_row(
-            str(one.number),
-            _at(one.ended_at),
-            f"{one.why.value}{until}",
-            f"{one.images:,}",
-            "\n".join(f"{gone.items:,} {_named(gone)}" for gone in one.gone) or "nothing",
-            one.hash.hex()[:8],
+def print_receipts(receipts: Sequence[Receipt], json: bool) -> None:
+    """Prints receipts as a table, the newest first, or as JSON."""
+    rows: list[dict[str, object]] = [
+        {
+            "no.": one.number,
+            "written": one.ended_at,
+            "why": one.why.value
+            + (f"\nuntil {shown(one.expired_until)}" if one.expired_until else ""),
+            "images": one.images,
+            "deleted": "\n".join(counted(gone.items, _kind(gone)) for gone in one.gone)
+            or "nothing",
+            "digest": one.hash.hex()[:8],
+        }
+        for one in reversed(receipts)
+    ]
+    if json:
+        public = (
+            "number",
+            "why",
+            "began_at",
+            "ended_at",
+            "expired_until",
+            "images",
+            "gone",
+            "hash",
         )
-    console.print(table)
+        print_json([{name: getattr(one, name) for name in public} for one in receipts])
+    elif rows:
+        print_table(rows)
+    else:
+        console.print("There is no receipt yet: the first purge writes one, at 7 past the hour.")
 
 
-def print_chain(console: Console, chain: Chain) -> None:
+def print_chain(chain: Chain) -> None:
     """Prints whether the receipts are intact, and what is wrong with them otherwise."""
-    for sentence in chain.wrong:
-        console.print(f"{_FAILED} {escape(sentence)}", soft_wrap=True)
-    if chain.wrong:
-        return
-    console.print(
-        f"{_OK} {chain.receipts:,} receipts tell of {chain.images:,} images; "
-        "none is missing, changed or out of its place.",
-        soft_wrap=True,
-    )
+    print_sentences(FAILED, chain.wrong)
+    if not chain.wrong:
+        console.print(
+            f"{OK} {counted(chain.receipts, 'receipt')} of {counted(chain.images, 'image')}: "
+            "none is missing, changed or out of place.",
+            soft_wrap=True,
+        )
 
 
-def print_proof(console: Console, proof: Proof, settings: Settings) -> None:
-    """Prints what was looked at, what was found there, and what follows."""
+def print_proof(proof: Proof, settings: Settings) -> None:
+    """Prints what was searched, what was found there, and what follows."""
     for sentence in findings(proof, settings):
         console.print(f"  {sentence}", soft_wrap=True)
-    print_chain(console, proof.chain)
-    sign = _OK if proof.is_gone else _FAILED
+    print_chain(proof.chain)
+    sign = OK if proof.is_gone else FAILED
     console.print(f"{sign} [bold]{verdict(proof)}[/]", soft_wrap=True)
 
 
 def findings(proof: Proof, settings: Settings) -> Iterator[str]:
-    """Says what each place has of an image, a sentence each."""
+    """Says what each place holds of an image, a sentence each."""
     yield from _ledger_sentences(proof, settings)
     yield from (_receipt_sentence(one) for one in proof.told)
     if not proof.told:
@@ -83,14 +136,15 @@ def findings(proof: Proof, settings: Settings) -> Iterator[str]:
     first, last = proof.days[0], proof.days[-1]
     for bucket in (settings.processed_bucket, settings.quarantine_bucket):
         yield (
-            f"Bucket {bucket}: {proof.objects_left[bucket]} objects under its keys, looked for "
-            f"under each of {len(proof.days)} days from {first} to {last}."
+            f"Bucket {bucket}: {counted(proof.objects_left[bucket], 'object')} under its keys, "
+            f"searched under each of {counted(len(proof.days), 'day')} from {first} to {last}."
         )
     yield (
-        f"Bucket {settings.raw_bucket}: {proof.objects_left[settings.raw_bucket]} versions are "
-        f"this image; all {proof.raw_versions:,} that are there were looked at."
+        f"Bucket {settings.raw_bucket}: "
+        f"{counted(proof.objects_left[settings.raw_bucket], 'version')} of this image among "
+        f"{proof.raw_versions:,} that were searched."
     )
-    yield "Not looked at: messages that Kafka's brokers may still hold until their own retention."
+    yield "Not searched: messages that Kafka's brokers may still hold until their own retention."
 
 
 def verdict(proof: Proof) -> str:
@@ -102,50 +156,39 @@ def verdict(proof: Proof) -> str:
     if proof.held:
         return "The image is not gone."
     if proof.rows_left or any(proof.objects_left.values()):
-        return "Something is left of the image; the next purge takes what no row knows."
+        return "Something is left of the image; the next purge deletes what no row names."
     if not proof.told:
-        return "Nothing is left of such an image, and no receipt shows that it ever was here."
+        return "Nothing is left of such an image, and no receipt shows that it was ever here."
     return "Nothing is left of the image, but the receipts cannot be relied on."
 
 
 def _ledger_sentences(proof: Proof, settings: Settings) -> Iterable[str]:
     if proof.held is None:
-        yield f"Ledger: no row, and {proof.rows_left} rows of renditions."
+        yield f"Ledger: no row, and {counted(proof.rows_left, 'row')} of renditions."
         return
     held = proof.held
-    yield f"Ledger: {held.state}, arrived {_at(held.arrived_at)} UTC."
+    yield f"Ledger: {held.state}, arrived {shown(held.arrived_at)} UTC."
     if held.withdrawn_at:
-        yield f"Its erasure was asked for at {_at(held.withdrawn_at)} UTC; nobody sees it any more."
+        yield f"Its erasure was requested at {shown(held.withdrawn_at)} UTC; nobody sees it."
         return
-    purged_at, gone_by = deletion_times(held.arrived_at, settings)
-    yield f"It is purged within the hour after {_at(purged_at)} UTC, and gone by {_at(gone_by)}."
-
-
-def deletion_times(arrived_at: datetime, settings: Settings) -> tuple[datetime, datetime]:
-    """Returns when the purge begins to take an image, and when it has to be gone."""
-    return arrived_at + settings.purge_age, arrived_at + settings.retention
-
-
-def hours(age: timedelta) -> float:
-    """Returns an age in hours."""
-    return age / timedelta(hours=1)
+    purged_at = held.arrived_at + settings.purge_age
+    gone_by = held.arrived_at + settings.retention
+    yield (
+        f"It is purged within the hour after {shown(purged_at)} UTC, and gone by {shown(gone_by)}."
+    )
 
 
 def _receipt_sentence(told: ReceiptMention) -> str:
-    others = f" with {told.images - 1:,} others" if told.images > 1 else ""
+    others = f" with {counted(told.images - 1, 'other')}" if told.images > 1 else ""
     return (
-        f"Receipt {told.number}: it went{others} at {_at(told.ended_at)} UTC, because "
+        f"Receipt {told.number}: it was deleted{others} at {shown(told.ended_at)} UTC, because "
         f"{_WHY[told.why]}."
     )
 
 
 def _named(gone: DeletedCopies) -> str:
-    return gone.copy.value.replace("_", " ") + ("s" if gone.items != 1 else "")
+    return _kind(gone) + ("" if gone.items == 1 else "s")
 
 
-def _bytes(gone: DeletedCopies) -> str:
-    return f"{gone.size_bytes:,}" if gone.size_bytes else ""
-
-
-def _at(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M}"
+def _kind(gone: DeletedCopies) -> str:
+    return gone.copy.value.replace("_", " ")

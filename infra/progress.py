@@ -11,7 +11,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from infra.console import console
+from infra.console import notices
 
 
 def progress_bar(*more: ProgressColumn, count: ProgressColumn | None = None) -> Progress:
@@ -19,13 +19,14 @@ def progress_bar(*more: ProgressColumn, count: ProgressColumn | None = None) -> 
 
     Args:
         more: Further columns, before the time.
-        count: What stands in place of "done/total".
+        count: Replaces the column “done/total”.
     """
     return Progress(
-        TextColumn("  {task.description:<24}"),
-        BarColumn(),
+        TextColumn("  {task.description:<20}"),
+        BarColumn(bar_width=None),
         count or MofNCompleteColumn(),
         *more,
         TimeElapsedColumn(),
-        console=console,
+        console=notices,
+        expand=False,
     )

@@ -36,6 +36,10 @@ _REASONS = """
     order by source, images desc, reason_code
 """
 
+_BY_STATE = """
+    select source, state, count(*) from image_catalog.image group by source, state order by 1, 2
+"""
+
 Row = dict[str, object]
 
 
@@ -57,7 +61,7 @@ class AnalystView:
 
 @dataclass(frozen=True)
 class SourceOutcome:
-    """What came of the images that one door took; latency from arrival to visible, in seconds.
+    """What became of the images of one source; latency from arrival to visible, in seconds.
 
     The latencies are None where no image was processed.
     """
@@ -100,6 +104,11 @@ def outcomes_since(loader: psycopg.Connection, started_at: datetime) -> list[Sou
     for row in cursor.execute(_REASONS, [started_at]):
         reasons.setdefault(row["source"], {})[row["reason_code"]] = row["images"]
     return [SourceOutcome(**row, reasons=reasons.get(row["source"], {})) for row in rows]
+
+
+def count_by_state(loader: psycopg.Connection) -> list[tuple[object, ...]]:
+    """Counts the images of the ledger by source and state."""
+    return loader.execute(_BY_STATE).fetchall()
 
 
 def first_rows(analyst: psycopg.Connection, view: str, order: str, limit: int) -> list[Row]:

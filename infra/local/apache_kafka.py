@@ -49,6 +49,7 @@ def apache_kafka_server(state: StateFolder, listeners: Listeners) -> Server:
         argv=(*_java(), "kafka.Kafka", str(_properties(state))),
         port=listeners.broker,
         port_variable="KAFKA_PORT",
+        more_ports={"KAFKA_CONTROLLER_PORT": listeners.controller},
         is_ready=lambda: _answers(listeners.broker),
         state=state,
         start_seconds=120,

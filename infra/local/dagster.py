@@ -5,30 +5,19 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import psutil
-import requests
 
 from assets.errors import StackError
 from assets.settings import Settings
 from infra.dagster.instance import instance_settings
+from infra.local.dagster_api import has_loaded_code
 from infra.local.server import Server
 from infra.local.state import StateFolder
 
 PROJECT = Path(__file__).parents[2]
-_LOCATIONS = "{ workspaceOrError { ... on Workspace { locationEntries { loadStatus } } } }"
-_IN_FLIGHT = """{
-    runsOrError(filter: {statuses: [QUEUED, NOT_STARTED, STARTING, STARTED, CANCELING]}) {
-        ... on Runs { results { runId } }
-    }
-}"""
-_TERMINATE = """mutation($runIds: [String!]!) {
-    terminateRuns(runIds: $runIds) { __typename }
-}"""
 
 
 def dagster_server(
@@ -46,7 +35,7 @@ def dagster_server(
         ),
         port=port,
         port_variable="DAGSTER_PORT",
-        is_ready=lambda: _has_loaded_code(port),
+        is_ready=lambda: has_loaded_code(port),
         state=state,
         env=env,
         stop_signal=signal.SIGINT,
@@ -67,26 +56,9 @@ def prepare_dagster_home(state: StateFolder, env: Mapping[str, str]) -> None:
     if done.returncode != 0:
         last = done.stderr.strip().splitlines()[-1:]
         raise StackError(
-            f"Dagster's run storage could not be read: {last}; try `make down`, `make up`."
+            f"Dagster's run storage could not be read: {last}; "
+            "try `darkroom down`, then `darkroom up`."
         )
-
-
-def cancel_runs(port: int, seconds: float = 15) -> None:
-    """Asks every run in flight to end, and waits a while for it: a stop is no failure.
-
-    What they had claimed is given back. A Dagster that does not answer has no runs to ask.
-    """
-    deadline = time.monotonic() + seconds
-    while (run_ids := runs_in_flight(port)) and time.monotonic() < deadline:
-        _ask(port, _TERMINATE, {"runIds": run_ids})
-        time.sleep(0.5)
-
-
-def runs_in_flight(port: int) -> list[str] | None:
-    """Returns the ids of the runs that have not ended; None when Dagster does not know them."""
-    answer = _ask(port, _IN_FLIGHT)
-    runs = answer["runsOrError"].get("results") if answer else None
-    return None if runs is None else [run["runId"] for run in runs]
 
 
 def is_code_server_missing(dagster: Server) -> bool:
@@ -109,21 +81,3 @@ def _words(process: psutil.Process) -> set[str]:
         return set(process.cmdline())
     except psutil.NoSuchProcess:
         return set()
-
-
-def _has_loaded_code(port: int) -> bool:
-    answer = _ask(port, _LOCATIONS)
-    if answer is None:
-        return False
-    entries = answer["workspaceOrError"].get("locationEntries")  # an error when storage is down
-    return bool(entries) and all(entry["loadStatus"] == "LOADED" for entry in entries)
-
-
-def _ask(port: int, query: str, variables: Mapping[str, object] | None = None) -> Any:
-    """Returns what Dagster answers to a GraphQL query, or None when it does not."""
-    request = {"query": query, "variables": variables or {}}
-    try:
-        answer = requests.post(f"http://127.0.0.1:{port}/graphql", json=request, timeout=10)
-        return answer.json()["data"]
-    except (requests.RequestException, ValueError):
-        return None

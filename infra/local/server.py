@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
@@ -57,6 +57,7 @@ class Server:
         is_ready: Whether it answers; called until it does.
         env: Variables added to its environment.
         withheld: Variables of ours that it does not inherit.
+        more_ports: Further ports that it listens on, by the variables that move them.
         stop_signal: The signal that asks it to end cleanly.
         needs: Servers without which it cannot become ready.
     """
@@ -70,6 +71,7 @@ class Server:
     state: StateFolder
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     withheld: Collection[str] = ()
+    more_ports: Mapping[str, int] = field(default_factory=dict)
     stop_signal: signal.Signals = signal.SIGTERM
     needs: Sequence[Server] = ()
     start_seconds: float = 60.0
@@ -116,13 +118,15 @@ class Server:
             self._wait_until_ready()
             return
         self._kill_orphans()
-        self._check_port()
+        check_ports([self])
         popen = self._launch()
         self._write_record(_Record(popen.pid, psutil.Process(popen.pid).create_time()))
         self._wait_until_ready(popen)
 
     def _launch(self) -> subprocess.Popen[bytes]:
-        inherited = {name: os.environ[name] for name in os.environ.keys() - self.withheld}
+        inherited = {
+            name: value for name, value in os.environ.items() if value and name not in self.withheld
+        }
         with self.log.open("ab") as log:
             try:
                 return subprocess.Popen(
@@ -136,7 +140,7 @@ class Server:
             except OSError as error:
                 raise StackError(
                     f"{self.title} cannot be started: {self.argv[0]} ({error.strerror}); "
-                    "run `make setup`, or install the program that is missing."
+                    "install the program that is missing, or all of them with `make setup`."
                 ) from error
 
     def stop(self) -> None:
@@ -176,17 +180,6 @@ class Server:
         _signal(group, signal.SIGKILL)
         _wait_until_gone(group, self.stop_seconds)
 
-    def _check_port(self) -> None:
-        for connection in psutil.net_connections("tcp"):
-            if connection.status != psutil.CONN_LISTEN or not connection.laddr:
-                continue
-            if connection.laddr.port == self.port:
-                owner = f" by pid {connection.pid}" if connection.pid else ""
-                raise StackError(
-                    f"Port {self.port}, wanted for {self.title}, is in use{owner}; "
-                    f"end that program, or choose another port with {self.port_variable}=…"
-                )
-
     def _wait_until_ready(self, popen: subprocess.Popen[bytes] | None = None) -> None:
         deadline = time.monotonic() + self.start_seconds
         while not self.is_ready():
@@ -204,7 +197,8 @@ class Server:
             if time.monotonic() > deadline:
                 raise StackError(
                     f"{self.title} did not answer on port {self.port} within "
-                    f"{self.start_seconds:.0f} s; see {self.log}, then `make down` and `make up`."
+                    f"{self.start_seconds:.0f} s; see {self.log}, then `darkroom down` and "
+                    "`darkroom up`."
                 )
             time.sleep(0.1)
 
@@ -215,8 +209,35 @@ class Server:
         return (errors or lines or ["nothing"])[-1][:200]
 
 
+def check_ports(servers: Iterable[Server]) -> None:
+    """Checks that the ports of servers that do not run are free, and all different.
+
+    Raises `StackError` with the variable that moves a port that is taken.
+    """
+    listening = {
+        connection.laddr.port: connection.pid
+        for connection in psutil.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN and connection.laddr
+    }
+    wanted: dict[int, str] = {}
+    for server in servers:
+        is_running = server.process() is not None
+        for variable, port in {server.port_variable: server.port, **server.more_ports}.items():
+            if port in listening and not is_running:
+                owner = f" by pid {listening[port]}" if listening[port] else ""
+                raise StackError(
+                    f"Port {port}, wanted for {server.title}, is in use{owner}; "
+                    f"end that program, or choose another port with {variable}=…"
+                )
+            if port in wanted:
+                raise StackError(
+                    f"{wanted[port]} and {variable} are both {port}; choose two different ports."
+                )
+            wanted[port] = variable
+
+
 def _is_alive(process: psutil.Process) -> bool:
-    """A zombie is dead: its parent, another `make`, has not asked for its exit code yet."""
+    """A zombie is dead: its parent, another command, has not asked for its exit code yet."""
     try:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

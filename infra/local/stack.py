@@ -1,6 +1,6 @@
 """The embedded stack as one object: start, wait until ready, stop, status, environment.
 
-`make`, the tests' fixtures and the benchmarks all use this one. A server whose address the
+Commands, the tests' fixtures and the benchmarks all use it. A server whose address the
 environment already gives (`DATABASE_URL`, `AWS_ENDPOINT_URL`, `KAFKA_BOOTSTRAP_SERVERS`) is an
 outside server: nothing embedded starts in its place.
 """
@@ -23,24 +23,21 @@ from assets.resources.object_store import open_client
 from assets.settings import Settings
 from infra.kafka.topics import provision_topic
 from infra.local.apache_kafka import Listeners, apache_kafka_server, prepare_apache_kafka
-from infra.local.dagster import (
-    PROJECT,
-    cancel_runs,
-    dagster_server,
-    prepare_dagster_home,
-)
+from infra.local.dagster import PROJECT, dagster_server, prepare_dagster_home
+from infra.local.dagster_api import cancel_runs
 from infra.local.dbt import parse_dbt_project
 from infra.local.kafka import KAFKA_BUCKET, kafka_server
 from infra.local.object_store import ACCESS_KEY_ID, object_store_server
 from infra.local.ports import Ports
 from infra.local.postgres import SUPERUSER, make_data_folder, postgres_server
-from infra.local.server import Server
+from infra.local.server import Health, Server, check_ports
 from infra.local.state import StateFolder
 from infra.local.upload_api import upload_api_server
 from infra.object_store.buckets import create_bucket, provision_buckets
 from infra.postgres import bootstrap
 from infra.postgres.migrate import migrate
 
+_OUTSIDE_SERVERS = ("DATABASE_URL", "AWS_ENDPOINT_URL", "KAFKA_BOOTSTRAP_SERVERS")
 _DATABASE_VARIABLES = (
     "DATABASE_URL",
     "DATABASE_ADMIN_URL",
@@ -76,9 +73,12 @@ class Stack:
 
     @staticmethod
     def of_project(say: Callable[[str], None] = no_progress) -> Stack:
-        """Returns the stack that `make` works on: state in `.local`, the rest from environment."""
-        state = StateFolder(Path(os.environ.get("DARKROOM_STATE", PROJECT / ".local")).resolve())
+        """Returns the stack that commands work on: state in `.local`, the rest from environment.
+
+        A variable that is empty counts as unset.
+        """
         given = {name: value for name, value in os.environ.items() if value}
+        state = StateFolder(Path(given.get("DARKROOM_STATE", PROJECT / ".local")).resolve())
         return Stack(state, Ports.from_environment(given), given, say)
 
     @cached_property
@@ -107,6 +107,11 @@ class Stack:
     def upload_api(self) -> Server:
         """The upload API, which runs on top of database and object store."""
         return upload_api_server(self.state, self.ports.upload_api, self.environment())
+
+    @property
+    def outside_servers(self) -> list[str]:
+        """The variables that name outside servers."""
+        return [name for name in _OUTSIDE_SERVERS if name in self.outside]
 
     @property
     def programs(self) -> tuple[Server, ...]:
@@ -145,11 +150,23 @@ class Stack:
         """The platform's settings, as programs started with `environment` will see them."""
         return Settings.of(self.environment())
 
+    def prepare(self, *programs: Server) -> None:
+        """Marks the state folder and checks every port, before anything starts.
+
+        Args:
+            programs: Programs that are about to start over the servers.
+
+        Raises `StackError` when the folder is not the platform's, or a port is taken.
+        """
+        self.state.mark()
+        check_ports((*self.servers, *programs))
+
     def start(self) -> None:
         """Starts the servers and brings database, buckets and topic to what the platform expects.
 
         Raises `StackError` with what to do when that cannot be done.
         """
+        self.prepare()
         with self.state.lock():
             for server in self.servers:
                 self._start(server)
@@ -157,6 +174,7 @@ class Stack:
 
     def start_database(self) -> None:
         """Starts the database alone, as `start` does with everything."""
+        self.state.mark()
         with self.state.lock():
             for server in self.servers:
                 if server.name == "postgres":
@@ -166,7 +184,8 @@ class Stack:
     def start_upload_api(self) -> None:
         """Starts the upload API over the running servers."""
         with self.state.lock():
-            self.say(self.upload_api.title)
+            if self.upload_api.health() is not Health.RUNNING:
+                self.say(self.upload_api.title)
             self.upload_api.start()
 
     def start_dagster(self) -> None:
@@ -174,8 +193,8 @@ class Stack:
         with self.state.lock():
             self.say("dbt: reading the project")
             parse_dbt_project(self.environment())
-            self.say("Dagster: web server, daemon and code server")
             if self.dagster.process() is None:
+                self.say("Dagster: web server, daemon and code server")
                 prepare_dagster_home(self.state, self.environment())
             self.dagster.start()
 
@@ -183,7 +202,7 @@ class Stack:
         """Stops everything that runs, last started first."""
         with self.state.lock():
             if self.dagster.process() is not None:
-                self.say("asking runs to end")
+                self.say("canceling runs in flight")
                 cancel_runs(self.ports.dagster)
             for server in reversed((*self.servers, *self.programs)):
                 if server.is_recorded():
@@ -232,7 +251,8 @@ class Stack:
         return f"http://127.0.0.1:{self.ports.s3}"
 
     def _start(self, server: Server) -> None:
-        self.say(server.title)
+        if server.health() is not Health.RUNNING:
+            self.say(server.title)
         if server.name == "postgres":
             make_data_folder(self.state)
         if server.name == "kafka" and self._is_kafka_apache:

@@ -15,6 +15,25 @@ from filelock import FileLock, Timeout
 
 from assets.errors import StackError
 
+MARKER = "darkroom-state"
+_MARKER_TEXT = "State of a Darkroom platform. `darkroom reset` deletes this folder.\n"
+_OWN_NAMES = {
+    "apache_kafka",
+    "dagster",
+    "demo.json",
+    "env",
+    "lock",
+    "logs",
+    "object_store",
+    "postgres",
+    "postgres.part",
+    "reports",
+    "run",
+    "secrets.json",
+    "senders",
+}
+_NAMES_BEFORE_START = {"lock", "reports"}
+
 
 def _password() -> str:
     return secrets.token_urlsafe(24)
@@ -41,8 +60,8 @@ def _read_passwords(path: Path) -> ServerPasswords:
         known = None
     if not isinstance(known, dict) or known.keys() != names:
         raise StackError(
-            f"{path} cannot be read as this version's passwords; "
-            "`make reset` deletes the state folder so that `make up` can start afresh."
+            f"{path} cannot be read as this version's passwords; `darkroom reset` deletes the "
+            "state folder, and `darkroom up` creates a new one."
         )
     return ServerPasswords(**known)
 
@@ -52,6 +71,43 @@ class StateFolder:
     """One folder with everything that the embedded stack keeps; deleting it is a full reset."""
 
     root: Path
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether the folder carries the platform's marker, without which it is never deleted."""
+        return self.root.joinpath(MARKER).is_file()
+
+    def mark(self) -> None:
+        """Creates the folder with the platform's marker, and marks one of an earlier version.
+
+        Raises `StackError` when the folder holds something else.
+        """
+        if self.is_marked:
+            return
+        if self.root.exists() and not self._is_ours():
+            raise StackError(
+                f"DARKROOM_STATE is {self.root}, which is not a state folder of Darkroom; "
+                "name a new or an empty folder."
+            )
+        self.path(MARKER).write_text(_MARKER_TEXT)
+
+    def _is_ours(self) -> bool:
+        """Recognises the folder of an earlier version, which carries no marker, by its content."""
+        names = {path.name for path in self.root.iterdir()} if self.root.is_dir() else {"a file"}
+        evidence = {"secrets.json": "darkroom_loader", "dagster/dagster.yaml": "infra.dagster"}
+        is_known = any(
+            path.is_file() and word in path.read_text(errors="replace")
+            for path, word in ((self.root / name, word) for name, word in evidence.items())
+        )
+        return names <= _OWN_NAMES and (is_known or not self._has_files(names))
+
+    def _has_files(self, names: set[str]) -> bool:
+        """Tells whether any of these folders holds more than a command leaves before a start."""
+        return any(
+            path.is_file()
+            for name in names - _NAMES_BEFORE_START
+            for path in (self.root / name, *self.root.joinpath(name).rglob("*"))
+        )
 
     def path(self, *parts: str) -> Path:
         """Returns a path inside the folder, its parent made."""
@@ -69,9 +125,10 @@ class StateFolder:
             return _read_passwords(path)
         if self.root.joinpath("postgres").exists():
             raise StackError(
-                f"{self.root} holds a database but not its passwords ({path.name} is missing); "
-                "put the file back, or `make reset` to delete the state folder and start afresh."
+                f"{self.root} holds a database but not its passwords ({path.name} is missing); put "
+                "the file back, or delete the state folder with `darkroom reset`."
             )
+        self.mark()
         made = ServerPasswords()
         self.write_private(path, json.dumps(asdict(made), indent=2))
         return made
@@ -104,6 +161,18 @@ class StateFolder:
         finally:
             lock.release()
 
+    def require_marker(self) -> None:
+        """Raises `StackError` when the folder does not carry the platform's marker."""
+        if not self.is_marked:
+            raise StackError(
+                f"{self.root} does not carry the marker of a state folder ({MARKER}), so it is not "
+                "deleted; `darkroom up` marks the state folder of an earlier version."
+            )
+
     def delete(self) -> None:
-        """Deletes the folder and everything in it."""
-        shutil.rmtree(self.root, ignore_errors=False)
+        """Deletes the folder and everything in it, if it carries the platform's marker.
+
+        Raises `StackError` when it does not.
+        """
+        self.require_marker()
+        shutil.rmtree(self.root)

@@ -98,7 +98,7 @@ class Supervisor:
         if self.failures == _MAX_FAILURES:
             raise StackError(
                 f"{titles} could not be started again in {self.failures} attempts; the last one "
-                f"met this: {reason} See the logs, then `make down` and `make up`."
+                f"met this: {reason} See the logs, then `darkroom down` and `darkroom up`."
             ) from error
         self.report(f"The start was disturbed and is tried again: {reason}")
 

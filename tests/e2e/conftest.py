@@ -1,4 +1,4 @@
-"""The whole platform as `make up` starts it, in a folder and on ports of its own."""
+"""The whole platform as `darkroom up` starts it, in a folder and on ports of its own."""
 
 from __future__ import annotations
 

@@ -1,15 +1,12 @@
 """The whole platform, its plug pulled in several places."""
 
-import io
-
 import psutil
 import pytest
 from dagster import DagsterRunStatus
-from rich.console import Console
 
 from assets.catalog.checks import balance
 from assets.resources.warehouse import Warehouse
-from cli.demo import Demo
+from infra.demo.demo import Demo
 from infra.demo.photographs import broken_files, photographs
 from infra.demo.senders import drop_into_bucket, produce_to_topic
 from tests.e2e.conftest import Running, wait_until
@@ -29,7 +26,7 @@ def assert_counts_add_up(running: Running) -> None:
 
 
 def test_the_demo_shows_an_analyst_everything_that_was_sent(running):
-    result = Demo(running.stack, Console(file=io.StringIO()), count=6, folder=None).run()
+    result = Demo(running.stack, count=6, folder=None).run()
     for outcome in result.outcomes:
         assert (outcome.processed, outcome.rejected) == (6, len(broken_files()))
     assert len(result.members) == 5

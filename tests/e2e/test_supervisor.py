@@ -1,4 +1,4 @@
-"""What `make up` does about servers and programs that end without being stopped."""
+"""What `darkroom up` does about servers and programs that end without being stopped."""
 
 import socket
 

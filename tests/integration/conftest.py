@@ -27,7 +27,7 @@ from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
-from infra.console import console
+from infra.console import console, notices
 from infra.demo.photographs import Photograph, photographs
 from infra.demo.sales.seed import SCALES, seed
 from infra.kafka.topics import provision_topic
@@ -106,7 +106,7 @@ class Platform:
 @pytest.fixture(scope="session", autouse=True)
 def wide_console() -> None:
     """What commands print is not broken into lines: tests look for sentences."""
-    console.width = 200
+    console.width = notices.width = 200
 
 
 def without_durability(stack: Stack) -> Stack:

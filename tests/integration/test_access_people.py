@@ -5,7 +5,7 @@ import uuid
 
 import psycopg
 import pytest
-from click.testing import CliRunner
+from cli.database import running_database
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from assets.access.people import (
@@ -16,12 +16,11 @@ from assets.access.people import (
     reset_person,
 )
 from assets.errors import AccessError
-from cli.access import main
-from cli.database import running_database
 from infra.local.ports import free_ports
 from infra.local.server import Health
 from infra.local.stack import Stack
 from infra.local.state import StateFolder
+from tests.commands import darkroom
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def superuser(stack, own_warehouse):
 
 @pytest.fixture
 def command(stack):
-    """Runs a command of `python -m cli.access` on the session's stack."""
+    """Runs `darkroom` on the session's stack."""
     env = {
         "DARKROOM_STATE": str(stack.state.root),
         "POSTGRES_PORT": str(stack.ports.postgres),
@@ -46,7 +45,7 @@ def command(stack):
         "KAFKA_PORT": str(stack.ports.kafka),
         "DAGSTER_PORT": str(stack.ports.dagster),
     }
-    return lambda *arguments: CliRunner().invoke(main, arguments, env=env)
+    return lambda *arguments: darkroom(*arguments, env=env)
 
 
 def name_of(conninfo: str) -> str:
@@ -222,33 +221,33 @@ def test_a_team_that_is_none_is_refused_with_those_that_are(policy):
 
 def test_the_commands_admit_list_renew_and_take_out(command):
     name = f"anna_{uuid.uuid4().hex[:6]}"
-    added = command("user-add", name, "--team", "sales")
+    added = command("people", "add", name, "--team", "sales")
     assert (added.exit_code, f"{name} is in TEAM_SALES." in added.output) == (0, True)
-    assert name in command("users").output
-    again = command("user-add", name, "--team", "sales")
+    assert name in command("people", "list").output
+    again = command("people", "add", name, "--team", "sales")
     assert (again.exit_code, "already" in again.output) == (1, True)
-    assert "has a new password" in command("user-password", name).output
-    assert command("user-remove", name).exit_code == 0
-    assert name not in command("users").output
+    assert "has a new password" in command("people", "password", name).output
+    assert command("people", "remove", name, "--yes").exit_code == 0
+    assert name not in command("people", "list").output
 
 
 def test_the_commands_say_and_mend_a_difference(command, stack):
     admin = stack.environment()["DATABASE_ADMIN_URL"]
-    assert command("drift").exit_code == 0
+    assert command("access", "diff").exit_code == 0
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute('grant select on retention.purge_receipt to "TEAM_SALES"')
-    found = command("drift")
+    found = command("access", "diff")
     sentence = "TEAM_SALES has SELECT on retention.purge_receipt; the file does not say so."
     assert (found.exit_code, sentence in found.output) == (1, True)
-    kept = command("apply")
-    assert (kept.exit_code, "`make access REVOKE=1`" in kept.output) == (0, True)
-    taken = command("apply", "--revoke")
+    kept = command("access", "apply")
+    assert (kept.exit_code, "`darkroom access apply --revoke`" in kept.output) == (0, True)
+    taken = command("access", "apply", "--revoke", "--yes")
     assert "- TEAM_SALES has SELECT on retention.purge_receipt" in taken.output
-    assert "nothing was changed" in command("apply").output
+    assert "nothing was changed" in command("access", "apply").output
 
 
 def test_the_report_command_says_that_the_views_are_not_built(command):
-    made = command("report")
+    made = command("access", "report")
     assert made.exit_code == 1
     assert "build the views first" in " ".join(made.output.split())
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from click.testing import CliRunner
 
 from assets.catalog import identity, leases, ledger
 from assets.catalog.checks import balance
@@ -13,8 +12,8 @@ from assets.catalog.records import Arrival
 from assets.catalog.requeue import Selection, count_rejected, requeue
 from assets.validation import headers as validation
 from assets.validation.reasons import Reason
-from cli.images import main
 from infra.demo.photographs import broken_files
+from tests.commands import darkroom
 from tests.integration.catalogue import lease_request
 
 NOW = datetime.now(UTC)
@@ -189,26 +188,26 @@ def test_the_counts_by_reason_are_those_of_the_choice(platform):
 
 @pytest.fixture
 def command(platform, stack):
-    """Runs a command of `python -m infra.images` on this test's warehouse."""
+    """Runs `darkroom images` on this test's warehouse."""
     env = stack.environment() | {
         "DATABASE_URL": platform.settings.database_url.get_secret_value(),
         "DARKROOM_STATE": str(stack.state.root),
     }
-    return lambda *arguments, **more: CliRunner().invoke(main, arguments, env=env, **more)
+    return lambda *arguments, **more: darkroom("images", *arguments, env=env, **more)
 
 
 def test_the_command_shows_counts_and_asks_before_it_sends_anything(platform, command):
     reject_broken_files(platform)
     before = platform.states()
-    refused = command("requeue", "not_an_image", input="n\n")
+    refused = command("requeue", "not_an_image", answer="n\n")
     assert refused.exit_code == 1
     for reason, count in before.items():
         assert any(reason in line and str(count) in line for line in refused.output.splitlines()), (
             refused.output
         )
     assert platform.states() == before
-    agreed = command("requeue", "not_an_image", input="y\n")
-    assert (agreed.exit_code, "images wait again" in agreed.output) == (0, True), agreed.output
+    agreed = command("requeue", "not_an_image", answer="y\n")
+    assert (agreed.exit_code, " requeued;" in agreed.output) == (0, True), agreed.output
     assert platform.states()["waiting"] == before["not_an_image"]
 
 

@@ -7,12 +7,11 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from click.testing import CliRunner
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from assets.catalog import ledger
 from assets.catalog.records import Arrival
-from cli.retention import main
+from tests.commands import darkroom
 
 DUE_AFTER_EIGHT_HOURS = {"RETENTION_HOURS": "20", "RETENTION_MARGIN_HOURS": "12"}
 UNKNOWN = "6b0c5a52-51d4-5b0e-9c43-6f1f7f1f4f0d"
@@ -21,7 +20,7 @@ BUCKETS = ("raw_bucket", "processed_bucket", "quarantine_bucket", "logs_bucket",
 
 @pytest.fixture
 def command(platform, stack):
-    """Runs a command of `python -m cli.retention` on this test's warehouse and buckets."""
+    """Runs `darkroom` on this test's warehouse and buckets."""
     env = stack.environment() | {
         "DATABASE_URL": platform.settings.database_url.get_secret_value(),
         "DARKROOM_STATE": str(stack.state.root),
@@ -29,7 +28,7 @@ def command(platform, stack):
     env |= {name.upper(): getattr(platform.settings, name) for name in BUCKETS}
 
     def run(*arguments, variables=None, **more):
-        return CliRunner().invoke(main, arguments, env=env | (variables or {}), **more)
+        return darkroom(*arguments, env=env | (variables or {}), **more)
 
     return run
 
@@ -64,25 +63,25 @@ def images(platform) -> int:
 
 def test_a_purge_takes_what_is_due_and_says_what_it_was(platform, command):
     fill_with_due(platform)
-    done = command("purge", variables=DUE_AFTER_EIGHT_HOURS)
+    done = command("retention", "purge", "--yes", variables=DUE_AFTER_EIGHT_HOURS)
     assert (done.exit_code, images(platform)) == (0, 0), done.output
-    assert "3 images are gone" in done.output
+    assert "3 images purged;" in done.output
     assert "ledger rows" in done.output
 
 
 def test_a_purge_without_anything_due_deletes_nothing(platform, command):
     fill_with_due(platform)
-    done = command("purge")
+    done = command("retention", "purge")
     assert (done.exit_code, images(platform)) == (0, 3), done.output
 
 
 def test_a_purge_of_an_implausible_share_stops_and_says_how_to_go_on(platform, command):
     fill_with_due(platform)
     variables = DUE_AFTER_EIGHT_HOURS | {"PURGE_FREE_IMAGES": "0"}
-    refused = command("purge", variables=variables)
+    refused = command("retention", "purge", "--yes", variables=variables)
     assert (refused.exit_code, images(platform)) == (1, 3), refused.output
     assert "make purge ANY_SHARE=1" in refused.output
-    allowed = command("purge", "--any-share", variables=variables)
+    allowed = command("retention", "purge", "--any-share", "--yes", variables=variables)
     assert (allowed.exit_code, images(platform)) == (0, 0), allowed.output
 
 
@@ -90,7 +89,7 @@ def test_an_erasure_tells_the_count_and_asks_before_it_deletes_anything(
     platform, pictures, command
 ):
     fill(platform, pictures)
-    refused = command("erase", "--uploader", "ann", input="n\n")
+    refused = command("images", "erase", "--uploader", "ann", answer="n\n")
     assert refused.exit_code == 1
     assert "Erase 2 images with all their copies" in refused.output
     assert images(platform) == 2
@@ -98,24 +97,24 @@ def test_an_erasure_tells_the_count_and_asks_before_it_deletes_anything(
 
 def test_an_erasure_does_not_ask_when_told_so(platform, pictures, command):
     [one, _] = fill(platform, pictures)
-    done = command("erase", "--image", one, "--yes")
+    done = command("images", "erase", "--image", one, "--yes")
     assert (done.exit_code, images(platform)) == (0, 1), done.output
-    assert "1 images are erased" in done.output
+    assert "1 image erased;" in done.output
 
 
 def test_several_images_can_be_erased_at_once(platform, pictures, command):
     one, other = fill(platform, pictures)
-    command("erase", "--image", one, "--image", other, "--yes")
+    command("images", "erase", "--image", one, "--image", other, "--yes")
     assert images(platform) == 0
 
 
 def test_an_erasure_of_what_nobody_knows_says_so(command):
-    done = command("erase", "--image", UNKNOWN)
+    done = command("images", "erase", "--image", UNKNOWN)
     assert (done.exit_code, "knows no such image" in done.output) == (0, True), done.output
 
 
 def test_an_image_that_is_erased_before_it_is_known_does_not_become_known(platform, command):
-    done = command("erase", "--image", UNKNOWN)
+    done = command("images", "erase", "--image", UNKNOWN)
     assert "does not become known for 168 hours" in done.output
     now = datetime.now(UTC)
     unheard = Arrival(UUID(UNKNOWN), now, "bucket", "o", "k", None, size_bytes=5)
@@ -127,15 +126,17 @@ def test_an_image_that_is_erased_before_it_is_known_does_not_become_known(platfo
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["erase"], "Say which images to erase"),
-        (["erase", "--image", "abc"], "is no image's id"),
+        (["erase"], "choose images by --image, --source or --uploader"),
+        (["erase", "--image", "abc"], "--image: This is no image's id"),
         (["erase", "--source", "post"], "choose one of kafka, bucket, upload"),
-        (["prove", "abc"], "This is no image's id"),
+        (["erase", "--source", "kafka", "--uploader", ""], "after “--uploader” is empty"),
+        (["prove", "abc"], "IMAGE: This is no image's id"),
+        (["prove"], "Missing argument 'IMAGE'"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_one_sentence(command, arguments, sentence):
-    refused = command(*arguments)
-    assert refused.exit_code == 1
+    refused = command("images", *arguments)
+    assert refused.exit_code == 2
     assert sentence in refused.output
     assert len(refused.output.strip().splitlines()) == 1
 
@@ -144,7 +145,7 @@ def test_an_image_that_is_there_is_not_proven_gone_and_its_time_is_told(
     platform, pictures, command
 ):
     [one, _] = fill(platform, pictures)
-    told = command("prove", one)
+    told = command("images", "prove", one)
     assert told.exit_code == 1
     assert "The image is not gone." in told.output
     assert "It is purged within the hour after" in told.output
@@ -152,17 +153,17 @@ def test_an_image_that_is_there_is_not_proven_gone_and_its_time_is_told(
 
 def test_an_image_that_was_erased_is_proven_gone_by_its_receipt(platform, pictures, command):
     for one in fill(platform, pictures):
-        command("erase", "--image", one, "--yes")
-    proven = command("prove", one)
+        command("images", "erase", "--image", one, "--yes")
+    proven = command("images", "prove", one)
     assert proven.exit_code == 0, proven.output
-    assert "Receipt 2: it went at" in proven.output
-    assert "because its erasure was asked for" in proven.output
+    assert "Receipt 2: it was deleted at" in proven.output
+    assert "because its erasure was requested" in proven.output
 
 
 def test_an_image_that_no_receipt_names_is_not_proven_gone(command):
-    told = command("prove", UNKNOWN)
+    told = command("images", "prove", UNKNOWN)
     assert told.exit_code == 1
-    assert "no receipt shows that it ever was here" in told.output
+    assert "no receipt shows that it was ever here" in told.output
 
 
 @pytest.mark.parametrize("bucket", BUCKETS[:3])
@@ -173,27 +174,27 @@ def test_an_object_that_is_left_keeps_an_image_from_being_proven_gone(
     [(one, key)] = platform.query(
         "select image_id, object_key from image_catalog.image where state = 'processed'"
     )
-    command("erase", "--image", str(one), "--yes")
+    command("images", "erase", "--image", str(one), "--yes")
     left = key if bucket == "raw_bucket" else f"{datetime.now(UTC):%Y-%m-%d}/{one}"
     platform.object_store.put(getattr(platform.settings, bucket), left, b"x", "image/jpeg")
-    told = command("prove", str(one))
+    told = command("images", "prove", str(one))
     assert told.exit_code == 1
     assert "Something is left of the image" in told.output
 
 
 def test_receipts_that_are_intact_are_counted(platform, pictures, command):
     fill(platform, pictures)
-    command("erase", "--uploader", "ann", "--yes")
-    verified = command("verify-receipts")
+    command("images", "erase", "--uploader", "ann", "--yes")
+    verified = command("retention", "verify")
     assert verified.exit_code == 0
-    assert "1 receipts tell of 2 images; none is missing" in verified.output
+    assert "1 receipt of 2 images: none is missing" in verified.output
 
 
 def test_a_receipt_that_was_changed_is_found(platform, pictures, command, admin):
     [one, _] = fill(platform, pictures)
-    command("erase", "--uploader", "ann", "--yes")
+    command("images", "erase", "--uploader", "ann", "--yes")
     admin.execute("update retention.purge_receipt set ended_at = ended_at + interval '1 second'")
-    verified, proven = command("verify-receipts"), command("prove", one)
+    verified, proven = command("retention", "verify"), command("images", "prove", one)
     assert (verified.exit_code, proven.exit_code) == (1, 1)
     assert "Receipt 1 was changed after it was written" in verified.output
     assert "the receipts cannot be relied on" in proven.output
@@ -201,33 +202,33 @@ def test_a_receipt_that_was_changed_is_found(platform, pictures, command, admin)
 
 def test_a_last_receipt_that_is_missing_is_found(platform, pictures, command, admin):
     fill(platform, pictures)
-    command("erase", "--uploader", "ann", "--yes")
+    command("images", "erase", "--uploader", "ann", "--yes")
     admin.execute("delete from retention.purged_copy")
     admin.execute("delete from retention.purge_receipt")
-    verified = command("verify-receipts")
+    verified = command("retention", "verify")
     assert verified.exit_code == 1
     assert "The receipts tell of 0 images and the ledger counts 2 as purged" in verified.output
 
 
 def test_receipts_are_listed_with_what_went(platform, pictures, command):
     fill(platform, pictures)
-    command("erase", "--uploader", "ann", "--yes")
-    listed = command("receipts")
+    command("images", "erase", "--uploader", "ann", "--yes")
+    listed = command("retention", "receipts")
     assert listed.exit_code == 0
     assert all(word in listed.output for word in ("erasure", "2 ledger rows", "2 raw objects"))
 
 
 def test_where_no_receipt_is_the_list_says_so(command):
-    listed = command("receipts")
+    listed = command("retention", "receipts")
     assert (listed.exit_code, "There is no receipt yet" in listed.output) == (0, True)
 
 
 def test_receipts_that_a_restore_has_lost_are_put_back(platform, pictures, command, admin):
     fill(platform, pictures)
-    command("erase", "--uploader", "ann", "--yes")
+    command("images", "erase", "--uploader", "ann", "--yes")
     admin.execute("delete from retention.purged_copy")
     admin.execute("delete from retention.purge_receipt")
-    done = command("reapply-receipts")
+    done = command("retention", "reapply", "--yes")
     assert done.exit_code == 0, done.output
-    assert "1 receipts are back" in done.output
-    assert command("verify-receipts").exit_code == 0
+    assert "1 receipt put back" in done.output
+    assert command("retention", "verify").exit_code == 0

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from click.testing import CliRunner
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
 from assets.errors import TopicError
 from assets.ingestion.kafka.producer import OutgoingImage, send
-from cli.topic import main
 from infra.kafka.reconcile import Difference, find_differences, reconcile
 from infra.kafka.topics import administrator, load_description, provision_topic
+from tests.commands import darkroom
 from tests.integration.topic import (
     bodies_landed,
     delete_topic,
@@ -33,7 +32,7 @@ def admin(settings) -> KafkaAdminClient:
 
 @pytest.fixture
 def command(platform, stack):
-    """Runs a command of `python -m infra.kafka` on this test's topic, buckets and warehouse."""
+    """Runs `darkroom` on this test's topic, buckets and warehouse."""
     settings = platform.settings
     env = stack.environment() | {
         "DATABASE_URL": settings.database_url.get_secret_value(),
@@ -41,7 +40,7 @@ def command(platform, stack):
         "KAFKA_TOPIC": settings.kafka_topic,
         "RAW_BUCKET": settings.raw_bucket,
     }
-    return lambda *arguments: CliRunner().invoke(main, [str(one) for one in arguments], env=env)
+    return lambda *arguments, **more: darkroom(*arguments, env=env, **more)
 
 
 def test_a_topic_that_was_just_made_is_as_the_file_says(admin, settings):
@@ -91,8 +90,8 @@ def test_a_file_that_describes_nothing_is_named(tmp_path, text):
 
 
 def test_the_commands_say_that_nothing_is_to_be_changed(command):
-    assert "is as the file says: nothing to change." in command("topic").output
-    drift = command("topic-drift")
+    assert "is as the file says." in command("topic", "apply").output
+    drift = command("topic", "diff")
     assert (drift.exit_code, "is as the file says." in drift.output) == (0, True)
 
 
@@ -102,27 +101,27 @@ def test_the_commands_show_a_difference_and_mend_it(command, admin, settings):
         settings.kafka_topic,
         replace(WANTED, config={**WANTED.config, "retention.ms": "60000"}),
     )
-    drift = command("topic-drift")
+    drift = command("topic", "diff")
     assert drift.exit_code == 1
     assert "retention.ms is 60000; the file says 540000000" in drift.output
-    mended = command("topic")
+    mended = command("topic", "apply")
     assert (mended.exit_code, "✓ retention.ms is 60000" in mended.output) == (0, True)
-    assert command("topic-drift").exit_code == 0
+    assert command("topic", "diff").exit_code == 0
 
 
 def test_gaps_are_listed_and_explained(command, platform):
-    assert "No message was ever gone" in command("gaps").output
+    assert "No message was ever gone" in command("topic", "gaps").output
     impatient = with_settings(platform, kafka_hole_seconds=0.0)
     fill(impatient, 0, images(4))
     lose(impatient, 0, 1)
     lose(impatient, 0, 2)
     impatient.land()
     [(gap_id,)] = platform.query("select gap_id from image_catalog.kafka_gap")
-    listed = command("gaps").output
+    listed = command("topic", "gaps").output
     assert all(word in listed for word in ("1–2", "missing", "no", str(gap_id))), listed
-    explained = command("explain-gap", gap_id, "--because", "the disk  was\nfull")
+    explained = command("topic", "explain-gap", gap_id, "--because", "the disk  was\nfull")
     assert f"Gap {gap_id} (2 messages of {platform.settings.kafka_topic})" in explained.output
-    assert "the disk was full" in command("gaps").output
+    assert "the disk was full" in command("topic", "gaps").output
 
 
 @pytest.mark.parametrize(
@@ -131,11 +130,10 @@ def test_gaps_are_listed_and_explained(command, platform):
         (["explain-gap", "4711", "--because", "why"], "There is no gap 4711; `make gaps` lists"),
         (["explain-gap", "1", "--because", "  "], "Say what happened, such as: make explain-gap"),
         (["explain-gap", "1", "--because", "x" * 1001], "has at most 1000 characters"),
-        (["produce", "/nonexistent"], "/nonexistent is no folder"),
     ],
 )
 def test_what_a_person_can_mend_is_said_in_a_sentence(command, arguments, words):
-    done = command(*arguments)
+    done = command("topic", *arguments)
     assert (done.exit_code, words in done.output) == (1, True), done.output
 
 
@@ -147,8 +145,8 @@ def test_files_of_a_folder_are_sent_and_landed_with_what_is_known_of_them(
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
-    done = command("produce", folder, "--uploader", "ann")
-    assert (done.exit_code, "3 files are in the topic" in done.output) == (0, True), done.output
+    done = command("images", "produce", folder, "--uploader", "ann", "--yes")
+    assert (done.exit_code, "3 files sent to the topic" in done.output) == (0, True), done.output
     platform.land()
     assert platform.query(
         "select filename, declared_content_type, uploader from image_catalog.image order by 1"
@@ -162,7 +160,7 @@ def test_files_of_a_folder_are_sent_and_landed_with_what_is_known_of_them(
 def test_files_that_are_too_large_are_named_and_not_sent(command, platform, tmp_path):
     (tmp_path / "small.jpg").write_bytes(b"x" * 10 * 2**20)
     (tmp_path / "large.jpg").write_bytes(b"x" * (10 * 2**20 + 1))
-    done = command("produce", tmp_path)
+    done = command("images", "produce", tmp_path, "--yes")
     assert done.exit_code == 1
     assert "1 files are in the topic" in done.output
     assert "large.jpg: 10.0 MiB; an image has at most 10 MiB" in done.output
@@ -172,7 +170,12 @@ def test_files_that_are_too_large_are_named_and_not_sent(command, platform, tmp_
 def test_files_sent_as_claim_checks_are_objects_and_images_once(command, platform, tmp_path):
     for number in range(5):
         (tmp_path / f"{number}.jpg").write_bytes(b"image %d" % number)
-    assert command("produce", tmp_path, "--claim-check", "--uploader", "ann").exit_code == 0
+    assert (
+        command(
+            "images", "produce", tmp_path, "--claim-check", "--uploader", "ann", "--yes"
+        ).exit_code
+        == 0
+    )
     platform.land()
     platform.register()
     assert platform.query(
@@ -183,7 +186,7 @@ def test_files_sent_as_claim_checks_are_objects_and_images_once(command, platfor
 def test_a_topic_that_does_not_exist_is_named_before_anything_is_sent(command, platform, tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"a")
     delete_topic(platform)
-    done = command("produce", tmp_path)
+    done = command("images", "produce", tmp_path, "--yes")
     assert done.exit_code == 1
     assert f"The topic {platform.settings.kafka_topic} does not exist" in done.output
 
@@ -209,4 +212,43 @@ def test_an_image_that_the_broker_only_says_to_have_is_sent_once_more(platform, 
 
 
 def test_an_empty_folder_is_said_to_be_empty(command, tmp_path):
-    assert "holds no file to send" in command("produce", tmp_path).output
+    assert "holds no file to send" in command("images", "produce", tmp_path).output
+
+
+def test_files_that_are_no_images_are_counted_and_asked_about(
+    command, platform, pictures, tmp_path
+):
+    (tmp_path / "picture").write_bytes(pictures[0].body)
+    (tmp_path / "notes.txt").write_text("no image")
+    refused = command("images", "produce", tmp_path, answer="n\n")
+    assert refused.exit_code == 1
+    assert "2 files to send" in refused.output
+    assert "1 file of them is no image (notes.txt)" in refused.output
+    agreed = command("images", "produce", tmp_path, answer="y\n")
+    assert (agreed.exit_code, "2 files sent" in agreed.output) == (0, True), agreed.output
+    platform.land()
+    assert platform.query("select count(*) from image_catalog.image") == [(2,)]
+
+
+def test_a_folder_of_images_is_sent_without_a_question(command, pictures, tmp_path):
+    (tmp_path / "picture").write_bytes(pictures[0].body)
+    assert command("images", "produce", tmp_path).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["/nonexistent"], "/nonexistent is no folder"),
+        ([""], "after “produce” is empty"),
+        ([], "Missing argument 'FOLDER'"),
+    ],
+)
+def test_without_a_folder_nothing_is_sent_and_the_argument_is_named(
+    command, platform, arguments, words
+):
+    refused = command("images", "produce", *arguments)
+    assert refused.exit_code != 0
+    assert words in refused.output
+    assert len(refused.output.strip().splitlines()) == 1
+    platform.land()
+    assert platform.query("select count(*) from image_catalog.image") == [(0,)]

@@ -10,13 +10,12 @@ from collections.abc import Iterator
 import psutil
 import pytest
 import requests
-from click.testing import CliRunner
 
 from assets.settings import Settings
-from cli.platform import main
 from infra.local.server import Health, Server
 from infra.local.stack import Stack
 from infra.local.upload_api import upload_api_server
+from tests.commands import darkroom
 from tests.integration.upload_api import Api, create_key, serving, upload_settings
 from tests.unit.pictures import encoded, noise
 
@@ -101,7 +100,7 @@ def test_the_status_shows_it(stack, server):
         "KAFKA_PORT": str(stack.ports.kafka),
         "UPLOAD_PORT": str(stack.ports.upload_api),
     }
-    shown = CliRunner().invoke(main, ["status"], env=env).output
+    shown = darkroom("status", env=env).output
     [line] = [line for line in shown.splitlines() if "Upload API" in line]
     assert "running" in line
     assert f"127.0.0.1:{stack.ports.upload_api}" in line

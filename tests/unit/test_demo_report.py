@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
-from cli.demo_report import DemoResult, print_report, write_report
+from cli.demo import figures, print_report
+from infra.console import console, to_json
+from infra.demo.demo import DemoResult, StallDetector
 from infra.demo.outcome import SourceOutcome, describe_missing
 from infra.demo.retention import RetentionState
 
@@ -72,20 +71,25 @@ RESULT = DemoResult(
     members=[MEMBER],
     days=[DAY],
     retention=RETENTION,
+    checks=42,
     seconds={"start": 20.123, "send": 3.0},
 )
 REJECTED_RESULT = replace(RESULT, outcomes=[ALL_REJECTED], sent={"bucket": 65})
 
 
-def written(result: DemoResult, path: Path) -> dict[str, Any]:
-    write_report(path, result)
-    return dict(json.loads(path.read_text()))
+def written(result: DemoResult) -> dict[str, Any]:
+    return dict(json.loads(to_json(figures(result))))
 
 
 def printed(result: DemoResult) -> str:
-    console = Console(file=io.StringIO(), width=160)
-    print_report(console, result)
-    return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
+    with console.capture() as capture:
+        print_report(result)
+    return capture.get()
+
+
+@pytest.fixture(autouse=True)
+def wide_console(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "_width", 160)
 
 
 def test_nothing_is_missing_when_all_is_finished() -> None:
@@ -103,24 +107,24 @@ def test_what_still_waits_is_told_with_its_numbers() -> None:
     )
 
 
-def test_a_door_that_nothing_came_through_is_told_too() -> None:
+def test_a_source_that_nothing_came_from_is_told_too() -> None:
     assert describe_missing([BUCKET], {"bucket": 65, "kafka": 65}) == (
         "kafka: 65 sent, 0 known to the ledger, 0 finished"
     )
 
 
-def test_several_doors_are_told_in_one_sentence() -> None:
+def test_several_sources_are_told_in_one_sentence() -> None:
     assert describe_missing([], {"bucket": 1, "kafka": 2}).count("; ") == 1
 
 
-def test_the_json_has_flat_keys_and_beside_them_the_analysts_rows(tmp_path: Path) -> None:
-    report = written(RESULT, tmp_path / "demo.json")
+def test_the_json_has_flat_keys_and_beside_them_the_analysts_rows() -> None:
+    report = written(RESULT)
     views = {"view_member_sales_summary", "view_image_daily_summary"}
     assert {name for name, value in report.items() if isinstance(value, dict | list)} == views
 
 
-def test_the_json_tells_per_source_what_was_sent_processed_and_rejected(tmp_path: Path) -> None:
-    report = written(RESULT, tmp_path / "demo.json")
+def test_the_json_tells_per_source_what_was_sent_processed_and_rejected() -> None:
+    report = written(RESULT)
     assert (
         report.items()
         >= {
@@ -135,8 +139,8 @@ def test_the_json_tells_per_source_what_was_sent_processed_and_rejected(tmp_path
     )
 
 
-def test_the_json_tells_how_retention_stands(tmp_path: Path) -> None:
-    report = written(RESULT, tmp_path / "demo.json")
+def test_the_json_tells_how_retention_stands() -> None:
+    report = written(RESULT)
     assert {name: value for name, value in report.items() if name.startswith("retention.")} == {
         "retention.oldest_copy_hours": 12.3457,
         "retention.hours": 168,
@@ -159,27 +163,25 @@ def test_a_broken_chain_of_receipts_is_told_as_such() -> None:
     assert "broken" in printed(broken)
 
 
-def test_images_per_second_count_from_the_first_arrival_to_the_last_one_visible(
-    tmp_path: Path,
-) -> None:
-    assert written(RESULT, tmp_path / "demo.json")["images_per_second"] == 10.0
+def test_images_per_second_count_from_the_first_arrival_to_the_last_one_visible() -> None:
+    assert written(RESULT)["images_per_second"] == 10.0
 
 
-def test_the_analysts_rows_are_numbers_dates_and_text_in_the_json(tmp_path: Path) -> None:
-    report = written(RESULT, tmp_path / "demo.json")
+def test_the_analysts_rows_are_numbers_dates_and_text_in_the_json() -> None:
+    report = written(RESULT)
     assert report["view_member_sales_summary"][0]["total_spent"] == 1234.5
     assert report["view_image_daily_summary"][0]["arrived_on"] == "2024-05-17"
 
 
-def test_what_has_no_json_form_is_refused_by_the_name_of_its_type(tmp_path: Path) -> None:
+def test_what_has_no_json_form_is_refused_by_the_name_of_its_type() -> None:
     odd = replace(RESULT, members=[MEMBER | {"first_name": object()}])
     with pytest.raises(TypeError, match="object has no JSON form"):
-        write_report(tmp_path / "demo.json", odd)
+        written(odd)
 
 
-def test_images_that_were_all_rejected_are_a_report_too(tmp_path: Path) -> None:
+def test_images_that_were_all_rejected_are_a_report_too() -> None:
     """PostgreSQL's percentile of no rows is null."""
-    report = written(REJECTED_RESULT, tmp_path / "demo.json")
+    report = written(REJECTED_RESULT)
     assert report["images.bucket.rejected.not_an_image"] == 65
 
 
@@ -196,3 +198,23 @@ def test_a_person_reads_what_happened_and_what_an_analyst_sees(word: str) -> Non
 
 def test_a_view_without_rows_is_printed_as_an_empty_table() -> None:
     assert "view_member_sales_summary" in printed(replace(RESULT, members=[], days=[]))
+
+
+def test_a_state_that_changes_is_not_stalled_however_long_it_takes() -> None:
+    detector = StallDetector(limit_seconds=10)
+    assert not any(detector.is_stalled(number, now=9.0 * number) for number in range(1, 100))
+
+
+def test_a_state_that_does_not_change_is_stalled_at_the_limit() -> None:
+    detector = StallDetector(limit_seconds=10)
+    assert not detector.is_stalled("same", now=100.0)
+    assert not detector.is_stalled("same", now=109.9)
+    assert detector.is_stalled("same", now=110.0)
+
+
+def test_a_change_begins_the_limit_anew() -> None:
+    detector = StallDetector(limit_seconds=10)
+    detector.is_stalled("one", now=100.0)
+    detector.is_stalled("other", now=109.0)
+    assert not detector.is_stalled("other", now=118.0)
+    assert detector.is_stalled("other", now=119.0)

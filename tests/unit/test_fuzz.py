@@ -1,4 +1,4 @@
-"""A small part of `make fuzz`: hostile files are explained, and what is not is found out."""
+"""A small part of `darkroom fuzz`: hostile files are explained, and what is not is found out."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def test_a_receipt_and_nothing_else_is_a_proof():
         ({"held": replace(HELD, withdrawn_at=NOON)}, "The image is being erased"),
         ({"rows_left": 1}, "Something is left"),
         ({"objects_left": NOTHING_LEFT | {SETTINGS.raw_bucket: 1}}, "Something is left"),
-        ({"told": ()}, "no receipt shows that it ever was here"),
+        ({"told": ()}, "no receipt shows that it was ever here"),
         ({"chain": Chain(9, 30, ("Receipt 3 is missing.",))}, "cannot be relied on"),
     ],
 )
@@ -62,8 +62,8 @@ def test_what_was_looked_at_is_said_bucket_by_bucket_and_what_was_not_too():
     said = "\n".join(findings(GONE, SETTINGS))
     assert all(bucket in said for bucket in SETTINGS.image_buckets)
     assert "each of 2 days from 2026-03-01 to 2026-03-02" in said
-    assert "all 1,234 that are there were looked at" in said
-    assert "Not looked at: messages that Kafka's brokers may still hold" in said
+    assert "0 versions of this image among 1,234 that were searched" in said
+    assert "Not searched: messages that Kafka's brokers may still hold" in said
 
 
 def test_the_time_at_which_an_image_goes_is_told_while_it_is_there():
@@ -72,8 +72,9 @@ def test_the_time_at_which_an_image_goes_is_told_while_it_is_there():
 
 
 def test_a_receipt_tells_how_many_went_with_an_image_and_why():
-    assert "Receipt 7: it went with 2 others at 2026-03-08 12:00 UTC, because it had reached" in (
-        "\n".join(findings(GONE, SETTINGS))
+    assert (
+        "Receipt 7: it was deleted with 2 others at 2026-03-08 12:00 UTC, because it had reached"
+        in ("\n".join(findings(GONE, SETTINGS)))
     )
 
 

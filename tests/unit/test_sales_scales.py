@@ -1,4 +1,4 @@
-"""The scales of invented sales, and what `make seed` says about them."""
+"""The scales of invented sales, and what `darkroom sales seed` says about them."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from cli import sales as command
 from infra.demo.sales import seed
 from infra.demo.sales.seed import SCALES
+from tests.commands import darkroom
 
 CATALOGUE = Path(seed.__file__).with_name("catalogue.sql").read_text()
 BY_SIZE = ("demo", "small", "medium", "large")
 
 
 @pytest.fixture
-def asked(monkeypatch):
-    """The scales that the command went on with, instead of seeding."""
+def asked(monkeypatch, tmp_path):
+    """The scales that the command goes on with, instead of seeding."""
     scales = []
-    monkeypatch.setattr(command, "_run", lambda scale: bool(scales.append(scale)))
+    monkeypatch.setenv("DARKROOM_STATE", str(tmp_path))
+    monkeypatch.setattr(command, "fill", lambda _stack, scale: scales.append(scale))
     return scales
 
 
@@ -48,25 +49,32 @@ def test_no_two_members_of_any_scale_can_have_the_same_code():
 
 @pytest.mark.parametrize("name", ["small", "medium", "large"])
 def test_the_command_seeds_the_scale_that_it_is_given(asked, name):
-    done = CliRunner().invoke(command.main, ["--scale", name])
+    done = darkroom("sales", "seed", "--scale", name)
     assert (done.exit_code, asked) == (0, [SCALES[name]])
 
 
 def test_the_command_seeds_the_small_scale_when_it_is_given_none(asked):
-    CliRunner().invoke(command.main, [])
+    darkroom("sales", "seed")
     assert asked == [SCALES["small"]]
 
 
-@pytest.mark.parametrize("name", ["huge", "demo", ""])
+@pytest.mark.parametrize("name", ["huge", "demo"])
 def test_a_scale_that_does_not_exist_is_refused_in_one_sentence(asked, name):
-    done = CliRunner().invoke(command.main, ["--scale", name])
-    assert done.exit_code == 1
-    sentence = f"Error: There is no scale “{name}”; choose small, medium or large.\n"
-    assert (done.output, asked) == (sentence, [])
+    done = darkroom("sales", "seed", "--scale", name)
+    assert done.exit_code == 2
+    sentence = f"there is no scale “{name}”; choose small, medium or large."
+    assert "--scale" in done.output
+    assert sentence in done.output
+    assert asked == []
+
+
+def test_an_empty_scale_is_refused(asked):
+    assert darkroom("sales", "seed", "--scale", "").exit_code == 2
+    assert asked == []
 
 
 def test_help_tells_how_large_each_scale_is():
-    words = CliRunner().invoke(command.main, ["--help"]).output.split()
+    words = darkroom("sales", "seed", "--help").output.split()
     for name in ("small", "medium", "large"):
-        assert name in words
+        assert f"{name}:" in words
         assert f"{SCALES[name].transactions:,}" in words

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from assets.errors import StackError
-from infra.local.server import Health, Server
+from infra.local.server import Health, Server, check_ports
 from tests.unit.tiny_server import LISTEN, WAIT, MakeServer, accepts
 
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
@@ -119,6 +119,34 @@ def test_a_port_in_use_is_told_with_its_owner_and_the_way_out(tiny: MakeServer) 
     )
 
 
+def test_ports_are_checked_of_all_servers_before_one_starts(tiny: MakeServer) -> None:
+    first = tiny()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        taken = replace(first, name="second", port=listener.getsockname()[1])
+        with pytest.raises(StackError, match=r"is in use .*TINY_PORT="):
+            check_ports([first, taken])
+
+
+def test_the_port_of_a_server_that_runs_is_its_own(tiny: MakeServer) -> None:
+    server = tiny()
+    server.start()
+    check_ports([server])
+
+
+def test_a_further_port_in_use_is_told_with_its_own_variable(tiny: MakeServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = tiny(more_ports={"OTHER_PORT": listener.getsockname()[1]})
+        with pytest.raises(StackError, match="OTHER_PORT="):
+            check_ports([server])
+
+
+def test_two_servers_with_one_port_are_told_by_their_variables(tiny: MakeServer) -> None:
+    first = tiny()
+    second = replace(first, name="second", port_variable="SECOND_PORT")
+    with pytest.raises(StackError, match="TINY_PORT and SECOND_PORT are both"):
+        check_ports([first, second])
+
+
 def test_a_server_whose_port_is_in_use_counts_as_stopped(tiny: MakeServer) -> None:
     server = tiny()
     with socket.create_server(("127.0.0.1", server.port)):
@@ -143,7 +171,7 @@ def test_a_server_that_does_not_answer_in_time_is_told_with_the_way_out(tiny: Ma
     server = tiny("import time; time.sleep(60)", start_seconds=0.2)
     sentence = failure_of(server)
     assert f"Tiny did not answer on port {server.port} within 0 s" in sentence
-    assert "`make down` and `make up`" in sentence
+    assert "`darkroom down` and `darkroom up`" in sentence
 
 
 def test_a_server_is_not_waited_for_when_another_that_it_needs_has_died(tiny: MakeServer) -> None:
@@ -177,6 +205,16 @@ def test_a_server_gets_its_variables(tiny: MakeServer) -> None:
     server = tiny(program, env={"GREETING": "hello"})
     server.start()
     assert server.log.read_text() == "hello\n"
+
+
+def test_a_server_does_not_get_variables_that_are_empty(
+    tiny: MakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GREETING", "")
+    program = "import os; print('GREETING' in os.environ, flush=True); " + LISTEN + WAIT
+    server = tiny(program)
+    server.start()
+    assert server.log.read_text() == "False\n"
 
 
 def test_a_server_is_asked_to_end_by_its_own_signal(tiny: MakeServer) -> None:

@@ -48,7 +48,7 @@ def test_passwords_are_never_shown() -> None:
 
 def test_a_database_without_its_passwords_is_told_with_the_way_out(state: StateFolder) -> None:
     state.path("postgres", "PG_VERSION").write_text("18")
-    with pytest.raises(StackError, match=r"holds a database but not its passwords.*make reset"):
+    with pytest.raises(StackError, match=r"holds a database but not its passwords.*darkroom reset"):
         state.secrets()
 
 
@@ -61,7 +61,9 @@ def test_passwords_that_are_not_all_there_are_told_with_the_way_out(
     state: StateFolder, text: str
 ) -> None:
     state.path("secrets.json").write_text(text)
-    with pytest.raises(StackError, match=r"cannot be read as this version's passwords.*make reset"):
+    with pytest.raises(
+        StackError, match=r"cannot be read as this version's passwords.*darkroom reset"
+    ):
         state.secrets()
 
 
@@ -129,3 +131,55 @@ def test_deleting_the_folder_deletes_everything(state: StateFolder) -> None:
     state.secrets()
     state.delete()
     assert not state.root.exists()
+
+
+def test_a_folder_without_the_marker_is_not_deleted(state: StateFolder) -> None:
+    state.path("secrets.json").write_text("mine")
+    with pytest.raises(StackError, match="does not carry the marker"):
+        state.delete()
+    assert state.path("secrets.json").read_text() == "mine"
+
+
+@pytest.mark.parametrize("contents", [(), ("lock",), ("reports/warehouse.json", "dagster/")])
+def test_a_folder_in_which_nothing_was_started_yet_is_marked(
+    state: StateFolder, contents: tuple[str, ...]
+) -> None:
+    for name in contents:
+        path = state.path(name.rstrip("/"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir() if name.endswith("/") else path.write_text("{}")
+    state.mark()
+    assert state.is_marked
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("secrets.json", '{"darkroom_loader": "x"}'),
+        ("dagster/dagster.yaml", "module: infra.dagster.launcher"),
+    ],
+)
+def test_a_state_folder_of_an_earlier_version_is_marked(
+    state: StateFolder, name: str, text: str
+) -> None:
+    state.path("postgres", "PG_VERSION").write_text("18")
+    state.path("logs", "kafka.log").write_text("log")
+    state.path(*name.split("/")).write_text(text)
+    state.mark()
+    assert state.is_marked
+
+
+@pytest.mark.parametrize("stranger", ["README.md", ".git", "notes/mine.txt"])
+def test_a_folder_with_anything_else_in_it_is_refused(state: StateFolder, stranger: str) -> None:
+    state.path("secrets.json").write_text('{"darkroom_loader": "x"}')
+    state.path(*stranger.split("/")).write_text("mine")
+    with pytest.raises(StackError, match="is not a state folder of Darkroom"):
+        state.mark()
+    assert not state.is_marked
+
+
+def test_a_folder_that_only_looks_like_ours_is_refused(state: StateFolder) -> None:
+    state.path("secrets.json").write_text('{"token": "mine"}')
+    state.path("logs", "mine.log").write_text("log")
+    with pytest.raises(StackError, match="is not a state folder of Darkroom"):
+        state.mark()

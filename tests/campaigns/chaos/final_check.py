@@ -10,7 +10,7 @@ from assets.errors import ServerError
 from assets.processing.batch_runner import LEASE_DURATION
 from assets.resources.warehouse import Warehouse
 from assets.timing import utc_now
-from infra.local.dagster import runs_in_flight
+from infra.local.dagster_api import runs_in_flight
 from tests.campaigns.chaos.evidence import collect
 from tests.campaigns.chaos.monitor import CampaignError, Monitor
 from tests.campaigns.chaos.record import read_records

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 
+from assets.errors import DarkroomError
 from assets.settings import Settings
 from tests.campaigns.chaos.record import Event
 
@@ -25,7 +26,7 @@ _PROGRESS = """
 """
 
 
-class CampaignError(Exception):
+class CampaignError(DarkroomError):
     """A campaign could not be fought to its end; the message says why."""
 
 

@@ -14,6 +14,7 @@ from random import Random
 import psutil
 from PIL import Image
 
+from assets.errors import DarkroomError
 from assets.processing.entry_point import ProcessorError
 from assets.processing.recipe import Recipe
 from assets.processing.result import ProcessedImage
@@ -49,7 +50,7 @@ _IN_FLIGHT_PER_WORKER = 2
 _MEMORY_SHARES = 10
 
 
-class HangError(Exception):
+class HangError(DarkroomError):
     """No file was finished for so long that the workers' own limits must have failed."""
 
 

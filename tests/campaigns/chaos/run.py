@@ -1,24 +1,20 @@
-"""`make chaos`: kill things at random while images stream through all sources, and count them."""
+"""A chaos campaign from start to report: faults while images stream through all sources."""
 
 from __future__ import annotations
 
 import secrets
 import shutil
 import signal
-import sys
 import time
 from pathlib import Path
 from random import Random
 
-import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-from assets.errors import ServerError, StackError
-from infra.console import console, say
+from infra.console import FAILED, OK, console, say
+from infra.progress import progress_bar
 from tests.campaigns.chaos.campaign import Campaign, CampaignOptions
 from tests.campaigns.chaos.final_check import FinalCheck
 from tests.campaigns.chaos.injector import FaultInjector
-from tests.campaigns.chaos.monitor import CampaignError, Monitor
+from tests.campaigns.chaos.monitor import Monitor
 from tests.campaigns.chaos.monitor import Progress as Seen
 from tests.campaigns.chaos.plan import Fault
 from tests.campaigns.chaos.platform import CampaignPlatform, running_platform
@@ -34,30 +30,37 @@ _IMAGES_FINISHED_PER_SECOND = 5.0
 _SHARES = {"kafka": 0.4, "bucket": 0.3, "upload": 0.3}
 
 
-@click.command()
-@click.option("--kills", default=20, show_default=True, type=click.IntRange(min=1))
-@click.option("--images", default=2000, show_default=True, type=click.IntRange(min=10))
-@click.option("--kafka", type=click.Choice(["tansu", "apache"]), default="tansu", show_default=True)
-@click.option("--minutes", type=click.FloatRange(min=1), help="Default: 12 seconds for a fault.")
-@click.option("--seed", type=int, help="Repeat the images and faults of an earlier campaign.")
-def main(kills: int, images: int, kafka: str, minutes: float | None, seed: int | None) -> None:
-    """Kill, cut and delay at random while images stream in; fail if any is lost or doubled."""
+def run(
+    kills: int, images: int, kafka: str, minutes: float | None = None, seed: int | None = None
+) -> bool:
+    """Runs a campaign, prints its report and writes it as JSON.
+
+    Args:
+        kills: How many faults are injected.
+        images: How many images are sent.
+        kafka: Which broker: `tansu` or `apache`.
+        minutes: How long images are sent; None: as long as the faults need.
+        seed: Repeats the images and faults of an earlier campaign.
+
+    Returns:
+        Whether every image is where it must be.
+
+    Raises:
+        DarkroomError: A server cannot be started, or nothing goes on any more.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # its servers end with it
     seed = secrets.randbelow(10**6) if seed is None else seed
-    console.print(f"[bold]Darkroom kill campaign[/], {kills} faults, {images} images, SEED={seed}")
+    console.print(f"[bold]Chaos campaign[/], {kills} faults, {images} images, --seed {seed}")
     started = time.monotonic()
-    try:
-        verdict, injected, folder = _run_campaign(_options(kills, images, minutes, seed), kafka)
-    except (StackError, ServerError, CampaignError) as error:
-        console.print(f"[bold red]✗[/] {error}")
-        sys.exit(1)
+    verdict, injected, folder = _run_campaign(_options(kills, images, minutes, seed), kafka)
     print_report(console, verdict, injected)
     path = write_report(kafka, figures(verdict, injected, time.monotonic() - started))
-    if not verdict.is_clean:
-        console.print(f"[bold red]✗[/] Not every image is where it must be. State: {folder}")
-        sys.exit(1)
-    shutil.rmtree(folder)
-    console.print(f"[bold green]✓[/] Lost 0, duplicated 0, stuck 0. The same as JSON: {path}")
+    if verdict.is_clean:
+        shutil.rmtree(folder)
+        console.print(f"{OK} Lost 0, duplicated 0, stuck 0. The same as JSON: {path}")
+    else:
+        console.print(f"{FAILED} Not every image is where it must be. State: {folder}")
+    return verdict.is_clean
 
 
 def _options(kills: int, images: int, minutes: float | None, seed: int) -> CampaignOptions:
@@ -69,7 +72,7 @@ def _options(kills: int, images: int, minutes: float | None, seed: int) -> Campa
 
 
 def _run_campaign(options: CampaignOptions, kafka: str) -> tuple[Verdict, list[Fault], Path]:
-    with running_platform(kafka, say, _report) as platform, _bars() as bars:
+    with running_platform(kafka, say, _report) as platform, progress_bar() as bars:
         records = platform.stack.state.path("senders", "kept").parent
         total = sum(options.counts.values())
         tasks = {
@@ -98,19 +101,5 @@ def _campaign(platform: CampaignPlatform, options: CampaignOptions, monitor: Mon
     return Campaign(options, injector, platform.addresses, monitor, _report)
 
 
-def _bars() -> Progress:
-    return Progress(
-        TextColumn("  {task.description:<24}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-    )
-
-
 def _report(sentence: str) -> None:
     console.print(f"  [dim]{time.strftime('%H:%M:%S')}[/] {sentence}")
-
-
-if __name__ == "__main__":
-    main(prog_name="make chaos")

@@ -1,0 +1,230 @@
+"""The `darkroom` command: which groups and commands there are, and how each of them ends.
+
+A group's commands are in the module of its name, which is imported when one of them is asked for:
+help and completion of everything else stay quick. Exit codes: 0 done, 1 something failed or cannot
+be done, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from typer.core import TyperGroup
+from typer.main import get_group
+
+from assets.errors import DarkroomError
+from cli.options import Json, Kafka, Yes
+from infra.console import FAILED, notices
+
+GROUPS = {
+    "images": "Send, requeue, erase and prove images.",
+    "topic": "Compare the Kafka topic with its file; list and explain gaps.",
+    "access": "Grant, compare and try what the access file says.",
+    "people": "Add people to teams, list and remove them.",
+    "keys": "Issue, list and revoke keys of the upload API.",
+    "retention": "Purge, and verify the receipts of what was deleted.",
+    "sales": "Add invented sales to the sales tables.",
+    "bench": "Measure the platform beside its limits.",
+}
+
+
+class Root(TyperGroup):
+    """The command as a whole: turns every error meant for a person into a sentence."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        *_: Any,
+        **options: Any,
+    ) -> Any:
+        """Runs the command and exits the process with its exit code."""
+        given = sys.argv[1:] if args is None else list(args)
+        try:
+            _refuse_empty_values(given)
+            options |= {"standalone_mode": False}
+            code = super().main(given, prog_name or "darkroom", **options)
+        except DarkroomError as error:
+            code = _fail(str(error), 1)
+        except typer.TyperException as error:
+            context = getattr(error, "ctx", None)
+            usage = f" See {context.command_path} --help." if context else ""
+            code = _fail(error.format_message(), error.exit_code, usage)
+        except typer.Abort:
+            code = _fail("Nothing was done.", 1)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands are in `cli.<its name>`, imported when they are asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Returns the names of the group's commands."""
+        self._load()
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Returns the group's command of that name, or None."""
+        self._load()
+        return super().get_command(ctx, cmd_name)
+
+    def _load(self) -> None:
+        if not self.commands:
+            self.commands.update(get_group(import_module(f"cli.{self.name}").app).commands)
+
+
+app = typer.Typer(
+    name="darkroom",
+    cls=Root,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="A Dagster data platform: images in, analysts' views out, and everything gone after "
+    "seven days.",
+)
+for _name, _help in GROUPS.items():
+    app.add_typer(
+        typer.Typer(),
+        name=_name,
+        cls=LazyGroup,
+        help=_help,
+        no_args_is_help=True,
+        rich_help_panel="Data",
+    )
+
+
+@app.command(rich_help_panel="Platform")
+def up() -> None:
+    """Start everything and stay until Ctrl-C."""
+    from cli import platform
+
+    platform.up()
+
+
+@app.command(rich_help_panel="Platform")
+def down() -> None:
+    """Stop everything that runs; state is kept."""
+    from cli import platform
+
+    platform.down()
+
+
+@app.command(rich_help_panel="Platform")
+def status(json: Json = False) -> None:
+    """Show servers, backlog, disk use, the oldest copy and what is red.
+
+    Exit code 1 if something is red.
+    """
+    from cli import platform
+
+    platform.status(json)
+
+
+@app.command(rich_help_panel="Platform")
+def reset(yes: Yes = False) -> None:
+    """Stop everything and delete all state: databases, objects, topics, passwords."""
+    from cli import platform
+
+    platform.reset(yes)
+
+
+@app.command(rich_help_panel="Platform", context_settings={"ignore_unknown_options": True})
+def shell(
+    command: Annotated[
+        list[str] | None, typer.Argument(help="Run this instead of an interactive shell.")
+    ] = None,
+) -> None:
+    """Open a shell with the servers' addresses and passwords, or run a command with them."""
+    from cli import platform
+
+    platform.shell(command or [])
+
+
+@app.command(rich_help_panel="Platform")
+def demo(
+    images: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="Send the images of this folder.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="Photographs per source.")] = 60,
+    allow_outside: Annotated[
+        bool,
+        typer.Option("--allow-outside", help="Also send to servers that the environment names."),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Send photographs and sales through the platform and show what an analyst sees.
+
+    Works with the platform that runs, or starts one and stops it afterwards.
+    """
+    from cli import demo as command
+
+    command.demo(images, count, allow_outside, json)
+
+
+@app.command(rich_help_panel="Test campaigns")
+def chaos(
+    kills: Annotated[int, typer.Option(min=1, help="How many faults are injected.")] = 20,
+    images: Annotated[int, typer.Option(min=10, help="How many images are sent.")] = 2000,
+    kafka: Kafka = "tansu",
+    minutes: Annotated[
+        float | None, typer.Option(min=1, help="How long; left out: 12 seconds per fault.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Repeat the images and faults of an earlier campaign.")
+    ] = None,
+) -> None:
+    """Kill, cut and delay while images stream in, then count them.
+
+    Exit code 1 if any is lost or duplicated.
+    """
+    from cli import campaigns
+
+    campaigns.chaos(kills, images, kafka, minutes, seed)
+
+
+@app.command(rich_help_panel="Test campaigns")
+def fuzz(
+    files: Annotated[int, typer.Option(min=1, help="How many files are sent.")] = 5000,
+    seed: Annotated[
+        int | None, typer.Option(help="Repeat the files of an earlier campaign.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Decoding processes.")] = 2,
+    processor: Annotated[
+        str, typer.Option(help="package.module:function")
+    ] = "assets.processing.processor:process",
+) -> None:
+    """Send hostile files to the decoders.
+
+    Exit code 1 if one is neither processed nor rejected.
+    """
+    from cli import campaigns
+
+    campaigns.fuzz(files, seed, workers, processor)
+
+
+def main() -> None:
+    """Runs the command."""
+    app()
+
+
+def _refuse_empty_values(arguments: Sequence[str]) -> None:
+    """Raises wrong usage for an empty argument or option: an unset variable of a shell, mostly."""
+    if arguments[:1] == ["shell"]:
+        return
+    for before, argument in zip(["darkroom", *arguments], arguments, strict=False):
+        if argument == "":
+            raise typer.BadParameter(f"the one after “{before}” is empty.")
+        if argument.startswith("--") and argument.endswith("="):
+            raise typer.BadParameter("it is empty.", param_hint=argument.removesuffix("="))
+
+
+def _fail(message: str, code: int, usage: str = "") -> int:
+    """Prints a sentence, unless help was printed in its place; returns the exit code."""
+    if message:
+        stop = "" if message.endswith((".", "?")) else "."
+        notices.print(f"{FAILED} {escape(message + stop + usage)}", soft_wrap=True)
+    return code

@@ -1,0 +1,48 @@
+"""The servers that a command works on: those that run, or a database started for its duration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from assets.errors import StackError
+from assets.platform import Platform
+from infra.console import say
+from infra.local.server import Health
+from infra.local.stack import Stack
+
+ADMIN = "DATABASE_ADMIN_URL"
+
+
+@contextmanager
+def running_database(stack: Stack | None = None) -> Iterator[Mapping[str, str]]:
+    """Yields the environment of a database that answers, the project's unless told otherwise.
+
+    An embedded one that does not run is started, and stopped afterwards, unless somebody has
+    started the rest of the platform over it meanwhile. An outside one is used as it is.
+
+    Raises `StackError` when it cannot be started.
+    """
+    stack = stack or Stack.of_project(say)
+    server = next((server for server in stack.servers if server.name == "postgres"), None)
+    is_temporary = server is not None and server.health() is not Health.RUNNING
+    if is_temporary:
+        stack.start_database()
+    try:
+        yield stack.environment()
+    finally:
+        others = [one for one in (*stack.servers, *stack.programs) if one is not server]
+        if is_temporary and not any(one.is_recorded() for one in others):
+            stack.stop()
+
+
+def running_platform(*servers: str) -> Platform:
+    """Returns the project's platform, whose embedded servers of these names run.
+
+    Raises `StackError` when one of them does not.
+    """
+    stack = Stack.of_project()
+    for server in stack.servers:
+        if server.name in servers and server.health() is not Health.RUNNING:
+            raise StackError(f"{server.title} does not run; start the platform with `darkroom up`.")
+    return Platform.from_settings(stack.settings())

@@ -1,0 +1,299 @@
+"""The demo: photographs and sales sent through a platform until an analyst sees all of them."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from assets.access.people import create_person, list_people, reset_person
+from assets.access.policy import load_policy
+from assets.errors import DarkroomError
+from assets.resources.object_store import ObjectStore
+from assets.timing import utc_now
+from infra.console import counted, say
+from infra.demo import outcome
+from infra.demo.outcome import AnalystView, Row, SourceOutcome
+from infra.demo.photographs import Photograph, broken_files, photographs, photographs_in
+from infra.demo.retention import RetentionState, read_retention
+from infra.demo.sales.seed import SCALES, seed
+from infra.demo.senders import drop_into_bucket, produce_to_topic
+from infra.local.dagster_api import CheckState, check_states, launch_job, runs_in_flight
+from infra.local.stack import Stack
+from infra.progress import progress_bar
+
+_STALL_SECONDS = 180.0
+_CHECK_ROUNDS = 3
+
+
+class DemoIncompleteError(DarkroomError):
+    """Something that was sent did not come through, or a check failed; the message says what."""
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """Everything that the demo reports.
+
+    Attributes:
+        sent: Images sent per source.
+        outcomes: What became of them.
+        members: First rows of the member sales summary, as the analyst sees them.
+        days: First rows of the daily image summary, as the analyst sees them.
+        retention: How old the oldest copy is, and what is proven of those that were deleted.
+        checks: How many asset checks were run.
+        seconds: How long the steps took, by name.
+    """
+
+    sent: dict[str, int]
+    outcomes: Sequence[SourceOutcome]
+    members: Sequence[Row]
+    days: Sequence[Row]
+    retention: RetentionState
+    checks: int
+    seconds: dict[str, float]
+
+    @property
+    def images_per_second(self) -> float:
+        """Images from the first arrival to the last one visible, all sources together."""
+        finished = [o.last_finished_at for o in self.outcomes if o.last_finished_at]
+        first = min(o.first_arrived_at for o in self.outcomes)
+        return sum(self.sent.values()) / max((max(finished) - first).total_seconds(), 0.001)
+
+
+@dataclass
+class StallDetector:
+    """Notices that nothing has changed for some time.
+
+    Attributes:
+        limit_seconds: How long nothing may change.
+    """
+
+    limit_seconds: float
+    _state: object = None
+    _changed_at: float = 0.0
+
+    def is_stalled(self, state: object, now: float) -> bool:
+        """Takes the present state, at a time in seconds; tells whether it is the same for long."""
+        if state != self._state:
+            self._state, self._changed_at = state, now
+        return now - self._changed_at >= self.limit_seconds
+
+
+@dataclass
+class Demo:
+    """One run of the demo on a stack that runs."""
+
+    stack: Stack
+    count: int
+    folder: Path | None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def run(self) -> DemoResult:
+        """Sends, waits, runs the checks and collects.
+
+        Raises:
+            DemoIncompleteError: Something did not become visible, or a check failed.
+            PhotographsError: The person's own folder has no image.
+        """
+        pictures = self._pictures()
+        env = self.stack.environment()
+        started_at = utc_now()
+        analyst_conninfo = make_conninfo(
+            env["DATABASE_URL"],
+            user=outcome.ANALYST,
+            password=_password_of_analyst(env["DATABASE_ADMIN_URL"]),
+        )
+        with (
+            psycopg.connect(env["DATABASE_ADMIN_URL"], autocommit=True) as admin,
+            psycopg.connect(env["DATABASE_URL"], autocommit=True) as loader,
+            psycopg.connect(analyst_conninfo, autocommit=True) as analyst,
+        ):
+            before = outcome.seen_by(analyst)
+            with self.step("send"):
+                seed(admin, SCALES["demo"], lambda _: None)
+                sent = self._send(pictures)
+            expected = AnalystView(
+                finished_images=before.finished_images + before.waiting_images + sum(sent.values()),
+                transactions=outcome.count_transactions(admin),
+            )
+            with self.step("wait"):
+                is_complete = self._wait(analyst, loader, before, expected)
+            outcomes = outcome.outcomes_since(loader, started_at)
+            if not is_complete:
+                raise DemoIncompleteError(self._missing(analyst, expected, outcomes, sent))
+            with self.step("checks"):
+                checks = self._check()
+            return DemoResult(
+                sent=sent,
+                outcomes=outcomes,
+                members=outcome.first_rows(
+                    analyst, "view_member_sales_summary", "total_spent desc nulls last", 5
+                ),
+                days=outcome.first_rows(
+                    analyst, "view_image_daily_summary", "arrived_on desc, source", 5
+                ),
+                retention=read_retention(self.stack.settings(), outcomes, utc_now()),
+                checks=checks,
+                seconds=self.seconds,
+            )
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Measures how long a step takes."""
+        started = time.monotonic()
+        yield
+        self.seconds[name] = time.monotonic() - started
+
+    def _pictures(self) -> dict[str, Sequence[Photograph]]:
+        """Returns what each source is sent: photographs, with a few broken files among them."""
+        if self.folder:
+            own = list(photographs_in(self.folder))
+            return {"bucket": own, "kafka": own}
+        made = list(photographs(2 * self.count, seed=secrets.randbelow(2**32)))
+        return {
+            "bucket": _with_broken_files(made[: self.count]),
+            "kafka": _with_broken_files(made[self.count :]),
+        }
+
+    def _send(self, pictures: dict[str, Sequence[Photograph]]) -> dict[str, int]:
+        settings = self.stack.settings()
+        store = ObjectStore(settings)
+        folder = f"demo/{utc_now():%Y-%m-%dT%H%M%S}"
+        with progress_bar() as progress, ThreadPoolExecutor(2) as threads:
+            drops = progress.add_task("drop into bucket", total=len(pictures["bucket"]))
+            messages = progress.add_task("produce to Kafka", total=len(pictures["kafka"]))
+            sending = (
+                threads.submit(
+                    drop_into_bucket,
+                    store,
+                    folder,
+                    pictures["bucket"],
+                    lambda: progress.advance(drops),
+                ),
+                threads.submit(
+                    produce_to_topic,
+                    settings,
+                    pictures["kafka"],
+                    lambda: progress.advance(messages),
+                ),
+            )
+            for source in sending:
+                source.result()
+        return {source: len(sent) for source, sent in pictures.items()}
+
+    def _wait(
+        self,
+        analyst: psycopg.Connection,
+        loader: psycopg.Connection,
+        before: AnalystView,
+        expected: AnalystView,
+    ) -> bool:
+        """Watches the analyst's views until they show everything; False: nothing goes on."""
+        detector = StallDetector(_STALL_SECONDS)
+        with progress_bar() as progress:
+            images = progress.add_task(
+                "images visible", total=expected.finished_images - before.finished_images
+            )
+            sales = progress.add_task("transactions visible", total=expected.transactions)
+            while True:
+                seen = outcome.seen_by(analyst)
+                progress.update(
+                    images, completed=max(0, seen.finished_images - before.finished_images)
+                )
+                progress.update(sales, completed=seen.transactions)
+                if seen.shows(expected):
+                    return True
+                known = outcome.count_by_state(loader)
+                runs = runs_in_flight(self.stack.ports.dagster)
+                if detector.is_stalled((seen, known, runs), time.monotonic()):
+                    return False
+                time.sleep(0.5)
+
+    def _check(self) -> int:
+        """Runs the asset checks that were not run since their asset changed; returns their number.
+
+        Raises `DemoIncompleteError` when one fails or does not run.
+        """
+        port = self.stack.ports.dagster
+        states = check_states(port)
+        for _ in range(_CHECK_ROUNDS):
+            waiting = {_job_of(state) for state in states if state.status is None}
+            if not waiting:
+                break
+            say(f"running {counted(len(waiting), 'job')} of checks")
+            self._wait_for_runs({launch_job(port, job) for job in sorted(waiting)})
+            states = check_states(port)
+        red = [state for state in states if state.status != "SUCCEEDED" and not _is_warning(state)]
+        if red or not states:
+            names = ", ".join(f"{one.name} of {one.asset} ({one.status})" for one in red)
+            raise DemoIncompleteError(
+                f"Not every check succeeded: {names or 'Dagster does not answer'}. "
+                "Run `darkroom up` and look at the checks in the UI."
+            )
+        return len(states)
+
+    def drain(self) -> None:
+        """Waits for the runs in flight, so that a stop interrupts none."""
+        if runs := runs_in_flight(self.stack.ports.dagster):
+            say(f"waiting for {counted(len(runs), 'run')} to end")
+        self._wait_for_runs(None)
+
+    def _wait_for_runs(self, run_ids: set[str] | None) -> None:
+        """Waits until these runs have ended, or all; gives up when none ends for long."""
+        detector = StallDetector(_STALL_SECONDS)
+        while runs := runs_in_flight(self.stack.ports.dagster):
+            waited_for = set(runs) if run_ids is None else run_ids.intersection(runs)
+            if not waited_for or detector.is_stalled(waited_for, time.monotonic()):
+                return
+            time.sleep(0.5)
+
+    def _missing(
+        self,
+        analyst: psycopg.Connection,
+        expected: AnalystView,
+        outcomes: Sequence[SourceOutcome],
+        sent: dict[str, int],
+    ) -> str:
+        seen = outcome.seen_by(analyst)
+        parts = [outcome.describe_missing(outcomes, sent)]
+        if seen.transactions != expected.transactions:
+            parts.append(
+                f"the member summary shows {seen.transactions} transactions "
+                f"of {expected.transactions}"
+            )
+        what = "; ".join(part for part in parts if part) or f"{seen} instead of {expected}"
+        return (
+            f"Nothing has changed for {_STALL_SECONDS:.0f} s, and the analyst's views do not show "
+            f"everything: {what}. Run `darkroom up` and look at the failed runs, or read "
+            f"{self.stack.dagster.log}."
+        )
+
+
+def _job_of(state: CheckState) -> str:
+    """Returns the job to run a check with: one that only checks, or else one that builds."""
+    return min(state.jobs, key=lambda job: (not job.startswith("check_"), job))
+
+
+def _is_warning(state: CheckState) -> bool:
+    return state.status == "FAILED" and not state.is_error
+
+
+def _password_of_analyst(admin_conninfo: str) -> str:
+    """Adds the demo's analyst, or gives the one of an earlier demo a new password."""
+    policy = load_policy()
+    known = {person.name for person in list_people(admin_conninfo, policy)}
+    if outcome.ANALYST in known:
+        return reset_person(admin_conninfo, policy, outcome.ANALYST)
+    return create_person(admin_conninfo, policy, outcome.ANALYST, "TEAM_ANALYTICS")
+
+
+def _with_broken_files(pictures: Sequence[Photograph]) -> Sequence[Photograph]:
+    middle = len(pictures) // 2
+    return [*pictures[:middle], *broken_files(), *pictures[middle:]]

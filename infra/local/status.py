@@ -1,0 +1,150 @@
+"""How the platform stands: its servers, its backlog, its disk use, and what is red."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from assets.catalog.ledger import backlog
+from assets.errors import ServerError
+from assets.resources.warehouse import Warehouse
+from infra.console import counted
+from infra.local.dagster_api import CheckState, check_states, failed_jobs
+from infra.local.server import Health
+from infra.local.stack import Stack
+
+_BLOCK_BYTES = 512  # whatever the file system uses: stat(2)
+_OLDEST_COPY = "no_copy_is_older_than_retention"
+
+
+@dataclass(frozen=True)
+class ServerStatus:
+    """One server: its title, whether it runs, and where."""
+
+    title: str
+    state: Health
+    address: str
+    pid: int | None
+    log: str
+
+
+@dataclass(frozen=True)
+class PlatformStatus:
+    """The platform at one moment.
+
+    Attributes:
+        servers: Every server and program.
+        backlog: Images that wait, by UTC day of arrival; None when PostgreSQL does not answer.
+        disk_bytes: What the state folder takes.
+        disk_free_bytes: What is left of its file system.
+        oldest_copy: What the hourly check said of the oldest copy; None when it has not run.
+        oldest_copy_hours: The age of the oldest copy of each kind, when the check ran.
+        oldest_copy_measured_at: When the check ran.
+        red: A sentence per server that was killed, check that failed and job whose last run failed.
+    """
+
+    servers: tuple[ServerStatus, ...]
+    backlog: dict[str, int] | None
+    disk_bytes: int
+    disk_free_bytes: int
+    oldest_copy: str | None
+    oldest_copy_hours: dict[str, float]
+    oldest_copy_measured_at: datetime | None
+    red: tuple[str, ...]
+
+    @property
+    def backlog_sentence(self) -> str:
+        """The backlog in words."""
+        if self.backlog is None:
+            return "unknown: PostgreSQL does not answer"
+        if not self.backlog:
+            return "no image waits"
+        waiting = counted(sum(self.backlog.values()), "image")
+        return f"{waiting} of {counted(len(self.backlog), 'day')} to process"
+
+    @property
+    def disk_sentence(self) -> str:
+        """Disk use in words."""
+        return f"{_gigabytes(self.disk_bytes)}, {_gigabytes(self.disk_free_bytes)} free"
+
+
+def read_status(stack: Stack) -> PlatformStatus:
+    """Reads how the platform stands; what does not answer is left out."""
+    servers = tuple(_servers(stack))
+    is_up = stack.dagster.health() is Health.RUNNING
+    checks = check_states(stack.ports.dagster) if is_up else []
+    oldest = next((one for one in checks if one.name == _OLDEST_COPY and one.status), None)
+    disk = shutil.disk_usage(stack.state.root if stack.state.root.exists() else Path.cwd())
+    return PlatformStatus(
+        servers=servers,
+        backlog=_backlog(stack),
+        disk_bytes=_bytes_below(stack.state.root),
+        disk_free_bytes=disk.free,
+        oldest_copy=oldest.description if oldest else None,
+        oldest_copy_hours=_ages(oldest) if oldest else {},
+        oldest_copy_measured_at=(
+            datetime.fromtimestamp(oldest.evaluated_at, UTC) if oldest else None
+        ),
+        red=(
+            *(
+                f"{one.title} ended without being stopped; `darkroom up` starts it again."
+                for one in servers
+                if one.state is Health.KILLED
+            ),
+            *(f"{one.name} of {one.asset}: {one.description}" for one in checks if one.is_error),
+            *(
+                f"The last run of {job} failed; look at it in Dagster's UI."
+                for job in (failed_jobs(stack.ports.dagster) if is_up else ())
+            ),
+        ),
+    )
+
+
+def _servers(stack: Stack) -> Iterator[ServerStatus]:
+    for server in (*stack.servers, *stack.programs):
+        process = server.process()
+        yield ServerStatus(
+            server.title,
+            server.health(),
+            f"127.0.0.1:{server.port}",
+            process.pid if process else None,
+            server.log.name,
+        )
+
+
+def _backlog(stack: Stack) -> dict[str, int] | None:
+    try:
+        with Warehouse.from_settings(stack.settings()).connect() as connection:
+            return {f"{one.day}": one.waiting for one in backlog(connection)}
+    except ServerError:
+        return None
+
+
+def _ages(check: CheckState) -> dict[str, float]:
+    """Returns hours by kind of copy, from the check's figures."""
+    thresholds = {"threshold_hours", "warning_hours"}
+    return {
+        label.removesuffix("_hours"): hours
+        for label, hours in check.figures.items()
+        if label.endswith("_hours") and label not in thresholds
+    }
+
+
+def _bytes_below(root: Path) -> int:
+    """Returns what the files below a folder take on disk."""
+    total = 0
+    for folder, _, names in os.walk(root):
+        for name in names:
+            try:
+                total += Path(folder, name).lstat().st_blocks * _BLOCK_BYTES
+            except FileNotFoundError:
+                continue
+    return total
+
+
+def _gigabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 10**9:,.2f} GB"
