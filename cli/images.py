@@ -167,7 +167,9 @@ def erase(
         console.print("The ledger knows no such image; nothing was erased.")
         return
     if count and not yes:
-        typer.confirm(f"Erase {counted(count, 'image')} with all copies, for good?", abort=True)
+        typer.confirm(
+            f"Erase {counted(count, 'image')} with all their copies, for good?", abort=True
+        )
     with purge_progress("erasing", count) as show:
         gone = Erasure(platform.settings, platform.object_store, platform.warehouse, show).run(
             chosen, utc_now()

@@ -5,7 +5,6 @@ import uuid
 
 import psycopg
 import pytest
-from cli.database import running_database
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from assets.access.people import (
@@ -16,6 +15,7 @@ from assets.access.people import (
     reset_person,
 )
 from assets.errors import AccessError
+from cli.servers import running_database
 from infra.local.ports import free_ports
 from infra.local.server import Health
 from infra.local.stack import Stack

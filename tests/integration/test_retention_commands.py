@@ -115,7 +115,7 @@ def test_an_erasure_of_what_nobody_knows_says_so(command):
 
 def test_an_image_that_is_erased_before_it_is_known_does_not_become_known(platform, command):
     done = command("images", "erase", "--image", UNKNOWN)
-    assert "does not become known for 168 hours" in done.output
+    assert "cannot be registered for 168 hours" in done.output
     now = datetime.now(UTC)
     unheard = Arrival(UUID(UNKNOWN), now, "bucket", "o", "k", None, size_bytes=5)
     with platform.warehouse.connect() as connection:

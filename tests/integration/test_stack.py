@@ -100,7 +100,17 @@ def test_a_port_in_use_is_said_with_the_way_out(tmp_path):
             stack.start()
 
 
+def test_every_port_is_checked_before_the_first_server_starts(tmp_path):
+    ports = free_ports()
+    with socket.create_server(("127.0.0.1", ports.kafka)):
+        stack = Stack(StateFolder(tmp_path / "state"), ports)
+        with pytest.raises(StackError, match=rf"Port {ports.kafka}.* in use .*KAFKA_PORT="):
+            stack.start()
+    assert not stack.state.root.joinpath("postgres").exists()
+
+
 def test_a_first_start_that_was_cut_short_is_begun_again(own_stack):
+    own_stack.state.mark()
     half_made = own_stack.state.path("postgres.part", "PG_VERSION")
     half_made.write_text("18")
     own_stack.start()

@@ -162,7 +162,7 @@ def test_files_that_are_too_large_are_named_and_not_sent(command, platform, tmp_
     (tmp_path / "large.jpg").write_bytes(b"x" * (10 * 2**20 + 1))
     done = command("images", "produce", tmp_path, "--yes")
     assert done.exit_code == 1
-    assert "1 files are in the topic" in done.output
+    assert "1 file sent to the topic" in done.output
     assert "large.jpg: 10.0 MiB; an image has at most 10 MiB" in done.output
     assert platform.land().messages == 1
 
