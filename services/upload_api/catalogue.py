@@ -17,10 +17,10 @@ from assets.resources.warehouse import Connection
 from assets.retention_policy import cutoff
 from assets.settings import UploadSettings
 from assets.validation.reasons import Reason
+from assets.validation.rejection_texts import rejection_texts
 from services.upload_api.database import Database
 from services.upload_api.models import Image, ImagePage, Rendition
 from services.upload_api.problems import INVALID, UNKNOWN_IMAGE, ProblemError
-from services.upload_api.reasons import EXPLANATIONS
 from services.upload_api.storage import Storage
 
 _STATES: Mapping[str, Literal["received", "processed", "rejected"]] = {
@@ -107,7 +107,7 @@ class Catalogue:
         facts = self.received(upload) | {
             "state": _STATES[upload.state],
             "reason": reason,
-            "reason_text": EXPLANATIONS[reason] if reason else None,
+            "reason_text": rejection_texts()[reason] if reason else None,
             "renditions": [
                 Rendition(
                     name=record.name,
