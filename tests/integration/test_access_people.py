@@ -237,7 +237,7 @@ def test_the_commands_say_and_mend_a_difference(command, stack):
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute('grant select on retention.purge_receipt to "TEAM_SALES"')
     found = command("access", "diff")
-    sentence = "TEAM_SALES has SELECT on retention.purge_receipt; the file does not say so."
+    sentence = "Not in the access file: TEAM_SALES has SELECT on retention.purge_receipt."
     assert (found.exit_code, sentence in found.output) == (1, True)
     kept = command("access", "apply")
     assert (kept.exit_code, "`darkroom access apply --revoke`" in kept.output) == (0, True)
