@@ -1,13 +1,11 @@
 """The names that assets share: keys, groups, owners, and the partitions by day of arrival.
 
-Each key is spelled here only. Keys of dbt models are the models' schema and name.
+Each key is spelled here only. Keys of dbt models are the models' schema and name;
+keys of an ingestion source's own assets are in its `source.py`.
 """
 
 from dagster import AssetKey, DynamicPartitionsDefinition
 
-IMAGE_MESSAGES = AssetKey(["kafka", "image_messages"])
-DROPPED_IMAGES = AssetKey(["raw_bucket", "dropped_images"])
-LANDED_IMAGES = AssetKey(["raw_bucket", "landed_images"])
 IMAGE = AssetKey(["image_catalog", "image"])
 RENDITION = AssetKey(["image_catalog", "rendition"])
 RENDITION_FILES = AssetKey(["processed_bucket", "rendition_files"])

@@ -6,6 +6,7 @@ Opening a platform connects to nothing; each client connects when it is first us
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectStore
@@ -30,7 +31,7 @@ class Platform:
     warehouse: Warehouse
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Platform:
+    def from_settings(cls, settings: Settings) -> Self:
         """Returns the platform that the settings describe."""
         return cls(
             settings, ObjectStore(settings), EventLog(settings), Warehouse.from_settings(settings)

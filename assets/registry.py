@@ -3,21 +3,15 @@
 import assets.access.checks
 import assets.analytics.dbt
 import assets.catalog.checks
-import assets.ingestion.bucket.assets
-import assets.ingestion.bucket.checks
-import assets.ingestion.kafka.assets
-import assets.ingestion.kafka.checks
 import assets.processing.assets
 import assets.retention.assets
 import assets.retention.checks
 import assets.retention.run_records
 import assets.retention.topic_check
+from assets.ingestion.registry import dagster_modules
 
 MODULES = (
-    assets.ingestion.kafka.assets,
-    assets.ingestion.kafka.checks,
-    assets.ingestion.bucket.assets,
-    assets.ingestion.bucket.checks,
+    *dagster_modules(),
     assets.catalog.checks,
     assets.processing.assets,
     assets.retention.assets,

@@ -121,10 +121,7 @@ def _landing_rate(settings: Settings, messages: int) -> float:
 
 def land(platform: Platform) -> int:
     """Lands a topic; returns how many images became known."""
-    landing = Landing(
-        platform.settings, platform.event_log, platform.object_store, platform.warehouse
-    )
-    return landing.run().new_images
+    return Landing(platform).run().new_images
 
 
 def _loop_rate(settings: Settings, messages: int, put: Callable[[str, bytes], object]) -> float:

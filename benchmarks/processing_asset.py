@@ -164,7 +164,7 @@ def arrive(settings: Settings, folder: str, bodies: Sequence[bytes], count: int)
         platform.object_store.put(settings.raw_bucket, key, body, "image/jpeg")
     registered = 0
     while registered < count:
-        registration = Registration(settings, platform.object_store, platform.warehouse)
+        registration = Registration(platform)
         new_images = registration.run().new_images
         if not new_images:
             raise BenchmarkError(f"Only {registered} of {count} images were registered.")

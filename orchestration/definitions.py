@@ -6,22 +6,20 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from assets.ingestion.registry import sources
 from assets.registry import MODULES
 from orchestration.erase import erase_images
+from orchestration.ingestion import ingestion_defs
 from orchestration.jobs import JOBS
 from orchestration.replay import replay_messages
 from orchestration.resources import RESOURCES
 from orchestration.schedules import SCHEDULES
 from orchestration.sensors.erasures import forget_erasure_runs
 from orchestration.sensors.image_backlog import image_backlog
-from orchestration.sensors.kafka_images import kafka_images
-from orchestration.sensors.raw_bucket import raw_bucket
 from orchestration.sensors.run_failures import release_claims_of_failed_runs
 from orchestration.sensors.sales_changes import sales_changes
 
 SENSORS = [
-    kafka_images,
-    raw_bucket,
     image_backlog,
     sales_changes,
     release_claims_of_failed_runs,
@@ -35,7 +33,7 @@ def build_defs(overrides: Mapping[str, object] | None = None) -> dg.Definitions:
     Args:
         overrides: Resources to use in place of the configured ones, by resource key.
     """
-    return dg.Definitions(
+    own = dg.Definitions(
         assets=dg.load_assets_from_modules(MODULES, include_specs=True),
         asset_checks=dg.load_asset_checks_from_modules(MODULES),
         jobs=[*JOBS, replay_messages, erase_images],
@@ -43,6 +41,8 @@ def build_defs(overrides: Mapping[str, object] | None = None) -> dg.Definitions:
         sensors=SENSORS,
         resources={**RESOURCES, **(overrides or {})},
     )
+    of_sources = (ingestion_defs(source.job) for source in sources() if source.job)
+    return dg.Definitions.merge(own, *of_sources)
 
 
 defs = build_defs()

@@ -1,4 +1,7 @@
-"""Jobs: which assets run together, and how many runs of a kind may run at once."""
+"""Jobs: which assets run together, and how many runs of a kind may run at once.
+
+The jobs of ingestion sources are in `ingestion.py`.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +9,14 @@ import dagster as dg
 
 from assets import asset_keys
 from assets.analytics.dbt import FULL_SCANS, SALES_AGGREGATES
+from assets.ingestion.registry import sources
 
-_ALONE = "darkroom/single_run"
+ALONE = "darkroom/single_run"
 _SHARED = "darkroom/shared_run"
+_LEDGER_INPUTS = [dg.AssetKey(source.ledger_input) for source in sources() if source.ledger_input]
 _MAX_PURGE_RUNTIME_SECONDS = 3 * 3600
 """After an outage; a purge that is cut short by it is gone on with by the next."""
 
-land_messages = dg.define_asset_job(
-    "land_messages",
-    selection=dg.AssetSelection.assets(asset_keys.LANDED_IMAGES),
-    description="Land the Kafka topic's messages in the raw bucket and the ledger.",
-    tags={_ALONE: "land_messages"},
-    executor_def=dg.in_process_executor,
-)
-register_objects = dg.define_asset_job(
-    "register_objects",
-    selection=dg.AssetSelection.assets(asset_keys.IMAGE),
-    description="Make objects in the raw bucket known to the ledger.",
-    tags={_ALONE: "register_objects"},
-    executor_def=dg.in_process_executor,
-)
 process_images = dg.define_asset_job(
     "process_images",
     selection=dg.AssetSelection.assets(asset_keys.RENDITION_FILES, asset_keys.RENDITION),
@@ -38,28 +29,28 @@ build_views = dg.define_asset_job(
     selection=dg.AssetSelection.groups(asset_keys.SALES_GROUP, asset_keys.ANALYTICS_GROUP)
     - FULL_SCANS,
     description="Build the views that analysts query, and bring what they read up to date.",
-    tags={_ALONE: "build_views"},
+    tags={ALONE: "build_views"},
     executor_def=dg.in_process_executor,
 )
 refresh_sales = dg.define_asset_job(
     "refresh_sales",
     selection=SALES_AGGREGATES - FULL_SCANS,
     description="Bring what the sales views read up to date, at the cost of what changed.",
-    tags={_ALONE: "build_views"},
+    tags={ALONE: "build_views"},
     executor_def=dg.in_process_executor,
 )
 check_sales = dg.define_asset_job(
     "check_sales",
     selection=FULL_SCANS,
     description="Check the sales views and what they are made of, row by row.",
-    tags={_ALONE: "build_views"},
+    tags={ALONE: "build_views"},
     executor_def=dg.in_process_executor,
 )
 enforce_retention = dg.define_asset_job(
     "enforce_retention",
     selection=dg.AssetSelection.groups(asset_keys.RETENTION_GROUP).without_checks(),
     description="Purge what has reached its age: images, and what Dagster has kept itself.",
-    tags={_ALONE: "enforce_retention", "dagster/max_runtime": str(_MAX_PURGE_RUNTIME_SECONDS)},
+    tags={ALONE: "enforce_retention", "dagster/max_runtime": str(_MAX_PURGE_RUNTIME_SECONDS)},
     executor_def=dg.in_process_executor,
 )
 # A run of its own: where the purge fails, Dagster would leave out the checks that follow it.
@@ -67,27 +58,25 @@ check_retention = dg.define_asset_job(
     "check_retention",
     selection=dg.AssetSelection.checks_for_assets(asset_keys.PURGE_RECEIPT),
     description="Check that no copy is too old, that rows and objects agree, that receipts hold.",
-    tags={_ALONE: "check_retention", "dagster/max_runtime": str(_MAX_PURGE_RUNTIME_SECONDS)},
+    tags={ALONE: "check_retention", "dagster/max_runtime": str(_MAX_PURGE_RUNTIME_SECONDS)},
     executor_def=dg.in_process_executor,
 )
 check_images = dg.define_asset_job(
     "check_images",
-    selection=dg.AssetSelection.checks_for_assets(asset_keys.IMAGE, asset_keys.LANDED_IMAGES),
+    selection=dg.AssetSelection.checks_for_assets(asset_keys.IMAGE, *_LEDGER_INPUTS),
     description="Check that every image is accounted for and that none is unknown.",
-    tags={_ALONE: "check_images"},
+    tags={ALONE: "check_images"},
     executor_def=dg.in_process_executor,
 )
 check_access = dg.define_asset_job(
     "check_access",
     selection=dg.AssetSelection.checks_for_assets(asset_keys.GRANTS),
     description="Check that every role has what the access file gives it, and nothing else.",
-    tags={_ALONE: "check_access"},
+    tags={ALONE: "check_access"},
     executor_def=dg.in_process_executor,
 )
 
 JOBS = [
-    land_messages,
-    register_objects,
     process_images,
     build_views,
     refresh_sales,

@@ -5,10 +5,7 @@ from pydantic import Field
 
 from assets.ingestion.kafka.replay import Replay
 from assets.ingestion.kafka.replay_range import ReplayRange, ReplayRangeError, read_moment
-from assets.resources.event_log import EventLog
-from assets.resources.object_store import ObjectStore
-from assets.resources.warehouse import Warehouse
-from assets.settings import Settings
+from assets.platform import Platform
 
 _MAX_RUNTIME_SECONDS = 6 * 3600
 
@@ -28,10 +25,7 @@ class ReplayConfig(dg.Config):
 def replay_range(
     context: dg.OpExecutionContext,
     config: ReplayConfig,
-    settings: dg.ResourceParam[Settings],
-    event_log: dg.ResourceParam[EventLog],
-    object_store: dg.ResourceParam[ObjectStore],
-    warehouse: dg.ResourceParam[Warehouse],
+    platform: dg.ResourceParam[Platform],
 ) -> None:
     """Moves no offsets; what the ledger knows is left alone.
 
@@ -46,7 +40,7 @@ def replay_range(
             from_time=read_moment("from_time", config.from_time),
             to_time=read_moment("to_time", config.to_time),
         )
-        replayed = Replay(settings, event_log, object_store, warehouse).run(wanted)
+        replayed = Replay(platform).run(wanted)
     except ReplayRangeError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     context.add_output_metadata(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
 
 from assets.errors import DarkroomError
 from assets.ingestion.source import IngestionSource, ParsedKey
@@ -56,6 +58,12 @@ def parse_key(key: str) -> tuple[IngestionSource, ParsedKey] | None:
 def hourly_folders() -> tuple[str, ...]:
     """Returns the folders of the raw bucket that have `YYYY-MM-DD/HH/` below them."""
     return tuple(source.hourly_folder for source in sources() if source.hourly_folder)
+
+
+def dagster_modules() -> tuple[ModuleType, ...]:
+    """Imports the modules that hold assets and asset checks of the sources."""
+    names = (f"{package}.{name}" for package in PACKAGES for name in ("assets", "checks"))
+    return tuple(import_module(name) for name in names if find_spec(name))
 
 
 @lru_cache

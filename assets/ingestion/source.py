@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from assets.catalog.records import Arrival
-from assets.platform import Platform
 from assets.resources.objects import ObjectHead
 from assets.resources.warehouse import Connection
 from assets.settings import Settings
+
+if TYPE_CHECKING:  # the upload API needs no Kafka client
+    from assets.platform import Platform
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -62,20 +65,20 @@ class IngestionJob:
 
     Attributes:
         name: Name of the job; at most one of its runs executes at a time.
-        asset: Key of the asset that it materializes.
         description: What the job does, for the Dagster UI.
         sensor: Name of the sensor.
         sensor_description: When the sensor requests a run, for the Dagster UI.
         find_work: Decides at each tick whether there is anything to do, in bounded time; called
             when no run of the job is in flight.
+        asset: Key of the asset that it materializes; None: the ledger.
     """
 
     name: str
-    asset: tuple[str, str]
     description: str
     sensor: str
     sensor_description: str
     find_work: Callable[[Platform], RequestRun | SkipTick]
+    asset: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)

@@ -192,7 +192,7 @@ def test_transactions_land_when_they_commit_and_leave_no_gap(platform):
 def test_the_marks_of_transactions_at_the_very_end_ask_for_no_further_run(platform):
     from dagster import DagsterInstance
 
-    from orchestration.sensors.kafka_images import kafka_images
+    from tests.integration.test_sensors import kafka_images
 
     transaction(platform, images(2), commits=False)
     platform.land()

@@ -14,6 +14,7 @@ import psycopg
 
 from assets.ingestion.bucket.registration import Registration
 from assets.ingestion.upload import api_keys
+from assets.platform import Platform
 from assets.processing.batch_runner import Processing
 from assets.processing.recipe import read_recipe
 from assets.resources.object_store import ObjectStore, open_client
@@ -74,8 +75,7 @@ class Site:
 
     def register(self) -> None:
         """Registers what is in the bucket and not in the ledger."""
-        warehouse = Warehouse.from_settings(self.settings)
-        Registration(self.settings, ObjectStore(self.settings), warehouse).run()
+        Registration(Platform.from_settings(self.settings)).run()
 
     def process(self) -> None:
         """Processes every image that waits."""

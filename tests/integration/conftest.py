@@ -16,6 +16,7 @@ import pytest
 from kafka import KafkaProducer
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from assets import platform as platform_of_code
 from assets.access.people import create_person, list_people, remove_person
 from assets.access.policy import Policy, load_policy
 from assets.ingestion.bucket.registration import Registered, Registration
@@ -23,9 +24,7 @@ from assets.ingestion.kafka.landing import Landed, Landing
 from assets.processing.batch_runner import BatchRunner
 from assets.processing.recipe import Recipe, read_recipe
 from assets.processing.tally import Tally
-from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectStore
-from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
 from infra.console import console, notices
 from infra.demo.photographs import Photograph, photographs
@@ -40,12 +39,7 @@ from tests.integration.upload_api import Api, create_key, serving, upload_settin
 
 
 @dataclass(frozen=True)
-class Platform:
-    settings: Settings
-    object_store: ObjectStore
-    event_log: EventLog
-    warehouse: Warehouse
-
+class Platform(platform_of_code.Platform):
     def produce(
         self,
         bodies: Sequence[bytes | None],
@@ -74,10 +68,10 @@ class Platform:
             self.object_store.acknowledge(received)
 
     def land(self) -> Landed:
-        return Landing(self.settings, self.event_log, self.object_store, self.warehouse).run()
+        return Landing(self).run()
 
     def register(self) -> Registered:
-        return Registration(self.settings, self.object_store, self.warehouse).run()
+        return Registration(self).run()
 
     def process(
         self, run_id: str = "a run", day: date | None = None, recipe: Recipe | None = None
@@ -153,12 +147,7 @@ def settings(own_warehouse: dict[str, str]) -> Settings:
 
 @pytest.fixture
 def platform(settings: Settings) -> Platform:
-    return Platform(
-        settings,
-        ObjectStore(settings),
-        EventLog(settings),
-        Warehouse.from_settings(settings),
-    )
+    return Platform.from_settings(settings)
 
 
 @pytest.fixture

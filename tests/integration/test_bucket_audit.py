@@ -22,7 +22,7 @@ SECOND = timedelta(seconds=1)
 
 
 def audit(platform, now: datetime, seconds: float = 60) -> tuple[AuditCounts, bool]:
-    return Audit(platform.settings, platform.object_store, platform.warehouse).run(now, seconds)
+    return Audit(platform).run(now, seconds)
 
 
 def stored_at(platform) -> datetime:

@@ -36,7 +36,7 @@ def some_arrival() -> Arrival:
 
 
 def replay(platform):
-    way = Replay(platform.settings, platform.event_log, platform.object_store, platform.warehouse)
+    way = Replay(platform)
     return way.run(ReplayRange(partition=0, first_offset=0))
 
 

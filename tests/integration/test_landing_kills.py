@@ -9,10 +9,8 @@ from kafka import KafkaConsumer, TopicPartition
 
 from assets.ingestion.kafka import topics
 from assets.ingestion.kafka.landing import Landing
+from assets.platform import Platform
 from assets.resources import event_reader
-from assets.resources.event_log import EventLog
-from assets.resources.object_store import ObjectStore
-from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
 from tests.integration.topic import bodies_landed, fill, images, next_offsets, origins
 
@@ -24,16 +22,11 @@ def die(*_args: object) -> None:
 def land_and_die(settings: Settings, where: str) -> None:
     """Lands in this process, which ends as under `kill -9` when it comes to a certain place."""
     {
-        "before the transaction": lambda: setattr(topics, "hold", die),
+        "before the transaction": lambda: setattr(topics, "lock_topic", die),
         "before the commit": lambda: setattr(topics, "write_offsets", die_after_opening),
         "before the group learns of it": lambda: setattr(event_reader.Reader, "report", die),
     }[where]()
-    Landing(
-        settings,
-        EventLog(settings),
-        ObjectStore(settings),
-        Warehouse.from_settings(settings),
-    ).run()
+    Landing(Platform.from_settings(settings)).run()
 
 
 _write_offsets = topics.write_offsets

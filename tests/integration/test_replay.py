@@ -21,7 +21,7 @@ from tests.integration.topic import (
 
 
 def replay(platform, **wanted):
-    way = Replay(platform.settings, platform.event_log, platform.object_store, platform.warehouse)
+    way = Replay(platform)
     return way.run(ReplayRange(**wanted))
 
 
@@ -129,12 +129,7 @@ def test_a_topic_made_anew_is_landed_before_it_is_replayed(platform):
 def run_job(platform, **config) -> dg.ExecuteInProcessResult:
     return replay_messages.execute_in_process(
         run_config={"ops": {"replay_range": {"config": config}}},
-        resources={
-            "settings": platform.settings,
-            "event_log": platform.event_log,
-            "object_store": platform.object_store,
-            "warehouse": platform.warehouse,
-        },
+        resources={"platform": platform},
         raise_on_error=False,
     )
 

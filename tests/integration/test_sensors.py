@@ -1,5 +1,6 @@
 """Each sensor in each of its states, on a real ephemeral instance with real run records."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -11,17 +12,21 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from assets.asset_keys import ARRIVAL_DAYS
 from assets.catalog import leases
 from assets.errors import ServerUnavailableError
+from assets.ingestion.bucket import source as bucket
 from assets.ingestion.bucket.sweep import Sweep, write_sweep
+from assets.ingestion.kafka import source as kafka
 from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
-from orchestration.jobs import build_views, land_messages, process_images, register_objects
+from orchestration.ingestion import ingestion_sensor
+from orchestration.jobs import build_views, process_images
 from orchestration.sensors.image_backlog import image_backlog
-from orchestration.sensors.kafka_images import kafka_images
-from orchestration.sensors.raw_bucket import raw_bucket
 from orchestration.sensors.sales_changes import sales_changes
 from tests.integration.catalogue import lease_request
 from tests.integration.topic import fill, images, lose, recreate_topic, with_settings
+
+kafka_images = ingestion_sensor(kafka.SOURCE.job)
+raw_bucket = ingestion_sensor(bucket.SOURCE.job)
 
 TODAY = datetime.now(UTC).date()
 
@@ -34,12 +39,13 @@ def instance():
 
 def tick(sensor, instance, platform, cursor=None, **overrides) -> dg.SensorResult:
     """Evaluates a sensor as the daemon does; whatever it returns comes back as a SensorResult."""
+    changed = replace(platform, **overrides)
     resources = {
-        "settings": platform.settings,
-        "event_log": platform.event_log,
-        "object_store": platform.object_store,
-        "warehouse": platform.warehouse,
-        **overrides,
+        "platform": changed,
+        "settings": changed.settings,
+        "event_log": changed.event_log,
+        "object_store": changed.object_store,
+        "warehouse": changed.warehouse,
     }
     wanted = {name: resources[name] for name in sensor.required_resource_keys}
     with dg.build_sensor_context(instance=instance, cursor=cursor, resources=wanted) as context:
@@ -80,13 +86,13 @@ def test_messages_ask_for_exactly_one_landing_run(instance, platform, pictures):
 @pytest.mark.parametrize("status", ["NOT_STARTED", "STARTING", "STARTED", "CANCELING"])
 def test_a_landing_run_in_flight_is_enough(instance, platform, pictures, status):
     platform.produce([pictures[0].body])
-    add_run(instance, land_messages.name, dg.DagsterRunStatus(status))
+    add_run(instance, "land_messages", dg.DagsterRunStatus(status))
     assert tick(kafka_images, instance, platform).run_requests == []
 
 
 def test_messages_left_by_a_failed_run_ask_again(instance, platform, pictures):
     platform.produce([pictures[0].body])
-    add_run(instance, land_messages.name, dg.DagsterRunStatus.FAILURE)
+    add_run(instance, "land_messages", dg.DagsterRunStatus.FAILURE)
     assert len(tick(kafka_images, instance, platform).run_requests) == 1
 
 
@@ -123,7 +129,7 @@ def test_a_listed_bucket_without_notifications_asks_for_nothing(instance, platfo
     ticked = tick(raw_bucket, instance, platform)
     assert ticked.run_requests == []
     assert ticked.skip_reason.skip_message.startswith(
-        "No notification waits; the listing last went on at"
+        "No notification waits; the listing last advanced at"
     )
 
 
@@ -134,7 +140,7 @@ def test_a_notification_asks_for_a_run(instance, platform):
 
 
 def test_a_registration_run_in_flight_is_enough(instance, platform):
-    add_run(instance, register_objects.name)
+    add_run(instance, "register_objects")
     assert tick(raw_bucket, instance, platform).run_requests == []
 
 

@@ -7,12 +7,12 @@ import dagster as dg
 
 from assets import asset_keys
 from assets.ingestion.bucket.registration import Registration
-from assets.resources.object_store import ObjectStore
-from assets.resources.warehouse import Warehouse
-from assets.settings import Settings
+from assets.ingestion.bucket.source import DROPPED_IMAGES
+from assets.ingestion.registry import sources
+from assets.platform import Platform
 
 dropped_images = dg.AssetSpec(
-    asset_keys.DROPPED_IMAGES,
+    DROPPED_IMAGES,
     group_name=asset_keys.IMAGES_GROUP,
     owners=asset_keys.DATA_ENGINEERING,
     kinds={"s3"},
@@ -22,22 +22,20 @@ dropped_images = dg.AssetSpec(
 
 @dg.asset(
     key=asset_keys.IMAGE,
-    deps=[asset_keys.DROPPED_IMAGES, asset_keys.LANDED_IMAGES],
+    deps=[dg.AssetKey(source.ledger_input) for source in sources() if source.ledger_input],
     group_name=asset_keys.IMAGES_GROUP,
     owners=asset_keys.DATA_ENGINEERING,
     kinds={"s3", "postgres", "python"},
 )
 def image_ledger(
-    settings: dg.ResourceParam[Settings],
-    object_store: dg.ResourceParam[ObjectStore],
-    warehouse: dg.ResourceParam[Warehouse],
+    platform: dg.ResourceParam[Platform],
 ) -> dg.MaterializeResult[None]:
     """One row per image known to the platform, from the moment it is durable.
 
     Registers what people and programs put into the raw bucket: told by notifications, found by a
     listing that resumes where it stood.
     """
-    registered = Registration(settings, object_store, warehouse).run()
+    registered = Registration(platform).run()
     return dg.MaterializeResult(
         metadata={
             "notifications": registered.notified,

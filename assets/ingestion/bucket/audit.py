@@ -12,10 +12,8 @@ from assets.ingestion.bucket.known import read_known
 from assets.ingestion.bucket.listing import next_position
 from assets.ingestion.bucket.raw_objects import ObjectStatus, classify
 from assets.ingestion.bucket.sweep import read_sweep
-from assets.resources.object_store import ObjectStore
+from assets.platform import Platform
 from assets.resources.objects import ObjectVersion
-from assets.resources.warehouse import Warehouse
-from assets.settings import Settings
 
 REGISTRATION_GRACE = timedelta(minutes=15)
 """How long an object may stay unknown, beside the time until the next slice of the listing."""
@@ -48,9 +46,7 @@ class AuditCounts(Counts):
 class Audit:
     """Looks for object versions that no row knows, page by page."""
 
-    settings: Settings
-    object_store: ObjectStore
-    warehouse: Warehouse
+    platform: Platform
 
     def run(self, now: datetime, seconds: float) -> tuple[AuditCounts, bool]:
         """Lists the raw bucket for so many seconds, beginning where the sweep stands.
@@ -71,8 +67,8 @@ class Audit:
 
     def _pages(self) -> Iterator[tuple[ObjectVersion, ...]]:
         """Lists the whole bucket: from the sweep's position to the end, then up to it."""
-        bucket = self.settings.raw_bucket
-        with self.warehouse.connect() as connection:
+        bucket = self.platform.settings.raw_bucket
+        with self.platform.warehouse.connect() as connection:
             begin = read_sweep(connection, bucket).resume_key
         yield from self._versions_after(begin)
         if begin is None:
@@ -85,20 +81,22 @@ class Audit:
     def _versions_after(self, key: str | None) -> Iterator[tuple[ObjectVersion, ...]]:
         version: str | None = None
         while True:
-            page = self.object_store.page_of_versions(self.settings.raw_bucket, key, version)
+            page = self.platform.object_store.page_of_versions(
+                self.platform.settings.raw_bucket, key, version
+            )
             yield page.versions
             key, version = next_position(page)
             if key is None:
                 return
 
     def _classify(self, versions: tuple[ObjectVersion, ...], now: datetime) -> AuditCounts:
-        grace = REGISTRATION_GRACE + self.settings.sweep_interval
+        grace = REGISTRATION_GRACE + self.platform.settings.sweep_interval
         old = [found for found in versions if found.modified_at <= now - grace]
         if not old:
             return AuditCounts(looked_at=len(versions))
-        with self.warehouse.connect() as connection:
-            known = read_known(connection, old, self.settings)
-        age = self.settings.purge_age
+        with self.platform.warehouse.connect() as connection:
+            known = read_known(connection, old, self.platform.settings)
+        age = self.platform.settings.purge_age
         seen = [(classify(found, known, now, age, delay=grace), found) for found in old]
         return AuditCounts(
             looked_at=len(versions),

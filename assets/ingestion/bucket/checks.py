@@ -6,9 +6,7 @@ import dagster as dg
 
 from assets import asset_keys
 from assets.ingestion.bucket.audit import Audit, AuditCounts
-from assets.resources.object_store import ObjectStore
-from assets.resources.warehouse import Warehouse
-from assets.settings import Settings
+from assets.platform import Platform
 from assets.timing import utc_now
 
 _AUDIT_SECONDS = 60
@@ -16,12 +14,10 @@ _AUDIT_SECONDS = 60
 
 @dg.asset_check(asset=asset_keys.IMAGE)
 def no_raw_object_is_unregistered(
-    settings: dg.ResourceParam[Settings],
-    object_store: dg.ResourceParam[ObjectStore],
-    warehouse: dg.ResourceParam[Warehouse],
+    platform: dg.ResourceParam[Platform],
 ) -> dg.AssetCheckResult:
     """Every object version in the raw bucket is known, unless it is very new or very old."""
-    audit = Audit(settings, object_store, warehouse)
+    audit = Audit(platform)
     seen, is_whole = audit.run(utc_now(), _AUDIT_SECONDS)
     return dg.AssetCheckResult(
         passed=seen.is_clean,

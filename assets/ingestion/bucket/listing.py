@@ -13,9 +13,8 @@ from datetime import UTC, datetime, timedelta
 
 from assets.ingestion.bucket.sweep import Sweep
 from assets.ingestion.registry import hourly_folders
-from assets.resources.object_store import ObjectStore
+from assets.platform import Platform
 from assets.resources.objects import ListingPage, ObjectVersion
-from assets.settings import Settings
 from assets.timing import utc_now
 
 RECENT_HOURS = 3
@@ -30,20 +29,19 @@ class ListedPage:
     sweep: Sweep | None
 
 
-def pages_of_slice(
-    object_store: ObjectStore, settings: Settings, sweep: Sweep
-) -> Iterator[ListedPage]:
+def pages_of_slice(platform: Platform, sweep: Sweep) -> Iterator[ListedPage]:
     """Lists one slice: the folders of the last hours, then the sweep from where it stood.
 
     Each part is at most `sweep_pages` long (and one page per folder). The last page tells that the
     slice has ended; a slice that is cut short before it is due at once.
     """
+    settings = platform.settings
     configured = settings.hourly_folders
     folders = recent_folders(hourly_folders() if configured is None else configured, utc_now())
     for folder in folders:
         share = max(1, settings.sweep_pages // len(folders))
-        yield from _recent_pages(object_store, settings.raw_bucket, folder, share)
-    yield from _sweep_pages(object_store, settings, sweep)
+        yield from _recent_pages(platform, folder, share)
+    yield from _sweep_pages(platform, sweep)
 
 
 def recent_folders(prefixes: Sequence[str], now: datetime) -> list[str]:
@@ -64,24 +62,22 @@ def next_position(page: ListingPage) -> tuple[str | None, str | None]:
     return (max(keys), None) if keys else (page.next_key, page.next_version)
 
 
-def _recent_pages(
-    object_store: ObjectStore, bucket: str, folder: str, most: int
-) -> Iterator[ListedPage]:
+def _recent_pages(platform: Platform, folder: str, max_pages: int) -> Iterator[ListedPage]:
+    bucket = platform.settings.raw_bucket
     key: str | None = None
     version: str | None = None
-    for _ in range(most):
-        page = object_store.page_of_versions(bucket, key, version, prefix=folder)
+    for _ in range(max_pages):
+        page = platform.object_store.page_of_versions(bucket, key, version, prefix=folder)
         yield ListedPage(page.versions, None)
         key, version = next_position(page)
         if key is None:
             return
 
 
-def _sweep_pages(
-    object_store: ObjectStore, settings: Settings, sweep: Sweep
-) -> Iterator[ListedPage]:
+def _sweep_pages(platform: Platform, sweep: Sweep) -> Iterator[ListedPage]:
+    settings = platform.settings
     for left in reversed(range(settings.sweep_pages)):
-        page = object_store.page_of_versions(
+        page = platform.object_store.page_of_versions(
             settings.raw_bucket, sweep.resume_key, sweep.resume_version
         )
         key, version = next_position(page)

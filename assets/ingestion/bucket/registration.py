@@ -14,11 +14,11 @@ from assets.ingestion.bucket.known import read_known
 from assets.ingestion.bucket.listing import ListedPage, pages_of_slice
 from assets.ingestion.bucket.raw_objects import ObjectStatus, classify, describe, needs_metadata
 from assets.ingestion.bucket.sweep import Sweep, read_sweep, write_sweep
-from assets.resources.object_store import ObjectMissingError, ObjectStore
+from assets.platform import Platform
+from assets.resources.object_store import ObjectMissingError
 from assets.resources.objects import Notification, ObjectVersion
 from assets.resources.rows import read_value
-from assets.resources.warehouse import Connection, Warehouse
-from assets.settings import Settings
+from assets.resources.warehouse import Connection
 from assets.timing import utc_now
 
 _NOTIFICATIONS_PER_TRANSACTION = 500
@@ -43,9 +43,7 @@ class Registered(Counts):
 class Registration:
     """The way from the raw bucket to the ledger."""
 
-    settings: Settings
-    object_store: ObjectStore
-    warehouse: Warehouse
+    platform: Platform
 
     def run(self) -> Registered:
         """Takes notifications and lists the bucket when that is due, in turns, while there is more.
@@ -54,7 +52,7 @@ class Registration:
         back, and the listing resumes where it stood.
         """
         done, pages, wait_seconds = Registered(), self._pages(), 0
-        budget_ends = time.monotonic() + self.settings.run_budget_seconds
+        budget_ends = time.monotonic() + self.platform.settings.run_budget_seconds
         idle_since = time.monotonic()
         while time.monotonic() < budget_ends:
             drained = self._drain(wait_seconds)
@@ -65,7 +63,10 @@ class Registration:
                 done += Registered(listed=len(page.versions), new_images=new_images)
             if page is not None or drained.notified:
                 idle_since = time.monotonic()
-            elif time.monotonic() - idle_since + _WAIT_SECONDS > self.settings.run_linger_seconds:
+            elif (
+                time.monotonic() - idle_since + _WAIT_SECONDS
+                > self.platform.settings.run_linger_seconds
+            ):
                 break
             wait_seconds = 0 if page is not None else _WAIT_SECONDS
         return done
@@ -77,48 +78,50 @@ class Registration:
             return Registered()
         created = [found for notification in notifications for found in notification.created]
         new_images = self._register(created)
-        self.object_store.acknowledge(notifications)
+        self.platform.object_store.acknowledge(notifications)
         return Registered(notified=len(notifications), new_images=new_images)
 
     def _receive(self, wait_seconds: int) -> list[Notification]:
-        received = self.object_store.receive(wait_seconds)
+        received = self.platform.object_store.receive(wait_seconds)
         notifications = list(received)
         while received and len(notifications) < _NOTIFICATIONS_PER_TRANSACTION:
-            received = self.object_store.receive()
+            received = self.platform.object_store.receive()
             notifications += received
         return notifications
 
     def _pages(self) -> Iterator[ListedPage | None]:
         """Lists a slice of the bucket whenever one is due; tells None in between."""
-        with self.warehouse.connect() as connection:
-            sweep = read_sweep(connection, self.settings.raw_bucket)
+        with self.platform.warehouse.connect() as connection:
+            sweep = read_sweep(connection, self.platform.settings.raw_bucket)
         while True:
-            if sweep.is_due(utc_now(), self.settings.sweep_interval):
-                for page in pages_of_slice(self.object_store, self.settings, sweep):
+            if sweep.is_due(utc_now(), self.platform.settings.sweep_interval):
+                for page in pages_of_slice(self.platform, sweep):
                     yield page
                     sweep = page.sweep or sweep
             yield None
 
     def _register(self, found: Iterable[ObjectVersion], sweep: Sweep | None = None) -> int:
         """Makes new images known, and the listing's progress with them; returns how many."""
-        arrivals = self._arrivals([one for one in found if one.bucket == self.settings.raw_bucket])
+        arrivals = self._arrivals(
+            [one for one in found if one.bucket == self.platform.settings.raw_bucket]
+        )
         if not arrivals and sweep is None:
             return 0
-        with self.warehouse.connect() as connection:
+        with self.platform.warehouse.connect() as connection:
             if not try_lock(connection, "register_raw_objects"):
                 raise RegistrationBusyError("Another run registers objects; this one gives way.")
             new_images = ledger.register(connection, arrivals, utc_now())
             if sweep is not None:
-                write_sweep(connection, self.settings.raw_bucket, sweep)
+                write_sweep(connection, self.platform.settings.raw_bucket, sweep)
         return new_images
 
     def _arrivals(self, found: list[ObjectVersion]) -> list[Arrival]:
         """Returns what is to be made known of some object versions of the raw bucket."""
         if not found:
             return []
-        with self.warehouse.connect() as connection:
-            known = read_known(connection, found, self.settings)
-        now, age = utc_now(), self.settings.purge_age
+        with self.platform.warehouse.connect() as connection:
+            known = read_known(connection, found, self.platform.settings)
+        now, age = utc_now(), self.platform.settings.purge_age
         new = [one for one in found if classify(one, known, now, age) is ObjectStatus.NEW]
         with ThreadPoolExecutor(_HEAD_THREADS) as threads:
             return [arrival for arrival in threads.map(self._describe, new) if arrival]
@@ -132,7 +135,9 @@ class Registration:
         if not needs_metadata(found):
             return describe(found)
         try:
-            return describe(found, self.object_store.head(found.bucket, found.key, found.version))
+            return describe(
+                found, self.platform.object_store.head(found.bucket, found.key, found.version)
+            )
         except ObjectMissingError:
             return None
 

@@ -13,6 +13,8 @@ from assets.platform import Platform
 from assets.resources.objects import ObjectVersion
 from assets.timing import utc_now
 
+DROPPED_IMAGES = ("raw_bucket", "dropped_images")
+
 
 def object_origin(found: ObjectVersion) -> str:
     """Returns bucket/key with the version id, or the entity tag in a bucket without versions."""
@@ -52,10 +54,9 @@ def describe_drop(found: ObjectVersion) -> Arrival:
 SOURCE = IngestionSource(
     name="bucket",
     hourly_folder="drop",
-    ledger_input=("raw_bucket", "dropped_images"),
+    ledger_input=DROPPED_IMAGES,
     job=IngestionJob(
         name="register_objects",
-        asset=("image_catalog", "image"),
         description="Register objects of the raw bucket in the ledger.",
         sensor="raw_bucket",
         sensor_description="Requests a run when notifications wait or the listing is due.",

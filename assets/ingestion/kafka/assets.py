@@ -7,13 +7,11 @@ import dagster as dg
 
 from assets import asset_keys
 from assets.ingestion.kafka.landing import Landing
-from assets.resources.event_log import EventLog
-from assets.resources.object_store import ObjectStore
-from assets.resources.warehouse import Warehouse
-from assets.settings import Settings
+from assets.ingestion.kafka.source import IMAGE_MESSAGES, LANDED_IMAGES
+from assets.platform import Platform
 
 image_messages = dg.AssetSpec(
-    asset_keys.IMAGE_MESSAGES,
+    IMAGE_MESSAGES,
     group_name=asset_keys.IMAGES_GROUP,
     owners=asset_keys.DATA_ENGINEERING,
     kinds={"kafka"},
@@ -22,18 +20,15 @@ image_messages = dg.AssetSpec(
 
 
 @dg.asset(
-    key=asset_keys.LANDED_IMAGES,
-    deps=[asset_keys.IMAGE_MESSAGES],
+    key=LANDED_IMAGES,
+    deps=[dg.AssetKey(IMAGE_MESSAGES)],
     group_name=asset_keys.IMAGES_GROUP,
     owners=asset_keys.DATA_ENGINEERING,
     kinds={"kafka", "s3", "python"},
 )
 def landed_images(
     context: dg.AssetExecutionContext,
-    settings: dg.ResourceParam[Settings],
-    event_log: dg.ResourceParam[EventLog],
-    object_store: dg.ResourceParam[ObjectStore],
-    warehouse: dg.ResourceParam[Warehouse],
+    platform: dg.ResourceParam[Platform],
 ) -> dg.MaterializeResult[None]:
     """One object in the raw bucket and one ledger row per Kafka message.
 
@@ -41,7 +36,7 @@ def landed_images(
     while there is more, up to the time budget of a run. A message without bytes may name an object
     that is in the bucket already; messages that the brokers have lost are recorded as gaps.
     """
-    landed = Landing(settings, event_log, object_store, warehouse).run()
+    landed = Landing(platform).run()
     if landed.missing:
         context.log.warning(
             f"{landed.missing} messages were gone before they could be landed; "

@@ -2,19 +2,19 @@
 
 import dagster as dg
 
-from assets import asset_keys
 from assets.ingestion.kafka import gaps
-from assets.resources.warehouse import Warehouse
+from assets.ingestion.kafka.source import LANDED_IMAGES
+from assets.platform import Platform
 
 _MAX_GAPS_SHOWN = 100
 
 
-@dg.asset_check(asset=asset_keys.LANDED_IMAGES)
+@dg.asset_check(asset=dg.AssetKey(LANDED_IMAGES))
 def no_offset_gap_is_unexplained(
-    warehouse: dg.ResourceParam[Warehouse],
+    platform: dg.ResourceParam[Platform],
 ) -> dg.AssetCheckResult:
     """For every range of messages that was gone before it could be landed, somebody says why."""
-    with warehouse.connect() as connection:
+    with platform.warehouse.connect() as connection:
         found = gaps.read_gaps(connection)
     unexplained = [one for one in found if one.explanation is None]
     missing = gaps.count_missing(one.gap for one in unexplained)

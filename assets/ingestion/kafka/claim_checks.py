@@ -15,11 +15,10 @@ from assets.catalog.records import Arrival
 from assets.ingestion.bucket.known import read_known
 from assets.ingestion.bucket.raw_objects import KnownObjects, ObjectStatus, classify
 from assets.ingestion.bucket.raw_objects import describe as describe_object
+from assets.platform import Platform
 from assets.resources.messages import Message
-from assets.resources.object_store import ObjectMissingError, ObjectStore
+from assets.resources.object_store import ObjectMissingError
 from assets.resources.objects import ObjectHead
-from assets.resources.warehouse import Warehouse
-from assets.settings import Settings
 from assets.validation.reasons import Reason
 
 _MAX_KEY_BYTES = 1024
@@ -46,9 +45,7 @@ class ClaimCheckResolver:
         threads: What looks at several objects at once.
     """
 
-    settings: Settings
-    object_store: ObjectStore
-    warehouse: Warehouse
+    platform: Platform
     threads: ThreadPoolExecutor
 
     def resolve(self, checks: Sequence[ClaimCheck], now: datetime) -> list[Arrival]:
@@ -60,9 +57,9 @@ class ClaimCheckResolver:
             return []
         heads = list(self.threads.map(self._head, checks))
         found = [head.version for head in heads if head is not None]
-        with self.warehouse.connect() as connection:
-            known = read_known(connection, found, self.settings)
-        age = self.settings.purge_age
+        with self.platform.warehouse.connect() as connection:
+            known = read_known(connection, found, self.platform.settings)
+        age = self.platform.settings.purge_age
         images = (
             image_of(check, head, known, now, age)
             for check, head in zip(checks, heads, strict=True)
@@ -73,7 +70,7 @@ class ClaimCheckResolver:
         if "\0" in check.key or len(check.key.encode()) > _MAX_KEY_BYTES:
             return None
         try:
-            return self.object_store.head(self.settings.raw_bucket, check.key)
+            return self.platform.object_store.head(self.platform.settings.raw_bucket, check.key)
         except ObjectMissingError:
             return None
 

@@ -13,12 +13,9 @@ from assets.ingestion.kafka import topics
 from assets.ingestion.kafka.gaps import count_missing, write_gaps
 from assets.ingestion.kafka.message_storer import MessageStorer, StoringBatch, open_message_storer
 from assets.ingestion.kafka.topics import OpenedTopic
-from assets.resources.event_log import EventLog
+from assets.platform import Platform
 from assets.resources.event_reader import OffsetsGoneError, Reader
 from assets.resources.messages import SkippedOffsets
-from assets.resources.object_store import ObjectStore
-from assets.resources.warehouse import Warehouse
-from assets.settings import Settings
 from assets.timing import utc_now
 
 _READ_SECONDS = 1.0
@@ -71,10 +68,7 @@ class _LandingState:
 class Landing:
     """The way from a topic to the raw bucket and the ledger."""
 
-    settings: Settings
-    event_log: EventLog
-    object_store: ObjectStore
-    warehouse: Warehouse
+    platform: Platform
 
     def run(self) -> Landed:
         """Lands messages until none has come for a while or the time budget is used up.
@@ -86,20 +80,20 @@ class Landing:
         """
         landed = Landed()
         gone: Mapping[int, int] | None = _NOTHING
-        budget_ends = time.monotonic() + self.settings.run_budget_seconds
-        with open_message_storer(self.settings, self.object_store, self.warehouse) as storer:
+        budget_ends = time.monotonic() + self.platform.settings.run_budget_seconds
+        with open_message_storer(self.platform) as storer:
             while gone is not None and time.monotonic() < budget_ends:
                 opened = self._open(gone)
                 landed += Landed(missing=count_missing(opened.gaps))
-                with self.event_log.reader(opened.state, opened.next_offsets) as reader:
+                with self.platform.event_log.reader(opened.state, opened.next_offsets) as reader:
                     source = _LandingState(opened, reader, storer, opened.next_offsets)
                     read, gone = self._read(source, budget_ends)
                 landed += read
         return landed
 
     def _open(self, gone: Mapping[int, int]) -> OpenedTopic:
-        state = self.event_log.look(self.settings.kafka_topic)
-        with self.warehouse.connect() as connection:
+        state = self.platform.event_log.look(self.platform.settings.kafka_topic)
+        with self.platform.warehouse.connect() as connection:
             return topics.open_topic(connection, state, gone)
 
     def _read(
@@ -133,13 +127,13 @@ class Landing:
 
     def _has_waited(self, reader: Reader, idle_since: float) -> bool:
         """Tells whether it is time to end: sooner where nothing more is announced."""
-        linger = self.settings.run_linger_seconds
+        linger = self.platform.settings.run_linger_seconds
         patience = linger if reader.is_at_end() else max(linger, reader.delivery_timeout_seconds)
         return time.monotonic() - idle_since >= patience
 
     def _begin(self, source: _LandingState) -> bool:
         """Reads, and begins to store what came; does not wait while there is other work."""
-        wait = min(_READ_SECONDS, self.settings.run_linger_seconds)
+        wait = min(_READ_SECONDS, self.platform.settings.run_linger_seconds)
         chunk = source.reader.read(0 if source.in_flight else wait)
         if not chunk.messages and not chunk.skipped:
             return False
@@ -150,7 +144,7 @@ class Landing:
     @property
     def _max_bytes(self) -> int:
         """What may be under way before the next read, which takes as much at most."""
-        return self.settings.kafka_chunk_bytes // 2
+        return self.platform.settings.kafka_chunk_bytes // 2
 
     def _land_oldest(self, source: _LandingState, max_bytes: int) -> Landed:
         """Lands what came first if more than so much is under way, until half of that is left.
@@ -168,7 +162,7 @@ class Landing:
         now, opened, positions = utc_now(), source.opened, reads[-1].positions
         arrivals = [one for read in reads for one in source.storer.finish(read.taken, now)]
         gaps = topics.missing_offsets(opened, (one for read in reads for one in read.skipped))
-        with self.warehouse.connect() as connection:
+        with self.platform.warehouse.connect() as connection:
             topics.lock_topic(connection, opened)
             new_images = ledger.register(connection, arrivals, now)
             write_gaps(connection, gaps)

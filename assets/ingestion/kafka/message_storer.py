@@ -17,9 +17,8 @@ from assets.ingestion.kafka.claim_checks import ClaimCheck, ClaimCheckResolver, 
 from assets.ingestion.kafka.source import SOURCE, landed_key, message_arrival, message_origin
 from assets.ingestion.source import printable
 from assets.memory import share_heaps
+from assets.platform import Platform
 from assets.resources.messages import Message
-from assets.resources.object_store import ObjectStore
-from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
 from assets.validation.headers import reject_size
 
@@ -49,9 +48,7 @@ class MessageStorer:
         threads: What stores and looks at several objects at once.
     """
 
-    settings: Settings
-    object_store: ObjectStore
-    warehouse: Warehouse
+    platform: Platform
     threads: ThreadPoolExecutor
 
     def begin(self, messages: Sequence[Message], incarnation: int, now: datetime) -> StoringBatch:
@@ -59,7 +56,7 @@ class MessageStorer:
         storing: list[Future[Arrival]] = []
         checks: list[ClaimCheck] = []
         for message in messages:
-            arrival = describe(message, incarnation, now, self.settings)
+            arrival = describe(message, incarnation, now, self.platform.settings)
             if (key := claim_check_key(message)) is not None:
                 checks.append(ClaimCheck(key, arrival))
             else:
@@ -72,30 +69,28 @@ class MessageStorer:
     def finish(self, taken: StoringBatch, now: datetime) -> list[Arrival]:
         """Waits until messages are durable, and returns the images that they are."""
         stored = [future.result() for future in taken.storing]
-        desk = ClaimCheckResolver(self.settings, self.object_store, self.warehouse, self.threads)
-        return stored + desk.resolve(taken.checks, now)
+        resolver = ClaimCheckResolver(self.platform, self.threads)
+        return stored + resolver.resolve(taken.checks, now)
 
     def _store(self, message: Message, arrival: Arrival) -> Arrival:
         """Makes a message's bytes durable; what cannot be an image goes to quarantine."""
         bucket, key = (
-            (self.settings.quarantine_bucket, arrival.quarantine_key)
+            (self.platform.settings.quarantine_bucket, arrival.quarantine_key)
             if arrival.quarantine_key
-            else (self.settings.raw_bucket, arrival.object_key)
+            else (self.platform.settings.raw_bucket, arrival.object_key)
         )
         body = message.value or b""
-        version = self.object_store.put(bucket, key, body, "application/octet-stream")
+        version = self.platform.object_store.put(bucket, key, body, "application/octet-stream")
         return replace(arrival, object_version=None if arrival.reason else version)
 
 
 @contextmanager
-def open_message_storer(
-    settings: Settings, object_store: ObjectStore, warehouse: Warehouse
-) -> Iterator[MessageStorer]:
+def open_message_storer(platform: Platform) -> Iterator[MessageStorer]:
     """Opens the way; what has not begun to be stored when the block fails is left."""
     share_heaps()
     threads = ThreadPoolExecutor(_STORE_THREADS)
     try:
-        yield MessageStorer(settings, object_store, warehouse, threads)
+        yield MessageStorer(platform, threads)
     finally:
         threads.shutdown(cancel_futures=True)
 

@@ -16,13 +16,11 @@ from assets.ingestion.kafka import topics
 from assets.ingestion.kafka.message_storer import MessageStorer, open_message_storer
 from assets.ingestion.kafka.replay_range import ReplayRange, ReplayRangeError
 from assets.ingestion.kafka.source import SOURCE, message_origin
-from assets.resources.event_log import EventLog
+from assets.platform import Platform
 from assets.resources.event_reader import OffsetsGoneError, Reader
 from assets.resources.messages import Message, TopicState
-from assets.resources.object_store import ObjectStore
-from assets.resources.warehouse import Connection, Warehouse
+from assets.resources.warehouse import Connection
 from assets.retention_policy import is_due
-from assets.settings import Settings
 from assets.timing import utc_now
 
 _READ_SECONDS = 1.0
@@ -59,10 +57,7 @@ class _Part:
 class Replay:
     """The way from a range of a topic to the raw bucket and the ledger."""
 
-    settings: Settings
-    event_log: EventLog
-    object_store: ObjectStore
-    warehouse: Warehouse
+    platform: Platform
 
     def run(self, wanted: ReplayRange) -> Replayed:
         """Replays a range, partition by partition; repeated it changes nothing.
@@ -70,15 +65,15 @@ class Replay:
         Raises `ReplayRangeError` when the topic has no such range, `TopicMissingError`, and
         `ServerUnavailableError` when a server goes away.
         """
-        state = self.event_log.look(wanted.topic or self.settings.kafka_topic)
+        state = self.platform.event_log.look(wanted.topic or self.platform.settings.kafka_topic)
         incarnation, replayed = self._incarnation(state), Replayed()
-        with open_message_storer(self.settings, self.object_store, self.warehouse) as storer:
+        with open_message_storer(self.platform) as storer:
             for part in self._parts(state, wanted):
                 replayed += self._replay(state, part, incarnation, storer)
         return replayed
 
     def _incarnation(self, state: TopicState) -> int:
-        with self.warehouse.connect() as connection:
+        with self.platform.warehouse.connect() as connection:
             known = topics.read_topic(connection, state.name)
         if topics.is_recreated(known, state):
             raise ReplayRangeError(
@@ -108,9 +103,9 @@ class Replay:
         first: dict[int, int | None] = dict(state.beginnings)
         end: dict[int, int | None] = dict.fromkeys(partitions)
         if wanted.from_time:
-            first = self.event_log.offsets_at(state, partitions, wanted.from_time)
+            first = self.platform.event_log.offsets_at(state, partitions, wanted.from_time)
         if wanted.to_time:
-            end = self.event_log.offsets_at(state, partitions, wanted.to_time)
+            end = self.platform.event_log.offsets_at(state, partitions, wanted.to_time)
         return [
             _Part(one, begins, end[one]) for one in partitions if (begins := first[one]) is not None
         ]
@@ -122,7 +117,7 @@ class Replay:
         if part.end is not None and begins >= part.end:
             return Replayed(empty=part.end - part.first)
         replayed = Replayed()
-        with self.event_log.reader(state, {part.partition: begins}) as reader:
+        with self.platform.event_log.reader(state, {part.partition: begins}) as reader:
             for messages in _messages_of(reader, part):
                 replayed += self._land(messages, incarnation, storer)
             reached, _ = reader.positions()[part.partition]
@@ -132,12 +127,12 @@ class Replay:
     def _land(
         self, messages: Sequence[Message], incarnation: int, storer: MessageStorer
     ) -> Replayed:
-        now, age = utc_now(), self.settings.purge_age
+        now, age = utc_now(), self.platform.settings.purge_age
         young = [message for message in messages if not is_due(message.sent_at, now, age)]
-        with self.warehouse.connect() as connection:
+        with self.platform.warehouse.connect() as connection:
             lacking = _unregistered(connection, young, incarnation)
         arrivals = storer.finish(storer.begin(lacking, incarnation, now), now)
-        with self.warehouse.connect() as connection:
+        with self.platform.warehouse.connect() as connection:
             new_images = ledger.register(connection, arrivals, now)
         return Replayed(
             messages=len(messages),

@@ -29,6 +29,10 @@ from assets.resources.messages import Message
 from assets.resources.warehouse import Connection
 from assets.settings import Settings
 
+IMAGE_MESSAGES = ("kafka", "image_messages")
+LANDED_IMAGES = ("raw_bucket", "landed_images")
+"""Keys of the source's assets."""
+
 LANDING_GRACE = timedelta(minutes=15)
 """Longer than any run: an object that a run has not registered by then, it never will."""
 
@@ -136,10 +140,10 @@ SOURCE = IngestionSource(
     name="kafka",
     read_key=read_key,
     self_registration=SelfRegistration(LANDING_GRACE, find_awaited),
-    ledger_input=("raw_bucket", "landed_images"),
+    ledger_input=LANDED_IMAGES,
     job=IngestionJob(
         name="land_messages",
-        asset=("raw_bucket", "landed_images"),
+        asset=LANDED_IMAGES,
         description="Land the Kafka topic's messages in the raw bucket and the ledger.",
         sensor="kafka_images",
         sensor_description="Requests a landing run when messages wait in the topic.",
