@@ -154,7 +154,7 @@ def _own_wal_bytes(connection: Connection) -> int:
     """Returns the bytes of log that this connection has written so far."""
     connection.execute("select pg_stat_force_next_flush()")
     connection.commit()
-    written: int = read_value(connection, _OWN_WAL_BYTES)
+    written = int(read_value(connection, _OWN_WAL_BYTES))  # it is a numeric
     connection.commit()
     return written
 
