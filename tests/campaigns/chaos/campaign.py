@@ -1,4 +1,4 @@
-"""One campaign on a running platform: senders at its sources, and faults at random."""
+"""One campaign on a running platform: senders at its sources, and random faults."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _MAX_MISSES = 12
 
 @dataclass(frozen=True)
 class CampaignOptions:
-    """How a campaign is fought.
+    """The options of a campaign.
 
     Attributes:
         faults: How many faults are injected, cuts and delays included.
-        counts: How many images each source is sent, by its name.
+        counts: How many images are sent to each source, by its name.
         seed: Same seed, same images, and the same faults at the same moments.
-        seconds: Over how long images and faults are spread.
-        give_up_seconds: After how long senders send nothing any more.
+        seconds: The period that images and faults are spread over.
+        give_up_seconds: When senders stop sending.
     """
 
     faults: int
@@ -38,16 +38,24 @@ class CampaignOptions:
     give_up_seconds: float
 
 
+@dataclass(frozen=True)
+class _Waiting:
+    """A fault whose moment has come and whose target is not running yet."""
+
+    fault: Fault
+    deadline: float
+
+
 @dataclass
 class Campaign:
-    """A campaign on a platform that was started, and that somebody watches over.
+    """A campaign on a platform that is running under supervision.
 
     Args:
-        options: How it is fought.
-        injector: Who deals the faults.
-        addresses: Where the senders find the sources.
-        monitor: Who looks at everything meanwhile.
-        report: Called with a sentence about what did not happen.
+        options: Counts, periods and seed.
+        injector: Injects the faults.
+        addresses: Where the sources are.
+        monitor: Polled all the time.
+        report: Called with a sentence about every fault that was skipped.
     """
 
     options: CampaignOptions
@@ -58,11 +66,11 @@ class Campaign:
     injected: list[Fault] = field(default_factory=list)
 
     def run(self) -> None:
-        """Sends and strikes until everything is sent and the last fault is injected.
+        """Sends images and injects faults until all are sent and injected.
 
         Raises:
             CampaignError: A sender failed, or there was nothing left to kill.
-            StackError: What was killed could not be started again.
+            StackError: A killed process could not be restarted.
         """
         started = time.monotonic()
         with self._sending() as senders:
@@ -73,7 +81,7 @@ class Campaign:
 
     @contextmanager
     def _sending(self) -> Iterator[Sequence[SpawnProcess]]:
-        """Starts a sender per source, and ends with the block those that are still at work."""
+        """Starts a sender per source; those that still run are ended with the block."""
         context = multiprocessing.get_context("spawn")
         senders = [
             context.Process(
@@ -104,24 +112,32 @@ class Campaign:
         )
 
     def _inject_faults(self, started: float) -> None:
+        """Injects each fault at its moment, or as soon as its target is running.
+
+        Other faults are injected while one is waiting for its target.
+        """
         options = self.options
         drawn = faults(options.seed)
-        for moment in moments(options.faults, options.seconds, options.seed):
-            while time.monotonic() < started + moment:
-                self.monitor.poll()
-            self._inject_next(drawn)
-
-    def _inject_next(self, drawn: Iterator[Fault]) -> None:
-        """Deals the next fault that finds somebody; a server that is down is waited for."""
-        for _ in range(_MAX_MISSES):
-            fault, deadline = next(drawn), time.monotonic() + _TARGET_WAIT_SECONDS
-            while time.monotonic() < deadline:
-                if self.injector.inject(fault):
-                    self.injected.append(fault)
-                    return
-                self.monitor.poll()
-            self.report(f"no {fault.target} to kill for {_TARGET_WAIT_SECONDS:.0f} s: passed over")
-        raise CampaignError(
-            f"There was nothing to kill {_MAX_MISSES} times in a row: the platform does not "
-            "come back; see its logs."
-        )
+        planned = [started + m for m in moments(options.faults, options.seconds, options.seed)]
+        waiting: list[_Waiting] = []
+        misses = 0
+        while planned or waiting:
+            now = time.monotonic()
+            while planned and planned[0] <= now:
+                planned.pop(0)
+                waiting.append(_Waiting(next(drawn), now + _TARGET_WAIT_SECONDS))
+            for one in list(waiting):
+                if self.injector.inject(one.fault):
+                    self.injected.append(one.fault)
+                    waiting.remove(one)
+                    misses = 0
+                elif now > one.deadline:
+                    self.report(f"skipped: {one.fault.target} was not running in time")
+                    waiting[waiting.index(one)] = _Waiting(next(drawn), now + _TARGET_WAIT_SECONDS)
+                    misses += 1
+            if misses >= _MAX_MISSES:
+                raise CampaignError(
+                    f"There was nothing to kill {misses} times in a row: the platform does not "
+                    "recover; see its logs."
+                )
+            self.monitor.poll()

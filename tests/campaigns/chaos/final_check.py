@@ -26,11 +26,11 @@ class FinalCheck:
     """The end of a campaign.
 
     Args:
-        monitor: What sees how far the platform is.
+        monitor: Polled for the progress.
         analyst: The warehouse as a person of TEAM_ANALYTICS.
-        dagster_port: Where Dagster tells of its runs.
+        dagster_port: The port of Dagster's web server.
         seconds: How long the platform may take.
-        report: Called with a sentence about what is waited for.
+        report: Called with a sentence about what is being waited for.
     """
 
     monitor: Monitor
@@ -43,17 +43,18 @@ class FinalCheck:
         """Waits, counts, and counts again while something is missing and time is left.
 
         Raises:
-            CampaignError: Dagster did not come back in time.
-            ServerError: A server did not.
+            CampaignError: Dagster did not recover in time.
+            ServerError: Another server did not.
         """
         deadline = time.monotonic() + self.seconds
+        self.report("everything is sent; waiting until everything is finished")
         self._wait_until_idle(deadline)
         stuck_runs = self._wait_for_runs()
         while True:
             verdict = self._count(stuck_runs, deadline)
             if verdict is not None and (verdict.is_clean or time.monotonic() > deadline):
                 return verdict
-            self.report("not everything is there yet; it is counted again")
+            self.report("something is still missing; it is counted again")
             until = time.monotonic() + _RECOUNT_SECONDS
             while time.monotonic() < until:
                 self.monitor.poll()
@@ -69,11 +70,10 @@ class FinalCheck:
         return None
 
     def _wait_until_idle(self, deadline: float) -> None:
-        """Waits until all is finished, and the raw bucket was listed once more after that.
+        """Waits until everything is finished and a sweep of the raw bucket was completed since.
 
-        Returns early when nothing has changed for longer than a dead run's claims last.
+        Returns early when nothing has changed for longer than the leases of a dead run last.
         """
-        self.report("everything is sent; waiting until everything is finished")
         changed_at, complete_since = time.monotonic(), utc_now()
         while time.monotonic() < min(deadline, changed_at + _STALLED_SECONDS):
             before = self.monitor.progress
@@ -95,7 +95,7 @@ class FinalCheck:
         return len(first)
 
     def _runs(self, deadline: float) -> set[str]:
-        """Returns the runs in flight, as soon as Dagster tells them."""
+        """Returns the runs in flight, as soon as Dagster answers."""
         while (runs := runs_in_flight(self.dagster_port)) is None:
             if time.monotonic() > deadline:
                 raise CampaignError("Dagster does not answer after the last fault; see its log.")

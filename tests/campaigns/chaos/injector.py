@@ -1,4 +1,4 @@
-"""Deals faults: kills processes, cuts and delays connections."""
+"""Injects faults: kills processes, cuts and delays connections."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _DELAY_SECONDS = 0.3
 
 @dataclass
 class FaultInjector:
-    """Strikes at one stack and the connections to it.
+    """Injects faults into one stack and the connections to it.
 
     Args:
-        rng: Chooses where several processes would do.
-        report: Called with a sentence about every fault that is injected.
+        rng: Chooses among several possible processes.
+        report: Called with a sentence about every injected fault.
     """
 
     stack: Stack
@@ -31,7 +31,7 @@ class FaultInjector:
     _restore_timers: list[Timer] = field(default_factory=list)
 
     def inject(self, fault: Fault) -> bool:
-        """Deals a fault; returns False when there is nothing to kill at this moment."""
+        """Injects a fault; returns False when its target is not running right now."""
         if fault.kind is FaultKind.KILL:
             return self._kill(fault)
         if fault.kind is FaultKind.CUT:
@@ -45,7 +45,7 @@ class FaultInjector:
         return True
 
     def restore_all(self) -> None:
-        """Waits until all connections are passed on again."""
+        """Waits until all connections work again."""
         for timer in self._restore_timers:
             timer.join()
         self._restore_timers.clear()

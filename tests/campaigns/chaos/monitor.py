@@ -1,4 +1,4 @@
-"""Looks at how far a campaign is, and whether everything that it needs still runs."""
+"""Monitors the progress of a campaign, and whether everything that it needs is still running."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ _PROGRESS = """
 
 
 class CampaignError(DarkroomError):
-    """A campaign could not be fought to its end; the message says why."""
+    """A campaign could not be completed."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a campaign is.
+    """The progress of a campaign.
 
     Attributes:
-        acknowledged: Images that the sources have taken.
+        acknowledged: Images that the sources have acknowledged.
         known: Rows of the ledger.
         finished: Rows that are processed or rejected.
-        listed_at: When the raw bucket was last listed to its end (UTC).
+        listed_at: When the last sweep of the raw bucket was completed (UTC).
     """
 
     acknowledged: int = 0
@@ -48,19 +48,19 @@ class Progress:
 
     @property
     def is_complete(self) -> bool:
-        """Tells whether everything that was taken is known, and everything known is finished."""
+        """Whether everything acknowledged is known, and everything known is finished."""
         return self.acknowledged <= self.known == self.finished
 
 
 @dataclass
 class Monitor:
-    """Looks at a campaign from outside.
+    """Polls ledger, records and processes of a campaign.
 
     Args:
         settings: Where the warehouse is.
-        folder: Where the senders' records are.
-        supervision: What starts again whatever is killed; it ends only if it fails.
-        show: Called with what was seen.
+        folder: The folder of the senders' records.
+        supervision: The supervisor, which restarts what is killed; it ends only if it fails.
+        show: Called with the progress.
     """
 
     settings: Settings
@@ -72,16 +72,16 @@ class Monitor:
     _read: dict[Path, int] = field(default_factory=dict)
 
     def poll(self) -> None:
-        """Waits a moment, and looks.
+        """Waits a second, and updates the progress.
 
         Raises:
-            CampaignError: A sender has failed.
-            StackError: What was killed could not be started again.
+            CampaignError: A sender failed.
+            StackError: A killed process could not be restarted.
         """
         time.sleep(_POLL_SECONDS)
         if self.supervision.done():
             self.supervision.result()
-            raise CampaignError("The platform was stopped in the middle of the campaign.")
+            raise CampaignError("The platform was stopped during the campaign.")
         for sender in self.senders:
             if sender.exitcode:
                 raise CampaignError(
@@ -93,19 +93,19 @@ class Monitor:
         self.show(self.progress)
 
     def _count_new_acknowledgements(self) -> int:
-        """Reads what the records have grown by since the last poll."""
+        """Counts acknowledgements in what was appended to the records since the last poll."""
         found = 0
         for path in self.folder.glob("*.jsonl"):
             with path.open("rb") as record:
                 record.seek(self._read.get(path, 0))
-                news = record.read()
-            whole = news[: news.rfind(b"\n") + 1]
-            self._read[path] = self._read.get(path, 0) + len(whole)
-            found += whole.count(f'"event": "{Event.ACKNOWLEDGED}"'.encode())
+                appended = record.read()
+            complete = appended[: appended.rfind(b"\n") + 1]
+            self._read[path] = self._read.get(path, 0) + len(complete)
+            found += complete.count(f'"event": "{Event.ACKNOWLEDGED}"'.encode())
         return found
 
     def _ledger(self) -> tuple[int, int, datetime | None]:
-        """Counts the ledger; while the database is down, what was seen last stands."""
+        """Counts the ledger; while the database is down, the last counts remain."""
         conninfo = self.settings.database_url.get_secret_value()
         try:
             with psycopg.connect(conninfo, connect_timeout=2) as connection:

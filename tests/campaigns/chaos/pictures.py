@@ -1,4 +1,4 @@
-"""Bodies to send: small photographs and broken files, each made unique without being re-encoded."""
+"""Bodies to send: small photographs and broken files, each made unique without re-encoding."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _MEGAPIXELS = 0.12
 _BROKEN_INTERVAL = 25
 _JPEG_START, _JPEG_COMMENT = b"\xff\xd8", b"\xff\xfe"
 _PNG_START, _PNG_HEADER_ENDS = b"\x89PNG\r\n\x1a\n", 33
-# The upload API refuses what its first bytes give away; an empty file cannot be made unique.
+# The upload API refuses these by their first bytes; an empty file cannot be made unique.
 _REFUSED_BY_UPLOAD_API = {"not_an_image", "too_many_pixels", "empty"}
 
 
 @dataclass(frozen=True)
 class Submission:
-    """An image about to be sent: who it is for the record, its body, and what it declares."""
+    """An image to send: its entry in the record, its body, and its declared content type."""
 
     image: Image
     body: bytes
@@ -31,7 +31,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class Originals:
-    """What submissions are made from."""
+    """The files that submissions are made from."""
 
     good: Sequence[Photograph]
     broken: Sequence[Photograph]

@@ -1,4 +1,4 @@
-"""What is done to the platform, and when: drawn from a seed, so that a campaign can be repeated."""
+"""Which faults are injected, and when: drawn from a seed, so that a campaign can be repeated."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from random import Random
 
 
 class FaultKind(StrEnum):
-    """What can be done to a target."""
+    """The kinds of faults."""
 
     KILL = "kill"
     CUT = "cut"
@@ -17,7 +17,7 @@ class FaultKind(StrEnum):
 
 
 class Target(StrEnum):
-    """What something can be done to: processes, or the connections to a server."""
+    """The targets of faults: processes, or the connections to a server."""
 
     RUN = "run"
     DAEMON = "daemon"
@@ -38,7 +38,7 @@ _MIN_SECONDS, _MAX_SECONDS = 2.0, 8.0
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is done to the platform.
+    """One fault.
 
     Attributes:
         seconds: How long connections stay cut or delayed; 0 for a kill.
@@ -50,13 +50,13 @@ class Fault:
 
 
 def moments(count: int, seconds: float, seed: int) -> tuple[float, ...]:
-    """Returns `count` random moments of a span of time, in seconds from its beginning, in order."""
+    """Returns `count` random moments of a period, in seconds from its start, in order."""
     rng = Random(f"{seed}/moments")  # noqa: S311 - a plan, not a secret
     return tuple(sorted(rng.uniform(0.02, 0.98) * seconds for _ in range(count)))
 
 
 def faults(seed: int) -> Iterator[Fault]:
-    """Draws without end; each fault comes once before any comes again, the killing of a run twice.
+    """Yields faults endlessly: all of them once, the kill of a run twice, before any is repeated.
 
     Same seed, same faults.
     """
@@ -65,5 +65,5 @@ def faults(seed: int) -> Iterator[Fault]:
     cuts = [(kind, server) for server in SERVERS for kind in (FaultKind.CUT, FaultKind.DELAY)]
     while True:
         for kind, target in rng.sample([*kills, *cuts], k=len(kills) + len(cuts)):
-            lasts = 0.0 if kind is FaultKind.KILL else rng.uniform(_MIN_SECONDS, _MAX_SECONDS)
-            yield Fault(kind, target, round(lasts, 1))
+            seconds = 0.0 if kind is FaultKind.KILL else rng.uniform(_MIN_SECONDS, _MAX_SECONDS)
+            yield Fault(kind, target, round(seconds, 1))

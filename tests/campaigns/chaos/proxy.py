@@ -15,12 +15,12 @@ _TIMEOUT_SECONDS = 10
 
 @dataclass
 class Proxy:
-    """One port that passes every connection on to another one, on 127.0.0.1.
+    """Forwards every connection to a port of 127.0.0.1 to another port.
 
     Args:
         port: Where it listens.
-        upstream: The port that connections are passed on to.
-        delay_seconds: How long every piece of a connection waits before it is passed on.
+        upstream: The port that connections are forwarded to.
+        delay_seconds: How long every chunk is held before it is forwarded.
     """
 
     port: int
@@ -30,12 +30,12 @@ class Proxy:
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
 
     async def open(self) -> None:
-        """Begins to accept connections, unless it does."""
+        """Starts to accept connections, unless it already does."""
         if self._server is None:
-            self._server = await asyncio.start_server(self._pass_on, "127.0.0.1", self.port)
+            self._server = await asyncio.start_server(self._forward, "127.0.0.1", self.port)
 
     async def cut(self) -> None:
-        """Drops every connection in its middle, and refuses new ones until it is opened again."""
+        """Aborts every connection, and refuses new ones until it is opened again."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -43,23 +43,25 @@ class Proxy:
             writer.transport.abort()
 
     async def delay(self, seconds: float) -> None:
-        """Makes every piece, of old and new connections, wait so long."""
+        """Sets the delay of every chunk, of existing and new connections."""
         self.delay_seconds = seconds
 
-    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            onward_reader, onward_writer = await asyncio.open_connection("127.0.0.1", self.upstream)
+            upstream_reader, upstream_writer = await asyncio.open_connection(
+                "127.0.0.1", self.upstream
+            )
         except OSError:
             writer.transport.abort()
             return
-        both = {writer, onward_writer}
+        both = {writer, upstream_writer}
         self._writers |= both
         try:
             await asyncio.gather(
-                self._pump(reader, onward_writer), self._pump(onward_reader, writer)
+                self._pump(reader, upstream_writer), self._pump(upstream_reader, writer)
             )
         except OSError:
-            # One side broke off: so does the other, as it would without a proxy.
+            # One side aborted: the other side sees that too, as it would without a proxy.
             for each in both:
                 each.transport.abort()
         finally:
@@ -68,10 +70,10 @@ class Proxy:
                 each.close()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while piece := await reader.read(_CHUNK_BYTES):
+        while chunk := await reader.read(_CHUNK_BYTES):
             if self.delay_seconds:
                 await asyncio.sleep(self.delay_seconds)
-            writer.write(piece)
+            writer.write(chunk)
             await writer.drain()
         if writer.can_write_eof():
             writer.write_eof()
@@ -79,14 +81,14 @@ class Proxy:
 
 @dataclass(frozen=True)
 class Network:
-    """The proxies by the server behind each, in a thread with an event loop of its own."""
+    """The proxies, by server, in a thread with an event loop of its own."""
 
     proxies: Mapping[str, Proxy]
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Passes connections on while the block runs."""
+        """Forwards connections while the block runs."""
         thread = Thread(target=self.loop.run_forever, name="network", daemon=True)
         thread.start()
         try:
@@ -95,31 +97,31 @@ class Network:
             yield
         finally:
             for proxy in self.proxies.values():
-                self._do(proxy.cut())
-            self._do(_cancel_tasks())
+                self._run(proxy.cut())
+            self._run(_cancel_tasks())
             self.loop.call_soon_threadsafe(self.loop.stop)
             thread.join(_TIMEOUT_SECONDS)
             self.loop.close()
 
     def cut(self, name: str) -> None:
-        """Drops all connections to a server, and refuses new ones."""
-        self._do(self.proxies[name].cut())
+        """Aborts all connections to a server, and refuses new ones."""
+        self._run(self.proxies[name].cut())
 
     def delay(self, name: str, seconds: float) -> None:
-        """Delays every piece of all connections to a server."""
-        self._do(self.proxies[name].delay(seconds))
+        """Delays every chunk of all connections to a server."""
+        self._run(self.proxies[name].delay(seconds))
 
     def restore(self, name: str) -> None:
-        """Passes connections to a server on again, without a delay."""
-        self._do(self.proxies[name].delay(0.0))
-        self._do(self.proxies[name].open())
+        """Forwards connections to a server again, without delay."""
+        self._run(self.proxies[name].delay(0.0))
+        self._run(self.proxies[name].open())
 
-    def _do(self, action: Coroutine[Any, Any, None]) -> None:
+    def _run(self, action: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(action, self.loop).result(_TIMEOUT_SECONDS)
 
 
 async def _cancel_tasks() -> None:
-    """Waits until dropped connections have ended their tasks."""
+    """Cancels the tasks of aborted connections and waits for their end."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()

@@ -1,6 +1,6 @@
 """The senders' own record: what was sent, appended line by line and made durable at once.
 
-It is all that the campaign believes of what was sent; the platform never sees it.
+It is the campaign's only source of what was sent; the platform never sees it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Event(StrEnum):
     """What happened to an image on its way to a source."""
 
     BEGUN = "begun"
-    UNKNOWN = "unknown"  # an attempt without an answer: it may have been taken or not
+    UNKNOWN = "unknown"  # an attempt without an answer: the image may have been accepted or not
     ACKNOWLEDGED = "acknowledged"
 
 
@@ -28,10 +28,10 @@ class Image:
     """An image as its sender knows it.
 
     Attributes:
-        name: Its name, which no other image of the campaign has.
+        name: Unique in the campaign.
         source: The source that it is sent to: `kafka`, `bucket` or `upload`.
-        sha256: Digest of its body in hexadecimal, which no other image has either.
-        expected_reason: Why the platform must reject it; None when it must be processed.
+        sha256: Digest of its body in hexadecimal; unique as well.
+        expected_reason: Why the platform must reject it; None if it must be processed.
     """
 
     name: str
@@ -45,8 +45,8 @@ class Sent:
     """What a sender's record says of one image.
 
     Attributes:
-        is_acknowledged: Whether the source has answered that it has it.
-        unknown_attempts: How many attempts went without an answer.
+        is_acknowledged: Whether the source has confirmed that it has it.
+        unknown_attempts: How many attempts got no answer.
     """
 
     image: Image
@@ -55,7 +55,7 @@ class Sent:
 
 
 class Record:
-    """A file that grows by one line per event, for one sender."""
+    """The file of one sender, to which one line per event is appended."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("a")
@@ -75,15 +75,15 @@ class Record:
 
 
 def read_lines(lines: Iterable[str]) -> dict[str, Sent]:
-    """Returns what record lines say of each image, by its digest.
+    """Returns what the lines of a record say of each image, by its digest.
 
-    Raises `ValueError` when a line is not one of a record.
+    Raises `ValueError` when a line is invalid.
     """
     found: dict[str, Sent] = {}
     for line in lines:
-        told = json.loads(line)
-        event = Event(told["event"])
-        image = Image(told["name"], told["source"], told["sha256"], told["expected_reason"])
+        entry = json.loads(line)
+        event = Event(entry["event"])
+        image = Image(entry["name"], entry["source"], entry["sha256"], entry["expected_reason"])
         before = found.get(image.sha256, Sent(image))
         found[image.sha256] = Sent(
             image,
@@ -94,11 +94,11 @@ def read_lines(lines: Iterable[str]) -> dict[str, Sent]:
 
 
 def read_records(folder: Path) -> dict[str, Sent]:
-    """Returns what all records of a folder say; a line that is being written is left out."""
-    whole = (
+    """Returns what all records of a folder say; a line that is still being written is left out."""
+    complete = (
         line
         for path in sorted(folder.glob("*.jsonl"))
         for line in path.read_text().splitlines(keepends=True)
         if line.endswith("\n")
     )
-    return read_lines(whole)
+    return read_lines(complete)

@@ -1,4 +1,4 @@
-"""Sender processes, one per source: a steady stream, each image sent until the source has it."""
+"""Sender processes, one per source: each image is sent until the source has acknowledged it."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class SenderConfig:
     Attributes:
         source: The name of the source.
         count: How many images it sends.
-        seconds: Over how long they are spread; an outage makes them later, not fewer.
-        give_up_seconds: After how long it sends nothing any more.
+        seconds: The period that they are spread over; an outage delays them.
+        give_up_seconds: When it stops sending.
         seed: Same seed, same images.
         record: The file of its record.
     """
@@ -48,11 +48,11 @@ class SenderConfig:
 
 
 def send_all(config: SenderConfig) -> None:
-    """Sends every image of an config; runs in a process of its own.
+    """Sends every image of a sender; runs in a process of its own.
 
     Raises `RefusedError` when the source refuses an image for good.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches it too; the campaign ends it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches it too; its parent ends it
     originals, record = Originals.of(config.seed), Record(config.record)
     started = time.monotonic()
     sender = _Sender(config, record, started + config.give_up_seconds)
@@ -80,7 +80,7 @@ class _Sender:
         self._own = local()
 
     def deliver(self, submission: Submission) -> None:
-        """Tries until the source has the submission, or the time is up."""
+        """Retries until the source has acknowledged the submission, or the time is up."""
         self._record.write(submission.image, Event.BEGUN, utc_now())
         while time.monotonic() < self._ends:
             try:
@@ -100,7 +100,7 @@ class _Sender:
         return client
 
     def _discard_client(self) -> None:
-        """A client whose last attempt went wrong is replaced by a new one."""
+        """Closes the client after a failed attempt; the next attempt opens a new one."""
         client: SourceClient | None = getattr(self._own, "client", None)
         self._own.client = None
         if client is not None:

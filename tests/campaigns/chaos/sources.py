@@ -1,4 +1,4 @@
-"""The three sources as a sender sees them: it sends an image and waits for acknowledgement."""
+"""Clients of the three sources: each sends an image and waits for its acknowledgement."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from assets.settings import Settings
 from tests.campaigns.chaos.pictures import Submission
 
 FOLDER = "chaos"
-"""Where the bucket's sender drops its images."""
+"""Where the sender of the source `bucket` drops its images."""
 
 _MAX_REQUEST_BYTES = 12 * 1024 * 1024
 _DELIVERY_SECONDS = 60
@@ -27,11 +27,11 @@ _RETRYABLE_STATUSES = {408, 429, 500, 502, 503, 504}
 
 
 class NoAcknowledgementError(Exception):
-    """The source gave no answer that says whether it has the image."""
+    """The source has not said whether it has the image."""
 
 
 class RefusedError(Exception):
-    """The source refuses an image that it should take: nothing to retry."""
+    """The source refuses an image that it should accept; a retry would not help."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Addresses:
 
     Attributes:
         settings: Brokers, topic, object store and bucket.
-        upload_url: Where the upload API takes images.
-        api_key: What the upload API knows its caller by.
+        upload_url: The upload API's address for images.
+        api_key: A key of the upload API.
     """
 
     settings: Settings
@@ -50,20 +50,21 @@ class Addresses:
 
 
 class SourceClient(Protocol):
-    """A way into the platform, used by one thread."""
+    """A client of one source, used by one thread."""
 
     def send(self, submission: Submission) -> None:
         """Returns when the source has acknowledged the image.
 
-        Raises `NoAcknowledgementError` when that is unknown, `RefusedError` when it never will.
+        Raises `NoAcknowledgementError` when it is unknown whether the source has the image, and
+        `RefusedError` when the source will never accept it.
         """
 
     def close(self) -> None:
-        """Lets connections go."""
+        """Closes connections."""
 
 
 class KafkaSourceClient:
-    """A producer that asks for all acknowledgements and retries without repeating messages."""
+    """An idempotent producer that requires acknowledgements of all replicas."""
 
     def __init__(self, addresses: Addresses) -> None:
         self._topic = addresses.settings.kafka_topic
@@ -94,18 +95,18 @@ class KafkaSourceClient:
         except (KafkaError, OSError) as error:
             raise NoAcknowledgementError(type(error).__name__) from error
         if offset < 0:
-            # Said to be there already. Tansu says so, too, of what it was killed in storing.
-            raise NoAcknowledgementError("the brokers do not say where")
+            # It is said to be a duplicate. Tansu also says so if it was killed while storing it.
+            raise NoAcknowledgementError("the brokers return no offset")
 
     def close(self) -> None:
-        """Drops what was not delivered: it counts as unknown."""
-        # It would rather wait for what it holds; its thread ends when that is too old.
+        """Drops undelivered messages, which count as unknown."""
+        # It would wait for them; its thread ends when they have expired.
         with suppress(KafkaTimeoutError):
             self._producer.close(timeout=1)
 
 
 class BucketSourceClient:
-    """Puts objects under keys of their own, as any S3 program does."""
+    """Puts objects under keys of their own, as any S3 client does."""
 
     def __init__(self, addresses: Addresses) -> None:
         self._store = ObjectStore(addresses.settings)
@@ -120,11 +121,11 @@ class BucketSourceClient:
             raise NoAcknowledgementError(str(error)) from error
 
     def close(self) -> None:
-        """Connections go with the object."""
+        """Does nothing: the connections end with this object."""
 
 
 class UploadSourceClient:
-    """Posts to the upload API; the idempotency key makes one image of all attempts."""
+    """Posts to the upload API; an idempotency key makes one image of all attempts."""
 
     def __init__(self, addresses: Addresses) -> None:
         self._url = addresses.upload_url

@@ -1,4 +1,4 @@
-"""Finds the processes that a fault is meant for, among those that the campaign's stack started."""
+"""Finds the processes of a fault's target among those that the campaign's stack has started."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _GONE_SECONDS = 10
 
 
 def find(stack: Stack, target: Target, rng: Random) -> list[psutil.Process]:
-    """Returns the processes to kill together; none when the target does not run right now."""
+    """Returns the processes to kill together; none when the target is not running right now."""
     if target in {Target.DAGSTER, *_PARTS}:
         return _find_in_dagster(stack.dagster, target, rng)
     servers = [one for one in (*stack.servers, *stack.programs) if one.name == target]
     found = [process for server in servers if (process := server.process()) is not None]
-    # PostgreSQL works in its children: they die with it, as if the plug were pulled.
+    # PostgreSQL's work is done by its children: they die with it, as in a power failure.
     return [each for process in found for each in _with_children(process)]
 
 
 def kill(processes: Sequence[psutil.Process]) -> None:
-    """Kills processes without a warning, and returns when they are gone."""
+    """Kills processes with SIGKILL, and returns when they are gone."""
     for process in processes:
         if process.is_running():
             process.kill()
@@ -34,7 +34,7 @@ def kill(processes: Sequence[psutil.Process]) -> None:
 
 
 def part_of_dagster(command: Sequence[str], parents_command: Sequence[str]) -> Target | None:
-    """Names what a process of Dagster's group is, by its own command and that of its parent."""
+    """Returns which target a process of Dagster's group is, by its command and its parent's."""
     for target, is_one in _PARTS.items():
         if is_one(command, parents_command):
             return target
@@ -42,7 +42,7 @@ def part_of_dagster(command: Sequence[str], parents_command: Sequence[str]) -> T
 
 
 def _is_run(command: Sequence[str], parents_command: Sequence[str]) -> bool:
-    """A code server spawns a process per run; a run's own decoders are further down."""
+    """A code server spawns one process per run; a run's own decoders are its descendants."""
     return "--multiprocessing-fork" in command and _is_code_server(parents_command, ())
 
 
@@ -59,11 +59,11 @@ _PARTS: dict[Target, Callable[[Sequence[str], Sequence[str]], bool]] = {
 
 
 def _find_in_dagster(dagster: Server, target: Target, rng: Random) -> list[psutil.Process]:
-    first = dagster.process()
-    if first is None:
+    leader = dagster.process()
+    if leader is None:
         return []
     group = {
-        process.pid: process for process in psutil.process_iter() if _group(process) == first.pid
+        process.pid: process for process in psutil.process_iter() if _group(process) == leader.pid
     }
     if target is Target.DAGSTER:
         return list(group.values())

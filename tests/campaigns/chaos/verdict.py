@@ -1,4 +1,4 @@
-"""The count: what the senders' record says was sent, against what the platform has."""
+"""The verdict: compares what the senders' records say was sent with what the platform has."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tests.campaigns.chaos.record import Sent
 
 @dataclass(frozen=True)
 class RecordedImage:
-    """One ledger row, and what its original's bytes really are.
+    """One ledger row, and the digest of its original.
 
     Attributes:
         outcome: `waiting`, `processed`, or the reason of the rejection.
-        sha256: Digest of the original as read from its bucket; None when it is not there.
+        sha256: Digest of the original as read from its bucket; None if it is missing.
     """
 
     source: str
@@ -26,18 +26,18 @@ class RecordedImage:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the platform has, read from outside.
+    """What the platform has, as read from outside.
 
     Attributes:
         rows: The ledger, row by row.
         copies: How often the Kafka topic or the raw bucket holds an image, by digest.
-        missing_files: Renditions and quarantined originals that have a row and no object.
-        orphaned_renditions: Objects in the processed bucket that have no row.
-        stuck_runs: Runs in flight that have nothing left to do and do not end.
-        unbalanced_hours: Hours in which landed is not waiting, processed, rejected and purged.
-        unexplained_gaps: Ranges of Kafka offsets that were passed over.
-        may_have_gaps: Whether the broker, when it is killed, leaves offsets without a message.
-        rows_missing_in_views: Images that analysts do not see, or see twice.
+        missing_files: Renditions and quarantined originals that have a row but no object.
+        orphaned_renditions: Objects in the processed bucket without a row.
+        stuck_runs: Runs that have nothing left to do and do not end.
+        unbalanced_hours: Hours in which landed ≠ waiting + processed + rejected + purged.
+        unexplained_gaps: Recorded gaps of Kafka offsets.
+        may_have_gaps: Whether a killed broker leaves offsets without a message.
+        rows_missing_in_views: Images that are missing in the analysts' views, or there twice.
     """
 
     rows: Sequence[RecordedImage]
@@ -53,16 +53,16 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of a campaign's images; lost, duplicated and stuck must be 0.
+    """The outcome of a campaign's images.
 
     Attributes:
-        lost: Acknowledged, and not in the ledger with the outcome that it must have.
-        duplicated: Ledger rows beyond what topic, bucket and uploads really hold.
-        stuck: Images that wait although all has settled, and runs that do not end.
-        unexpected: Ledger rows of originals that nobody sent, or that are gone.
-        repeated_by_senders: Copies that sources hold because an attempt's answer was cut off.
-        unknown_attempts: Attempts of the senders that had no answer.
-        examples: Sentences about the first that are lost, duplicated, stuck or unexpected.
+        lost: Acknowledged, and not in the ledger with the expected outcome.
+        duplicated: Ledger rows beyond the copies in topic, bucket and uploads.
+        stuck: Images that still wait at the end, and runs that do not end.
+        unexpected: Ledger rows whose original was not sent, or is missing.
+        repeated_by_senders: Further copies in the sources, made by retries after a lost answer.
+        unknown_attempts: Attempts of the senders that got no answer.
+        examples: Sentences about the first few problems.
     """
 
     sent: int
@@ -79,28 +79,33 @@ class Verdict:
     examples: tuple[str, ...] = ()
 
     @property
-    def is_clean(self) -> bool:
-        """Tells whether nothing is lost, duplicated, stuck or unaccounted for."""
+    def violations(self) -> dict[str, int]:
+        """By what must never happen, how often it did."""
         evidence = self.evidence
-        return not any(
-            (
-                self.lost,
-                self.duplicated,
-                self.stuck,
-                self.unexpected,
-                evidence.missing_files,
-                evidence.unbalanced_hours,
-                evidence.unexplained_gaps and not evidence.may_have_gaps,
-                evidence.rows_missing_in_views,
-            )
-        )
+        counts = {
+            "lost": self.lost,
+            "duplicated": self.duplicated,
+            "stuck": self.stuck,
+            "unexpected": self.unexpected,
+            "missing_files": evidence.missing_files,
+            "unbalanced_hours": evidence.unbalanced_hours,
+            "rows_missing_in_views": evidence.rows_missing_in_views,
+        }
+        if not evidence.may_have_gaps:
+            counts["unexplained_gaps"] = evidence.unexplained_gaps
+        return counts
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing happened that must never happen."""
+        return not any(self.violations.values())
 
 
 _EXAMPLES = 8
 
 
 def evaluate(sent: Mapping[str, Sent], evidence: Evidence) -> Verdict:
-    """Counts; a row too few is lost, one too many duplicated, one that waits stuck."""
+    """Counts: a missing row is lost, an additional one duplicated, a waiting one stuck."""
     rows: dict[str, list[RecordedImage]] = defaultdict(list)
     for row in evidence.rows:
         rows[row.sha256 or ""].append(row)
@@ -152,15 +157,18 @@ def _image_problems(
         yield "duplicated", f"{image.name} has {len(found)} rows for {copies} copies"
     for row in found:
         if row.outcome == "waiting":
-            yield "stuck", f"{image.name} waits"
+            yield "stuck", f"{image.name} is still waiting"
         elif row.source != image.source:
-            yield "unexpected", f"{image.name} was sent by {image.source} and came by {row.source}"
+            yield (
+                "unexpected",
+                f"{image.name} was sent by {image.source} and arrived by {row.source}",
+            )
         elif row.outcome != expected:
-            yield "lost", f"{image.name} is {row.outcome} and not {expected}"
+            yield "lost", f"{image.name} is {row.outcome} instead of {expected}"
 
 
 def _copies(one: Sent, found: Sequence[RecordedImage], copies: Mapping[str, int]) -> int:
-    """Returns how many rows an image must have: one per copy, and one if it was acknowledged."""
+    """Returns how many rows an image must have: one per copy, at least one if acknowledged."""
     held = copies.get(one.image.sha256, 0)
     if one.image.source == "upload":
         held = min(1, len(found))
@@ -168,5 +176,5 @@ def _copies(one: Sent, found: Sequence[RecordedImage], copies: Mapping[str, int]
 
 
 def _distinct(found: Sequence[RecordedImage]) -> list[RecordedImage]:
-    """Leaves one row per origin: more are counted as duplicates of that origin."""
+    """Keeps one row per origin: further ones are counted as duplicates of that origin."""
     return list({(row.source, row.origin): row for row in found}.values())
