@@ -13,7 +13,7 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 
 from assets.settings import Settings
-from benchmarks.report import BenchmarkError
+from infra.report import MeasurementError
 
 _THREADS = 8
 _MAX_MESSAGE_BYTES = 12 * 1024 * 1024
@@ -30,7 +30,7 @@ def copy_topic(settings: Settings, messages: int, put: Callable[[str, bytes], ob
         put: Stores bytes under a name: partition and offset.
 
     Raises:
-        BenchmarkError: no message came for half a minute.
+        MeasurementError: no message came for half a minute.
     """
     puts: list[Future[object]] = []
     consumer, silent = _open(settings), 0
@@ -47,7 +47,7 @@ def copy_topic(settings: Settings, messages: int, put: Callable[[str, bytes], ob
     for done in puts:
         done.result()
     if len(puts) != messages:
-        raise BenchmarkError(
+        raise MeasurementError(
             f"The topic returned {len(puts)} of {messages} messages; see the log of the broker."
         )
 

@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 
-from benchmarks.report import BenchmarkError
+from infra.report import MeasurementError
 
 _TIMEOUT_SECONDS = 60
 
@@ -33,7 +33,7 @@ def request_rate(target: Target, body: bytes, requests: int, clients: int) -> fl
     """Sends from a process of its own; returns requests per second.
 
     Raises:
-        BenchmarkError: an answer was not 201.
+        MeasurementError: an answer was not 201.
     """
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
@@ -69,4 +69,4 @@ def _post(connection: HTTPConnection, target: Target, body: bytes) -> None:
     answer = connection.getresponse()
     content = answer.read()
     if answer.status != 201:
-        raise BenchmarkError(f"An upload was answered with {answer.status}: {content[:300]!r}")
+        raise MeasurementError(f"An upload was answered with {answer.status}: {content[:300]!r}")

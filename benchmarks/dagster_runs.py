@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import psycopg
 
 from assets.resources.rows import Parameters, Query, read_rows, read_value
-from benchmarks.report import BenchmarkError
+from infra.report import MeasurementError
 
 IMAGE_JOBS = ("land_messages", "register_objects", "process_images")
 
@@ -55,7 +55,7 @@ def wait_for_success(conninfo: str, job: str, seconds: float) -> None:
     """Waits until a run of a job has succeeded.
 
     Raises:
-        BenchmarkError: none has after as many seconds.
+        MeasurementError: none has after as many seconds.
     """
     problem = f"No run of {job} succeeded"
     _wait_until(conninfo, _HAS_SUCCEEDED, [job], seconds, problem)
@@ -65,7 +65,7 @@ def wait_until_idle(conninfo: str, jobs: Sequence[str], seconds: float) -> None:
     """Waits until no run of these jobs is in flight.
 
     Raises:
-        BenchmarkError: some still are after as many seconds.
+        MeasurementError: some still are after as many seconds.
     """
     problem = f"Runs of {', '.join(jobs)} did not end"
     _wait_until(conninfo, _IS_IDLE, [list(jobs)], seconds, problem)
@@ -78,5 +78,5 @@ def _wait_until(
     with psycopg.connect(conninfo, autocommit=True) as connection:
         while not read_value(connection, condition, parameters):
             if time.monotonic() > deadline:
-                raise BenchmarkError(f"{problem} in {seconds:.0f} seconds.")
+                raise MeasurementError(f"{problem} in {seconds:.0f} seconds.")
             time.sleep(1)

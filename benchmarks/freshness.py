@@ -21,7 +21,6 @@ from benchmarks.highest_rate import VISIBLE_SECONDS, Step, raise_rate
 from benchmarks.load import Load, jpeg_pool
 from benchmarks.naive_run import naive_rate
 from benchmarks.options import Kafka
-from benchmarks.report import BenchmarkError, Bound, Direction, Report
 from benchmarks.rounds import key
 from benchmarks.stack import fresh_platform
 from benchmarks.stages import (
@@ -34,6 +33,7 @@ from benchmarks.stages import (
     read_stages,
 )
 from infra.console import console
+from infra.report import Bound, Direction, MeasurementError, Report
 
 LEDGER_SECONDS = 10.0
 """95th percentile from arrival to the ledger has to be under this."""
@@ -88,12 +88,12 @@ def parse_rates(text: str) -> list[float]:
     """Returns rates from a list such as `8,11,14`.
 
     Raises:
-        BenchmarkError: the text is not such a list.
+        MeasurementError: the text is not such a list.
     """
     try:
         return [float(part) for part in text.split(",")]
     except ValueError as error:
-        raise BenchmarkError("--steps takes numbers separated by commas: 8,11,14.") from error
+        raise MeasurementError("--steps takes numbers separated by commas: 8,11,14.") from error
 
 
 def measure_freshness(load: Load, rate: float, images: int) -> Freshness:

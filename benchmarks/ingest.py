@@ -24,13 +24,13 @@ from benchmarks.landing import (
 from benchmarks.ledger_rows import REGISTER, create_tables, measure_ledger
 from benchmarks.options import ONLY, Kafka, Rounds
 from benchmarks.raw_copy import BINARY_COPY, RAW_COPY
-from benchmarks.report import Bound, Direction, Report
 from benchmarks.rounds import Comparison, Rates, measure_rounds
 from benchmarks.stack import fresh_stack
 from benchmarks.uploads import API, BARE_APP, baseline_app, measure_uploads, upload_api
 from infra.console import console
 from infra.local.dbt import parse_dbt_project
 from infra.local.stack import Stack
+from infra.report import Bound, Direction, Report
 
 Part = StrEnum("Part", ["landing", "ledger", "memory", "upload"])
 

@@ -22,9 +22,9 @@ from assets.settings import Settings
 from assets.timing import utc_now
 from benchmarks.baseline_consumer import copy_topic
 from benchmarks.processes import run_module
-from benchmarks.report import BenchmarkError
 from benchmarks.rounds import measure_variants
 from infra.kafka.topics import provision_topic
+from infra.report import MeasurementError
 
 LANDING, PUT_OBJECT_LOOP, OBSTORE_LOOP = "landing", "put_object loop", "obstore loop"
 
@@ -78,7 +78,7 @@ def measure_memory(
         messages: How many of them.
 
     Raises:
-        BenchmarkError: the run failed, or landed another number of messages.
+        MeasurementError: the run failed, or landed another number of messages.
     """
     own = fill_dedicated_topic(settings, size_bytes, messages)
     names = {
@@ -105,7 +105,7 @@ def fill_dedicated_topic(settings: Settings, size_bytes: int, messages: int) -> 
     body = random.Random(0).randbytes(size_bytes)  # noqa: S311 - sizes matter, not secrets
     outgoing = (OutgoingImage(str(number), body) for number in range(messages))
     if refused := send(own, outgoing, lambda _: None):
-        raise BenchmarkError(f"A message was not sent: {refused[0].reason}.")
+        raise MeasurementError(f"A message was not sent: {refused[0].reason}.")
     return own
 
 
@@ -132,4 +132,4 @@ def _loop_rate(settings: Settings, messages: int, put: Callable[[str, bytes], ob
 
 def _expect(messages: int, landed: int) -> None:
     if landed != messages:
-        raise BenchmarkError(f"{landed} of {messages} messages were landed.")
+        raise MeasurementError(f"{landed} of {messages} messages were landed.")

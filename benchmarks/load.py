@@ -11,13 +11,13 @@ from PIL import Image
 from assets.resources.rows import read_value
 from benchmarks.dagster_runs import IMAGE_JOBS, wait_for_success, wait_until_idle
 from benchmarks.highest_rate import Step, growth
-from benchmarks.report import BenchmarkError
 from benchmarks.senders import Plan
 from benchmarks.sources import SOURCES
 from benchmarks.stack import RunningPlatform
 from benchmarks.stages import DeliveryCount, count_deliveries
 from benchmarks.tracking import TrackedSend, send_and_track
 from infra.demo.photographs import photographs
+from infra.report import MeasurementError
 
 _CAMERA_QUALITY = 95
 _DROPS_PER_SECOND = 100.0
@@ -52,7 +52,7 @@ class Load:
         """Sends images, waits until all are finished, and counts every one.
 
         Raises:
-            BenchmarkError: an image was lost, duplicated, or not finished in time.
+            MeasurementError: an image was lost, duplicated, or not finished in time.
         """
         platform = self.platform
         record = platform.stack.state.path("records", f"{name}.jsonl")
@@ -63,7 +63,7 @@ class Load:
             count = count_deliveries(connection, tracked.record)
             rows = read_value(connection, _ROWS)
         if count.lost or count.duplicated or rows != self.sent:
-            raise BenchmarkError(
+            raise MeasurementError(
                 f"Of {images} images {count.lost} were lost and {count.duplicated} duplicated; "
                 f"the ledger has {rows} rows for {self.sent} images sent in total."
             )

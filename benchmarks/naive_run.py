@@ -18,7 +18,6 @@ from assets.processing.recipe import read_recipe
 from assets.resources.object_store import ObjectStore, open_client
 from assets.settings import Settings
 from assets.timing import utc_now
-from benchmarks.report import BenchmarkError
 from benchmarks.senders import Plan, Sender, sending
 from benchmarks.sources import Addresses
 from infra.local.dagster import PROJECT, dagster_server, prepare_dagster_home
@@ -28,6 +27,7 @@ from infra.local.state import StateFolder
 from infra.object_store.buckets import create_bucket
 from infra.postgres.bootstrap import DAGSTER
 from infra.progress import progress_bar
+from infra.report import MeasurementError
 
 _DATABASE = "naive_dagster"
 _TIMEOUT_SECONDS = 900
@@ -106,7 +106,7 @@ def _wait_for_renditions(store: ObjectStore, sender: Sender) -> datetime:
             if sender.is_done and made >= images * per_image:
                 return utc_now()
             if time.monotonic() > deadline:
-                raise BenchmarkError(
+                raise MeasurementError(
                     f"{made} of {images * per_image} renditions were made in "
                     f"{_TIMEOUT_SECONDS} seconds; see the log of the naive Dagster."
                 )

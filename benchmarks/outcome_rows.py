@@ -37,7 +37,7 @@ from benchmarks.raw_copy import (
     committed,
     create_raw_tables,
 )
-from benchmarks.report import BenchmarkError
+from infra.report import MeasurementError
 
 WRITE = "outcomes.write"
 
@@ -103,7 +103,7 @@ def _claimed_batch(
     claimed = leases.claim_waiting(connection, lease_request, BATCH_ROWS)
     connection.commit()
     if len(claimed) != BATCH_ROWS:
-        raise BenchmarkError(f"{len(claimed)} of {BATCH_ROWS} images could be claimed.")
+        raise MeasurementError(f"{len(claimed)} of {BATCH_ROWS} images could be claimed.")
     return [_processed(claim, recipe) for claim in claimed]
 
 

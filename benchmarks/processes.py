@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from benchmarks.report import BenchmarkError
+from infra.report import MeasurementError
 
 _PROJECT = Path(__file__).parents[1]
 _WAIT_SECONDS = 3600
@@ -34,11 +34,11 @@ class Child:
             kind: The class of the answer; its fields are the keys of the JSON object.
 
         Raises:
-            BenchmarkError: it failed.
+            MeasurementError: it failed.
         """
         output, errors = self.process.communicate("begin\n", timeout=_WAIT_SECONDS)
         if self.process.returncode != 0:
-            raise BenchmarkError(f"{self.module} failed: {errors[-2000:]}")
+            raise MeasurementError(f"{self.module} failed: {errors[-2000:]}")
         return kind(**json.loads(output.strip().splitlines()[-1]))
 
 

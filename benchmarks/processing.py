@@ -19,10 +19,10 @@ from benchmarks.processing_asset import bench_asset, bench_growth
 from benchmarks.processing_engines import bench_engines
 from benchmarks.processing_variants import PROCESSES
 from benchmarks.raw_copy import BINARY_COPY, RAW_COPY
-from benchmarks.report import BenchmarkError, Report
 from benchmarks.rounds import Comparison, measure_rounds
 from benchmarks.stack import fresh_stack
 from infra.local.stack import Stack
+from infra.report import MeasurementError, Report
 
 Part = StrEnum("Part", ["engines", "asset", "growth", "metadata"])
 
@@ -69,5 +69,5 @@ def _stay_on_cores() -> None:
     """Keeps this process, and all that it starts, on two cores."""
     cores = sorted(os.sched_getaffinity(0))[:PROCESSES]
     if len(cores) < PROCESSES:
-        raise BenchmarkError(f"This is measured on {PROCESSES} cores; there is only one.")
+        raise MeasurementError(f"This is measured on {PROCESSES} cores; there is only one.")
     os.sched_setaffinity(0, cores)

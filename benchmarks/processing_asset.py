@@ -14,10 +14,10 @@ from benchmarks.bare_loops import tuned
 from benchmarks.processes import run_module
 from benchmarks.processing_inputs import make_inputs
 from benchmarks.processing_variants import PROCESSES, TUNED, cpu_seconds, measure_loop
-from benchmarks.report import BenchmarkError, Bound, Direction, Report
 from benchmarks.rounds import Comparison, Rates, measure_rounds, measure_variants
 from infra.console import console
 from infra.local.stack import Stack
+from infra.report import Bound, Direction, MeasurementError, Report
 
 ASSET = "the whole asset"
 ASSET_RATES = Comparison(ASSET, "images", {TUNED: 0.70})
@@ -156,7 +156,7 @@ def arrive(settings: Settings, folder: str, bodies: Sequence[bytes], count: int)
     """Puts images into the raw bucket and registers them, before anything is measured.
 
     Raises:
-        BenchmarkError: fewer were registered.
+        MeasurementError: fewer were registered.
     """
     platform = Platform.from_settings(settings)
     for number in range(count):
@@ -167,7 +167,7 @@ def arrive(settings: Settings, folder: str, bodies: Sequence[bytes], count: int)
         registration = Registration(platform)
         new_images = registration.run().new_images
         if not new_images:
-            raise BenchmarkError(f"Only {registered} of {count} images were registered.")
+            raise MeasurementError(f"Only {registered} of {count} images were registered.")
         registered += new_images
 
 
@@ -175,14 +175,14 @@ def process_all(stack: Stack, count: int) -> Measured:
     """Processes all waiting images, in a process of its own.
 
     Raises:
-        BenchmarkError: the run failed, or processed another number of images.
+        MeasurementError: the run failed, or processed another number of images.
     """
     names = {"RUN_LINGER_SECONDS": "0", "PROCESSING_WORKERS": str(PROCESSES)}
     before = _servers_cpu_seconds(stack)
     run = run_module("benchmarks.processing_run", {**stack.environment(), **names}, Run)
     servers = {name: now - before[name] for name, now in _servers_cpu_seconds(stack).items()}
     if run.processed != count:
-        raise BenchmarkError(f"{run.processed} of {count} images were processed.")
+        raise MeasurementError(f"{run.processed} of {count} images were processed.")
     return Measured(run, servers)
 
 

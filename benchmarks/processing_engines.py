@@ -18,9 +18,9 @@ from benchmarks.processing_variants import (
     Cost,
     variants,
 )
-from benchmarks.report import Report
 from benchmarks.rounds import Comparison, Rates, key, rotated
 from infra.console import console
+from infra.report import Report
 
 COMPARISONS = (
     Comparison(PROCESSOR, "images", {NAIVE: 2.0, VIPS: 0.7, TUNED: 0.93, SHARP: None}),

@@ -24,7 +24,7 @@ from assets.processing.result import ProcessedImage
 from assets.processing.workers import Result, workers
 from benchmarks.bare_loops import Renditions, naive, tuned, vips
 from benchmarks.processing_inputs import Inputs
-from benchmarks.report import BenchmarkError
+from infra.report import MeasurementError
 
 NAIVE, TUNED, VIPS, SHARP = "naive Pillow", "tuned Pillow", "bare libvips", "sharp"
 PROCESSOR, ENGINE = "our processor", "our libvips engine"
@@ -111,7 +111,7 @@ def measure_workers(processor: str, inputs: Inputs) -> Cost:
     """Measures a processor in the platform's isolated workers; bytes are sent both ways.
 
     Raises:
-        BenchmarkError: a photograph was rejected.
+        MeasurementError: a photograph was rejected.
     """
     with workers(PROCESSES, processor, read_recipe("standard")) as pool:
 
@@ -132,14 +132,14 @@ def measure_workers(processor: str, inputs: Inputs) -> Cost:
 
 def _require_processed(result: Result) -> None:
     if not isinstance(result, ProcessedImage):
-        raise BenchmarkError(f"A photograph was rejected: {result.value}.")
+        raise MeasurementError(f"A photograph was rejected: {result.value}.")
 
 
 def measure_sharp(inputs: Inputs) -> Cost:
     """Measures sharp in a Node process, with as many images at once as the others have processes.
 
     Raises:
-        BenchmarkError: Node failed.
+        MeasurementError: Node failed.
     """
     with tempfile.TemporaryDirectory(prefix="darkroom-sharp-") as folder:
         for number, body in enumerate(inputs.bodies):
@@ -153,7 +153,7 @@ def measure_sharp(inputs: Inputs) -> Cost:
             check=False,
         )
     if done.returncode != 0:
-        raise BenchmarkError(f"sharp failed: {done.stderr[-2000:]}")
+        raise MeasurementError(f"sharp failed: {done.stderr[-2000:]}")
     spent = json.loads(done.stdout)
     return _cost(_Clock(spent["seconds"], spent["cpu_seconds"]), inputs)
 

@@ -16,7 +16,6 @@ from rich.table import Table
 from typer import Option
 
 from benchmarks.options import ONLY, Kafka, Rounds
-from benchmarks.report import Bound, Direction, Report
 from benchmarks.retention_days import DELETE, DROP, Cost, measure_days
 from benchmarks.retention_ingest import ALONE, DURING_PURGE, measure_ingestion
 from benchmarks.retention_objects import (
@@ -37,6 +36,7 @@ from benchmarks.rounds import (
 from benchmarks.stack import fresh_stack
 from infra.console import console
 from infra.local.stack import Stack
+from infra.report import Bound, Direction, Report
 
 Part = StrEnum("Part", ["days", "objects", "ingestion", "erasure"])
 

@@ -25,8 +25,8 @@ from assets.retention.receipts import Copy, Tally
 from assets.settings import Settings
 from assets.timing import utc_now
 from benchmarks.ledger_rows import arrivals_of
-from benchmarks.report import BenchmarkError
 from benchmarks.rounds import rotated
+from infra.report import MeasurementError
 
 DROP, DELETE = "drop of the partition", "DELETE"
 
@@ -129,7 +129,7 @@ def _drop(connection: Connection, day: date, images: int) -> None:
     seen.add(Copy.LEDGER_ROW, begin, items=images)
     seen.add(Copy.RENDITION_ROW, begin, items=_RENDITIONS * images)
     if not ledger_rows.drop_day(connection, day, seen):
-        raise BenchmarkError(f"The partitions of {day} could not be dropped.")
+        raise MeasurementError(f"The partitions of {day} could not be dropped.")
 
 
 def _delete(connection: Connection, day: date) -> None:

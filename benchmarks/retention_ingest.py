@@ -18,10 +18,10 @@ from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
 from assets.timing import utc_now
 from benchmarks.landing import fill_dedicated_topic, land
-from benchmarks.report import BenchmarkError
 from benchmarks.retention_images import dedicated_buckets, make_images
 from benchmarks.retention_objects import PurgeRun, waiting_purge
 from infra.console import console
+from infra.report import MeasurementError
 
 ALONE, DURING_PURGE = "landing alone", "landing during a purge"
 
@@ -57,7 +57,7 @@ def measure_ingestion(
         ended = began + timedelta(seconds=purge.finish(PurgeRun).seconds)
         landed = landing.result()
     if landed != messages:
-        raise BenchmarkError(f"{landed} of {messages} messages were landed.")
+        raise MeasurementError(f"{landed} of {messages} messages were landed.")
     console.print(f"[dim]the purge took {(ended - began).total_seconds():.1f} s[/]")
     return rates_of(_moments(filled), began, ended)
 
@@ -71,7 +71,7 @@ def rates_of(moments: Sequence[datetime], began: datetime, ended: datetime) -> d
         ended: When it ended; what is after the last message does not count.
 
     Raises:
-        BenchmarkError: too few messages were landed during the purge, or otherwise.
+        MeasurementError: too few messages were landed during the purge, or otherwise.
     """
     in_order = sorted(moments)
     first, last = in_order[0], in_order[-1]
@@ -81,7 +81,7 @@ def rates_of(moments: Sequence[datetime], began: datetime, ended: datetime) -> d
     seconds = (until - began).total_seconds()
     seconds_alone = (last - first).total_seconds() - seconds
     if min(during, alone) <= 0 or min(seconds, seconds_alone) <= 0:
-        raise BenchmarkError(
+        raise MeasurementError(
             "The purge and the landing did not overlap; give both more, by --messages and --purged."
         )
     return {ALONE: alone / seconds_alone, DURING_PURGE: during / seconds}

@@ -23,7 +23,6 @@ from assets.retention.receipts import Copy
 from assets.settings import Settings
 from assets.timing import utc_now
 from benchmarks.processes import Child, child
-from benchmarks.report import BenchmarkError
 from benchmarks.retention_images import (
     OBJECTS_OF_AN_IMAGE,
     Stored,
@@ -33,6 +32,7 @@ from benchmarks.retention_images import (
     store_images,
 )
 from benchmarks.rounds import measure_variants
+from infra.report import MeasurementError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
@@ -107,7 +107,7 @@ def measure_erasure(settings: Settings, images: int) -> float:
 
 def _expect(images: int, deleted: int, what: str) -> None:
     if deleted != images:
-        raise BenchmarkError(f"{deleted} of {images} images were {what}.")
+        raise MeasurementError(f"{deleted} of {images} images were {what}.")
 
 
 def _delete_bare(settings: Settings, stored: list[Stored]) -> float:
@@ -117,7 +117,7 @@ def _delete_bare(settings: Settings, stored: list[Stored]) -> float:
     def delete(bucket: str, objects: list[ObjectIdentifierTypeDef]) -> None:
         answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
         if errors := answer.get("Errors"):
-            raise BenchmarkError(f"S3 did not delete an object: {errors[0]}")
+            raise MeasurementError(f"S3 did not delete an object: {errors[0]}")
 
     originals: list[ObjectIdentifierTypeDef] = [
         {"Key": one.object_key, "VersionId": one.object_version or ""} for one in stored

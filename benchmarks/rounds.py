@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from rich.table import Table
 
-from benchmarks.report import Bound, Direction, Report
 from infra.console import console
+from infra.report import Bound, Direction, Report
 
 Rates = Mapping[str, float]
 Measured = TypeVar("Measured")

@@ -22,8 +22,8 @@ from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
 from assets.timing import utc_now
-from benchmarks.report import BenchmarkError
 from benchmarks.sources import SOURCES, Addresses, SourceClients
+from infra.report import MeasurementError
 
 _THREADS = 24
 _START_OF_IMAGE, _COMMENT = b"\xff\xd8", b"\xff\xfe"
@@ -88,10 +88,10 @@ class Sender:
         """Whether the process has sent everything.
 
         Raises:
-            BenchmarkError: it failed.
+            MeasurementError: it failed.
         """
         if self.process.exitcode:
-            raise BenchmarkError(
+            raise MeasurementError(
                 f"The sender failed after {self.count} of {self.plan.images} images; "
                 "its error is above."
             )

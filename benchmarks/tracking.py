@@ -10,9 +10,9 @@ from psycopg.rows import tuple_row
 from rich.progress import TextColumn
 
 from assets.resources.warehouse import Warehouse
-from benchmarks.report import BenchmarkError
 from benchmarks.senders import Plan, Sender, Sent, sending
 from infra.progress import progress_bar
+from infra.report import MeasurementError
 
 _EVERY_SECONDS = 1.0
 _COUNTS = "select count(*), count(*) filter (where state <> 'waiting') from image_catalog.image"
@@ -52,7 +52,7 @@ def send_and_track(plan: Plan, warehouse: Warehouse, timeout_seconds: float) -> 
     Nothing else may send at the same time: the growth of the ledger is what is counted.
 
     Raises:
-        BenchmarkError: some are not finished so many seconds after the last one was sent.
+        MeasurementError: some are not finished so many seconds after the last one was sent.
     """
     counts = TextColumn("finished   {task.fields[sent]} sent, {task.fields[known]} in the ledger")
     samples = []
@@ -82,7 +82,7 @@ def _watch(
         elif sample.finished >= wanted:
             return
         elif now - last_sent_at > timeout_seconds:
-            raise BenchmarkError(
+            raise MeasurementError(
                 f"{wanted - sample.finished} of {wanted} images are not finished "
                 f"{timeout_seconds:.0f} seconds after the last one was sent; "
                 f"{sample.known} are in the ledger. The logs in the state folder say more."

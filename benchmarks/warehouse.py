@@ -27,7 +27,6 @@ from assets.access.people import create_person
 from assets.access.policy import load_policy
 from assets.resources.rows import Query, read_value
 from benchmarks.memory import peak_memory
-from benchmarks.report import Bound, Direction, Report
 from benchmarks.rounds import key
 from benchmarks.stack import fresh_stack
 from infra.console import console
@@ -36,6 +35,7 @@ from infra.local import dbt
 from infra.local.stack import Stack
 from infra.local.warehouses import copy_of_warehouse
 from infra.progress import progress_bar
+from infra.report import Bound, Direction, Report
 
 SMALLER = {"large": "medium", "medium": "small"}
 """By scale, the one with a tenth of the rows."""

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.campaigns.chaos.plan import Fault, FaultKind, Target
 from tests.campaigns.chaos.record import Image, Sent
+from tests.campaigns.chaos.report import report_of
 from tests.campaigns.chaos.verdict import (
     Evidence,
     RecordedImage,
@@ -48,7 +50,7 @@ def test_an_acknowledged_image_that_topic_and_ledger_lack_is_lost():
     assert judged(LETTER_ROW, ROSE_ROW, copies={LETTER.sha256: 1}).lost == 1
 
 
-def test_an_image_with_another_outcome_than_it_must_have_is_lost():
+def test_an_image_with_an_unexpected_outcome_is_lost():
     assert judged(replace(CAT_ROW, outcome="gave_up"), LETTER_ROW, ROSE_ROW).lost == 1
     assert judged(CAT_ROW, replace(LETTER_ROW, outcome="processed"), ROSE_ROW).lost == 1
 
@@ -70,7 +72,7 @@ def test_a_second_row_of_one_origin_is_a_duplicate(row):
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.source)
-def test_a_second_origin_of_one_image_is_a_duplicate_if_the_door_holds_it_once(row):
+def test_a_second_origin_of_one_image_is_a_duplicate_if_the_source_holds_it_once(row):
     verdict = judged(*ROWS, replace(row, origin="another"))
     assert (verdict.duplicated, verdict.is_clean) == (1, False)
 
@@ -86,17 +88,17 @@ def test_a_copy_that_the_sender_made_and_that_has_no_row_is_lost():
     assert judged(*ROWS, copies=COPIES | {CAT.sha256: 2}).lost == 1
 
 
-def test_a_row_of_something_that_nobody_sent_is_strange():
+def test_a_row_of_something_that_nobody_sent_is_unexpected():
     verdict = judged(*ROWS, RecordedImage("bucket", "raw/x?1", "processed", "dd" * 32))
     assert (verdict.unexpected, verdict.is_clean) == (1, False)
 
 
-def test_a_row_whose_original_is_gone_is_strange_and_its_image_lost():
+def test_a_row_whose_original_is_gone_is_unexpected_and_its_image_lost():
     verdict = judged(replace(CAT_ROW, sha256=None), LETTER_ROW, ROSE_ROW)
     assert (verdict.unexpected, verdict.lost) == (1, 1)
 
 
-def test_an_image_that_came_by_another_door_is_strange():
+def test_an_image_that_arrived_by_another_source_is_unexpected():
     assert judged(replace(CAT_ROW, source="bucket"), LETTER_ROW, ROSE_ROW).unexpected == 1
 
 
@@ -114,11 +116,11 @@ def test_an_image_never_acknowledged_may_be_there_or_not(image):
     "found",
     ["missing_files", "unbalanced_hours", "unexplained_gaps", "rows_missing_in_views"],
 )
-def test_what_else_must_not_be_is_not_clean(found):
+def test_anything_else_that_must_not_happen_makes_the_verdict_unclean(found):
     assert not evaluate(SENT, Evidence(ROWS, COPIES, **{found: 1})).is_clean
 
 
-def test_a_rendition_without_a_row_is_told_and_forgiven():
+def test_a_rendition_without_a_row_is_reported_but_allowed():
     assert evaluate(SENT, Evidence(ROWS, COPIES, orphaned_renditions=1)).is_clean
 
 
@@ -142,3 +144,17 @@ def test_offsets_without_a_message_are_the_platforms_fault_unless_the_broker_lea
     gaps = Evidence(ROWS, COPIES, unexplained_gaps=1)
     assert not evaluate(SENT, gaps).is_clean
     assert evaluate(SENT, replace(gaps, may_have_gaps=True)).is_clean
+
+
+def test_each_thing_that_must_not_happen_is_a_bound_of_the_report():
+    clean = report_of("tansu", evaluate(SENT, Evidence(ROWS, COPIES)), [], 1.0)
+    assert clean.missed == []
+    for found in ("stuck_runs", "missing_files", "unbalanced_hours", "unexplained_gaps"):
+        verdict = evaluate(SENT, Evidence(ROWS, COPIES, **{found: 2}))
+        assert [bound.value for bound in report_of("tansu", verdict, [], 1.0).missed] == [2]
+
+
+def test_the_report_counts_the_faults():
+    fault = Fault(FaultKind.KILL, Target.RUN)
+    report = report_of("tansu", evaluate(SENT, Evidence(ROWS, COPIES)), [fault, fault], 1.0)
+    assert (report.figures["faults"], report.figures["faults.kill.run"]) == (2, 2)

@@ -1,4 +1,4 @@
-"""A small part of `darkroom fuzz`: hostile files are explained, and what is not is found out."""
+"""A small part of `darkroom fuzz`: every file is explained, and an unexpected outcome is found."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.campaigns.fuzz import campaign
 from tests.campaigns.fuzz.campaign import Campaign, hostile_files, run_campaign
 from tests.campaigns.fuzz.damage import damage_at_random
 from tests.campaigns.fuzz.files import CANARY, HostileFile, expecting
-from tests.campaigns.fuzz.report import figures
+from tests.campaigns.fuzz.report import report_of
 from tests.campaigns.fuzz.samples import samples
 
 PILLOW_PROCESSOR = "assets.processing.processor:process"
@@ -34,33 +34,44 @@ def sample() -> list[HostileFile]:
 
 
 @pytest.fixture(scope="module")
-def fought() -> Campaign:
-    extra = HostileFile("trap", "a sound JPEG", lambda: VALID_IMAGE, expecting(Reason.EMPTY))
+def finished() -> Campaign:
+    extra = HostileFile("trap", "a valid JPEG", lambda: VALID_IMAGE, expecting(Reason.EMPTY))
     return run_campaign([*sample(), extra], PILLOW_PROCESSOR, 1, lambda _: None)
 
 
-def test_every_file_of_a_sample_is_processed_or_rejected_with_a_reason(fought: Campaign) -> None:
-    reasons = {one.outcome for one in fought.results}
+def test_every_file_of_a_sample_is_processed_or_rejected_with_a_reason(finished: Campaign) -> None:
+    reasons = {one.outcome for one in finished.results}
     assert reasons <= {"processed", *map(str, Reason)}
-    assert len(fought.results) == len(sample()) + 1
+    assert len(finished.results) == len(sample()) + 1
     assert len(reasons) > 5
 
 
-def test_nothing_is_at_fault_but_the_file_that_was_told_to_be(fought: Campaign) -> None:
-    assert [(one.file.kind, one.fault) for one in fought.failures] == [
+def test_only_the_trap_has_an_unexpected_outcome(finished: Campaign) -> None:
+    assert [(one.file.kind, one.fault) for one in finished.failures] == [
         ("trap", "processed, not empty")
     ]
 
 
-def test_no_file_made_the_processor_raise_anything_but_a_rejection(fought: Campaign) -> None:
-    assert fought.raised == {}
+def test_no_file_made_the_processor_raise_anything_but_a_rejection(finished: Campaign) -> None:
+    assert finished.raised == {}
 
 
-def test_a_report_counts_every_file(fought: Campaign) -> None:
-    told = figures(fought, SEED)
-    outcomes = [count for name, count in told.items() if name.startswith("outcome.")]
-    assert told["files"] == sum(outcomes) == len(fought.results)
-    assert told["not_as_expected"] == 1
+def test_a_report_counts_every_file(finished: Campaign) -> None:
+    figures = report_of(finished, SEED).figures
+    outcomes = [count for name, count in figures.items() if name.startswith("outcome.")]
+    assert figures["files"] == sum(outcomes) == len(finished.results)
+    assert figures["not_as_expected"] == 1
+
+
+def test_a_campaign_with_an_unexpected_outcome_fails(finished: Campaign) -> None:
+    assert [bound.name for bound in report_of(finished, SEED).missed] == ["not as expected"]
+
+
+def test_a_campaign_whose_parent_grows_too_much_fails(finished: Campaign) -> None:
+    large = replace(finished, results=[], memory_bytes=[0, (64 << 20) + 1])
+    assert [bound.name for bound in report_of(large, SEED).missed] == [
+        "growth of the parent's memory"
+    ]
 
 
 def test_a_rendition_that_holds_what_was_hidden_is_a_fault() -> None:

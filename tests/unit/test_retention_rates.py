@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from benchmarks.report import BenchmarkError
 from benchmarks.retention_ingest import ALONE, DURING_PURGE, rates_of
+from infra.report import MeasurementError
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -28,5 +28,5 @@ def test_what_a_purge_does_after_the_last_message_does_not_count():
 @pytest.mark.parametrize("window", [(5, 6), (-2, -1), (-1, 5)])
 def test_a_purge_that_does_not_overlap_in_part_is_no_measurement(window):
     began, ended = after(*window)
-    with pytest.raises(BenchmarkError, match="did not overlap"):
+    with pytest.raises(MeasurementError, match="did not overlap"):
         rates_of(after(0, 1, 2, 3, 4), began, ended)

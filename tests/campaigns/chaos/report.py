@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from benchmarks.report import Bound, Direction, Report
+from infra.report import Bound, Direction, Report
 from tests.campaigns.chaos.plan import Fault, FaultKind
 from tests.campaigns.chaos.verdict import Verdict
 

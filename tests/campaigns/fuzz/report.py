@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -11,40 +10,47 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from infra.report import Bound, Direction, Report
 from tests.campaigns.fuzz.campaign import UNEXPLAINED, Campaign
 from tests.campaigns.fuzz.files import PROCESSED
 
 _LOCAL = Path(__file__).parents[3] / ".local"
 _MEBIBYTE = 1 << 20
+_GROWTH_LIMIT_MIB = 64
 _SLOWEST = 5
 _DEATHS = ("decoder_died", "decoder_timeout")
 _MAX_SHOWN = 20
 
 
-def figures(campaign: Campaign, seed: int) -> dict[str, float]:
-    """Returns a campaign's figures under flat names."""
+def report_of(campaign: Campaign, seed: int) -> Report:
+    """Returns a campaign's figures and bounds."""
     outcomes = Counter(one.outcome for one in campaign.results)
     memory = [size / _MEBIBYTE for size in campaign.memory_bytes]
-    return {
-        "seed": seed,
-        "files": len(campaign.results),
-        "seconds": round(campaign.seconds, 1),
-        "unexplained": outcomes[UNEXPLAINED],
-        "not_as_expected": len(campaign.failures),
-        "parent_mib_at_start": round(memory[0], 1),
-        "parent_mib_at_end": round(memory[-1], 1),
-        "parent_mib_at_most": round(max(memory), 1),
-        **{f"outcome.{name}": count for name, count in sorted(outcomes.items())},
-    }
-
-
-def write_report(found: dict[str, float]) -> Path:
-    """Writes the figures where other measurements are, and returns the file."""
-    folder = _LOCAL / "reports"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "fuzz.json"
-    path.write_text(json.dumps(found, indent=2) + "\n")
-    return path
+    report = Report("fuzz")
+    report.add(
+        {
+            "seed": seed,
+            "files": len(campaign.results),
+            "seconds": campaign.seconds,
+            "unexplained": outcomes[UNEXPLAINED],
+            "not_as_expected": len(campaign.failures),
+            "parent_mib_at_start": memory[0],
+            "parent_mib_at_end": memory[-1],
+            "parent_mib_at_most": max(memory),
+            **{f"outcome.{name}": count for name, count in sorted(outcomes.items())},
+        }
+    )
+    report.bounds += [
+        Bound("not as expected", len(campaign.failures), Direction.AT_MOST, 0, "files"),
+        Bound(
+            "growth of the parent's memory",
+            memory[-1] - memory[0],
+            Direction.AT_MOST,
+            _GROWTH_LIMIT_MIB,
+            "MiB",
+        ),
+    ]
+    return report
 
 
 def save_failures(campaign: Campaign, seed: int) -> Path | None:

@@ -17,12 +17,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from assets.errors import DarkroomError
-from infra.console import console
+from infra.console import FAILED, OK, console, counted
 
 FOLDER = Path(__file__).parents[1] / ".local" / "reports"
 
 
-class BenchmarkError(DarkroomError):
+class MeasurementError(DarkroomError):
     """A measurement could not be completed, so it says nothing."""
 
 
@@ -140,12 +140,12 @@ class Report:
             console.print(self._table())
         console.print(f"as JSON: {self.write()}")
         if missed := self.missed:
+            count = counted(len(self.bounds), "bound")
             raise BoundMissedError(
-                f"{len(missed)} of {len(self.bounds)} bounds missed: {'; '.join(map(str, missed))}."
+                f"{len(missed)} of {count} missed: {'; '.join(map(str, missed))}."
             )
         if self.bounds:
-            kept = "1 bound" if len(self.bounds) == 1 else f"all {len(self.bounds)} bounds"
-            console.print(f"[bold green]✓[/] {kept} kept")
+            console.print(f"{OK} {counted(len(self.bounds), 'bound')} kept")
 
     def _table(self) -> Table:
         table = Table("", title="Bounds", title_justify="left")
@@ -153,6 +153,5 @@ class Report:
             table.add_column(column, justify="right")
         table.add_column("")
         for bound in self.bounds:
-            verdict = "[green]kept[/]" if bound.is_met else "[bold red]missed[/]"
-            table.add_row(*map(escape, bound.cells), verdict)
+            table.add_row(*map(escape, bound.cells), OK if bound.is_met else FAILED)
         return table
