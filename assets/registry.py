@@ -7,7 +7,6 @@ import assets.processing.assets
 import assets.retention.assets
 import assets.retention.checks
 import assets.retention.run_records
-import assets.retention.topic_check
 from assets.ingestion.registry import dagster_modules
 
 MODULES = (
@@ -16,7 +15,6 @@ MODULES = (
     assets.processing.assets,
     assets.retention.assets,
     assets.retention.checks,
-    assets.retention.topic_check,
     assets.retention.run_records,
     assets.analytics.dbt,
     assets.access.checks,

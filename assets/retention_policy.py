@@ -1,4 +1,4 @@
-"""How old an image may be. The one place that turns the configured age into a moment in time."""
+"""The retention policy: the only place that decides from an age which images are due."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from assets.errors import DarkroomError
 
 
 class ImplausiblePurgeError(DarkroomError):
-    """So much is to be deleted that somebody should look before it goes."""
+    """So large a share is due that a person has to confirm its deletion."""
 
 
 def cutoff(now: datetime, age: timedelta) -> datetime:
-    """Returns the moment before which everything that arrived is to go.
+    """Returns the time (UTC) at or before which whatever arrived is due.
 
     Args:
-        now: The present, aware.
-        age: The age at which an image goes.
+        now: The current time, aware.
+        age: The age at which an image is due.
 
     Raises:
         ValueError: `now` is naive, or the age is not positive.
@@ -29,17 +29,17 @@ def cutoff(now: datetime, age: timedelta) -> datetime:
 
 
 def is_due(arrived_at: datetime, now: datetime, age: timedelta) -> bool:
-    """Tells whether an image that arrived then is to go now: at the age exactly, it is."""
+    """Returns whether an image is due; it is at exactly that age."""
     return arrived_at <= cutoff(now, age)
 
 
-def is_plausible(due: int, held: int, max_share: float, free: int) -> bool:
-    """Tells whether so many of all images may be due, or somebody should look first.
+def is_plausible(due: int, total: int, max_share: float, free: int) -> bool:
+    """Returns whether so many images can be deleted without confirmation by a person.
 
     Args:
-        due: Images that are due.
-        held: All images.
-        max_share: The largest share of them that may go at once.
-        free: So many may go whatever their share.
+        due: Number of due images.
+        total: Number of all images.
+        max_share: The largest share of them that is plausible.
+        free: The number that is plausible whatever its share.
     """
-    return due <= max(free, max_share * held)
+    return due <= max(free, max_share * total)

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from assets.platform import Platform
 from assets.resources.object_store import open_client
 from assets.retention.deletion import WORKERS
-from assets.retention.erasure import Erasure, ErasureSelection
+from assets.retention.erasure import Erasure
+from assets.retention.ledger_rows import ErasureSelection
 from assets.retention.receipts import Copy
 from assets.settings import Settings
 from assets.timing import utc_now
@@ -98,8 +99,7 @@ def measure_erasure(settings: Settings, images: int) -> float:
     own = Platform.from_settings(dedicated_buckets(settings))
     make_images(own.settings, images, utc_now(), _UPLOADER)
     began = time.perf_counter()
-    erasure = Erasure(own.settings, own.object_store, own.warehouse)
-    erased = erasure.run(ErasureSelection(uploader=_UPLOADER), utc_now())
+    erased = Erasure(own).run(ErasureSelection(uploader=_UPLOADER), utc_now())
     seconds = time.perf_counter() - began
     _expect(images, erased.items(Copy.LEDGER_ROW), "erased")
     return seconds

@@ -18,10 +18,7 @@ from benchmarks.processes import answer, wait_for_start
 
 def main() -> None:
     """Purges all due images, however large a share of all images they are."""
-    platform = Platform.from_settings(Settings())
-    purge = Purge(
-        platform.settings, platform.object_store, platform.warehouse, may_take_any_share=True
-    )
+    purge = Purge(Platform.from_settings(Settings()), may_take_any_share=True)
     idle_bytes = kernel_figure("VmRSS")
     wait_for_start()
     began = time.perf_counter()

@@ -162,8 +162,8 @@ def erase(
         parsed("--source", source_named, source)
     chosen = choose(images or [], source, uploader)
     platform = running_platform("postgres", "object_store")
-    count = Erasure(platform.settings, platform.object_store, platform.warehouse).count(chosen)
-    if not (count or chosen.are_named):
+    count = Erasure(platform).count(chosen)
+    if not (count or chosen.is_by_id):
         console.print("The ledger knows no such image; nothing was erased.")
         return
     if count and not yes:
@@ -171,9 +171,7 @@ def erase(
             f"Erase {counted(count, 'image')} with all their copies, for good?", abort=True
         )
     with purge_progress("erasing", count) as show:
-        gone = Erasure(platform.settings, platform.object_store, platform.warehouse, show).run(
-            chosen, utc_now()
-        )
+        gone = Erasure(platform, show).run(chosen, utc_now())
     if not gone.items():
         hours = platform.settings.retention_hours
         console.print(
@@ -199,9 +197,7 @@ def prove(image: Image, json: Json = False) -> None:
     platform = running_platform("postgres", "object_store")
     with notices.status("looking") as status:
         prover = Prover(
-            platform.settings,
-            platform.object_store,
-            platform.warehouse,
+            platform,
             lambda what: status.update(f"  {what}"),
         )
         proof = prover.prove(named, utc_now())

@@ -38,14 +38,13 @@ def purge(
     --any-share overrules that.
     """
     platform = running_platform("postgres", "object_store")
-    settings, store, warehouse = platform.settings, platform.object_store, platform.warehouse
-    now = earliest(read_clocks(warehouse, store))
-    with warehouse.connect() as connection:
-        due, _ = ledger_rows.count_due(connection, cutoff(now, settings.purge_age))
+    now = earliest(read_clocks(platform))
+    with platform.warehouse.connect() as connection:
+        due = ledger_rows.count_due(connection, cutoff(now, platform.settings.purge_age)).due
     if due and not yes:
         typer.confirm(f"Purge {counted(due, 'image')} with all copies?", abort=True)
     with purge_progress("purging", due) as show:
-        gone = Purge(settings, store, warehouse, any_share, show).run(now)
+        gone = Purge(platform, any_share, show).run(now)
     print_deleted(gone)
     console.print(
         f"{OK} {counted(gone.items(Copy.LEDGER_ROW), 'image')} purged; the receipt is written. "
@@ -65,7 +64,7 @@ def verify(json: Json = False) -> None:
         print_json(chain)
     else:
         print_chain(chain)
-    if chain.wrong:
+    if chain.problems:
         raise typer.Exit(1)
 
 
@@ -94,7 +93,7 @@ def reapply(yes: Yes = False) -> None:
     if not yes:
         typer.confirm("Delete again what the receipts name?", abort=True)
     with purge_progress("deleting again", None) as show:
-        done = Restore(platform.settings, platform.object_store, platform.warehouse, show).reapply()
+        done = Restore(platform, show).reapply()
     print_deleted(done.gone)
     console.print(
         f"{OK} {counted(done.receipts, 'receipt')} put back, and "

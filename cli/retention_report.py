@@ -109,8 +109,8 @@ def print_receipts(receipts: Sequence[Receipt], json: bool) -> None:
 
 def print_chain(chain: Chain) -> None:
     """Prints whether the receipts are intact, and what is wrong with them otherwise."""
-    print_sentences(FAILED, chain.wrong)
-    if not chain.wrong:
+    print_sentences(FAILED, chain.problems)
+    if not chain.problems:
         console.print(
             f"{OK} {counted(chain.receipts, 'receipt')} of {counted(chain.images, 'image')}: "
             "none is missing, changed or out of place.",
@@ -130,8 +130,8 @@ def print_proof(proof: Proof, settings: Settings) -> None:
 def findings(proof: Proof, settings: Settings) -> Iterator[str]:
     """Says what each place holds of an image, a sentence each."""
     yield from _ledger_sentences(proof, settings)
-    yield from (_receipt_sentence(one) for one in proof.told)
-    if not proof.told:
+    yield from (_receipt_sentence(one) for one in proof.mentions)
+    if not proof.mentions:
         yield "Receipts: none of them names it."
     first, last = proof.days[0], proof.days[-1]
     for bucket in (settings.processed_bucket, settings.quarantine_bucket):
@@ -151,38 +151,38 @@ def verdict(proof: Proof) -> str:
     """Says in one sentence whether it is proven that an image is gone."""
     if proof.is_gone:
         return "The image is gone: a receipt names it, and nothing else does."
-    if proof.held and proof.held.withdrawn_at:
+    if proof.ledger_row and proof.ledger_row.withdrawn_at:
         return "The image is being erased; ask again when the erasure or the next purge has ended."
-    if proof.held:
+    if proof.ledger_row:
         return "The image is not gone."
     if proof.rows_left or any(proof.objects_left.values()):
         return "Something is left of the image; the next purge deletes what no row names."
-    if not proof.told:
+    if not proof.mentions:
         return "Nothing is left of such an image, and no receipt shows that it was ever here."
     return "Nothing is left of the image, but the receipts cannot be relied on."
 
 
 def _ledger_sentences(proof: Proof, settings: Settings) -> Iterable[str]:
-    if proof.held is None:
+    if proof.ledger_row is None:
         yield f"Ledger: no row, and {counted(proof.rows_left, 'row')} of renditions."
         return
-    held = proof.held
-    yield f"Ledger: {held.state}, arrived {shown(held.arrived_at)} UTC."
-    if held.withdrawn_at:
-        yield f"Its erasure was requested at {shown(held.withdrawn_at)} UTC; nobody sees it."
+    row = proof.ledger_row
+    yield f"Ledger: {row.state}, arrived {shown(row.arrived_at)} UTC."
+    if row.withdrawn_at:
+        yield f"Its erasure was requested at {shown(row.withdrawn_at)} UTC; nobody sees it."
         return
-    purged_at = held.arrived_at + settings.purge_age
-    gone_by = held.arrived_at + settings.retention
+    purged_at = row.arrived_at + settings.purge_age
+    gone_by = row.arrived_at + settings.retention
     yield (
         f"It is purged within the hour after {shown(purged_at)} UTC, and gone by {shown(gone_by)}."
     )
 
 
-def _receipt_sentence(told: ReceiptMention) -> str:
-    others = f" with {counted(told.images - 1, 'other')}" if told.images > 1 else ""
+def _receipt_sentence(mention: ReceiptMention) -> str:
+    others = f" with {counted(mention.images - 1, 'other')}" if mention.images > 1 else ""
     return (
-        f"Receipt {told.number}: it was deleted{others} at {shown(told.ended_at)} UTC, because "
-        f"{_WHY[told.why]}."
+        f"Receipt {mention.number}: it was deleted{others} at {shown(mention.ended_at)} UTC, "
+        f"because {_WHY[mention.reason]}."
     )
 
 

@@ -3,11 +3,10 @@
 import dagster as dg
 from pydantic import Field
 
-from assets.resources.object_store import ObjectStore
-from assets.resources.warehouse import Warehouse
-from assets.retention.erasure import Erasure, ErasureSelectionError, choose
+from assets.platform import Platform
+from assets.retention.erasure import Erasure, choose
+from assets.retention.ledger_rows import ErasureSelectionError
 from assets.retention.receipts import Copy
-from assets.settings import Settings
 from assets.timing import utc_now
 
 _MAX_RUNTIME_SECONDS = 2 * 3600
@@ -25,9 +24,7 @@ class EraseConfig(dg.Config):
 def erase_chosen(
     context: dg.OpExecutionContext,
     config: EraseConfig,
-    settings: dg.ResourceParam[Settings],
-    object_store: dg.ResourceParam[ObjectStore],
-    warehouse: dg.ResourceParam[Warehouse],
+    platform: dg.ResourceParam[Platform],
 ) -> None:
     """Reports counts only. Images that are gone already are no error: an erasure can be repeated.
 
@@ -37,7 +34,7 @@ def erase_chosen(
         chosen = choose(config.image_ids, config.source, config.uploader)
     except ErasureSelectionError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
-    gone = Erasure(settings, object_store, warehouse).run(chosen, utc_now())
+    gone = Erasure(platform).run(chosen, utc_now())
     context.add_output_metadata(
         {"images": gone.items(Copy.LEDGER_ROW)}
         | {f"{one.copy}s": one.items for one in gone.gone if one.copy is not Copy.LEDGER_ROW}

@@ -6,28 +6,26 @@ import dagster as dg
 import pandas as pd
 
 from assets import asset_keys
-from assets.resources.object_store import ObjectStore
-from assets.resources.warehouse import Warehouse
+from assets.platform import Platform
 from assets.retention.clocks import earliest, read_clocks
 from assets.retention.purge import Purge
 from assets.retention.receipts import Copy, Tally
 from assets.retention_policy import ImplausiblePurgeError, cutoff
-from assets.settings import Settings
 
 HORIZON = dg.AssetSpec(
     asset_keys.HORIZON,
     group_name=asset_keys.IMAGES_GROUP,
     owners=asset_keys.DATA_ENGINEERING,
     kinds={"postgres"},
-    description="One row: images that arrived until then have expired; a purge raises it first.",
+    description="One row: images that arrived until then are expired. A purge raises it first.",
 )
 
 
 class PurgeConfig(dg.Config):
-    """What a person may allow a purge."""
+    """What a person may confirm for a purge."""
 
     any_share: bool = False
-    """Whether to go on however large a share of all images is due, as after an outage."""
+    """Whether to delete however large a share of all images is due, as after an outage."""
 
 
 @dg.asset(
@@ -40,22 +38,19 @@ class PurgeConfig(dg.Config):
 def purge_receipt(
     context: dg.AssetExecutionContext,
     config: PurgeConfig,
-    settings: dg.ResourceParam[Settings],
-    object_store: dg.ResourceParam[ObjectStore],
-    warehouse: dg.ResourceParam[Warehouse],
+    platform: dg.ResourceParam[Platform],
 ) -> dg.MaterializeResult[None]:
-    """One receipt per transaction that deleted images because they had reached their age.
+    """One receipt per transaction that deleted images which had reached the purge age.
 
-    The earliest of the clocks of all servers decides what is due, so that a wrong one deletes
-    nothing too early. An implausible share of all images is left to a person to allow.
+    The earliest clock of all servers decides what is due, so that a wrong clock deletes nothing too
+    early. A person has to confirm the deletion of an implausible share of all images.
     """
-    now = earliest(read_clocks(warehouse, object_store))
-    purge = Purge(settings, object_store, warehouse, may_take_any_share=config.any_share)
+    now = earliest(read_clocks(platform))
     try:
-        gone = purge.run(now)
+        gone = Purge(platform, may_take_any_share=config.any_share).run(now)
     except ImplausiblePurgeError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
-    last_day = cutoff(now, settings.retention).date()
+    last_day = cutoff(now, platform.settings.retention).date()
     for day in context.instance.get_dynamic_partitions(asset_keys.ARRIVAL_DAYS.name or ""):
         if date.fromisoformat(day) < last_day:
             context.instance.delete_dynamic_partition(asset_keys.ARRIVAL_DAYS.name or "", day)
@@ -69,7 +64,7 @@ def purge_receipt(
 
 
 def as_table(gone: Tally, now: datetime) -> pd.DataFrame:
-    """Returns what went, a row per kind of copy; ages in hours."""
+    """Returns one row per kind of deleted copy; ages are in hours."""
     return pd.DataFrame(
         [
             {

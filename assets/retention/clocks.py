@@ -1,43 +1,42 @@
-"""The clocks that ages are measured by: this machine's, the database's and the object store's."""
+"""The clocks that ages are measured by: of this machine, of PostgreSQL, and of S3."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import cast
 
-from assets.resources.object_store import ObjectStore
-from assets.resources.warehouse import Warehouse
+from assets.platform import Platform
+from assets.resources.rows import read_value
 from assets.timing import utc_now
 
 TOLERANCE = timedelta(minutes=1)
-"""By so much clocks may differ."""
+"""How much the clocks may differ."""
 
 
-def read_clocks(warehouse: Warehouse, object_store: ObjectStore) -> dict[str, datetime]:
-    """Returns what time it is now by each clock (UTC), by its name.
+def read_clocks(platform: Platform) -> dict[str, datetime]:
+    """Returns the current time (UTC) by each clock, by the clock's name.
 
-    A server's answer counts for the middle of the time that it took, so that a slow server is not
-    taken for a clock that is wrong. The object store tells whole seconds.
+    A server's answer is taken as its time in the middle of the request, so that a slow server does
+    not look like a wrong clock. S3 answers in whole seconds.
 
     Raises `ServerError` when a server does not answer.
     """
 
     def database_time() -> datetime:
-        with warehouse.connect() as connection:
-            [(told,)] = connection.execute("select clock_timestamp()")
-        return cast(datetime, told).astimezone(UTC)
+        with platform.warehouse.connect() as connection:
+            answer: datetime = read_value(connection, "select clock_timestamp()")
+        return answer.astimezone(UTC)
 
     ahead = {
         "PostgreSQL": _ahead(database_time),
-        "S3": _ahead(object_store.server_time),
+        "S3": _ahead(platform.object_store.server_time),
     }
     now = utc_now()
     return {"this machine": now, **{name: now + by for name, by in ahead.items()}}
 
 
 def earliest(clocks: Mapping[str, datetime]) -> datetime:
-    """Returns the earliest time that a clock shows: by it nothing is taken for older than it is.
+    """Returns the earliest time of all clocks, by which nothing looks older than it is.
 
     Raises `ValueError` when there is no clock.
     """
@@ -45,13 +44,13 @@ def earliest(clocks: Mapping[str, datetime]) -> datetime:
 
 
 def difference(clocks: Mapping[str, datetime]) -> timedelta:
-    """Returns by how much the clocks differ at most."""
+    """Returns the largest difference between two clocks."""
     return max(clocks.values()) - min(clocks.values())
 
 
 def _ahead(read: Callable[[], datetime]) -> timedelta:
-    """Returns by how much a clock is ahead of this machine's."""
+    """Returns how far a clock is ahead of this machine's."""
     before = utc_now()
-    told = read()
+    answer = read()
     after = utc_now()
-    return told - (before + (after - before) / 2)
+    return answer - (before + (after - before) / 2)

@@ -1,4 +1,4 @@
-"""Deletion of images in parallel batches: objects first, then rows and a receipt together."""
+"""Deletes images in parallel batches: objects first, then rows and their receipt together."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from datetime import date, datetime, timedelta
 from itertools import groupby, islice
 
 from assets.ingestion.registry import parse_key
-from assets.resources.object_store import ObjectStore
+from assets.platform import Platform
 from assets.resources.objects import pin_version
-from assets.resources.warehouse import Connection, Warehouse
+from assets.resources.warehouse import Connection
 from assets.retention import ledger_rows
 from assets.retention.ledger_rows import DueImage
 from assets.retention.receipt_store import issue
@@ -25,7 +25,6 @@ from assets.retention.receipts import (
     Tally,
 )
 from assets.retention.throttle import DeletionThrottle
-from assets.settings import Settings
 
 WORKERS = 4
 """Batches that are deleted at the same time."""
@@ -33,148 +32,153 @@ WORKERS = 4
 _BATCH_IMAGES = 1000
 _DROP_ATTEMPTS = 3
 _KEY_LOOKUPS_PER_PAGE = 10
-"""As many keys are looked for one by one in about the time that a page of versions takes."""
+"""Keys that can be looked up one by one in about the time in which a page of versions is listed."""
+
+TakeImages = Callable[[Connection, int], list[DueImage]]
+"""Locks up to so many images that are to be deleted, and returns them."""
 
 
 @dataclass(frozen=True)
 class DeletionContext:
-    """Why something is deleted, and since when.
+    """What all receipts of one purge or erasure have in common.
 
     Attributes:
-        until: All that had arrived by then is due; None for an erasure.
+        reason: Why copies are deleted.
+        began_at: When the purge or erasure began (UTC).
+        until: The cutoff: whatever arrived at or before it is due; None for an erasure.
     """
 
-    why: DeletionReason
+    reason: DeletionReason
     began_at: datetime
     until: datetime | None
     _began: float = field(default_factory=time.monotonic)
 
-    def now(self) -> datetime:
-        """Returns the present, by the clock that it began with."""
-        return self.began_at + timedelta(seconds=time.monotonic() - self._began)
+    def issue_receipt(
+        self, connection: Connection, tally: Tally, images: HashedIds | None = None
+    ) -> None:
+        """Writes the receipt of the transaction that deletes what the tally counts.
 
-    def draft(self, tally: Tally, ids: HashedIds) -> ReceiptDraft:
-        """Describes what a transaction deletes."""
-        return ReceiptDraft(self.why, self.began_at, self.until, ids, tally.gone)
+        Its time is that of the clock by which the purge began.
+        """
+        now = self.began_at + timedelta(seconds=time.monotonic() - self._began)
+        ids = images or HashedIds()
+        issue(
+            connection, ReceiptDraft(self.reason, self.began_at, self.until, ids, tally.gone), now
+        )
 
 
 @dataclass(frozen=True)
 class Deletion:
-    """Deletes images with all that belongs to them.
+    """Deletes images with all their copies.
 
-    Raises `ServerError` when a server goes away or refuses; what was begun is found again.
+    Raises `ServerError` when a server goes away or refuses; the next purge finishes the rest.
 
     Attributes:
+        throttle: Limits the rate of deletion.
         show: Called with what each batch has deleted, from several threads.
     """
 
-    settings: Settings
-    object_store: ObjectStore
-    warehouse: Warehouse
+    platform: Platform
     throttle: DeletionThrottle
     show: ProgressCallback = lambda _: None
 
-    def delete(
-        self, take: Callable[[Connection, int], list[DueImage]], deletion_context: DeletionContext
-    ) -> Tally:
-        """Deletes images as long as `take` gives some."""
+    def delete(self, take: TakeImages, context: DeletionContext) -> Tally:
+        """Deletes images in batches until `take` returns none."""
         total = Tally()
         with ThreadPoolExecutor(WORKERS) as threads:
-            for tally in threads.map(lambda _: self._work(take, deletion_context), range(WORKERS)):
+            for tally in threads.map(lambda _: self._work(take, context), range(WORKERS)):
                 total += tally
         return total
 
-    def _work(
-        self, take: Callable[[Connection, int], list[DueImage]], deletion_context: DeletionContext
-    ) -> Tally:
+    def _work(self, take: TakeImages, context: DeletionContext) -> Tally:
         total = Tally()
-        while (gone := self._delete_batch(take, deletion_context)).by_copy:
+        while (gone := self._delete_batch(take, context)).by_copy:
             total += gone
         return total
 
-    def _delete_batch(
-        self, take: Callable[[Connection, int], list[DueImage]], deletion_context: DeletionContext
-    ) -> Tally:
-        with self.warehouse.connect() as connection:
+    def _delete_batch(self, take: TakeImages, context: DeletionContext) -> Tally:
+        with self.platform.warehouse.connect() as connection:
             images = take(connection, _BATCH_IMAGES)
             if not images:
                 return Tally()
-            tally = self.delete_objects(
-                images, with_copies=deletion_context.why is DeletionReason.ERASURE
-            )
+            is_erasure = context.reason is DeletionReason.ERASURE
+            tally = self.delete_objects(images, with_duplicates=is_erasure)
             replaced = [(key, None) for key in ledger_rows.take_replaced(connection, images)]
-            self.object_store.delete(self.settings.processed_bucket, replaced)
+            bucket = self.platform.settings.processed_bucket
+            self.platform.object_store.delete(bucket, replaced)
             ledger_rows.delete(connection, images)
-            ids = HashedIds()
-            ids.add(image.image_id for image in images)
-            issue(connection, deletion_context.draft(tally, ids), deletion_context.now())
+            context.issue_receipt(connection, tally, _hashed(images))
         self.show(tally)
         return tally
 
-    def drop(self, day: date, deletion_context: DeletionContext) -> Tally | None:
-        """Deletes a day's images by dropping its partitions; None if that could not be done.
+    def drop_day(self, day: date, context: DeletionContext) -> Tally | None:
+        """Deletes a UTC day's images by dropping its partitions; None if that was not possible.
 
-        The objects are gone even then; the rows are to be deleted in batches.
+        The objects are deleted even then; the rows remain to be deleted in batches.
         """
         for _ in range(_DROP_ATTEMPTS):
             tally, ids = Tally(), HashedIds()
             for images in self._delete_objects_of(day):
                 ids.add(image.image_id for image in images)
                 tally += tally_of(images)
-            with self.warehouse.connect() as connection:
+            with self.platform.warehouse.connect() as connection:
                 if ledger_rows.drop_day(connection, day, tally):
-                    issue(connection, deletion_context.draft(tally, ids), deletion_context.now())
+                    context.issue_receipt(connection, tally, ids)
                     return tally
         return None
 
     def _delete_objects_of(self, day: date) -> Iterator[list[DueImage]]:
-        """Deletes the objects of a day's images; gives these images, a batch at a time.
+        """Deletes the objects of a day's images, and yields the images batch by batch.
 
-        While some are deleted the next are read, so that the store never waits for the ledger.
+        The next rows are read while objects are deleted, so that neither server waits.
         """
         in_flight: deque[tuple[list[DueImage], Future[Tally]]] = deque()
-        with self.warehouse.connect() as connection, ThreadPoolExecutor(WORKERS) as threads:
+        with (
+            self.platform.warehouse.connect() as connection,
+            ThreadPoolExecutor(WORKERS) as threads,
+        ):
             for images in ledger_rows.read_day(connection, day, _BATCH_IMAGES):
                 in_flight.append((images, threads.submit(self.delete_objects, images)))
                 if len(in_flight) > 2 * WORKERS:
-                    yield self._deleted(*in_flight.popleft())
+                    yield self._finished(*in_flight.popleft())
             while in_flight:
-                yield self._deleted(*in_flight.popleft())
+                yield self._finished(*in_flight.popleft())
 
-    def _deleted(self, images: list[DueImage], deletion: Future[Tally]) -> list[DueImage]:
+    def _finished(self, images: list[DueImage], deletion: Future[Tally]) -> list[DueImage]:
         self.show(deletion.result())
         return images
 
-    def delete_objects(self, images: Sequence[DueImage], *, with_copies: bool = False) -> Tally:
-        """Deletes the objects of images, and counts all of their copies.
+    def delete_objects(self, images: Sequence[DueImage], *, with_duplicates: bool = False) -> Tally:
+        """Deletes the objects of images, and counts all their copies.
 
         Args:
-            images: Whose.
-            with_copies: Also look for copies of the originals that a killed landing or a repeated
-                upload has left; a purge finds those by listing the bucket.
+            images: The images.
+            with_duplicates: Whether to search for duplicates of the originals that a killed landing
+                or a repeated upload stored; a purge finds them as orphans.
         """
         raw = [pin_version(image.object_key, image.object_version) for image in images]
-        if with_copies:
-            raw = sorted({*raw, *self._copies(images)})
+        if with_duplicates:
+            raw = sorted({*raw, *self._duplicates(images)})
         processed = [(key, None) for image in images for key, _ in image.renditions]
         quarantined = [(image.quarantine_key, None) for image in images if image.quarantine_key]
+        settings = self.platform.settings
         for bucket, keys in (
-            (self.settings.raw_bucket, raw),
-            (self.settings.processed_bucket, processed),
-            (self.settings.quarantine_bucket, quarantined),
+            (settings.raw_bucket, raw),
+            (settings.processed_bucket, processed),
+            (settings.quarantine_bucket, quarantined),
         ):
             for batch in self.throttle.batches(keys):
-                self.object_store.delete(bucket, batch)
+                self.platform.object_store.delete(bucket, batch)
         return tally_of(images)
 
-    def _copies(self, images: Sequence[DueImage]) -> Iterator[tuple[str, str]]:
-        """Finds all versions under keys that are these images' alone."""
+    def _duplicates(self, images: Sequence[DueImage]) -> Iterator[tuple[str, str]]:
+        """Finds all versions of the keys that belong to one image alone."""
         keys = sorted(image.object_key for image in images if parse_key(image.object_key))
-        for folder, here in groupby(keys, _folder):
-            yield from self._copies_in(folder, set(here))
+        for folder, group in groupby(keys, _folder):
+            yield from self._versions_in(folder, set(group))
 
-    def _copies_in(self, folder: str, keys: set[str]) -> Iterator[tuple[str, str]]:
-        """Lists a folder, but no more of it than is quicker than looking key by key."""
+    def _versions_in(self, folder: str, keys: set[str]) -> Iterator[tuple[str, str]]:
+        """Lists a folder as long as that is faster than looking up each key."""
         pages = self._versions(folder)
         for page in islice(pages, 1 + len(keys) // _KEY_LOOKUPS_PER_PAGE):
             yield from (one for one in page if one[0] in keys)
@@ -184,18 +188,25 @@ class Deletion:
                     yield from (one for one in page if one[0] == key)
 
     def _versions(self, prefix: str) -> Iterator[list[tuple[str, str]]]:
-        for page in self.object_store.pages_of_versions(self.settings.raw_bucket, prefix):
+        bucket = self.platform.settings.raw_bucket
+        for page in self.platform.object_store.pages_of_versions(bucket, prefix):
             found = (*page.versions, *page.delete_markers)
             yield [pin_version(one.key, one.version) for one in found]
-
-
-def _folder(key: str) -> str:
-    return key[: key.rindex("/") + 1]
 
 
 def tally_of(images: Iterable[DueImage]) -> Tally:
     """Counts all copies of images."""
     tally = Tally()
     for image in images:
-        image.tell(tally)
+        image.add_to(tally)
     return tally
+
+
+def _hashed(images: Iterable[DueImage]) -> HashedIds:
+    ids = HashedIds()
+    ids.add(image.image_id for image in images)
+    return ids
+
+
+def _folder(key: str) -> str:
+    return key[: key.rindex("/") + 1]

@@ -1,4 +1,7 @@
-"""What an object of an image bucket is to the ledger: needed, or a orphan. Pure functions."""
+"""Objects in the image buckets: whose image each is, how old it is, whether it is an orphan.
+
+Pure functions except for `list_bucket`. `orphans` deletes by them, `inventory` checks by them.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from assets.retention_policy import is_due
 from assets.settings import Settings
 
 GRACE = timedelta(minutes=15)
-"""So long an object may be stored before a row names it: longer than any run takes for that."""
+"""How long an object may be stored before a row references it: longer than any run takes."""
 
 _COPY_KEY = re.compile(
     r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})/"
@@ -35,14 +38,14 @@ class ImageBucket(Enum):
     PROCESSED = "processed"
     QUARANTINE = "quarantine"
 
-    def bucket(self, settings: Settings) -> str:
-        """Returns the bucket's name."""
+    def name_in(self, settings: Settings) -> str:
+        """Returns the name that the settings give the bucket."""
         return dict(zip(ImageBucket, settings.image_buckets, strict=True))[self]
 
 
 @dataclass(frozen=True)
 class ObjectReference:
-    """An object that a row names; `is_required` where it must be there."""
+    """An object that a row references; `is_required` if the object has to exist."""
 
     image_id: UUID
     key: str
@@ -52,121 +55,41 @@ class ObjectReference:
 
 @dataclass(frozen=True)
 class LedgerSnapshot:
-    """What the ledger has of some images, in one of the buckets.
+    """What the ledger holds about some images, as far as one bucket is concerned.
 
     Attributes:
-        raw_keys: Key in the raw bucket by image, of those that have a row.
-        named: Keys and versions in the bucket that a row names; None where it names no version.
-        erased: Images that must not become known again.
-        leased: Images to be left alone: a run holds them, whose objects come before its rows.
+        raw_keys: Key in the raw bucket by image, for images that have a row.
+        references: Keys and versions that rows reference; version None stands for any version.
+        erased: Erased images.
+        leased: Images that a run or another transaction is working on; their objects are left
+            alone, because objects are stored before rows are written.
     """
 
     raw_keys: Mapping[UUID, str]
-    named: frozenset[tuple[str, str | None]]
+    references: frozenset[tuple[str, str | None]]
     erased: frozenset[UUID] = frozenset()
     leased: frozenset[UUID] = frozenset()
 
 
 @dataclass(frozen=True)
 class RetentionClock:
-    """The present, and the age at which retention takes an image by then."""
+    """The current time, and the age at which the purge deletes an image."""
 
     now: datetime
     purge_age: timedelta
 
-
-def images_of(place: ImageBucket, found: ObjectVersion) -> tuple[UUID, ...]:
-    """Returns the ids under which the ledger may know an object's image; none for foreign keys."""
-    if place is ImageBucket.RAW:
-        return possible_ids(found)
-    read = _read_copy_key(found.key)
-    return (read[1],) if read else ()
+    def is_due(self, arrived_at: datetime) -> bool:
+        """Returns whether an image that arrived then is due."""
+        return is_due(arrived_at, self.now, self.purge_age)
 
 
-def arrived_by(place: ImageBucket, found: ObjectVersion) -> datetime:
-    """Returns when an object's image had arrived at the latest, as far as its key tells.
+def list_bucket(object_store: ObjectStore, bucket: str, limit: int = 1000) -> Iterator[ListingPage]:
+    """Lists all versions and delete markers by key, each once, while some are being deleted.
 
-    The key tells the day, or the hour; the object itself cannot be older than its image.
-    """
-    if place is not ImageBucket.RAW:
-        read = _read_copy_key(found.key)
-        return (
-            min(datetime.combine(read[0], time.max, UTC), found.modified_at)
-            if read
-            else (found.modified_at)
-        )
-    return raw_objects.arrived_by(found)
+    A key that a page may have cut is listed completely with the next page. Only if a key has more
+    versions than a page and some are deleted meanwhile, others may be left to the next listing.
 
-
-def is_expired(place: ImageBucket, found: ObjectVersion, moment: RetentionClock) -> bool:
-    """Tells whether an object is to go whatever the ledger says: its image is certainly due.
-
-    In the raw bucket the row is asked first: whether a key there is the landing's or somebody's
-    drop is not for the key to say.
-    """
-    if place is ImageBucket.RAW:
-        return False
-    return is_due(arrived_by(place, found), moment.now, moment.purge_age)
-
-
-def is_orphan(
-    place: ImageBucket, found: ObjectVersion, snapshot: LedgerSnapshot, moment: RetentionClock
-) -> bool:
-    """Tells whether an object is to go because nothing needs it.
-
-    What is too young is left: its row may be about to be written, and a drop about to be
-    registered. A copy of an erased image is never too young.
-
-    Args:
-        place: Where the object is.
-        found: The object, as a listing tells of it.
-        snapshot: What the ledger has of its images, read after it was listed.
-        moment: The present.
-    """
-    images = images_of(place, found)
-    if is_referenced(found, snapshot) or not snapshot.leased.isdisjoint(images):
-        return False
-    if not snapshot.erased.isdisjoint(images):
-        return True
-    if found.modified_at > moment.now - GRACE:
-        return False
-    if place is not ImageBucket.RAW:
-        return True
-    is_overdue = is_due(retention_starts_at(found), moment.now, moment.purge_age)
-    return is_overdue or is_copy(found, snapshot.raw_keys)
-
-
-def is_referenced(found: ObjectVersion, snapshot: LedgerSnapshot) -> bool:
-    """Tells whether a row names an object, or its key whatever the version."""
-    return not snapshot.named.isdisjoint({(found.key, found.version), (found.key, None)})
-
-
-def is_marker_expired(
-    place: ImageBucket, marker: ObjectVersion, snapshot: LedgerSnapshot, moment: RetentionClock
-) -> bool:
-    """Tells whether a delete marker is to go: it has reached the age, or its image is erased."""
-    is_erased = not snapshot.erased.isdisjoint(images_of(place, marker))
-    return is_erased or is_due(marker.modified_at, moment.now, moment.purge_age)
-
-
-def _read_copy_key(key: str) -> tuple[date, UUID] | None:
-    """Reads day of arrival and image of a key in the processed or the quarantine bucket."""
-    if (found := _COPY_KEY.fullmatch(key)) is None:
-        return None
-    try:
-        return date.fromisoformat(found["day"]), UUID(found["image"])
-    except ValueError:
-        return None
-
-
-def walk(object_store: ObjectStore, bucket: str, limit: int = 1000) -> Iterator[ListingPage]:
-    """Lists all versions and delete markers of a bucket, up to `limit` at a time, each once.
-
-    A key that a page may have cut comes whole with the next one. Only of a key with more versions
-    than a page, of which some are deleted meanwhile, the rest may be left to the next walk.
-
-    Raises `ServerError` when the store does not answer or refuses: what was not listed is unknown,
-    and never taken for gone.
+    Raises `ServerError` when the store does not answer or refuses.
     """
     key: str | None = None
     version: str | None = None
@@ -183,41 +106,119 @@ def walk(object_store: ObjectStore, bucket: str, limit: int = 1000) -> Iterator[
         )
 
 
-def differences(
-    names: Iterable[ObjectReference], listed: Iterable[ObjectVersion]
-) -> Iterator[ObjectReference | ObjectVersion]:
-    """Yields names without an object, and objects without a name, in the order of their keys.
+def images_of(bucket: ImageBucket, found: ObjectVersion) -> tuple[UUID, ...]:
+    """Returns the ids under which the ledger may know an object's image; none for foreign keys."""
+    if bucket is ImageBucket.RAW:
+        return possible_ids(found)
+    read = _read_copy_key(found.key)
+    return (read[1],) if read else ()
 
-    Both are read once and side by side; in memory is what rows name under one key. A name without
-    a version is for whatever has its key.
+
+def arrived_by(bucket: ImageBucket, found: ObjectVersion) -> datetime:
+    """Returns the latest time at which an object's image can have arrived.
+
+    The key contains the day or the hour of arrival, and no object is older than its image.
+    """
+    if bucket is ImageBucket.RAW:
+        return raw_objects.arrived_by(found)
+    if (read := _read_copy_key(found.key)) is None:
+        return found.modified_at
+    return min(datetime.combine(read[0], time.max, UTC), found.modified_at)
+
+
+def is_expired(bucket: ImageBucket, found: ObjectVersion, clock: RetentionClock) -> bool:
+    """Returns whether an object's image is certainly due, whatever the ledger holds.
+
+    Never in the raw bucket: a key there does not show whether it is a landed message or a drop, so
+    the row decides.
+    """
+    return bucket is not ImageBucket.RAW and clock.is_due(arrived_by(bucket, found))
+
+
+def is_orphan(
+    bucket: ImageBucket, found: ObjectVersion, snapshot: LedgerSnapshot, clock: RetentionClock
+) -> bool:
+    """Returns whether nothing needs an object.
+
+    A young object is none: its row may be about to be written, or a drop about to be registered. A
+    copy of an erased image is one at any age.
 
     Args:
-        names: In the order of their keys by code point, which is that of their bytes in UTF-8.
+        bucket: Where the object is.
+        found: The object, as listed.
+        snapshot: What the ledger holds about its image, read after the listing.
+        clock: The current time and the purge age.
+    """
+    images = images_of(bucket, found)
+    if is_referenced(found, snapshot) or not snapshot.leased.isdisjoint(images):
+        return False
+    if not snapshot.erased.isdisjoint(images):
+        return True
+    if found.modified_at > clock.now - GRACE:
+        return False
+    if bucket is not ImageBucket.RAW:
+        return True
+    return clock.is_due(retention_starts_at(found)) or is_copy(found, snapshot.raw_keys)
+
+
+def is_referenced(found: ObjectVersion, snapshot: LedgerSnapshot) -> bool:
+    """Returns whether a row references an object, or its key with any version."""
+    return not snapshot.references.isdisjoint({(found.key, found.version), (found.key, None)})
+
+
+def is_marker_expired(
+    bucket: ImageBucket, marker: ObjectVersion, snapshot: LedgerSnapshot, clock: RetentionClock
+) -> bool:
+    """Returns whether a delete marker has reached the purge age, or its image was erased."""
+    is_erased = not snapshot.erased.isdisjoint(images_of(bucket, marker))
+    return is_erased or clock.is_due(marker.modified_at)
+
+
+def differences(
+    references: Iterable[ObjectReference], listed: Iterable[ObjectVersion]
+) -> Iterator[ObjectReference | ObjectVersion]:
+    """Yields references without an object, and objects without a reference, ordered by key.
+
+    Both are read once, side by side; only the references to one key are held in memory. A
+    reference without a version stands for any version of its key.
+
+    Args:
+        references: Ordered by key by code point, which is the order of the keys' UTF-8 bytes.
         listed: In the same order, as S3 lists.
     """
-    named = groupby(names, key=lambda one: one.key)
+    referenced = groupby(references, key=lambda one: one.key)
     found = groupby(listed, key=lambda one: one.key)
-    name, there = next(named, None), next(found, None)
-    while name is not None or there is not None:
-        if there is None or (name is not None and name[0] < there[0]):
-            yield from name[1] if name else ()
-            name = next(named, None)
-        elif name is None or there[0] < name[0]:
+    reference, there = next(referenced, None), next(found, None)
+    while reference is not None or there is not None:
+        if there is None or (reference is not None and reference[0] < there[0]):
+            yield from reference[1] if reference else ()
+            reference = next(referenced, None)
+        elif reference is None or there[0] < reference[0]:
             yield from there[1]
             there = next(found, None)
         else:
-            yield from _under_one_key(name[1], there[1])
-            name, there = next(named, None), next(found, None)
+            yield from _differences_of_key(reference[1], there[1])
+            reference, there = next(referenced, None), next(found, None)
 
 
-def _under_one_key(
-    names: Iterable[ObjectReference], listed: Iterable[ObjectVersion]
+def _differences_of_key(
+    references: Iterable[ObjectReference], listed: Iterable[ObjectVersion]
 ) -> Iterator[ObjectReference | ObjectVersion]:
-    all_names = list(names)
-    versions = {name.version for name in all_names}
+    all_references = list(references)
+    versions = {reference.version for reference in all_references}
     seen = set[str | None]()
     for found in listed:
         if None not in versions and found.version not in versions:
             yield found
         seen |= {None, found.version} & versions
-    yield from (name for name in all_names if name.version not in seen)
+    yield from (reference for reference in all_references if reference.version not in seen)
+
+
+def _read_copy_key(key: str) -> tuple[date, UUID] | None:
+    """Reads the day of arrival and the image from a key in the processed or quarantine bucket."""
+    if (found := _COPY_KEY.fullmatch(key)) is None:
+        return None
+    try:
+        return date.fromisoformat(found["day"]), UUID(found["image"])
+    except ValueError:
+        return None

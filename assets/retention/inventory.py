@@ -1,21 +1,20 @@
-"""The inventory: all that is in the buckets, how old it is, and whether it agrees with the ledger.
+"""The inventory: compares all buckets with the ledger, and finds the oldest copy of each kind.
 
-It reads and changes nothing. While the platform runs, a listing and the rows read beside it always
-differ a little: what differs is looked at again, and counts only if it still does.
+It changes nothing. While the platform works, a listing and the rows read beside it always differ a
+little: each difference is looked up again, and counts only if it still exists.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from assets.counts import Counts
-from assets.resources.object_store import ObjectMissingError, ObjectStore
+from assets.platform import Platform
+from assets.resources.object_store import ObjectMissingError
 from assets.resources.objects import ListingPage, ObjectVersion
 from assets.resources.unfinished_uploads import pages_of_uploads
-from assets.resources.warehouse import Connection, Warehouse
 from assets.retention.image_buckets import (
     GRACE,
     ImageBucket,
@@ -25,210 +24,198 @@ from assets.retention.image_buckets import (
     differences,
     images_of,
     is_orphan,
-    walk,
+    list_bucket,
 )
-from assets.retention.ledger_rows import read_references, read_required, read_snapshot
+from assets.retention.ledger_references import read_references, read_required, read_snapshot
+from assets.retention.ledger_rows import OldestRows, read_oldest
 from assets.retention.receipts import Copy
-from assets.settings import Settings
 
 MAX_DIFFERENCES = 1000
-"""So many differences of a bucket are counted; who has as many need not know how many more."""
+"""Differences of a bucket are counted up to here: more of them need no exact number."""
 
+MESSAGE = "message"
+WITHDRAWN_ROW = "withdrawn_row"
+
+_KIND = {
+    ImageBucket.RAW: Copy.RAW_OBJECT,
+    ImageBucket.PROCESSED: Copy.PROCESSED_OBJECT,
+    ImageBucket.QUARANTINE: Copy.QUARANTINED_OBJECT,
+}
 _RECHECK_BATCH_SIZE = 500
 _HEAD_THREADS = 8
 
 
 @dataclass(frozen=True)
-class Comparison(Counts):
-    """What a comparison saw.
+class Comparison:
+    """The result of comparing a bucket with the ledger.
 
     Attributes:
-        names: Objects that rows name, those that need not be there included.
+        references: Objects that rows reference, required or not.
         objects: Object versions in the bucket.
-        missing: Named objects that should be there and are not.
-        unknown: Objects that no row names; in the raw bucket they are for its audit to find.
+        missing: Required objects that do not exist.
+        unknown: Orphans; not counted in the raw bucket, whose own audit finds them.
     """
 
-    names: int = 0
+    references: int = 0
     objects: int = 0
     missing: int = 0
     unknown: int = 0
 
 
 @dataclass
-class _Seen:
-    """Counts what passes by, and gathers what differs until it is worth to look again."""
-
-    names: int = 0
-    objects: int = 0
-    missing: list[ObjectReference] = field(default_factory=list)
-    unknown: list[ObjectVersion] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Inventory:
-    """Goes through all buckets once; holds no more than a page and a few hundred differences."""
-
-    settings: Settings
-    object_store: ObjectStore
-    warehouse: Warehouse
-    moment: RetentionClock
-
-    def take(self) -> tuple[dict[ImageBucket, Comparison], Oldest]:
-        """Returns what the comparison of every bucket saw, and the oldest of every kind of copy.
-
-        Raises `ServerError` when a server goes away or refuses: then nothing is known.
-        """
-        oldest = Oldest({Copy.DELETE_MARKER: None})
-        with self.warehouse.connect() as connection:
-            oldest.see_rows(connection)
-        compared = {place: self._compare(place, oldest) for place in ImageBucket}
-        self._inspect_logs(oldest)
-        self._inspect_uploads(oldest)
-        return compared, oldest
-
-    def _compare(self, place: ImageBucket, oldest: Oldest) -> Comparison:
-        seen, found = _Seen(), Comparison()
-        with self.warehouse.connect() as connection:
-            names = self._counted_names(read_references(connection, place), seen)
-            listed = self._counted_objects(place, seen, oldest)
-            for one in differences(names, listed):
-                _gather(one, place, seen)
-                if max(len(seen.missing), len(seen.unknown)) >= _RECHECK_BATCH_SIZE:
-                    found += self._recheck(place, seen, found)
-        found += self._recheck(place, seen, found)
-        return found + Comparison(seen.names, seen.objects)
-
-    def _counted_names(
-        self, names: Iterable[ObjectReference], seen: _Seen
-    ) -> Iterator[ObjectReference]:
-        for name in names:
-            seen.names += 1
-            yield name
-
-    def _counted_objects(
-        self, place: ImageBucket, seen: _Seen, oldest: Oldest
-    ) -> Iterator[ObjectVersion]:
-        oldest.see(OBJECTS[place], None)
-        for page in walk(self.object_store, place.bucket(self.settings)):
-            oldest.see_page(place, page)
-            seen.objects += len(page.versions)
-            yield from page.versions
-
-    def _recheck(self, place: ImageBucket, seen: _Seen, found: Comparison) -> Comparison:
-        """Counts those gathered differences that are still there, and forgets them all."""
-        missing, unknown = seen.missing, seen.unknown
-        seen.missing, seen.unknown = [], []
-        return Comparison(
-            missing=self._count_missing(place, missing) if found.missing < MAX_DIFFERENCES else 0,
-            unknown=self._count_unknown(place, unknown) if found.unknown < MAX_DIFFERENCES else 0,
-        )
-
-    def _count_missing(self, place: ImageBucket, names: Sequence[ObjectReference]) -> int:
-        """Counts objects that are not there while a row that readers see still names them.
-
-        The object is looked for first: a purge hides the row before it deletes the object.
-        """
-        if not names:
-            return 0
-        bucket = place.bucket(self.settings)
-        with ThreadPoolExecutor(_HEAD_THREADS) as threads:
-            there = threads.map(lambda one: self._is_there(bucket, one.key, one.version), names)
-            absent = [name for name, is_there in zip(names, there, strict=True) if not is_there]
-        with self.warehouse.connect() as connection:
-            wanted = read_required(connection, place, {name.image_id for name in absent})
-        return len(wanted.intersection(absent))
-
-    def _count_unknown(self, place: ImageBucket, listed: Sequence[ObjectVersion]) -> int:
-        """Counts objects that are there still, though neither a row nor a run accounts for them."""
-        if not listed:
-            return 0
-        ids = {image for one in listed for image in images_of(place, one)}
-        with self.warehouse.connect() as connection:
-            snapshot = read_snapshot(connection, place, ids)
-        orphans = [
-            one
-            for one in listed
-            if one.modified_at <= self.moment.now - GRACE
-            and is_orphan(place, one, snapshot, self.moment)
-        ]
-        with ThreadPoolExecutor(_HEAD_THREADS) as threads:
-            return sum(
-                threads.map(lambda one: self._is_there(one.bucket, one.key, one.version), orphans)
-            )
-
-    def _is_there(self, bucket: str, key: str, version: str | None) -> bool:
-        try:
-            self.object_store.head(bucket, key, version)
-        except ObjectMissingError:
-            return False
-        return True
-
-    def _inspect_logs(self, oldest: Oldest) -> None:
-        oldest.see(Copy.LOG_OBJECT, None)
-        for page in walk(self.object_store, self.settings.logs_bucket):
-            for found in (*page.versions, *page.delete_markers):
-                oldest.see(Copy.LOG_OBJECT, found.modified_at)
-
-    def _inspect_uploads(self, oldest: Oldest) -> None:
-        oldest.see(Copy.UNFINISHED_UPLOAD, None)
-        for bucket in (*self.settings.image_buckets, self.settings.logs_bucket):
-            for page in pages_of_uploads(self.object_store, bucket):
-                for upload in page:
-                    oldest.see(Copy.UNFINISHED_UPLOAD, upload.began_at)
-
-
-def _gather(one: ObjectReference | ObjectVersion, place: ImageBucket, seen: _Seen) -> None:
-    if isinstance(one, ObjectVersion):
-        if place is not ImageBucket.RAW:
-            seen.unknown.append(one)
-    elif one.is_required:
-        seen.missing.append(one)
-
-
-MESSAGE = "message"
-WITHDRAWN_ROW = "withdrawn_row"
-
-OBJECTS = {
-    ImageBucket.RAW: Copy.RAW_OBJECT,
-    ImageBucket.PROCESSED: Copy.PROCESSED_OBJECT,
-    ImageBucket.QUARANTINE: Copy.QUARANTINED_OBJECT,
-}
-
-
-@dataclass
 class Oldest:
-    """When the oldest of every kind came, as far as was looked; None: there is none of it.
+    """When the oldest copy of each kind arrived (UTC); None if there is no copy of a kind.
 
-    A row tells when its image arrived. Of an object only its key tells, to the day or the hour, and
-    the store when it was put: it came then at the latest.
+    A row holds the time of arrival. The time of an object is the latest that its key and the time
+    at which it was stored allow.
     """
 
     by_kind: dict[str, datetime | None] = field(default_factory=dict)
 
-    def see(self, kind: str, at: datetime | None) -> None:
-        """Notes that there is one of a kind that came then, or that there may be none."""
-        before = self.by_kind.get(kind)
-        both = [moment for moment in (before, at) if moment is not None]
-        self.by_kind[kind] = min(both, default=None)
+    def add(self, kind: str, at: datetime | None) -> None:
+        """Records a copy of a kind that arrived then, or that there may be none."""
+        times = [one for one in (self.by_kind.get(kind), at) if one is not None]
+        self.by_kind[kind] = min(times, default=None)
 
-    def see_page(self, place: ImageBucket, page: ListingPage) -> None:
-        """Notes what a page of a bucket of images holds."""
+    def add_page(self, bucket: ImageBucket, page: ListingPage) -> None:
+        """Records the versions and delete markers on a page of an image bucket."""
         for found in page.versions:
-            self.see(OBJECTS[place], arrived_by(place, found))
+            self.add(_KIND[bucket], arrived_by(bucket, found))
         for marker in page.delete_markers:
-            self.see(Copy.DELETE_MARKER, marker.modified_at)
+            self.add(Copy.DELETE_MARKER, marker.modified_at)
 
-    def see_rows(self, connection: Connection) -> None:
-        """Notes what the ledger holds, visible or not."""
-        [(image, rendition, withdrawn)] = connection.execute(
-            """
-            select
-                (select min(arrived_at) from image_catalog.image),
-                (select min(arrived_at) from image_catalog.rendition),
-                (select min(arrived_at) from image_catalog.image where withdrawn_at is not null)
-            """
-        )
-        self.see(Copy.LEDGER_ROW, image)  # type: ignore[arg-type]
-        self.see(Copy.RENDITION_ROW, rendition)  # type: ignore[arg-type]
-        self.see(WITHDRAWN_ROW, withdrawn)  # type: ignore[arg-type]
+    def add_rows(self, rows: OldestRows) -> None:
+        """Records the rows of the ledger."""
+        self.add(Copy.LEDGER_ROW, rows.image)
+        self.add(Copy.RENDITION_ROW, rows.rendition)
+        self.add(WITHDRAWN_ROW, rows.withdrawn)
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """Reads all buckets once; holds a page and a few hundred differences in memory."""
+
+    platform: Platform
+    now: datetime
+
+    def take(self) -> tuple[dict[ImageBucket, Comparison], Oldest]:
+        """Returns the comparison of each image bucket, and the oldest copy of each kind.
+
+        Raises `ServerError` when a server goes away or refuses: then nothing is known.
+        """
+        oldest = Oldest({Copy.DELETE_MARKER: None})
+        with self.platform.warehouse.connect() as connection:
+            oldest.add_rows(read_oldest(connection))
+        clock = RetentionClock(self.now, self.platform.settings.purge_age)
+        compared = {
+            bucket: _BucketComparison(self.platform, bucket, clock, oldest).run()
+            for bucket in ImageBucket
+        }
+        self._add_logs(oldest)
+        self._add_uploads(oldest)
+        return compared, oldest
+
+    def _add_logs(self, oldest: Oldest) -> None:
+        oldest.add(Copy.LOG_OBJECT, None)
+        for page in list_bucket(self.platform.object_store, self.platform.settings.logs_bucket):
+            for found in (*page.versions, *page.delete_markers):
+                oldest.add(Copy.LOG_OBJECT, found.modified_at)
+
+    def _add_uploads(self, oldest: Oldest) -> None:
+        oldest.add(Copy.UNFINISHED_UPLOAD, None)
+        settings = self.platform.settings
+        for name in (*settings.image_buckets, settings.logs_bucket):
+            for page in pages_of_uploads(self.platform.object_store, name):
+                for upload in page:
+                    oldest.add(Copy.UNFINISHED_UPLOAD, upload.began_at)
+
+
+@dataclass
+class _BucketComparison:
+    """Compares one bucket with the ledger; gathers differences, looks them up again, counts."""
+
+    platform: Platform
+    bucket: ImageBucket
+    clock: RetentionClock
+    oldest: Oldest
+    references: int = 0
+    objects: int = 0
+    missing: int = 0
+    unknown: int = 0
+    _maybe_missing: list[ObjectReference] = field(default_factory=list)
+    _maybe_unknown: list[ObjectVersion] = field(default_factory=list)
+
+    def run(self) -> Comparison:
+        with self.platform.warehouse.connect() as connection:
+            references = self._counted(read_references(connection, self.bucket))
+            for one in differences(references, self._listed()):
+                if isinstance(one, ObjectReference):
+                    if one.is_required:
+                        self._maybe_missing.append(one)
+                elif self.bucket is not ImageBucket.RAW:
+                    self._maybe_unknown.append(one)
+                if max(len(self._maybe_missing), len(self._maybe_unknown)) >= _RECHECK_BATCH_SIZE:
+                    self._recheck()
+        self._recheck()
+        return Comparison(self.references, self.objects, self.missing, self.unknown)
+
+    def _counted(self, references: Iterator[ObjectReference]) -> Iterator[ObjectReference]:
+        for reference in references:
+            self.references += 1
+            yield reference
+
+    def _listed(self) -> Iterator[ObjectVersion]:
+        self.oldest.add(_KIND[self.bucket], None)
+        name = self.bucket.name_in(self.platform.settings)
+        for page in list_bucket(self.platform.object_store, name):
+            self.oldest.add_page(self.bucket, page)
+            self.objects += len(page.versions)
+            yield from page.versions
+
+    def _recheck(self) -> None:
+        """Counts the gathered differences that still exist, and drops them."""
+        if self.missing < MAX_DIFFERENCES:
+            self.missing += self._count_missing()
+        if self.unknown < MAX_DIFFERENCES:
+            self.unknown += self._count_unknown()
+        self._maybe_missing, self._maybe_unknown = [], []
+
+    def _count_missing(self) -> int:
+        """Counts objects that do not exist although visible rows still reference them.
+
+        Objects are looked up first, because a purge hides a row before it deletes the object.
+        """
+        name = self.bucket.name_in(self.platform.settings)
+        with ThreadPoolExecutor(_HEAD_THREADS) as threads:
+            exist = threads.map(
+                lambda one: self._exists(name, one.key, one.version), self._maybe_missing
+            )
+            absent = {
+                one for one, exists in zip(self._maybe_missing, exist, strict=True) if not exists
+            }
+        if not absent:
+            return 0
+        images = {reference.image_id for reference in absent}
+        with self.platform.warehouse.connect() as connection:
+            return len(absent & read_required(connection, self.bucket, images))
+
+    def _count_unknown(self) -> int:
+        """Counts objects that still exist although neither a row nor a run accounts for them."""
+        old = [one for one in self._maybe_unknown if one.modified_at <= self.clock.now - GRACE]
+        if not old:
+            return 0
+        images = {image for one in old for image in images_of(self.bucket, one)}
+        with self.platform.warehouse.connect() as connection:
+            snapshot = read_snapshot(connection, self.bucket, images)
+        orphans = [one for one in old if is_orphan(self.bucket, one, snapshot, self.clock)]
+        with ThreadPoolExecutor(_HEAD_THREADS) as threads:
+            return sum(
+                threads.map(lambda one: self._exists(one.bucket, one.key, one.version), orphans)
+            )
+
+    def _exists(self, bucket: str, key: str, version: str | None) -> bool:
+        try:
+            self.platform.object_store.head(bucket, key, version)
+        except ObjectMissingError:
+            return False
+        return True

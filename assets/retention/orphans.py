@@ -1,21 +1,21 @@
-"""OrphanPurge: what is in the buckets and must not be there, found by listing them.
+"""OrphanPurge: finds orphans, expired logs and unfinished uploads by listing, and deletes them.
 
-A listing is old as soon as it is read. So whatever goes because no row names it is looked at once
-more in the transaction that holds its image, and deleted before that ends.
+A listing is outdated as soon as it is read. Before an orphan is deleted its image is therefore
+locked and looked up again, and the object is deleted before that transaction ends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from assets.resources.object_store import ObjectMissingError, ObjectStore
+from assets.platform import Platform
+from assets.resources.object_store import ObjectMissingError
 from assets.resources.objects import ObjectVersion, pin_version
 from assets.resources.unfinished_uploads import abort, uploads_begun_before
-from assets.resources.warehouse import Warehouse
 from assets.retention.image_buckets import (
     ImageBucket,
     LedgerSnapshot,
@@ -25,189 +25,187 @@ from assets.retention.image_buckets import (
     is_expired,
     is_marker_expired,
     is_orphan,
-    walk,
+    list_bucket,
 )
-from assets.retention.ledger_rows import lock_and_read, read_snapshot
+from assets.retention.ledger_references import lock_and_read, read_snapshot
 from assets.retention.receipts import Copy, ProgressCallback, Tally
-from assets.retention_policy import (
-    ImplausiblePurgeError,
-    cutoff,
-    is_due,
-    is_plausible,
-)
-from assets.settings import Settings
+from assets.retention.throttle import DeletionThrottle, unthrottled
+from assets.retention_policy import ImplausiblePurgeError, cutoff, is_plausible
 
 MAX_UPLOAD_DURATION = timedelta(days=1)
-"""So long a multipart upload may take."""
+"""How long a multipart upload may take."""
 
 _LOCK_BATCH_SIZE = 200
 _HEAD_THREADS = 8
 
 
-def purge_orphans(
-    settings: Settings,
-    object_store: ObjectStore,
-    warehouse: Warehouse,
-    now: datetime,
-    tally: Tally,
-    show: ProgressCallback = lambda _: None,
-    *,
-    may_take_any_share: bool = False,
-) -> None:
-    """Goes through all buckets of images and of logs, and deletes what must not be there.
-
-    Args:
-        settings: Names of the buckets, and the age at which an image goes.
-        object_store: Where they are.
-        warehouse: Where the ledger is.
-        now: The present.
-        tally: Counts what has gone, as it goes.
-        show: Called with what each batch has deleted.
-        may_take_any_share: Whether to go on however many objects of a bucket belong to no row.
-
-    Raises:
-        ImplausiblePurgeError: an implausible share of a bucket belongs to no row.
-        ServerError: a server went away or refused; what could not be listed stays.
-    """
-    moment = RetentionClock(now, settings.purge_age)
-    orphans = OrphanPurge(settings, object_store, warehouse, moment, may_take_any_share)
-    for deleted in orphans.purge():
-        if deleted.gone:
-            tally += deleted
-            show(deleted)
-
-
 @dataclass(frozen=True)
 class OrphanPurge:
-    """Deletes orphans page by page; holds no more than a page in memory."""
+    """Deletes orphans page by page; holds one page in memory.
 
-    settings: Settings
-    object_store: ObjectStore
-    warehouse: Warehouse
-    moment: RetentionClock
+    Attributes:
+        now: The current time, aware.
+        throttle: Limits the rate of deletion.
+        show: Called with what each batch has deleted.
+        may_take_any_share: Whether to delete however many objects of a bucket belong to no row.
+    """
+
+    platform: Platform
+    now: datetime
+    throttle: DeletionThrottle = field(default_factory=unthrottled)
+    show: ProgressCallback = lambda _: None
     may_take_any_share: bool = False
 
-    def purge(self) -> Iterator[Tally]:
-        """Yields what each batch has deleted."""
-        for place in ImageBucket:
-            yield from self._purge_images(place)
-        yield from self._purge_logs()
-        for bucket in (*self.settings.image_buckets, self.settings.logs_bucket):
-            yield self._abort_uploads(bucket)
+    def run(self, tally: Tally) -> None:
+        """Deletes orphans in the image buckets, expired logs, and unfinished uploads.
 
-    def _purge_images(self, place: ImageBucket) -> Iterator[Tally]:
-        looked_at = unaccounted = 0
-        for page in walk(self.object_store, place.bucket(self.settings)):
-            expired = [one for one in page.versions if self._is_expired(place, one)]
-            yield self._delete(place, expired, Copy.ORPHAN_OBJECT)
-            others = [one for one in page.versions if not self._is_expired(place, one)]
-            snapshot = self._read_snapshot(place, (*others, *page.delete_markers))
+        Args:
+            tally: Counts what is deleted, batch by batch, also when the purge fails.
+
+        Raises:
+            ImplausiblePurgeError: an implausible share of a bucket belongs to no row.
+            ServerError: a server went away or refused; what could not be listed is kept.
+        """
+        for bucket in ImageBucket:
+            self._purge_images(bucket, tally)
+        self._purge_logs(tally)
+        settings = self.platform.settings
+        for name in (*settings.image_buckets, settings.logs_bucket):
+            self._count(self._abort_uploads(name), tally)
+
+    @property
+    def _clock(self) -> RetentionClock:
+        return RetentionClock(self.now, self.platform.settings.purge_age)
+
+    def _purge_images(self, bucket: ImageBucket, tally: Tally) -> None:
+        listed = unaccounted = 0
+        clock = self._clock
+        for page in list_bucket(self.platform.object_store, self._name(bucket)):
+            expired = [one for one in page.versions if is_expired(bucket, one, clock)]
+            self._delete(bucket, expired, Copy.ORPHAN_OBJECT, tally)
+            others = [one for one in page.versions if not is_expired(bucket, one, clock)]
+            snapshot = self._read_snapshot(bucket, (*others, *page.delete_markers))
             markers = [
                 one
                 for one in page.delete_markers
-                if is_marker_expired(place, one, snapshot, self.moment)
+                if is_marker_expired(bucket, one, snapshot, clock)
             ]
-            yield self._delete(place, markers, Copy.DELETE_MARKER)
-            orphans = [one for one in others if self._is_orphan(place, one, snapshot)]
-            looked_at += len(others)
-            unaccounted += sum(_is_unaccounted(place, one, snapshot) for one in orphans)
-            self._refuse_implausible(place, unaccounted, looked_at)
-            for start in range(0, len(orphans), _LOCK_BATCH_SIZE):
-                yield self.delete_if_orphans(place, orphans[start : start + _LOCK_BATCH_SIZE])
+            self._delete(bucket, markers, Copy.DELETE_MARKER, tally)
+            orphans = [one for one in others if is_orphan(bucket, one, snapshot, clock)]
+            listed += len(others)
+            unaccounted += sum(_is_unaccounted(bucket, one, snapshot) for one in orphans)
+            self._refuse_implausible(bucket, unaccounted, listed)
+            for batch in self.throttle.batches(orphans):
+                for start in range(0, len(batch), _LOCK_BATCH_SIZE):
+                    locked = batch[start : start + _LOCK_BATCH_SIZE]
+                    self._count(self.delete_if_orphans(bucket, locked), tally)
 
-    def delete_if_orphans(self, place: ImageBucket, listed: Sequence[ObjectVersion]) -> Tally:
-        """Deletes those of some listed objects that nothing needs, now that their images are held.
+    def delete_if_orphans(self, bucket: ImageBucket, listed: Sequence[ObjectVersion]) -> Tally:
+        """Deletes those of some listed objects that are orphans while their images are locked.
 
-        Returns:
-            What has gone.
+        Returns what was deleted.
         """
-        with self.warehouse.connect() as connection:
-            snapshot = lock_and_read(connection, place, _ids(place, listed))
-            orphans = [one for one in listed if self._is_orphan(place, one, snapshot)]
+        with self.platform.warehouse.connect() as connection:
+            snapshot = lock_and_read(connection, bucket, _ids(bucket, listed))
+            orphans = [one for one in listed if is_orphan(bucket, one, snapshot, self._clock)]
             with ThreadPoolExecutor(_HEAD_THREADS) as threads:
-                same = threads.map(lambda one: self._is_as_listed(place, one, snapshot), orphans)
-                still = [one for one, is_same in zip(orphans, same, strict=True) if is_same]
-            return self._delete(place, still, Copy.ORPHAN_OBJECT)
+                unchanged = threads.map(
+                    lambda one: self._is_unchanged(bucket, one, snapshot), orphans
+                )
+                still = [one for one, is_same in zip(orphans, unchanged, strict=True) if is_same]
+            self._delete_versions(self._name(bucket), still)
+        return _tally_of(bucket, still, Copy.ORPHAN_OBJECT)
 
-    def _refuse_implausible(self, place: ImageBucket, unaccounted: int, looked_at: int) -> None:
+    def _refuse_implausible(self, bucket: ImageBucket, unaccounted: int, listed: int) -> None:
         """Guards against a ledger that is empty, or was restored from an old dump.
 
-        In the raw bucket nothing goes for want of a row alone: it is due, or a copy.
+        Orphans in the raw bucket are due or duplicates, never deleted for want of a row alone.
         """
-        if place is ImageBucket.RAW:
+        if bucket is ImageBucket.RAW or self.may_take_any_share:
             return
-        most, free = self.settings.purge_most_share, self.settings.purge_free_images
-        if not self.may_take_any_share and not is_plausible(unaccounted, looked_at, most, free):
+        settings = self.platform.settings
+        limit, free = settings.purge_most_share, settings.purge_free_images
+        if not is_plausible(unaccounted, listed, limit, free):
             raise ImplausiblePurgeError(
-                f"{unaccounted:,} of {looked_at:,} objects in the {place.value} bucket belong to "
-                "no row: is this the right database, and is it whole? If they are to go, let them "
-                "go by `make purge ANY_SHARE=1`."
+                f"{unaccounted:,} of {listed:,} objects in the {bucket.value} bucket belong to no "
+                "row: this may be the wrong database, or an incomplete one. If they are to be "
+                "deleted, confirm with `darkroom retention purge --any-share`."
             )
 
-    def _read_snapshot(self, place: ImageBucket, found: Sequence[ObjectVersion]) -> LedgerSnapshot:
+    def _read_snapshot(self, bucket: ImageBucket, found: Sequence[ObjectVersion]) -> LedgerSnapshot:
         if not found:
             return LedgerSnapshot({}, frozenset())
-        with self.warehouse.connect() as connection:
-            return read_snapshot(connection, place, _ids(place, found))
+        with self.platform.warehouse.connect() as connection:
+            return read_snapshot(connection, bucket, _ids(bucket, found))
 
-    def _is_expired(self, place: ImageBucket, found: ObjectVersion) -> bool:
-        return is_expired(place, found, self.moment)
-
-    def _is_orphan(
-        self, place: ImageBucket, found: ObjectVersion, snapshot: LedgerSnapshot
+    def _is_unchanged(
+        self, bucket: ImageBucket, found: ObjectVersion, snapshot: LedgerSnapshot
     ) -> bool:
-        return is_orphan(place, found, snapshot, self.moment)
+        """Returns whether an object was not stored again after it was listed.
 
-    def _is_as_listed(
-        self, place: ImageBucket, found: ObjectVersion, snapshot: LedgerSnapshot
-    ) -> bool:
-        """Tells whether an object was not stored anew since it was listed.
-
-        Only where no version tells, and no row holds back who stores it: the landing puts a
-        rejected message into quarantine before its row.
+        Asks the store only if the object has no version and its image no row to lock: the landing
+        stores a rejected message in quarantine before it inserts the row.
         """
-        if found.version is not None or not _is_unaccounted(place, found, snapshot):
+        if found.version is not None or not _is_unaccounted(bucket, found, snapshot):
             return True
         try:
-            head = self.object_store.head(found.bucket, found.key)
+            head = self.platform.object_store.head(found.bucket, found.key)
         except ObjectMissingError:
             return False
         return head.version.modified_at <= found.modified_at
 
-    def _purge_logs(self) -> Iterator[Tally]:
-        for page in walk(self.object_store, self.settings.logs_bucket):
-            due = [
-                one
-                for one in (*page.versions, *page.delete_markers)
-                if is_due(one.modified_at, self.moment.now, self.moment.purge_age)
-            ]
-            self._delete_versions(self.settings.logs_bucket, due)
-            yield _tally((Copy.LOG_OBJECT, one.modified_at, one.size_bytes) for one in due)
+    def _purge_logs(self, tally: Tally) -> None:
+        name, clock = self.platform.settings.logs_bucket, self._clock
+        for page in list_bucket(self.platform.object_store, name):
+            found = (*page.versions, *page.delete_markers)
+            for batch in self.throttle.batches(
+                [one for one in found if clock.is_due(one.modified_at)]
+            ):
+                self._delete_versions(name, batch)
+                self._count(
+                    _tally((Copy.LOG_OBJECT, one.modified_at, one.size_bytes) for one in batch),
+                    tally,
+                )
 
-    def _abort_uploads(self, bucket: str) -> Tally:
-        patience = min(MAX_UPLOAD_DURATION, self.moment.purge_age)
-        tally = Tally()
-        begun_by = cutoff(self.moment.now, patience)
-        for upload in uploads_begun_before(self.object_store, bucket, begun_by):
-            abort(self.object_store, upload)
+    def _abort_uploads(self, name: str) -> Tally:
+        age = min(MAX_UPLOAD_DURATION, self.platform.settings.purge_age)
+        store, tally = self.platform.object_store, Tally()
+        for upload in uploads_begun_before(store, name, cutoff(self.now, age)):
+            abort(store, upload)
             tally.add(Copy.UNFINISHED_UPLOAD, upload.began_at)
         return tally
 
-    def _delete_versions(self, bucket: str, gone: Sequence[ObjectVersion]) -> None:
-        self.object_store.delete(bucket, [pin_version(one.key, one.version) for one in gone])
+    def _delete(
+        self, bucket: ImageBucket, due: Sequence[ObjectVersion], copy: Copy, tally: Tally
+    ) -> None:
+        for batch in self.throttle.batches(due):
+            self._delete_versions(self._name(bucket), batch)
+            self._count(_tally_of(bucket, batch, copy), tally)
 
-    def _delete(self, place: ImageBucket, gone: Sequence[ObjectVersion], copy: Copy) -> Tally:
-        self._delete_versions(place.bucket(self.settings), gone)
-        return _tally((copy, arrived_by(place, one), one.size_bytes) for one in gone)
+    def _delete_versions(self, name: str, due: Sequence[ObjectVersion]) -> None:
+        pinned = [pin_version(one.key, one.version) for one in due]
+        self.platform.object_store.delete(name, pinned)
+
+    def _count(self, gone: Tally, tally: Tally) -> None:
+        if gone.by_copy:
+            tally += gone
+            self.show(gone)
+
+    def _name(self, bucket: ImageBucket) -> str:
+        return bucket.name_in(self.platform.settings)
 
 
-def _ids(place: ImageBucket, found: Sequence[ObjectVersion]) -> set[UUID]:
-    return {image for one in found for image in images_of(place, one)}
+def _ids(bucket: ImageBucket, found: Iterable[ObjectVersion]) -> set[UUID]:
+    return {image for one in found for image in images_of(bucket, one)}
 
 
-def _is_unaccounted(place: ImageBucket, found: ObjectVersion, snapshot: LedgerSnapshot) -> bool:
-    """Tells whether an object's image has no row, and nobody has asked for its erasure."""
-    return (snapshot.raw_keys.keys() | snapshot.erased).isdisjoint(images_of(place, found))
+def _is_unaccounted(bucket: ImageBucket, found: ObjectVersion, snapshot: LedgerSnapshot) -> bool:
+    """Returns whether an object's image has no row and was not erased."""
+    return (snapshot.raw_keys.keys() | snapshot.erased).isdisjoint(images_of(bucket, found))
+
+
+def _tally_of(bucket: ImageBucket, gone: Iterable[ObjectVersion], copy: Copy) -> Tally:
+    return _tally((copy, arrived_by(bucket, one), one.size_bytes) for one in gone)
 
 
 def _tally(gone: Iterable[tuple[Copy, datetime, int]]) -> Tally:

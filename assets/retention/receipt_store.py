@@ -1,20 +1,24 @@
-"""Receipts in the database: how the next is issued, and how they are read.
+"""Where receipts are kept: tables of the warehouse, and a bucket that outlives the warehouse.
 
-Like the ledger's functions these take an open connection and never commit.
+Functions that take a connection never commit. A database restored from a dump lacks the newest
+receipts; `restore` reads them from the archive.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
 
+from psycopg.rows import dict_row
 from pydantic import ConfigDict, TypeAdapter
 
-from assets.resources.object_store import ObjectStore
-from assets.resources.warehouse import Connection, Warehouse
+from assets.platform import Platform
+from assets.resources.rows import read_value
+from assets.resources.warehouse import Connection
 from assets.retention.receipts import (
-    FIRST,
+    GENESIS_HASH,
     Copy,
     DeletedCopies,
     DeletionReason,
@@ -24,26 +28,30 @@ from assets.retention.receipts import (
 )
 
 _READ_BATCH_SIZE = 50
+_LOOKBACK_RECEIPTS = 10_000
 
 
-def issue(connection: Connection, draft: ReceiptDraft, ended_at: datetime) -> Receipt:
+def issue(connection: Connection, draft: ReceiptDraft, now: datetime) -> None:
     """Writes the receipt of the transaction that is about to commit.
 
-    Who issues the next one waits until it has.
+    Other transactions wait to issue theirs until this one ends, so that the chain has no forks.
     """
     connection.execute("select pg_advisory_xact_lock(hashtext('retention.purge_receipt'))")
-    last = connection.execute(
-        "select receipt_no, receipt_hash from retention.purge_receipt "
-        "order by receipt_no desc limit 1"
-    ).fetchone()
-    number, previous = (int(str(last[0])), bytes(last[1])) if last else (0, FIRST)  # type: ignore[call-overload]
-    receipt = next_receipt(draft, number + 1, previous, ended_at)
-    insert(connection, receipt)
-    return receipt
+    number = last_number(connection)
+    previous_hash = (
+        read_value(
+            connection,
+            "select receipt_hash from retention.purge_receipt where receipt_no = %s",
+            [number],
+        )
+        if number
+        else GENESIS_HASH
+    )
+    insert(connection, next_receipt(draft, number + 1, previous_hash, now))
 
 
 def insert(connection: Connection, receipt: Receipt) -> None:
-    """Writes a receipt as it is."""
+    """Inserts a receipt as it is."""
     connection.execute(
         """
         insert into retention.purge_receipt (
@@ -80,114 +88,92 @@ def insert(connection: Connection, receipt: Receipt) -> None:
 
 
 def read_receipts(connection: Connection, after: int = 0) -> Iterator[Receipt]:
-    """Reads the receipts behind a number, in order.
+    """Reads the receipts after a number, in order.
 
-    Few at a time: one may hold the hashes of a million images.
+    Batches are small: a receipt of a million images has 16 MB of hashes.
     """
-    while receipts := _page(connection, after):
+    while receipts := _read_batch(connection, after):
         yield from receipts
         after = receipts[-1].number
 
 
 def last_number(connection: Connection) -> int:
     """Returns the number of the newest receipt; 0 if there is none."""
-    [(last,)] = connection.execute(
-        "select coalesce(max(receipt_no), 0) from retention.purge_receipt"
+    return int(
+        read_value(connection, "select coalesce(max(receipt_no), 0) from retention.purge_receipt")
     )
-    return int(str(last))
 
 
 def count_images(connection: Connection) -> tuple[int, int]:
-    """Returns how many images the receipts tell of, and how many the ledger counts as purged."""
-    [row] = connection.execute(
-        """
-        select
-            (select coalesce(sum(images_count), 0) from retention.purge_receipt),
-            (select coalesce(sum(purged_count), 0) from image_catalog.arrival_count)
-        """
-    )
-    told, counted = (int(str(number)) for number in row)
-    return told, counted
+    """Returns the number of images in all receipts, and the ledger's count of purged images."""
+    in_receipts = "select coalesce(sum(images_count), 0) from retention.purge_receipt"
+    in_ledger = "select coalesce(sum(purged_count), 0) from image_catalog.arrival_count"
+    return int(read_value(connection, in_receipts)), int(read_value(connection, in_ledger))
 
 
-def _page(connection: Connection, after: int) -> list[Receipt]:
-    gone: dict[int, list[DeletedCopies]] = {}
-    for number, copy, *facts in connection.execute(
-        """
-        select receipt_no, copy, items_count, size_bytes, oldest_at, newest_at
-        from retention.purged_copy
-        where receipt_no > %s and receipt_no <= %s
-        order by receipt_no, copy collate "C"
-        """,
-        [after, after + _READ_BATCH_SIZE],
-    ):
-        gone.setdefault(int(str(number)), []).append(DeletedCopies(Copy(str(copy)), *facts))  # type: ignore[arg-type]
-    rows = connection.execute(
-        """
-        select
-            receipt_no, why, began_at, ended_at, expired_until, images_count, id_salt, id_hashes,
-            previous_hash, receipt_hash
-        from retention.purge_receipt
-        where receipt_no > %s and receipt_no <= %s
-        order by receipt_no
-        """,
-        [after, after + _READ_BATCH_SIZE],
-    )
-    receipts = [_receipt(row, gone) for row in rows]
-    return receipts or _after_missing_number(connection, after)
+def _read_batch(connection: Connection, after: int) -> list[Receipt]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        receipts = cursor.execute(
+            """
+            select
+                receipt_no as number, why, began_at, ended_at, expired_until,
+                images_count as images, id_salt as salt, id_hashes, previous_hash,
+                receipt_hash as hash
+            from retention.purge_receipt
+            where receipt_no > %s
+            order by receipt_no
+            limit %s
+            """,
+            [after, _READ_BATCH_SIZE],
+        ).fetchall()
+        gone = defaultdict[int, list[DeletedCopies]](list)
+        for row in cursor.execute(
+            """
+            select receipt_no, copy, items_count as items, size_bytes, oldest_at, newest_at
+            from retention.purged_copy
+            where receipt_no = any(%s)
+            order by receipt_no, copy collate "C"
+            """,
+            [[receipt["number"] for receipt in receipts]],
+        ):
+            number, kind = row.pop("receipt_no"), Copy(row.pop("copy"))
+            gone[number].append(DeletedCopies(kind, **row))
+    return [
+        Receipt(
+            why=DeletionReason(receipt.pop("why")),
+            gone=tuple(gone[receipt["number"]]),
+            **receipt,
+        )
+        for receipt in receipts
+    ]
 
 
-def _after_missing_number(connection: Connection, after: int) -> list[Receipt]:
-    [(found,)] = connection.execute(
-        "select min(receipt_no) from retention.purge_receipt where receipt_no > %s", [after]
-    )
-    return _page(connection, int(str(found)) - 1) if found else []
+def archive_receipts(platform: Platform) -> int:
+    """Stores those of the last ten thousand receipts that the archive lacks; returns how many.
 
-
-def _receipt(row: tuple[object, ...], gone: dict[int, list[DeletedCopies]]) -> Receipt:
-    number, why, began_at, ended_at, expired_until, images, *digests = row
-    salt, id_hashes, previous_hash, hash_ = (bytes(one) for one in digests)  # type: ignore[call-overload]
-    return Receipt(
-        number=int(str(number)),
-        why=DeletionReason(str(why)),
-        began_at=began_at,  # type: ignore[arg-type]
-        ended_at=ended_at,  # type: ignore[arg-type]
-        expired_until=expired_until,  # type: ignore[arg-type]
-        images=int(str(images)),
-        salt=salt,
-        id_hashes=id_hashes,
-        gone=tuple(gone.get(int(str(number)), [])),
-        previous_hash=previous_hash,
-        hash=hash_,
-    )
-
-
-_LOOKBACK_RECEIPTS = 10_000
-
-
-def archive_receipts(warehouse: Warehouse, object_store: ObjectStore, bucket: str) -> int:
-    """Stores the receipts that the archive lacks among the last ten thousand; returns how many.
-
-    Raises `ServerError` when a server goes away or refuses; the next purge goes on from there.
+    Raises `ServerError` when a server goes away or refuses; the next purge archives the rest.
     """
-    with warehouse.connect() as connection:
+    bucket = platform.settings.receipts_bucket
+    with platform.warehouse.connect() as connection:
         begin = max(0, last_number(connection) - _LOOKBACK_RECEIPTS)
-        kept = _first_versions(object_store, bucket, begin)
-        lacking = [
-            receipt for receipt in read_receipts(connection, begin) if receipt.number not in kept
-        ]
-    for receipt in lacking:
-        object_store.put(bucket, _key(receipt.number), to_json(receipt), "application/json")
-    return len(lacking)
+        archived = _first_versions(platform, begin)
+        missing = [one for one in read_receipts(connection, begin) if one.number not in archived]
+    for receipt in missing:
+        body = to_json(receipt)
+        platform.object_store.put(bucket, _key(receipt.number), body, "application/json")
+    return len(missing)
 
 
-def read_archive(object_store: ObjectStore, bucket: str, after: int = 0) -> Iterator[Receipt]:
-    """Reads the archived receipts behind a number, in order, as they were first written.
+def read_archive(platform: Platform) -> Iterator[Receipt]:
+    """Reads the archived receipts in order, as they were first written.
 
-    The bucket keeps versions: one that was overwritten or deleted since is read all the same.
+    The bucket keeps versions: a receipt that was overwritten or deleted later is read as well.
+
+    Raises `ServerError` when the object store does not answer or refuses.
     """
-    for number, version in sorted(_first_versions(object_store, bucket, after).items()):
-        yield from_json(object_store.get(bucket, _key(number), version))
+    bucket = platform.settings.receipts_bucket
+    for number, version in sorted(_first_versions(platform, 0).items()):
+        yield from_json(platform.object_store.get(bucket, _key(number), version))
 
 
 def to_json(receipt: Receipt) -> bytes:
@@ -204,24 +190,26 @@ def from_json(body: bytes) -> Receipt:
     return receipt
 
 
-def _first_versions(object_store: ObjectStore, bucket: str, after: int) -> dict[int, str | None]:
+def _first_versions(platform: Platform, after: int) -> dict[int, str | None]:
     """Returns the oldest version by number; a listing has the versions of a key newest first."""
     found: dict[int, str | None] = {}
-    page = object_store.page_of_versions(bucket, _key(after), None)
-    while True:
+    bucket = platform.settings.receipts_bucket
+    key: str | None = _key(after)
+    version: str | None = None
+    while key is not None:
+        page = platform.object_store.page_of_versions(bucket, key, version)
         found |= {int(one.key.partition(".")[0]): one.version for one in page.versions}
-        if page.next_key is None:
-            return found
-        page = object_store.page_of_versions(bucket, page.next_key, page.next_version)
+        key, version = page.next_key, page.next_version
+    return found
 
 
 def _key(number: int) -> str:
-    """Returns the key of a receipt; keys are in the order of the numbers."""
+    """Returns the key of a receipt; keys sort as numbers do."""
     return f"{number:012}.json"
 
 
 @cache
 def _adapter() -> TypeAdapter[list[Receipt]]:
-    """Reads and writes a list of one: pydantic gives a dataclass by itself no configuration."""
-    told = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
-    return TypeAdapter(list[Receipt], config=told)
+    """Reads and writes lists, because pydantic gives a bare dataclass no configuration."""
+    config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+    return TypeAdapter(list[Receipt], config=config)

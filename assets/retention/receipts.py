@@ -1,8 +1,9 @@
-"""Receipts: what was deleted, when and why, each chained to the one before by its digest.
+"""Receipts: what was deleted, when and why. Each receipt holds the digest of the previous one.
 
-A receipt is written in the transaction that deletes, so none can be missing for what is gone. It
-holds counts, times and salted hashes of ids: whoever has an id can ask whether it is among them,
-and nobody can read an id out of it.
+A receipt is written in the transaction that deletes the rows, so no deletion is without one. It
+holds counts, times and salted hashes of image ids: somebody who has an id can find it in a receipt,
+and nobody can recover an id from a receipt. Everything here is pure; `receipt_store` writes and
+reads receipts.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from uuid import UUID
 
 ID_HASH_BYTES = 16
 _SALT_BYTES = 16
-FIRST = bytes(32)
-"""What the first receipt has in place of the digest of the one before."""
+GENESIS_HASH = bytes(32)
+"""What the first receipt holds in place of the previous digest."""
 
 
 class Copy(StrEnum):
-    """Kinds of copies, as the retention map has them."""
+    """Kinds of copies of an image. Receipts hold the values, which therefore never change."""
 
     LEDGER_ROW = "ledger_row"
     RENDITION_ROW = "rendition_row"
@@ -39,7 +40,10 @@ class Copy(StrEnum):
 
 
 class DeletionReason(StrEnum):
-    """Why something was deleted: it had reached its age, or somebody asked for it."""
+    """Why something was deleted: it reached the purge age, or somebody requested its erasure.
+
+    Receipts hold the values, which therefore never change.
+    """
 
     EXPIRY = "expiry"
     ERASURE = "erasure"
@@ -47,7 +51,7 @@ class DeletionReason(StrEnum):
 
 @dataclass(frozen=True)
 class DeletedCopies:
-    """What went of one kind of copy: how many, their bytes, when the oldest and newest came."""
+    """Deleted copies of one kind: number, bytes, and when the oldest and newest arrived (UTC)."""
 
     copy: Copy
     items: int
@@ -56,7 +60,7 @@ class DeletedCopies:
     newest_at: datetime
 
     def __add__(self, other: DeletedCopies) -> DeletedCopies:
-        """Adds up what went of the same kind."""
+        """Adds deleted copies of the same kind."""
         return DeletedCopies(
             self.copy,
             self.items + other.items,
@@ -68,29 +72,29 @@ class DeletedCopies:
 
 @dataclass
 class Tally:
-    """Adds up what goes, by kind of copy."""
+    """Counts deleted copies by kind."""
 
     by_copy: dict[Copy, DeletedCopies] = field(default_factory=dict)
 
     def add(self, copy: Copy, at: datetime, size_bytes: int = 0, items: int = 1) -> None:
-        """Counts copies that came at a moment; their bytes together."""
+        """Counts copies that arrived at one time; `size_bytes` is their sum."""
         self._add(DeletedCopies(copy, items, size_bytes, at, at))
 
     def __iadd__(self, other: Tally) -> Tally:
-        """Counts what another has counted."""
+        """Adds the counts of another tally."""
         for gone in other.by_copy.values():
             self._add(gone)
         return self
 
     def items(self, *copies: Copy) -> int:
-        """Returns how many went, of these kinds; of all when none is named."""
+        """Returns the number of deleted copies of these kinds; of all kinds if none is given."""
         return sum(
             gone.items for gone in self.by_copy.values() if not copies or gone.copy in copies
         )
 
     @property
     def gone(self) -> tuple[DeletedCopies, ...]:
-        """What went, by kind, in their alphabetical order."""
+        """The deleted copies, in alphabetical order of their kinds."""
         return tuple(self.by_copy[copy] for copy in sorted(self.by_copy))
 
     def _add(self, gone: DeletedCopies) -> None:
@@ -99,33 +103,34 @@ class Tally:
 
 
 ProgressCallback = Callable[[Tally], None]
-"""Told what goes as it goes, from several threads."""
+"""Called with the copies that a batch has deleted, from several threads."""
 
 
 @dataclass
 class HashedIds:
-    """Ids of images, of which only salted hashes are kept."""
+    """Salted hashes of image ids; the ids themselves are not kept."""
 
     salt: bytes = field(default_factory=partial(os.urandom, _SALT_BYTES))
     hashes: list[bytes] = field(default_factory=list)
 
     def add(self, images: Iterable[UUID]) -> None:
-        """Adds images."""
+        """Adds the hashes of images."""
         self.hashes += [hash_id(self.salt, image) for image in images]
 
 
 @dataclass(frozen=True)
 class ReceiptDraft:
-    """What a transaction is about to have deleted.
+    """What the receipt of a transaction will say, before it has a number.
 
     Attributes:
-        began_at: When the purge began.
-        expired_until: All that had arrived by then was due; None for an erasure.
-        ids: Of the images whose rows go.
-        gone: Kinds of copies that went.
+        reason: Why the copies were deleted.
+        began_at: When the purge or erasure began.
+        expired_until: The cutoff: whatever arrived at or before it was due; None for an erasure.
+        ids: Images whose rows the transaction deletes.
+        gone: Deleted copies by kind.
     """
 
-    why: DeletionReason
+    reason: DeletionReason
     began_at: datetime
     expired_until: datetime | None
     ids: HashedIds
@@ -134,7 +139,23 @@ class ReceiptDraft:
 
 @dataclass(frozen=True)
 class Receipt:
-    """A receipt as it is kept; `id_hashes` are one behind the other, in order."""
+    """A receipt as it is stored.
+
+    The names of the fields are the keys of the archived JSON, and therefore never change.
+
+    Attributes:
+        number: Its place in the chain, from 1.
+        why: Why the copies were deleted.
+        began_at: When the purge or erasure began.
+        ended_at: When the receipt was written.
+        expired_until: The cutoff: whatever arrived at or before it was due; None for an erasure.
+        images: Number of images whose rows were deleted.
+        salt: Random bytes that are hashed before each id.
+        id_hashes: The hashes of the ids, sorted and concatenated.
+        gone: Deleted copies by kind, in alphabetical order.
+        previous_hash: The digest of the previous receipt.
+        hash: The digest of this receipt.
+    """
 
     number: int
     why: DeletionReason
@@ -149,8 +170,8 @@ class Receipt:
     hash: bytes
 
     def digest(self) -> bytes:
-        """Computes what `hash` must be, of everything else."""
-        told = {
+        """Computes the SHA-256 digest of all fields except `hash`."""
+        content = {
             "number": self.number,
             "why": self.why.value,
             "began_at": _utc(self.began_at),
@@ -171,10 +192,15 @@ class Receipt:
             ],
             "previous_hash": self.previous_hash.hex(),
         }
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).digest()
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest()
+
+    def separate_hashes(self) -> frozenset[bytes]:
+        """Returns the hashes of the ids one by one."""
+        starts = range(0, len(self.id_hashes), ID_HASH_BYTES)
+        return frozenset(self.id_hashes[start : start + ID_HASH_BYTES] for start in starts)
 
     def names(self, image: UUID) -> bool:
-        """Tells whether the image is among those whose rows went."""
+        """Returns whether an image is among those whose rows were deleted."""
         wanted = hash_id(self.salt, image)
         at = self.id_hashes.find(wanted)
         while at > 0 and at % ID_HASH_BYTES:
@@ -183,17 +209,17 @@ class Receipt:
 
 
 def hash_id(salt: bytes, image: UUID) -> bytes:
-    """Returns the hash by which a receipt of that salt knows an image."""
+    """Returns the hash of an image id in a receipt with that salt."""
     return hashlib.sha256(salt + image.bytes).digest()[:ID_HASH_BYTES]
 
 
 def next_receipt(
     draft: ReceiptDraft, number: int, previous_hash: bytes, ended_at: datetime
 ) -> Receipt:
-    """Returns the receipt of a draft, behind the one whose digest is given."""
+    """Returns the receipt of a draft that follows the receipt whose digest is given."""
     receipt = Receipt(
         number=number,
-        why=draft.why,
+        why=draft.reason,
         began_at=draft.began_at,
         ended_at=ended_at,
         expired_until=draft.expired_until,
@@ -208,22 +234,24 @@ def next_receipt(
 
 
 def verify(receipts: Iterable[Receipt]) -> list[str]:
-    """Returns what is wrong with a chain of receipts, a sentence each; none if it is intact.
+    """Returns the problems of a chain of receipts, one sentence each; empty if it is intact.
 
-    A last receipt that is missing leaves no trace in the chain itself: compare the sum of images
-    with what the ledger counts as purged.
+    A missing last receipt leaves no trace in the chain itself: compare the sum of images with the
+    ledger's count of purged images.
     """
-    wrong = []
-    number, previous = 0, FIRST
+    problems = []
+    number, previous = 0, GENESIS_HASH
     for receipt in receipts:
         if receipt.number != number + 1:
-            wrong.append(f"Receipt {number + 1} is missing: {receipt.number} comes after {number}.")
+            problems.append(
+                f"Receipt {number + 1} is missing: {receipt.number} comes after {number}."
+            )
         elif receipt.previous_hash != previous:
-            wrong.append(f"Receipt {receipt.number} does not follow the one before it.")
+            problems.append(f"Receipt {receipt.number} does not follow the one before it.")
         if receipt.hash != receipt.digest():
-            wrong.append(f"Receipt {receipt.number} was changed after it was written.")
+            problems.append(f"Receipt {receipt.number} was changed after it was written.")
         number, previous = receipt.number, receipt.hash
-    return wrong
+    return problems
 
 
 def _utc(moment: datetime) -> str:

@@ -1,21 +1,21 @@
-"""After a restore: what was deleted since the dump was taken is deleted again, by the receipts.
+"""After a restore of the database: deletes again what was deleted since the dump was taken.
 
 The receipts that the restored database lacks are read from the archive.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from assets.errors import DarkroomError
-from assets.resources.object_store import ObjectStore
-from assets.resources.warehouse import Connection, Warehouse
+from assets.platform import Platform
+from assets.resources.warehouse import Connection
 from assets.retention import ledger_rows, receipt_store
-from assets.retention.deletion import Deletion, tally_of
+from assets.retention.deletion import Deletion
+from assets.retention.ledger_rows import DueImage
 from assets.retention.receipts import (
-    ID_HASH_BYTES,
     DeletionReason,
     ProgressCallback,
     Receipt,
@@ -24,18 +24,17 @@ from assets.retention.receipts import (
     verify,
 )
 from assets.retention.throttle import unthrottled
-from assets.settings import Settings
 
 _BATCH_IMAGES = 1000
 
 
 class BrokenArchiveError(DarkroomError):
-    """The archived receipts cannot be relied on."""
+    """The chain of archived receipts is not intact."""
 
 
 @dataclass(frozen=True)
 class Reapplied:
-    """What was done to a restored database: receipts put back, and what was deleted again."""
+    """What was done to a restored database: how many receipts were put back, what was deleted."""
 
     receipts: int
     gone: Tally
@@ -43,76 +42,62 @@ class Reapplied:
 
 @dataclass(frozen=True)
 class Restore:
-    """Brings a restored database to what the receipts say."""
+    """Applies the archived receipts to a restored database."""
 
-    settings: Settings
-    object_store: ObjectStore
-    warehouse: Warehouse
+    platform: Platform
     show: ProgressCallback = lambda _: None
 
     def reapply(self) -> Reapplied:
-        """Puts back the missing receipts and deletes again what they tell of; repeatable.
+        """Puts back missing receipts and repeats the deletions they record; can be repeated.
 
         Raises:
-            BrokenArchiveError: the archive's chain has a hole or was changed; nothing was done.
+            BrokenArchiveError: a receipt is missing from the archive or was changed; nothing was
+                done.
             ServerError: a server went away or refused.
         """
-        receipts = list(
-            receipt_store.read_archive(self.object_store, self.settings.receipts_bucket)
-        )
-        if wrong := verify(receipts):
-            raise BrokenArchiveError(f"The archived receipts are not intact: {' '.join(wrong)}")
-        with self.warehouse.connect() as connection:
+        receipts = list(receipt_store.read_archive(self.platform))
+        if problems := verify(receipts):
+            raise BrokenArchiveError(f"The archived receipts are not intact: {' '.join(problems)}")
+        until = max((one.expired_until for one in receipts if one.expired_until), default=None)
+        with self.platform.warehouse.connect() as connection:
             last = receipt_store.last_number(connection)
-            lacking = [receipt for receipt in receipts if receipt.number > last]
-            for receipt in lacking:
+            missing = [receipt for receipt in receipts if receipt.number > last]
+            for receipt in missing:
                 receipt_store.insert(connection, receipt)
-            if until := _expired_until(receipts):
+            if until:
                 ledger_rows.advance_horizon(connection, until)
-        gone = Tally()
-        if until:
-            gone += self._delete_expired(until)
+        gone = self._delete_expired(until) if until else Tally()
         for receipt in receipts:
             if receipt.why is DeletionReason.ERASURE:
                 gone += self._delete_erased(receipt)
-        return Reapplied(len(lacking), gone)
+        return Reapplied(len(missing), gone)
 
     def _delete_expired(self, until: datetime) -> Tally:
         gone = Tally()
         while True:
-            with self.warehouse.connect() as connection:
+            with self.platform.warehouse.connect() as connection:
                 images = ledger_rows.take_expired(connection, until, _BATCH_IMAGES)
                 gone += self._delete(connection, images)
             if not images:
                 return gone
 
     def _delete_erased(self, receipt: Receipt) -> Tally:
-        wanted = set(_hashes(receipt))
-        gone = Tally()
-        with self.warehouse.connect() as reading:
+        gone, hashes = Tally(), receipt.separate_hashes()
+        with self.platform.warehouse.connect() as reading:
             for images in ledger_rows.read_all(reading, _BATCH_IMAGES):
-                due = [one for one in images if hash_id(receipt.salt, one.image_id) in wanted]
-                with self.warehouse.connect() as connection:
+                due = [one for one in images if hash_id(receipt.salt, one.image_id) in hashes]
+                with self.platform.warehouse.connect() as connection:
                     ids = [image.image_id for image in due]
                     ledger_rows.record_erased(connection, ids, receipt.ended_at)
                     gone += self._delete(connection, due)
         return gone
 
-    def _delete(self, connection: Connection, images: Sequence[ledger_rows.DueImage]) -> Tally:
-        """Deletes images without a new receipt: there is one already."""
+    def _delete(self, connection: Connection, images: Sequence[DueImage]) -> Tally:
+        """Deletes images without another receipt: their deletion has one."""
+        gone = Tally()
         if images:
-            deletion = Deletion(self.settings, self.object_store, self.warehouse, unthrottled())
-            deletion.delete_objects(images, with_copies=True)
+            deletion = Deletion(self.platform, unthrottled())
+            gone += deletion.delete_objects(images, with_duplicates=True)
             ledger_rows.delete(connection, images)
-        gone = tally_of(images)
         self.show(gone)
         return gone
-
-
-def _expired_until(receipts: Sequence[Receipt]) -> datetime | None:
-    return max((one.expired_until for one in receipts if one.expired_until), default=None)
-
-
-def _hashes(receipt: Receipt) -> Iterator[bytes]:
-    for at in range(0, len(receipt.id_hashes), ID_HASH_BYTES):
-        yield receipt.id_hashes[at : at + ID_HASH_BYTES]

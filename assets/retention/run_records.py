@@ -1,7 +1,7 @@
-"""Dagster's own copies: records of runs with their events, and logs left on this machine's disk.
+"""Dagster's own records: runs with their events, and logs left on this machine's disk.
 
-They hold counts and no image, but the run configuration of an erasure names images, and a processor
-of your own may print what it likes. So they go with the images.
+They hold counts and no image. But the run configuration of an erasure contains ids, and a custom
+processor may print anything, so they are deleted at the same age as images.
 """
 
 from collections.abc import Iterator
@@ -14,16 +14,14 @@ from dagster._core.storage.cloud_storage_compute_log_manager import CloudStorage
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 
 from assets import asset_keys
-from assets.resources.warehouse import Warehouse
+from assets.platform import Platform
 from assets.retention.deletion import DeletionContext
-from assets.retention.receipt_store import issue
-from assets.retention.receipts import Copy, DeletionReason, HashedIds, Tally
+from assets.retention.receipts import Copy, DeletionReason, Tally
 from assets.retention_policy import cutoff
-from assets.settings import Settings
 from assets.timing import utc_now
 
 MAX_RUNS_PER_PURGE = 20_000
-"""What one purge deletes at most; the next one, an hour later, goes on."""
+"""Run records that one purge deletes at most; the next one deletes the rest."""
 
 _BATCH_RUNS = 500
 _FINISHED = [
@@ -34,35 +32,35 @@ _FINISHED = [
 
 
 def oldest_run(instance: dg.DagsterInstance) -> datetime | None:
-    """Returns when the oldest run that Dagster has a record of was asked for; None without any."""
+    """Returns when the oldest recorded run was requested (UTC); None if there is no record."""
     records = instance.get_run_records(limit=1, order_by="create_timestamp", ascending=True)
     return _requested_at(records[0]) if records else None
 
 
 def delete_run_record(instance: dg.DagsterInstance, run_id: str) -> None:
-    """Deletes a run's events, and after them its record, which alone leads there.
+    """Deletes a run's events, and then its record, by which the events are found.
 
-    Cut short, it leaves the record, and can be repeated.
+    An interrupted deletion leaves the record, and can be repeated.
     """
     instance.event_log_storage.delete_events(run_id)
     instance.delete_run(run_id)
 
 
 def purge_runs(
-    instance: dg.DagsterInstance, before: datetime, most: int = MAX_RUNS_PER_PURGE
+    instance: dg.DagsterInstance, before: datetime, limit: int = MAX_RUNS_PER_PURGE
 ) -> Iterator[Tally]:
-    """Deletes the records of finished runs that were asked for before a moment, oldest first.
+    """Deletes the records of finished runs that were requested before a time, oldest first.
 
-    A run that has not finished is left alone, however old it is.
+    A run that has not finished is kept, however old it is.
 
     Yields:
-        What each batch of a few hundred deleted.
+        What each batch has deleted.
     """
     due = dg.RunsFilter(statuses=_FINISHED, created_before=before)
-    for start in range(0, most, _BATCH_RUNS):
+    for start in range(0, limit, _BATCH_RUNS):
         records = instance.get_run_records(
             due,
-            limit=min(_BATCH_RUNS, most - start),
+            limit=min(_BATCH_RUNS, limit - start),
             order_by="create_timestamp",
             ascending=True,
         )
@@ -76,18 +74,18 @@ def purge_runs(
 
 
 def purge_local_logs(instance: dg.DagsterInstance, before: datetime) -> Tally:
-    """Deletes log files that were last written before a moment from this machine's own folder.
+    """Deletes log files of this machine that were last written before a time.
 
-    Dagster deletes a run's files there once they are uploaded. What it leaves are those of runs
-    that were killed, copies that somebody looked at in the UI, and empty folders.
+    Dagster deletes a run's files after their upload. It leaves the files of killed runs, copies
+    that were opened in the UI, and empty folders.
     """
     tally = Tally()
     if (folder := _log_folder(instance)) is None or not folder.is_dir():
         return tally
-    for path in sorted(folder.rglob("*"), reverse=True):  # what is in a folder before the folder
+    for path in sorted(folder.rglob("*"), reverse=True):  # files before their folder
         try:
             found = path.lstat()
-        except FileNotFoundError:  # Dagster has uploaded it in the meantime
+        except FileNotFoundError:  # Dagster has uploaded and deleted it meanwhile
             continue
         written_at = datetime.fromtimestamp(found.st_mtime, UTC)
         if written_at > before:
@@ -100,16 +98,14 @@ def purge_local_logs(instance: dg.DagsterInstance, before: datetime) -> Tally:
     return tally
 
 
-def purge_dagster(
-    instance: dg.DagsterInstance, settings: Settings, warehouse: Warehouse, now: datetime
-) -> Tally:
-    """Deletes what Dagster has kept for the purge age; every batch leaves a receipt."""
-    before = cutoff(now, settings.purge_age)
-    deletion_context, purged = DeletionContext(DeletionReason.EXPIRY, now, before), Tally()
+def purge_dagster(instance: dg.DagsterInstance, platform: Platform, now: datetime) -> Tally:
+    """Deletes Dagster's records that have reached the purge age, with one receipt per batch."""
+    before = cutoff(now, platform.settings.purge_age)
+    context, purged = DeletionContext(DeletionReason.EXPIRY, now, before), Tally()
     logs = [tally] if (tally := purge_local_logs(instance, before)).gone else []
     for batch in chain(logs, purge_runs(instance, before)):
-        with warehouse.connect() as connection:
-            issue(connection, deletion_context.draft(batch, HashedIds()), deletion_context.now())
+        with platform.warehouse.connect() as connection:
+            context.issue_receipt(connection, batch)
         purged += batch
     return purged
 
@@ -119,7 +115,7 @@ def _requested_at(record: dg.RunRecord) -> datetime:
 
 
 def _log_folder(instance: dg.DagsterInstance) -> Path | None:
-    """Returns where logs are before they are uploaded; None where they are kept otherwise."""
+    """Returns the folder of logs that are not uploaded yet; None if there is no such folder."""
     manager = instance.compute_log_manager
     if isinstance(manager, CloudStorageComputeLogManager):
         manager = manager.local_manager
@@ -136,11 +132,10 @@ def _log_folder(instance: dg.DagsterInstance) -> Path | None:
 )
 def run_records(
     context: dg.AssetExecutionContext,
-    settings: dg.ResourceParam[Settings],
-    warehouse: dg.ResourceParam[Warehouse],
+    platform: dg.ResourceParam[Platform],
 ) -> dg.MaterializeResult[None]:
-    """One record per run that Dagster remembers; it goes when it has reached the purge age."""
-    purged = purge_dagster(context.instance, settings, warehouse, utc_now())
+    """One record per run of Dagster, deleted when it has reached the purge age."""
+    purged = purge_dagster(context.instance, platform, utc_now())
     return dg.MaterializeResult(
         metadata={
             "run_records": purged.items(Copy.RUN_RECORD),

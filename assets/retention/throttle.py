@@ -1,7 +1,7 @@
-"""Who goes first: while images arrive, a purge deletes little at a time and rests in between.
+"""The throttle: while images arrive, a purge deletes in small batches and pauses between them.
 
-Deleting is the cheapest work for who asks and the dearest for the object store, which answers
-nobody else meanwhile; unrestrained it would take the store from the doors.
+A deletion costs the client little and the object store much: it answers nothing else meanwhile. An
+unlimited purge would slow down ingestion.
 """
 
 from __future__ import annotations
@@ -13,81 +13,79 @@ from threading import Lock
 from typing import TypeVar
 
 from assets.resources.warehouse import Warehouse
+from assets.retention.ledger_rows import count_landed
 
-UNTHROTTLED_BATCH_KEYS = 1000
-"""As many keys as one request takes."""
-THROTTLED_BATCH_KEYS = 100
+UNTHROTTLED_BATCH_SIZE = 1000
+"""Objects that one request to S3 can delete."""
+THROTTLED_BATCH_SIZE = 100
 
 _POLL_SECONDS = 1.0
 _QUIET_SECONDS = 10.0
-_NOT_KNOWN_YET = float("inf")
+_UNKNOWN = float("inf")
 
-Key = TypeVar("Key")
+Item = TypeVar("Item")
 
 
 @dataclass
 class DeletionThrottle:
-    """Divides what is to be deleted into batches, and the time among those that delete.
+    """Divides items into batches, and shares the time of the object store among threads.
 
-    While images arrive the batches are small, one is deleted at a time, and each is followed by a
-    rest. Until two looks have seen no image arrive, some are taken to.
+    While images arrive, batches are small, one is deleted at a time, and each is followed by a
+    pause. Arrivals are assumed until two polls have found none.
 
     Attributes:
-        share: Part of the time for deleting while images arrive; 1: all of it, whatever arrives.
-        count_landed: Returns how many images have arrived until now.
-        clock: Tells seconds that never go back.
-        rest: Waits for so many seconds.
+        share: Share of the time for deletion while images arrive; 1 disables the throttle.
+        count_landed: Returns how many images have arrived so far.
+        clock: Returns monotonic seconds.
+        sleep: Waits for so many seconds.
     """
 
     share: float
     count_landed: Callable[[], int]
     clock: Callable[[], float] = time.monotonic
-    rest: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = time.sleep
     _landed: int | None = None
-    _looked_at: float = float("-inf")
-    _busy_until: float = _NOT_KNOWN_YET
+    _polled_at: float = float("-inf")
+    _busy_until: float = _UNKNOWN
     _deleting: Lock = field(default_factory=Lock)
 
-    def batches(self, keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
-        """Yields the keys in batches, each when its turn has come; they are deleted by then."""
-        at = 0
-        while at < len(keys):
+    def batches(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+        """Yields items in batches, each when it may be deleted; the caller deletes it at once."""
+        start = 0
+        while start < len(items):
             if self.share >= 1 or not self._is_ingesting():
-                yield keys[at : at + UNTHROTTLED_BATCH_KEYS]
-                at += UNTHROTTLED_BATCH_KEYS
+                yield items[start : start + UNTHROTTLED_BATCH_SIZE]
+                start += UNTHROTTLED_BATCH_SIZE
                 continue
             with self._deleting:
                 began = self.clock()
-                yield keys[at : at + THROTTLED_BATCH_KEYS]
-                self.rest((self.clock() - began) * (1 / self.share - 1))
-            at += THROTTLED_BATCH_KEYS
+                yield items[start : start + THROTTLED_BATCH_SIZE]
+                self.sleep((self.clock() - began) * (1 / self.share - 1))
+            start += THROTTLED_BATCH_SIZE
 
     def _is_ingesting(self) -> bool:
         now = self.clock()
-        if now - self._looked_at >= _POLL_SECONDS:
-            self._looked_at = now
+        if now - self._polled_at >= _POLL_SECONDS:
+            self._polled_at = now
             landed = self.count_landed()
             if self._landed is not None and landed > self._landed:
                 self._busy_until = now + _QUIET_SECONDS
-            elif self._landed is not None and self._busy_until == _NOT_KNOWN_YET:
+            elif self._landed is not None and self._busy_until == _UNKNOWN:
                 self._busy_until = now
             self._landed = landed
         return now < self._busy_until
 
 
 def throttle_during_arrivals(warehouse: Warehouse, share: float) -> DeletionThrottle:
-    """Returns a throttle that gives way to what lands in the ledger."""
+    """Returns a throttle that is active while images are registered in the ledger."""
 
-    def count_landed() -> int:
+    def read_landed() -> int:
         with warehouse.connect() as connection:
-            [(landed,)] = connection.execute(
-                "select coalesce(sum(landed_count), 0) from image_catalog.arrival_count"
-            )
-        return int(str(landed))
+            return count_landed(connection)
 
-    return DeletionThrottle(share, count_landed)
+    return DeletionThrottle(share, read_landed)
 
 
 def unthrottled() -> DeletionThrottle:
-    """Returns a throttle that gives way to nothing."""
+    """Returns a throttle that is never active."""
     return DeletionThrottle(1.0, lambda: 0)

@@ -1,4 +1,4 @@
-"""Kafka's copies: how old its brokers let a message become, and how old the oldest one is."""
+"""Kafka's copies: how old a message can become before the brokers delete it, and the oldest one."""
 
 from __future__ import annotations
 
@@ -10,70 +10,61 @@ from assets.resources.event_log import EventLog
 from assets.resources.topic_states import read_configuration, read_oldest, read_state
 
 CHECK_INTERVAL = timedelta(minutes=5)
-"""How often brokers look for what expires, unless they are told otherwise.
+"""How often brokers look for expired segments by default.
 
 Source: Apache Kafka documentation, `log.retention.check.interval.ms`.
 """
 
-_FOR_EVER = "-1"
+_UNLIMITED = "-1"
 
 
 @dataclass(frozen=True)
 class TopicAge:
-    """How a topic forgets.
+    """The ages of a topic's messages.
 
     Attributes:
-        is_told: Whether the brokers tell how they trim it; those that tell nothing trim nothing.
-        bound: The age that no message of it passes; None: nothing sees to that.
-        oldest_at: When the oldest message came that is still there, if any is.
+        is_enforced: Whether the brokers report how they delete messages; others delete none.
+        bound: The age that no message exceeds; None if nothing limits it.
+        oldest_at: When the oldest message arrived that is still there, if there is any.
     """
 
-    is_told: bool
+    is_enforced: bool
     bound: timedelta | None
     oldest_at: datetime | None
 
 
 def read_topic_age(event_log: EventLog, topic: str) -> TopicAge:
-    """Asks the brokers how a topic forgets, and for its oldest message.
+    """Asks the brokers for a topic's retention settings and its oldest message.
 
     Raises `TopicMissingError`, or `ServerUnavailableError` when the brokers do not answer in time.
     """
     with event_log.administrator() as admin:
-        is_told = read_state(admin, topic).is_exact
-        bound = topic_bound(read_configuration(admin, topic)) if is_told else None
-        return TopicAge(is_told, bound, read_oldest(admin, topic))
-
-
-def oldest_message(event_log: EventLog, topic: str) -> datetime | None:
-    """Returns when the oldest message came that the brokers still hold; None when there is none.
-
-    Raises `TopicMissingError`, or `ServerUnavailableError` when the brokers do not answer in time.
-    """
-    with event_log.administrator() as admin:
-        return read_oldest(admin, topic)
+        is_enforced = read_state(admin, topic).is_exact
+        bound = topic_bound(read_configuration(admin, topic)) if is_enforced else None
+        return TopicAge(is_enforced, bound, read_oldest(admin, topic))
 
 
 def topic_bound(
     configuration: Mapping[str, str], check_interval: timedelta = CHECK_INTERVAL
 ) -> timedelta | None:
-    """Returns the age that no message of a topic passes; None when nothing sees to that.
+    """Returns the age that no message of a topic exceeds; None if nothing limits it.
 
-    A segment takes messages for as long as `segment.ms`, and goes as a whole once its youngest one
-    is older than `retention.ms`; the brokers find that out at their next look, and keep the files
-    for `file.delete.delay.ms` more. That holds by the brokers' clock only: a message that a sender
-    dates into the future stays until then.
+    A segment accepts messages for `segment.ms`, and expires as a whole when its youngest message is
+    older than `retention.ms`; the brokers notice at their next check, and keep the files for
+    another `file.delete.delay.ms`. This needs timestamps of the brokers' clock: a message that its
+    sender dates into the future stays until then.
 
     Args:
-        configuration: The topic's, defaults included, as the brokers tell it.
-        check_interval: How often the brokers look for what expires.
+        configuration: The topic's configuration with defaults, as the brokers report it.
+        check_interval: How often the brokers look for expired segments.
     """
     policies = {one.strip() for one in configuration.get("cleanup.policy", "").split(",")}
-    retention = configuration.get("retention.ms", _FOR_EVER)
+    retention = configuration.get("retention.ms", _UNLIMITED)
     is_by_broker_clock = configuration.get("message.timestamp.type") == "LogAppendTime"
-    if "delete" not in policies or retention == _FOR_EVER or not is_by_broker_clock:
+    if "delete" not in policies or retention == _UNLIMITED or not is_by_broker_clock:
         return None
     parts = (retention, configuration["segment.ms"], configuration["file.delete.delay.ms"])
     try:
         return timedelta(milliseconds=sum(map(int, parts))) + check_interval
-    except OverflowError:  # the largest settings mean for ever, too
+    except OverflowError:  # the largest settings mean no limit as well
         return None

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from assets.resources.object_store import ObjectStore
-from assets.resources.warehouse import Warehouse
-from assets.retention.image_buckets import RetentionClock
+from assets.platform import Platform
 from assets.retention.inventory import Inventory
 from assets.retention.proof import read_chain
 from assets.settings import Settings
@@ -43,17 +41,17 @@ def read_retention(
 
     Raises `ServerError` when a server goes away or refuses.
     """
-    warehouse, store = Warehouse.from_settings(settings), ObjectStore(settings)
-    _, seen = Inventory(settings, store, warehouse, RetentionClock(now, settings.purge_age)).take()
+    platform = Platform.from_settings(settings)
+    _, seen = Inventory(platform, now).take()
     there = {kind: at for kind, at in seen.by_kind.items() if at is not None}
     oldest = min(there, key=lambda kind: (there[kind], kind))
-    with warehouse.connect() as connection:
+    with platform.warehouse.connect() as connection:
         chain = read_chain(connection)
     return RetentionState(
         oldest_copy=oldest.replace("_", " "),
         oldest_hours=(now - there[oldest]) / timedelta(hours=1),
         hours=settings.retention_hours,
         receipts=chain.receipts,
-        is_chain_intact=not chain.wrong,
+        is_chain_intact=not chain.problems,
         first_goes_at=min(one.first_arrived_at for one in outcomes) + settings.purge_age,
     )

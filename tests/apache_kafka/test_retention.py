@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from kafka import KafkaAdminClient
 
-from assets.retention.topic_age import oldest_message, read_topic_age
+from assets.retention.topic_age import read_topic_age
 from assets.timing import utc_now
 from infra.kafka.reconcile import reconcile
 from infra.kafka.topics import TopicDescription, administrator, load_description
@@ -63,7 +63,7 @@ def beginning(platform: Platform, partition: int = 0) -> int:
 
 
 def oldest(platform: Platform):
-    return oldest_message(platform.event_log, platform.settings.kafka_topic)
+    return read_topic_age(platform.event_log, platform.settings.kafka_topic).oldest_at
 
 
 def wait_until(is_so: Callable[[], bool], meanwhile: Callable[[], None] = lambda: None) -> None:
@@ -76,7 +76,7 @@ def wait_until(is_so: Callable[[], bool], meanwhile: Callable[[], None] = lambda
 
 def test_the_brokers_tell_that_the_topic_of_the_file_forgets_before_the_checks_warn(platform):
     age = read_topic_age(platform.event_log, platform.settings.kafka_topic)
-    assert age.is_told
+    assert age.is_enforced
     assert age.bound is not None
     assert age.bound < 0.95 * platform.settings.retention
 

@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 
 from assets.catalog import identity
 from assets.resources.objects import ObjectVersion
-from assets.retention.image_buckets import ImageBucket, RetentionClock
-from assets.retention.orphans import OrphanPurge, purge_orphans
+from assets.retention.image_buckets import ImageBucket
+from assets.retention.orphans import OrphanPurge
 from assets.retention.receipts import Tally
 from tests.integration.conftest import Platform
 
@@ -19,27 +19,19 @@ HASH = "0123456789abcdef"
 def purged(platform: Platform, now: datetime, *, may_take_any_share: bool = False) -> Tally:
     """Purges orphans as if it were `now`; returns what has gone."""
     tally = Tally()
-    purge_orphans(
-        platform.settings,
-        platform.object_store,
-        platform.warehouse,
-        now,
-        tally,
-        may_take_any_share=may_take_any_share,
-    )
+    OrphanPurge(platform, now, may_take_any_share=may_take_any_share).run(tally)
     return tally
 
 
 def orphans(platform: Platform, now: datetime) -> OrphanPurge:
-    moment = RetentionClock(now, platform.settings.purge_age)
-    return OrphanPurge(platform.settings, platform.object_store, platform.warehouse, moment)
+    return OrphanPurge(platform, now)
 
 
-def put_in(platform: Platform, place: ImageBucket, key: str, body: bytes = b"x") -> ObjectVersion:
+def put_in(platform: Platform, bucket: ImageBucket, key: str, body: bytes = b"x") -> ObjectVersion:
     """Stores an object; returns it as a listing tells of it."""
-    platform.object_store.put(place.bucket(platform.settings), key, body, "image/jpeg")
+    platform.object_store.put(bucket.name_in(platform.settings), key, body, "image/jpeg")
     return max(
-        (one for one in listed(platform, place) if one.key == key), key=lambda one: one.modified_at
+        (one for one in listed(platform, bucket) if one.key == key), key=lambda one: one.modified_at
     )
 
 
@@ -49,21 +41,21 @@ def put_rendition(platform: Platform, image: UUID | None = None) -> ObjectVersio
     return put_in(platform, ImageBucket.PROCESSED, key)
 
 
-def listed(platform: Platform, place: ImageBucket) -> list[ObjectVersion]:
-    pages = platform.object_store.pages_of_versions(place.bucket(platform.settings))
+def listed(platform: Platform, bucket: ImageBucket) -> list[ObjectVersion]:
+    pages = platform.object_store.pages_of_versions(bucket.name_in(platform.settings))
     return [found for page in pages for found in page.versions]
 
 
-def markers(platform: Platform, place: ImageBucket) -> list[ObjectVersion]:
-    pages = platform.object_store.pages_of_versions(place.bucket(platform.settings))
+def markers(platform: Platform, bucket: ImageBucket) -> list[ObjectVersion]:
+    pages = platform.object_store.pages_of_versions(bucket.name_in(platform.settings))
     return [found for page in pages for found in page.delete_markers]
 
 
 def everything(platform: Platform) -> set[tuple[str, str, str | None]]:
     return {
         (one.bucket, one.key, one.version)
-        for place in ImageBucket
-        for one in listed(platform, place)
+        for bucket in ImageBucket
+        for one in listed(platform, bucket)
     }
 
 

@@ -33,7 +33,7 @@ def fill(platform: Platform, pictures: Sequence[Photograph], letter: str = "lett
 
 
 def purge(platform: Platform, now: datetime, **options: Any) -> Tally:
-    return Purge(platform.settings, platform.object_store, platform.warehouse, **options).run(now)
+    return Purge(platform, **options).run(now)
 
 
 def receipts(platform: Platform) -> list[Receipt]:

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from assets.retention.erasure import Erasure, ErasureSelection
+from assets.retention.erasure import Erasure
+from assets.retention.ledger_rows import ErasureSelection
 from infra.demo.outcome import outcomes_since
 from infra.demo.retention import read_retention
 
@@ -13,7 +14,7 @@ def test_the_demo_reads_the_oldest_copy_the_receipts_and_when_its_first_image_go
     platform.produce([b"", b""], sent_at=sent_at)
     platform.produce([b""])
     platform.land()
-    erasure = Erasure(platform.settings, platform.object_store, platform.warehouse)
+    erasure = Erasure(platform)
     [young, *_] = platform.query(
         "select image_id from image_catalog.image order by arrived_at desc"
     )

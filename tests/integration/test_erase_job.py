@@ -42,9 +42,7 @@ def execute(platform, instance, **config) -> dg.ExecuteInProcessResult:
     return erase_images.execute_in_process(
         run_config={"ops": {"erase_chosen": {"config": config}}},
         resources={
-            "settings": platform.settings,
-            "object_store": platform.object_store,
-            "warehouse": platform.warehouse,
+            "platform": platform,
         },
         instance=instance,
         raise_on_error=False,
@@ -104,7 +102,7 @@ def test_images_named_by_id_are_gone_with_all_their_copies(platform, pictures, i
     result = execute(platform, instance, image_ids=named)
     assert counts(result)["images"] == 2
     assert len(ids(platform, "kafka")) == 2
-    auditor = Prover(platform.settings, platform.object_store, platform.warehouse)
+    auditor = Prover(platform)
     assert all(auditor.prove(image, utc_now()).is_gone for image in map(UUID, named))
 
 
@@ -147,7 +145,7 @@ def test_a_source_that_does_not_exist_is_refused_with_those_that_do(platform, in
 def test_an_id_that_is_none_is_told_by_its_place_and_never_by_itself(platform, instance):
     named = ["6b0c5a52-51d4-5b0e-9c43-6f1f7f1f4f0d", "77777777-51d4-5b0e"]
     result = execute(platform, instance, image_ids=named)
-    assert "Number 2 of the ids is no image's id" in failure(result)
+    assert "Number 2 of the ids is not an image id" in failure(result)
     assert not any(named[1] in str(event) for event in result.all_events)
 
 

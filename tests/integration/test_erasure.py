@@ -14,13 +14,14 @@ from assets.errors import ServerUnavailableError
 from assets.ingestion.bucket.source import object_origin
 from assets.ingestion.kafka.source import read_landed_key
 from assets.resources.object_store import ObjectStore
-from assets.retention.erasure import Erasure, ErasureSelection, ErasureSelectionError, withdraw
+from assets.retention.erasure import Erasure
+from assets.retention.ledger_rows import ErasureSelection, ErasureSelectionError, withdraw
 from assets.retention.receipts import Copy, DeletionReason, verify
 from tests.integration.retention_helpers import fill, objects, purge, receipts
 
 
 def erase(platform, chosen: ErasureSelection):
-    erasure = Erasure(platform.settings, platform.object_store, platform.warehouse)
+    erasure = Erasure(platform)
     return erasure.run(chosen, datetime.now(UTC))
 
 

@@ -14,7 +14,7 @@ from assets.catalog import identity
 from assets.errors import ServerRefusedError
 from assets.ingestion.upload.source import upload_key
 from assets.resources.unfinished_uploads import pages_of_uploads
-from assets.retention.image_buckets import GRACE, ImageBucket, walk
+from assets.retention.image_buckets import GRACE, ImageBucket, list_bucket
 from assets.retention.orphans import MAX_UPLOAD_DURATION
 from assets.retention.receipts import Copy
 from assets.retention_policy import ImplausiblePurgeError
@@ -53,12 +53,12 @@ def test_an_object_that_no_row_names_goes_after_the_grace_exactly(platform):
     assert listed(platform, ImageBucket.PROCESSED) == []
 
 
-@pytest.mark.parametrize("place", [ImageBucket.PROCESSED, ImageBucket.QUARANTINE])
+@pytest.mark.parametrize("bucket", [ImageBucket.PROCESSED, ImageBucket.QUARANTINE])
 @pytest.mark.parametrize("key", ["thumbs.db", "2026-13-45/nobody", "a/../b", "é 😀"])
-def test_an_object_under_a_foreign_key_goes(platform, place, key):
-    found = put_in(platform, place, key)
+def test_an_object_under_a_foreign_key_goes(platform, bucket, key):
+    found = put_in(platform, bucket, key)
     assert purged(platform, found.modified_at + GRACE).items(Copy.ORPHAN_OBJECT) == 1
-    assert markers(platform, place) == []
+    assert markers(platform, bucket) == []
 
 
 def test_a_replaced_object_is_left_to_the_processing(platform):
@@ -296,7 +296,7 @@ def test_a_walk_sees_every_version_once_though_they_are_deleted_behind_it(platfo
     for number in range(7):
         platform.drop(f"{number // 2}.jpg", b"x")
     seen = []
-    for page in walk(platform.object_store, platform.settings.raw_bucket, limit):
+    for page in list_bucket(platform.object_store, platform.settings.raw_bucket, limit):
         found = [(one.key, one.version) for one in page.versions]
         platform.object_store.delete(platform.settings.raw_bucket, found)
         seen += found

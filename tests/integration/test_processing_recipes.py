@@ -121,7 +121,7 @@ def test_a_run_killed_before_it_deletes_leaves_that_to_the_next(
 
 def test_a_purge_deletes_what_a_killed_run_has_left(processed, pictures, monkeypatch):
     kill_before_deleting(processed, monkeypatch)
-    Purge(processed.settings, processed.object_store, processed.warehouse).run(NOW)
+    Purge(processed).run(NOW)
     assert_made_by(processed, B, len(pictures))
 
 
@@ -141,7 +141,7 @@ def test_a_purge_beside_it_leaves_nothing(processed, pictures, monkeypatch):
 
     def purge_first(connection, *arguments):
         in_a_week = datetime.now(UTC) + timedelta(days=7)
-        Purge(processed.settings, processed.object_store, processed.warehouse).run(in_a_week)
+        Purge(processed).run(in_a_week)
         return write(connection, *arguments)
 
     monkeypatch.setattr(outcomes, "write", purge_first)

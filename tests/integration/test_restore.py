@@ -16,7 +16,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from assets.catalog.checks import balance
 from assets.resources.warehouse import Warehouse
-from assets.retention.erasure import Erasure, ErasureSelection
+from assets.retention.erasure import Erasure
+from assets.retention.ledger_rows import ErasureSelection
 from assets.retention.receipts import Copy, verify
 from assets.retention.restore import BrokenArchiveError, Restore
 from infra.local.postgres import program
@@ -59,13 +60,11 @@ def run(name: str, *arguments: str) -> None:
 
 
 def reapply(platform):
-    return Restore(platform.settings, platform.object_store, platform.warehouse).reapply()
+    return Restore(platform).reapply()
 
 
 def erase(platform, chosen: ErasureSelection) -> None:
-    Erasure(platform.settings, platform.object_store, platform.warehouse).run(
-        chosen, datetime.now(UTC)
-    )
+    Erasure(platform).run(chosen, datetime.now(UTC))
 
 
 def test_nothing_expired_is_left_in_a_restored_database(platform, pictures, restored):

@@ -14,22 +14,16 @@ from assets.catalog import identity
 from assets.errors import ServerRefusedError
 from assets.retention import clocks
 from assets.retention.checks import (
+    AGES,
     OBJECTS,
-    OLDER,
     ROWS,
     inventory_of_all_copies,
     receipts_chain_is_intact,
     the_clocks_agree_to_a_minute,
 )
-from assets.retention.image_buckets import GRACE, ImageBucket, RetentionClock
-from assets.retention.inventory import (
-    MESSAGE,
-    WITHDRAWN_ROW,
-    Comparison,
-    Inventory,
-    Oldest,
-)
-from assets.retention.ledger_rows import read_references
+from assets.retention.image_buckets import GRACE, ImageBucket
+from assets.retention.inventory import MESSAGE, WITHDRAWN_ROW, Comparison, Inventory, Oldest
+from assets.retention.ledger_references import read_references
 from assets.retention.purge import Purge
 from assets.retention.receipts import Copy
 from tests.integration.bucket import NOW, with_settings
@@ -47,32 +41,28 @@ HOUR = timedelta(hours=1)
 
 
 def inventory(platform, now=NOW + HOUR) -> tuple[dict[ImageBucket, Comparison], Oldest]:
-    moment = RetentionClock(now, platform.settings.purge_age)
-    return Inventory(platform.settings, platform.object_store, platform.warehouse, moment).take()
+    return Inventory(platform, now).take()
 
 
 def differing(platform, now=NOW + HOUR) -> dict[str, tuple[int, int]]:
     """Missing and unknown objects of the buckets that have any."""
     compared, _ = inventory(platform, now)
-    found = {place.value: (one.missing, one.unknown) for place, one in compared.items()}
-    return {place: counts for place, counts in found.items() if any(counts)}
+    found = {bucket.value: (one.missing, one.unknown) for bucket, one in compared.items()}
+    return {bucket: counts for bucket, counts in found.items() if any(counts)}
 
 
 def checked(platform) -> dict[str, dg.AssetCheckResult]:
     with dg.DagsterInstance.ephemeral() as instance:
         results: Iterable[dg.AssetCheckResult] = inventory_of_all_copies(
             dg.build_asset_check_context(instance=instance),
-            settings=platform.settings,
-            object_store=platform.object_store,
-            warehouse=platform.warehouse,
-            event_log=platform.event_log,
+            platform=platform,
         )
         return {str(result.check_name): result for result in results}
 
 
 def test_an_empty_platform_is_in_order(platform):
     assert {name: result.passed for name, result in checked(platform).items()} == {
-        OLDER: True,
+        AGES: True,
         ROWS: True,
         OBJECTS: True,
     }
@@ -82,7 +72,7 @@ def test_a_platform_at_work_is_in_order_and_shows_the_age_of_every_kind(platform
     fill(platform, pictures, letter="own.jpg")
     results = checked(platform)
     assert [name for name, result in results.items() if not result.passed] == []
-    shown = {name.removesuffix("_hours") for name in results[OLDER].metadata}
+    shown = {name.removesuffix("_hours") for name in results[AGES].metadata}
     assert shown >= {
         Copy.LEDGER_ROW,
         Copy.RENDITION_ROW,
@@ -108,8 +98,8 @@ def test_the_results_name_no_image(platform, pictures):
     assert "own.jpg" not in told
 
 
-@pytest.mark.parametrize("place", list(ImageBucket))
-def test_an_object_that_a_row_names_and_that_is_gone_is_found(platform, pictures, place):
+@pytest.mark.parametrize("bucket", list(ImageBucket))
+def test_an_object_that_a_row_names_and_that_is_gone_is_found(platform, pictures, bucket):
     fill(platform, pictures, letter="own.jpg")
     [(key, version)] = {
         ImageBucket.RAW: platform.query(
@@ -123,9 +113,9 @@ def test_an_object_that_a_row_names_and_that_is_gone_is_found(platform, pictures
             "select quarantine_key, null from image_catalog.image "
             "where quarantine_key is not null limit 1"
         ),
-    }[place]
-    platform.object_store.delete(place.bucket(platform.settings), [(key, version)])
-    assert differing(platform) == {place.value: (1, 0)}
+    }[bucket]
+    platform.object_store.delete(bucket.name_in(platform.settings), [(key, version)])
+    assert differing(platform) == {bucket.value: (1, 0)}
 
 
 def test_one_version_of_an_overwritten_drop_that_is_gone_is_found(platform):
@@ -154,11 +144,11 @@ def test_a_row_that_nobody_sees_or_that_says_so_itself_needs_no_object(platform,
     assert differing(platform) == {}
 
 
-@pytest.mark.parametrize("place", [ImageBucket.PROCESSED, ImageBucket.QUARANTINE])
-def test_an_object_without_a_row_counts_after_the_grace_exactly(platform, place):
-    found = put_in(platform, place, identity.quarantine_key(uuid4(), NOW))
+@pytest.mark.parametrize("bucket", [ImageBucket.PROCESSED, ImageBucket.QUARANTINE])
+def test_an_object_without_a_row_counts_after_the_grace_exactly(platform, bucket):
+    found = put_in(platform, bucket, identity.quarantine_key(uuid4(), NOW))
     assert differing(platform, found.modified_at + GRACE - SECOND) == {}
-    assert differing(platform, found.modified_at + GRACE) == {place.value: (0, 1)}
+    assert differing(platform, found.modified_at + GRACE) == {bucket.value: (0, 1)}
 
 
 def test_what_a_run_has_stored_and_not_told_yet_does_not_count(platform):
@@ -223,15 +213,13 @@ def test_the_oldest_of_everything_is_as_old_as_it_is(platform):
 
 
 def chain(platform) -> dg.AssetCheckResult:
-    return receipts_chain_is_intact(warehouse=platform.warehouse)
+    return receipts_chain_is_intact(platform=platform)
 
 
 def purge(platform) -> None:
     platform.drop("own.jpg", b"x")
     platform.register()
-    Purge(platform.settings, platform.object_store, platform.warehouse, True).run(
-        NOW + timedelta(days=8)
-    )
+    Purge(platform, True).run(NOW + timedelta(days=8))
 
 
 def test_receipts_of_purges_are_intact(platform):
@@ -259,11 +247,9 @@ def test_receipts_that_were_changed_or_are_missing_are_found(stack, platform, ha
 
 
 def test_the_clocks_of_one_machine_agree(platform):
-    result = the_clocks_agree_to_a_minute(
-        object_store=platform.object_store, warehouse=platform.warehouse
-    )
+    result = the_clocks_agree_to_a_minute(platform=platform)
     assert result.passed
-    assert set(clocks.read_clocks(platform.warehouse, platform.object_store)) == {
+    assert set(clocks.read_clocks(platform)) == {
         "this machine",
         "PostgreSQL",
         "S3",

@@ -80,7 +80,7 @@ def test_a_purge_of_an_implausible_share_stops_and_says_how_to_go_on(platform, c
     variables = DUE_AFTER_EIGHT_HOURS | {"PURGE_FREE_IMAGES": "0"}
     refused = command("retention", "purge", "--yes", variables=variables)
     assert (refused.exit_code, images(platform)) == (1, 3), refused.output
-    assert "make purge ANY_SHARE=1" in refused.output
+    assert "darkroom retention purge --any-share" in refused.output
     allowed = command("retention", "purge", "--any-share", "--yes", variables=variables)
     assert (allowed.exit_code, images(platform)) == (0, 0), allowed.output
 

@@ -89,7 +89,7 @@ def test_a_run_that_has_ended_goes_however_it_ended(instance, status):
 
 def test_a_purge_is_bounded_and_takes_the_oldest_first(instance):
     ids = [add_run(instance) for _ in range(5)]
-    assert purged(instance, NOW + WEEK, most=3) == [3]
+    assert purged(instance, NOW + WEEK, limit=3) == [3]
     assert run_ids(instance) == set(ids[3:])
 
 
@@ -124,7 +124,7 @@ def test_an_instance_that_keeps_no_logs_has_none_to_delete():
 def test_what_goes_of_dagster_leaves_a_receipt(instance, platform):
     add_run(instance)
     later = NOW + WEEK
-    purge_dagster(instance, platform.settings, platform.warehouse, later)
+    purge_dagster(instance, platform, later)
     with platform.warehouse.connect() as connection:
         [receipt] = read_receipts(connection)
         assert verify([receipt]) == []
@@ -135,7 +135,7 @@ def test_what_goes_of_dagster_leaves_a_receipt(instance, platform):
 
 def test_where_nothing_is_due_no_receipt_is_written(instance, platform):
     add_run(instance)
-    purge_dagster(instance, platform.settings, platform.warehouse, NOW)
+    purge_dagster(instance, platform, NOW)
     with platform.warehouse.connect() as connection:
         assert list(read_receipts(connection)) == []
     assert len(run_ids(instance)) == 1
@@ -145,7 +145,7 @@ def test_the_asset_reports_counts_and_keeps_the_run_that_it_is_part_of(instance,
     result = dg.materialize(
         [run_records],
         instance=instance,
-        resources={"settings": platform.settings, "warehouse": platform.warehouse},
+        resources={"platform": platform},
     )
     [made] = result.asset_materializations_for_node("dagster__run_records")
     counts = {name: value.value for name, value in made.metadata.items()}

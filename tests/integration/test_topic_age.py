@@ -2,14 +2,14 @@
 
 import dagster as dg
 
-from assets.retention.topic_age import oldest_message, read_topic_age
-from assets.retention.topic_check import the_topic_forgets_within_the_retention
+from assets.retention.checks import the_topic_forgets_within_the_retention
+from assets.retention.topic_age import read_topic_age
 from assets.timing import utc_now
 from tests.integration.topic import fill, images
 
 
 def oldest(platform):
-    return oldest_message(platform.event_log, platform.settings.kafka_topic)
+    return read_topic_age(platform.event_log, platform.settings.kafka_topic).oldest_at
 
 
 def test_a_topic_without_a_message_has_no_oldest(platform):
@@ -28,11 +28,11 @@ def test_the_oldest_message_of_all_partitions_is_found(platform):
 
 def test_a_broker_that_tells_nothing_bounds_nothing(platform):
     age = read_topic_age(platform.event_log, platform.settings.kafka_topic)
-    assert (age.is_told, age.bound) == (False, None)
+    assert (age.is_enforced, age.bound) == (False, None)
 
 
 def test_the_check_is_green_there_and_says_who_enforces_what(platform):
-    result = the_topic_forgets_within_the_retention(platform.settings, platform.event_log)
+    result = the_topic_forgets_within_the_retention(platform)
     assert isinstance(result, dg.AssetCheckResult)
     assert result.passed
     assert "This broker enforces no retention" in (result.description or "")

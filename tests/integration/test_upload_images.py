@@ -195,7 +195,7 @@ def test_an_image_at_its_age_is_hidden_even_before_the_purge(platform, upload_ap
 def test_a_purged_image_is_not_there_any_more(platform, upload_api):
     image = upload_api.send(JPEG).json()["id"]
     age(platform, image, platform.settings.purge_age + timedelta(minutes=1))
-    Purge(platform.settings, platform.object_store, platform.warehouse).run(datetime.now(UTC))
+    Purge(platform).run(datetime.now(UTC))
     assert upload_api.get(f"/v1/images/{image}").status_code == 404
 
 

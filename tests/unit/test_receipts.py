@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from assets.retention import receipt_store
 from assets.retention.receipts import (
-    FIRST,
+    GENESIS_HASH,
     ID_HASH_BYTES,
     Copy,
     DeletedCopies,
@@ -58,7 +58,9 @@ def chain(length: int) -> list[Receipt]:
         draft = ReceiptDraft(
             DeletionReason.EXPIRY, NOON, NOON - HOUR, hashed([uuid4()]), tally.gone
         )
-        made.append(next_receipt(draft, number, made[-1].hash if made else FIRST, NOON + HOUR))
+        made.append(
+            next_receipt(draft, number, made[-1].hash if made else GENESIS_HASH, NOON + HOUR)
+        )
     return made
 
 
@@ -91,7 +93,7 @@ def test_the_digest_of_a_receipt_is_computed_as_it_always_was() -> None:
 
 
 def test_the_order_in_which_images_went_cannot_be_read_from_a_receipt() -> None:
-    receipt = next_receipt(GOLDEN, 1, FIRST, NOON)
+    receipt = next_receipt(GOLDEN, 1, GENESIS_HASH, NOON)
     assert receipt.id_hashes == bytes([4]) * ID_HASH_BYTES + bytes([9]) * ID_HASH_BYTES
 
 
@@ -183,7 +185,7 @@ def test_the_same_moment_in_another_zone_has_the_same_digest() -> None:
 @given(st.sets(st.uuids(), max_size=40), st.uuids())
 def test_a_receipt_names_the_images_that_went_and_no_other(images: set[UUID], other: UUID) -> None:
     draft = ReceiptDraft(DeletionReason.ERASURE, NOON, None, hashed(images), ())
-    receipt = next_receipt(draft, 1, FIRST, NOON)
+    receipt = next_receipt(draft, 1, GENESIS_HASH, NOON)
     assert all(map(receipt.names, images))
     assert receipt.names(other) == (other in images)
 

@@ -14,7 +14,7 @@ from assets.retention.checks import (
     OBJECTS,
     ROWS,
     age_result,
-    as_table,
+    ages_as_table,
     comparison_result,
     evaluate_ages,
 )
@@ -77,16 +77,17 @@ def test_an_older_copy_is_never_judged_better(one, other) -> None:
 
 def test_the_judgement_names_the_kind_its_age_and_what_to_do() -> None:
     assert said(raw_object=NOON - timedelta(hours=170), log_object=NOON) == (
-        "The oldest copy, a raw object, is 170.00 h old: past the retention of 168 h; purge now."
+        "The oldest copy, a raw object, is 170.00 h old, past the retention of 168 h: "
+        "run `darkroom retention purge`."
     )
 
 
 def test_a_warning_says_where_to_look() -> None:
-    assert "look at enforce_retention" in said(raw_object=NOON - AGE + SECOND)
+    assert "see the runs of enforce_retention" in said(raw_object=NOON - AGE + SECOND)
 
 
 def test_the_table_has_the_oldest_first_and_a_line_for_what_there_is_none_of() -> None:
-    table = as_table({"log": None, "row": NOON - AGE / 2, "object": NOON - AGE}, NOON, AGE)
+    table = ages_as_table({"log": None, "row": NOON - AGE / 2, "object": NOON - AGE}, NOON, AGE)
     assert table["copy"].tolist() == ["object", "row", "log"]
     assert table["hours"].tolist() == ["168.00", "84.00", ""]
     assert table["of_retention"].tolist() == ["100.0%", "50.0%", ""]
@@ -111,15 +112,15 @@ def test_messages_of_a_broker_with_retention_are_judged() -> None:
 def test_the_oldest_of_several_pages_is_kept_and_none_is_known_as_none() -> None:
     seen = Oldest({"log": None})
     for at in (NOON, NOON - AGE, NOON - SECOND):
-        seen.see("row", at)
-    seen.see("row", None)
+        seen.add("row", at)
+    seen.add("row", None)
     assert seen.by_kind == {"log": None, "row": NOON - AGE}
 
 
 COMPARED = {
-    ImageBucket.RAW: Comparison(names=5, objects=9, unknown=4),
-    ImageBucket.PROCESSED: Comparison(names=4, objects=4),
-    ImageBucket.QUARANTINE: Comparison(names=1, objects=1),
+    ImageBucket.RAW: Comparison(references=5, objects=9, unknown=4),
+    ImageBucket.PROCESSED: Comparison(references=4, objects=4),
+    ImageBucket.QUARANTINE: Comparison(references=1, objects=1),
 }
 
 
@@ -130,7 +131,7 @@ def test_a_ledger_that_agrees_with_the_buckets_passes(check) -> None:
 
 @pytest.mark.parametrize(
     ("check", "found"),
-    [(ROWS, Comparison(names=2, missing=1)), (OBJECTS, Comparison(objects=2, unknown=1))],
+    [(ROWS, Comparison(references=2, missing=1)), (OBJECTS, Comparison(objects=2, unknown=1))],
 )
 def test_one_difference_in_one_bucket_does_not_pass(check, found) -> None:
     result = comparison_result(check, COMPARED | {ImageBucket.PROCESSED: found})

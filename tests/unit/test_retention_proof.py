@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.retention.erasure import ErasureSelectionError, choose, image_named
-from assets.retention.proof import Chain, LedgerRow, Proof, ReceiptMention, days_to_search
+from assets.retention.erasure import choose, image_named
+from assets.retention.ledger_rows import ErasureSelectionError, LedgerRow
+from assets.retention.proof import Chain, Proof, ReceiptMention, days_to_search
 from assets.retention.receipts import DeletionReason
 from assets.settings import Settings
 from cli.retention_report import findings, verdict
@@ -24,8 +25,8 @@ TOLD = ReceiptMention(7, DeletionReason.EXPIRY, 3, NOON, NOON - WEEK, NOON - WEE
 NOTHING_LEFT = dict.fromkeys(SETTINGS.image_buckets, 0)
 GONE = Proof(
     image=IMAGE,
-    held=None,
-    told=(TOLD,),
+    ledger_row=None,
+    mentions=(TOLD,),
     rows_left=0,
     objects_left=NOTHING_LEFT,
     days=(date(2026, 3, 1), date(2026, 3, 2)),
@@ -44,11 +45,11 @@ def test_a_receipt_and_nothing_else_is_a_proof():
 @pytest.mark.parametrize(
     ("found", "sentence"),
     [
-        ({"held": HELD}, "The image is not gone."),
-        ({"held": replace(HELD, withdrawn_at=NOON)}, "The image is being erased"),
+        ({"ledger_row": HELD}, "The image is not gone."),
+        ({"ledger_row": replace(HELD, withdrawn_at=NOON)}, "The image is being erased"),
         ({"rows_left": 1}, "Something is left"),
         ({"objects_left": NOTHING_LEFT | {SETTINGS.raw_bucket: 1}}, "Something is left"),
-        ({"told": ()}, "no receipt shows that it was ever here"),
+        ({"mentions": ()}, "no receipt shows that it was ever here"),
         ({"chain": Chain(9, 30, ("Receipt 3 is missing.",))}, "cannot be relied on"),
     ],
 )
@@ -67,7 +68,7 @@ def test_what_was_looked_at_is_said_bucket_by_bucket_and_what_was_not_too():
 
 
 def test_the_time_at_which_an_image_goes_is_told_while_it_is_there():
-    said = "\n".join(findings(replace(GONE, held=HELD), SETTINGS))
+    said = "\n".join(findings(replace(GONE, ledger_row=HELD), SETTINGS))
     assert "within the hour after 2026-03-15 02:00 UTC, and gone by 2026-03-15 12:00" in said
 
 

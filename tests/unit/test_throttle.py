@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from assets.retention.throttle import THROTTLED_BATCH_KEYS, UNTHROTTLED_BATCH_KEYS, DeletionThrottle
+from assets.retention.throttle import THROTTLED_BATCH_SIZE, UNTHROTTLED_BATCH_SIZE, DeletionThrottle
 
 
 @dataclass
@@ -43,14 +43,14 @@ def world() -> World:
 
 def test_until_two_looks_have_seen_that_nothing_arrives_it_is_careful(world: World) -> None:
     sizes = world.delete(world.throttle(0.25), 5000)
-    assert sizes[0] == THROTTLED_BATCH_KEYS
-    assert set(sizes[1:-1]) == {UNTHROTTLED_BATCH_KEYS}
+    assert sizes[0] == THROTTLED_BATCH_SIZE
+    assert set(sizes[1:-1]) == {UNTHROTTLED_BATCH_SIZE}
     assert len(world.rests) == 1
 
 
 def test_while_images_arrive_portions_are_small_and_the_share_of_time_is_kept(world: World) -> None:
     sizes = world.delete(world.throttle(0.25), 1000, arriving=1)
-    assert sizes == [THROTTLED_BATCH_KEYS] * 10
+    assert sizes == [THROTTLED_BATCH_SIZE] * 10
     assert world.rests == [pytest.approx(6)] * 10
 
 
@@ -67,19 +67,19 @@ def test_some_time_after_the_last_arrival_it_hurries_again(world: World) -> None
     throttle = world.throttle(0.5)
     world.delete(throttle, 500, arriving=1)
     sizes = world.delete(throttle, 5000)
-    assert sizes[0] == THROTTLED_BATCH_KEYS
-    assert set(sizes[-3:-1]) == {UNTHROTTLED_BATCH_KEYS}
+    assert sizes[0] == THROTTLED_BATCH_SIZE
+    assert set(sizes[-3:-1]) == {UNTHROTTLED_BATCH_SIZE}
 
 
 def test_a_short_pause_in_the_arrivals_does_not_end_the_care(world: World) -> None:
     throttle = world.throttle(0.5)
     world.delete(throttle, 500, arriving=1)
     world.now += 3
-    assert world.delete(throttle, 100) == [THROTTLED_BATCH_KEYS]
+    assert world.delete(throttle, 100) == [THROTTLED_BATCH_SIZE]
 
 
 def test_a_purge_that_is_late_rests_for_nobody(world: World) -> None:
-    assert world.delete(world.throttle(1.0), 3000, arriving=100) == [UNTHROTTLED_BATCH_KEYS] * 3
+    assert world.delete(world.throttle(1.0), 3000, arriving=100) == [UNTHROTTLED_BATCH_SIZE] * 3
     assert world.rests == []
 
 

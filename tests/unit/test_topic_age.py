@@ -7,8 +7,8 @@ from dagster import AssetCheckSeverity
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assets.retention.checks import evaluate_topic
 from assets.retention.topic_age import TopicAge, topic_bound
-from assets.retention.topic_check import evaluate_topic
 from infra.kafka.topics import load_description
 
 HOUR = timedelta(hours=1)
@@ -100,6 +100,6 @@ def test_the_check_judges_the_bound_where_brokers_tell_it_and_the_oldest_message
 def test_the_embedded_broker_is_said_to_enforce_no_retention():
     _, _, said = evaluate_topic(TopicAge(False, None, NOW - 200 * HOUR), NOW, RETENTION)
     assert said == (
-        "This broker enforces no retention; on Apache Kafka the topic's settings do. "
-        "Here the oldest message is 200.00 h old: `make reset` forgets it."
+        "This broker enforces no retention; Apache Kafka enforces the topic's settings. "
+        "Here the oldest message is 200.00 h old: `darkroom reset` deletes it."
     )
