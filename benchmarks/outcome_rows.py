@@ -16,7 +16,7 @@ import psycopg
 
 from assets.catalog import leases, ledger, outcomes
 from assets.catalog.facts import ImageFacts, Seconds
-from assets.catalog.outcome_rows import OUTCOME, RENDITION, stored_renditions, values
+from assets.catalog.outcome_rows import OUTCOME, RENDITION, stored_renditions
 from assets.catalog.records import (
     Arrival,
     LeasedImage,
@@ -25,6 +25,7 @@ from assets.catalog.records import (
     StageSeconds,
 )
 from assets.processing.recipe import Recipe, read_recipe
+from assets.resources.columns import values
 from assets.resources.warehouse import Connection, Warehouse
 from assets.settings import Settings
 from assets.timing import utc_now

@@ -1,1 +1,1 @@
-"""The catalog: one row per image, who works on it, and what came of it."""
+"""The catalog: one row per image, the lease of the run that works on it, and its outcome."""

@@ -1,4 +1,4 @@
-"""What a processor reports of an image and the catalog stores: facts, and seconds by stage.
+"""What a processor reports about an image and the catalog stores: facts, and seconds by stage.
 
 Worker processes import this module; it needs nothing but the standard library.
 """
@@ -53,7 +53,7 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class Seconds:
-    """What the stages took in the worker."""
+    """How long the stages in the worker took."""
 
     decode: float = 0.0
     render: float = 0.0

@@ -1,6 +1,6 @@
-"""Claims: which run works on which image, until when, and how it gives an image back.
+"""Leases: which run works on which image, until when, and how it releases it.
 
-Like all of the ledger's functions these take an open connection and never commit.
+Like all functions of the ledger these take an open connection and never commit.
 """
 
 from __future__ import annotations
@@ -9,14 +9,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 
+from psycopg import sql
+
 from assets.catalog.records import LeasedImage
 from assets.catalog.visibility import VISIBLE
+from assets.resources.rows import read_rows
 from assets.resources.warehouse import Connection
 
 MAX_ATTEMPTS = 5
-"""After so many runs that took an image and did not finish it, it is rejected."""
+"""An image is rejected after so many runs that claimed it and did not finish it."""
 
-# Not `<>`: an index finds what is smaller or larger.
+# Not `<>`: an index finds smaller and larger values.
 OUTDATED = """
     state = 'processed'
     and (
@@ -25,12 +28,43 @@ OUTDATED = """
         or recipe_hash is null
     )
 """
-"""Condition on an image: another recipe has made it than the one of the parameter."""
+"""Condition on an image: it was processed by another recipe than the parameter's."""
+
+_CLAIM = sql.SQL(
+    """
+    with claimable as (
+        select image_id, arrived_at
+        from image_catalog.image
+        where {wanted}
+          and {visible}
+          and arrived_at >= %(day)s::timestamp at time zone 'UTC'
+          and arrived_at < (%(day)s::date + 1)::timestamp at time zone 'UTC'
+          and (lease_until is null or lease_until < clock_timestamp())
+        order by arrived_at
+        limit %(limit)s
+        for update skip locked
+    )
+    update image_catalog.image
+    set
+        claimed_by = %(run_id)s,
+        lease_until = clock_timestamp() + %(lease)s,
+        claim_count = claim_count + 1
+    from claimable
+    where image.image_id = claimable.image_id and image.arrived_at = claimable.arrived_at
+    returning
+        image.image_id, image.arrived_at, object_key, object_version, size_bytes, claim_count,
+        quarantine_key
+    """
+)
+_WAITING, _OUTDATED = (
+    _CLAIM.format(wanted=sql.SQL(wanted), visible=sql.SQL(VISIBLE))
+    for wanted in ("state = 'waiting'", OUTDATED)
+)
 
 
 @dataclass(frozen=True)
 class LeaseRequest:
-    """Who takes images of which UTC day, for how long, and the recipe that will make them."""
+    """Which run claims images of which UTC day, for how long, and for which recipe."""
 
     day: date
     run_id: str
@@ -38,75 +72,45 @@ class LeaseRequest:
     recipe_hash: str
 
 
-def claim_waiting(
-    connection: Connection, lease_request: LeaseRequest, limit: int
+def claim_waiting(connection: Connection, request: LeaseRequest, limit: int) -> list[LeasedImage]:
+    """Claims up to `limit` visible waiting images of a day that nobody leases, oldest first."""
+    return _claim(connection, _WAITING, request, limit)
+
+
+def claim_outdated(connection: Connection, request: LeaseRequest, limit: int) -> list[LeasedImage]:
+    """Claims up to `limit` visible outdated images of a day that nobody leases, oldest first."""
+    return _claim(connection, _OUTDATED, request, limit)
+
+
+def _claim(
+    connection: Connection, query: sql.Composed, request: LeaseRequest, limit: int
 ) -> list[LeasedImage]:
-    """Takes up to `limit` visible waiting images of a day, oldest first, that nobody holds."""
-    return _take(connection, "state = 'waiting'", lease_request, limit)
-
-
-def claim_outdated(
-    connection: Connection, lease_request: LeaseRequest, limit: int
-) -> list[LeasedImage]:
-    """Takes up to `limit` visible images of a day that another recipe has made."""
-    return _take(connection, OUTDATED, lease_request, limit)
-
-
-def _take(
-    connection: Connection, wanted: str, lease_request: LeaseRequest, limit: int
-) -> list[LeasedImage]:
-    rows = connection.execute(
-        f"""
-        with claimable as (
-            select image_id, arrived_at
-            from image_catalog.image
-            where {wanted}
-              and {VISIBLE}
-              and arrived_at >= %(day)s::timestamp at time zone 'UTC'
-              and arrived_at < (%(day)s::date + 1)::timestamp at time zone 'UTC'
-              and (lease_until is null or lease_until < clock_timestamp())
-            order by arrived_at
-            limit %(limit)s
-            for update skip locked
-        )
-        update image_catalog.image
-        set
-            claimed_by = %(run_id)s,
-            lease_until = clock_timestamp() + %(lease)s,
-            claim_count = claim_count + 1
-        from claimable
-        where image.image_id = claimable.image_id and image.arrived_at = claimable.arrived_at
-        returning
-            image.image_id, image.arrived_at, object_key, object_version, size_bytes, claim_count,
-            quarantine_key
-        """,  # noqa: S608 - the conditions are the project's own
-        {**asdict(lease_request), "limit": limit},
-    )
-    taken = [LeasedImage(*row) for row in rows]  # type: ignore[arg-type]
-    if taken:
-        _cancel_deletion_of_renditions(connection, taken, lease_request.recipe_hash)
-    return taken
+    parameters = {**asdict(request), "limit": limit}
+    claimed = read_rows(connection, LeasedImage, query, parameters)
+    if claimed:
+        _cancel_deletion_of_renditions(connection, claimed, request.recipe_hash)
+    return claimed
 
 
 def _cancel_deletion_of_renditions(
-    connection: Connection, taken: Sequence[LeasedImage], recipe_hash: str
+    connection: Connection, claimed: Sequence[LeasedImage], recipe_hash: str
 ) -> None:
-    """Takes what claimed images are about to be given from the objects that are to be deleted.
+    """Takes the renditions that are about to be made off the list of objects to be deleted.
 
     An image may have had these very renditions before, and lost them to another recipe or a
-    rejection. Waits for a deletion that is under way.
+    rejection. Waits for a deletion in flight.
     """
     connection.execute(
         """
         delete from image_catalog.replaced_object
         where image_id = any(%(images)s) and recipe_hash = %(recipe_hash)s
         """,
-        {"images": [claim.image_id for claim in taken], "recipe_hash": recipe_hash},
+        {"images": [image.image_id for image in claimed], "recipe_hash": recipe_hash},
     )
 
 
 def renew_leases(connection: Connection, run_id: str, lease: timedelta) -> int:
-    """Prolongs the leases of what a run still holds; returns of how many images."""
+    """Extends all leases of a run; returns of how many images."""
     renewed = connection.execute(
         """
         update image_catalog.image
@@ -118,12 +122,12 @@ def renew_leases(connection: Connection, run_id: str, lease: timedelta) -> int:
     return renewed.rowcount
 
 
-def release_leases(connection: Connection, run_id: str, *, is_blameless: bool) -> int:
-    """Gives back what a run claimed and did not finish.
+def release_leases(connection: Connection, run_id: str, *, counts_as_attempt: bool) -> int:
+    """Releases the images that a run claimed and did not finish.
 
     Args:
-        is_blameless: Whether the run ended for a reason that no image can have caused, such as a
-            server that was down; then the claims do not count.
+        counts_as_attempt: False when the run ended for a reason that no image can have caused,
+            such as a server that was down; then `claim_count` goes back.
 
     Returns:
         How many images wait again.
@@ -131,9 +135,9 @@ def release_leases(connection: Connection, run_id: str, *, is_blameless: bool) -
     released = connection.execute(
         """
         update image_catalog.image
-        set claimed_by = null, lease_until = null, claim_count = claim_count - %(forgiven)s
+        set claimed_by = null, lease_until = null, claim_count = claim_count - %(uncounted)s
         where claimed_by = %(run_id)s
         """,
-        {"run_id": run_id, "forgiven": int(is_blameless)},
+        {"run_id": run_id, "uncounted": int(not counts_as_attempt)},
     )
     return released.rowcount

@@ -1,9 +1,10 @@
 """The ledger: every image known to the platform is one row of `image_catalog.image`.
 
-How images become known, and which wait; `claims` has who works on them, `outcomes` what came of it.
+Here images are registered and the backlog is counted; `leases` says which run works on an image,
+`outcomes` how that ended.
 
-Its functions take an open connection and never commit: who calls them decides what belongs to one
-transaction. Every write repeated changes nothing.
+These functions take an open connection and never commit: the caller decides what belongs to one
+transaction. A repeated write changes nothing.
 """
 
 from __future__ import annotations
@@ -12,26 +13,41 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from uuid import UUID
 
+from psycopg import sql
+
 from assets.catalog.records import Arrival, DayBacklog
 from assets.catalog.visibility import VISIBLE
+from assets.resources.columns import Column, copy_rows
+from assets.resources.rows import read_rows, read_values
 from assets.resources.warehouse import Connection
 
-_COPY_ARRIVALS = """
-    copy image_catalog.image (
-        image_id, arrived_at, source, origin, object_key, object_version, size_bytes,
-        declared_content_type, filename, uploader, sha256, state, reason_code, quarantine_key,
-        finished_at
-    )
-    from stdin (format binary)
+_IMAGE = sql.Identifier("image_catalog", "image")
+# Looks in both tables at once: between two queries an erased image could be missed.
+_FIND = """
+    select image_id from image_catalog.image where image_id = any(%(ids)s::uuid[])
+    union all
+    select image_id from image_catalog.erased_image where image_id = any(%(ids)s::uuid[])
 """
-_ARRIVAL_TYPES = (
-    *("uuid", "timestamptz", "text", "text", "text", "text", "int8"),
-    *("text", "text", "text", "bytea", "text", "text", "text", "timestamptz"),
-)
+_LOCK = """
+    select count(pg_advisory_xact_lock(uuid_hash_extended(image_id, 0)))
+    from (select image_id from unnest(%(ids)s::uuid[]) as image_id order by image_id) as one
+"""
+_BACKLOG = sql.SQL(
+    """
+    select
+        (arrived_at at time zone 'UTC')::date as day,
+        count(*) as waiting,
+        count(*) filter (where lease_until is null or lease_until < clock_timestamp()) as claimable
+    from image_catalog.image
+    where state = 'waiting' and {visible}
+    group by day
+    order by day
+    """
+).format(visible=sql.SQL(VISIBLE))
 
 
 def register(connection: Connection, arrivals: Sequence[Arrival], now: datetime) -> int:
-    """Makes arrivals known; those known already are left as they are, and those erased stay gone.
+    """Registers arrivals; images that are known already or erased are left as they are.
 
     Returns:
         How many were new.
@@ -45,50 +61,32 @@ def register(connection: Connection, arrivals: Sequence[Arrival], now: datetime)
     for known in _lock_and_find(connection, _as_array(new)):
         del new[known.hex]
     if new:
-        with connection.cursor().copy(_COPY_ARRIVALS) as copy:
-            copy.set_types(_ARRIVAL_TYPES)
-            for arrival in new.values():
-                copy.write_row(_arrival_row(arrival, now))
+        copy_rows(connection, _IMAGE, _columns(now), new.values())
     return len(new)
 
 
 def find_known(connection: Connection, images: Iterable[UUID]) -> list[UUID]:
-    """Returns those of the images that are known, or erased: they never become known anew."""
+    """Returns those of the images that are known or erased, and so cannot be registered."""
     return _find(connection, _as_array(image.hex for image in images))
 
 
 def _lock_and_find(connection: Connection, ids: str) -> list[UUID]:
-    """Keeps other doors from making these images known until the end of the transaction.
+    """Keeps others from registering these images until the end of the transaction.
 
-    Two doors can learn of one image at once, such as an upload and its notification: the second
-    waits here for the first, and then sees its row.
+    Two transactions can register one image at once, for an upload and for its notification: the
+    second waits here for the first, and then sees its row.
 
     Returns:
-        Those that are known already, or erased.
+        Those that are known or erased.
     """
-    connection.execute(
-        """
-        select count(pg_advisory_xact_lock(uuid_hash_extended(image_id, 0)))
-        from (select image_id from unnest(%s::uuid[]) as image_id order by image_id) as one
-        """,
-        [ids],
-    )
-    # A day that has just begun has no statistics yet: left to itself the planner reads all of it.
+    connection.execute(_LOCK, {"ids": ids})
+    # A day that has just begun has no statistics: left to itself the planner reads all of it.
     connection.execute("set local enable_seqscan to off")
     return _find(connection, ids)
 
 
 def _find(connection: Connection, ids: str) -> list[UUID]:
-    """Looks for both at once: between two looks an erased image's row could go unseen."""
-    found = connection.execute(
-        """
-        select image_id from image_catalog.image where image_id = any(%(ids)s::uuid[])
-        union all
-        select image_id from image_catalog.erased_image where image_id = any(%(ids)s::uuid[])
-        """,
-        {"ids": ids},
-    )
-    return list({row[0] for row in found})  # type: ignore[misc]
+    return list(set(read_values(connection, _FIND, {"ids": ids})))
 
 
 def _as_array(images: Iterable[str]) -> str:
@@ -96,39 +94,28 @@ def _as_array(images: Iterable[str]) -> str:
 
 
 def backlog(connection: Connection) -> list[DayBacklog]:
-    """Returns the days on which visible images wait, oldest first."""
-    rows = connection.execute(
-        f"""
-        select
-            (arrived_at at time zone 'UTC')::date as day,
-            count(*),
-            count(*) filter (where lease_until is null or lease_until < clock_timestamp())
-        from image_catalog.image
-        where state = 'waiting' and {VISIBLE}
-        group by day
-        order by day
-        """  # noqa: S608 - the condition is the project's own
-    )
-    return [DayBacklog(*row) for row in rows]  # type: ignore[arg-type]
+    """Returns the days with visible waiting images, oldest first."""
+    return read_rows(connection, DayBacklog, _BACKLOG)
 
 
-def _arrival_row(arrival: Arrival, now: datetime) -> tuple[object, ...]:
+def _columns(now: datetime) -> tuple[Column[Arrival], ...]:
+    """Returns the columns that registration fills; `now` is when rejected arrivals finished."""
     return (
-        arrival.image_id,
-        arrival.arrived_at,
-        arrival.source,
-        arrival.origin,
-        arrival.object_key,
-        arrival.object_version,
-        arrival.size_bytes,
-        arrival.declared_content_type,
-        arrival.filename,
-        arrival.uploader,
-        arrival.sha256,
-        "rejected" if arrival.reason else "waiting",
-        arrival.reason,
-        arrival.quarantine_key,
-        now if arrival.reason else None,
+        Column("image_id", "uuid", lambda one: one.image_id),
+        Column("arrived_at", "timestamptz", lambda one: one.arrived_at),
+        Column("source", "text", lambda one: one.source),
+        Column("origin", "text", lambda one: one.origin),
+        Column("object_key", "text", lambda one: one.object_key),
+        Column("object_version", "text", lambda one: one.object_version),
+        Column("size_bytes", "int8", lambda one: one.size_bytes),
+        Column("declared_content_type", "text", lambda one: one.declared_content_type),
+        Column("filename", "text", lambda one: one.filename),
+        Column("uploader", "text", lambda one: one.uploader),
+        Column("sha256", "bytea", lambda one: one.sha256),
+        Column("state", "text", lambda one: "rejected" if one.reason else "waiting"),
+        Column("reason_code", "text", lambda one: one.reason),
+        Column("quarantine_key", "text", lambda one: one.quarantine_key),
+        Column("finished_at", "timestamptz", lambda one: now if one.reason else None),
     )
 
 

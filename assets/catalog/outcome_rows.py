@@ -7,39 +7,13 @@ files, which may contain anything: it is cleaned here, the last place before COP
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Generic, LiteralString, NamedTuple, TypeVar
-
-from psycopg import sql
+from typing import LiteralString, NamedTuple
 
 from assets.catalog.records import Outcome, Processed, Rejected, RenditionRecord
-
-Row = TypeVar("Row")
+from assets.resources.columns import Column
 
 _MAX_TEXT_LENGTH = 200
 _MAX_COLOURS = 5
-
-
-@dataclass(frozen=True)
-class Column(Generic[Row]):
-    """A column of the catalog.
-
-    Attributes:
-        name: Its name in the table.
-        type: Its type in PostgreSQL.
-        read: Returns its value.
-        keeps: Whether a value that is in the table stays when an outcome brings none.
-    """
-
-    name: str
-    type: LiteralString
-    read: Callable[[Row], object]
-    keeps: bool = False
-
-    @property
-    def identifier(self) -> sql.Identifier:
-        """Its name, quoted."""
-        return sql.Identifier(self.name)
 
 
 class StoredRendition(NamedTuple):
@@ -114,11 +88,6 @@ RENDITION: tuple[Column[StoredRendition], ...] = (
     Column("height_px", "int4", lambda one: one.rendition.height_px),
     Column("size_bytes", "int8", lambda one: one.rendition.size_bytes),
 )
-
-
-def values(columns: Sequence[Column[Row]], row: Row) -> tuple[object, ...]:
-    """Returns the values of the columns, in their order."""
-    return tuple(column.read(row) for column in columns)
 
 
 def stored_renditions(outcomes: Sequence[Outcome]) -> Iterator[StoredRendition]:

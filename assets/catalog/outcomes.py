@@ -5,28 +5,21 @@ Like all functions of the ledger these take an open connection and never commit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from psycopg import sql
 
-from assets.catalog.outcome_rows import (
-    OUTCOME,
-    RENDITION,
-    RESULT,
-    Column,
-    Row,
-    stored_renditions,
-    values,
-)
+from assets.catalog.outcome_rows import OUTCOME, RENDITION, RESULT, stored_renditions
 from assets.catalog.records import Outcome
 from assets.catalog.visibility import VISIBLE
+from assets.resources.columns import copy_rows, create_temporary
 from assets.resources.rows import read_value, read_values
 from assets.resources.warehouse import Connection
 
-_COPY = sql.SQL("copy {table} ({columns}) from stdin (format binary)")
-_CREATE = sql.SQL("create temporary table {table} ({columns}) on commit drop")
+_NEW = sql.Identifier("outcome")
+_RENDITION = sql.Identifier("image_catalog", "rendition")
 _KEEP = sql.SQL("{column} = coalesce(outcome.{column}, image.{column})")
 _SET = sql.SQL("{column} = outcome.{column}")
 # An image that is processed again keeps the time when it was first: its latency is that of then.
@@ -86,11 +79,8 @@ def write(connection: Connection, run_id: str, outcomes: Sequence[Outcome], now:
     """
     if not outcomes:
         return 0
-    columns = [sql.SQL("{} {}").format(one.identifier, sql.SQL(one.type)) for one in OUTCOME]
-    connection.execute(
-        _CREATE.format(table=sql.Identifier("outcome"), columns=sql.SQL(", ").join(columns))
-    )
-    _copy(connection, sql.Identifier("outcome"), OUTCOME, outcomes)
+    create_temporary(connection, _NEW, OUTCOME)
+    copy_rows(connection, _NEW, OUTCOME, outcomes)
     finished_ids = _finish(connection, run_id, now)
     connection.execute("drop table outcome")
     finished = [outcome for outcome in outcomes if outcome.claim.image_id in finished_ids]
@@ -116,17 +106,4 @@ def _write_renditions(connection: Connection, outcomes: Sequence[Outcome]) -> No
     if read_value(connection, _HAVE_RENDITIONS, keys):  # rarely, hence asked first
         kept = [one.rendition.object_key for one in renditions]
         connection.execute(_DELETE_RENDITIONS, {**keys, "kept": kept})
-    _copy(connection, sql.Identifier("image_catalog", "rendition"), RENDITION, renditions)
-
-
-def _copy(
-    connection: Connection,
-    table: sql.Identifier,
-    columns: Sequence[Column[Row]],
-    rows: Iterable[Row],
-) -> None:
-    names = sql.SQL(", ").join(column.identifier for column in columns)
-    with connection.cursor().copy(_COPY.format(table=table, columns=names)) as copy:
-        copy.set_types([column.type for column in columns])
-        for row in rows:
-            copy.write_row(values(columns, row))
+    copy_rows(connection, _RENDITION, RENDITION, renditions)

@@ -1,4 +1,4 @@
-"""What goes into the ledger and comes out of it, as plain data."""
+"""What is written to the ledger and read from it, as plain data."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from assets.validation.reasons import Reason
 
 @dataclass(frozen=True)
 class Arrival:
-    """An image that is durable in a bucket and about to be known.
+    """An image that is durable in a bucket and about to be registered.
 
     Attributes:
         reason: Set when it is rejected on arrival; its bytes are in quarantine then.
-        sha256: Digest of its bytes, where the door has seen them.
+        sha256: Digest of its bytes, where the source has read them.
     """
 
     image_id: UUID
@@ -70,12 +70,12 @@ class RecipeRecord:
 
 @dataclass(frozen=True)
 class StageSeconds:
-    """What the stages of an image's work took.
+    """How long the stages of an image took.
 
     Attributes:
         fetch: Reading the original.
-        wait: Waiting for a worker, and the way there and back.
-        work: What the stages in the worker took.
+        wait: Waiting for a worker, and the transfer there and back.
+        work: The stages in the worker.
         store: Writing the renditions.
     """
 
@@ -115,7 +115,7 @@ Outcome = Processed | Rejected
 
 @dataclass(frozen=True)
 class DayBacklog:
-    """Images of one UTC day that wait; `claimable` of them are in nobody's hands."""
+    """The backlog of one UTC day; `claimable` images are waiting ones without a valid lease."""
 
     day: date
     waiting: int

@@ -1,7 +1,6 @@
-"""Rejected images sent through again: after a mended decoder, a wider limit, a returned object.
+"""Requeuing of rejected images: after a decoder was fixed, a limit raised or an object restored.
 
-Their rows wait once more. What is in quarantine stays there and is read from there; an object that
-was missing is looked for in the raw bucket again.
+Requeued images are read from quarantine; an object that was missing is fetched from the raw bucket.
 """
 
 from __future__ import annotations
@@ -9,27 +8,69 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from psycopg import sql
+
 from assets.catalog.visibility import VISIBLE
 from assets.errors import DarkroomError
+from assets.resources.rows import read_rows
 from assets.resources.warehouse import Connection
 from assets.retention_policy import cutoff
 from assets.validation.reasons import Reason
 
 
 class RequeueError(DarkroomError):
-    """What should be sent through again is not described in a way that can be meant."""
+    """The description of what to requeue is not valid."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Rejected images: of one reason, and of a door, and rejected since a moment, if those are set.
+    """Rejected images of one reason; if set, of one source and rejected since a time only.
 
-    Images that retention is about to take, or that are withdrawn, are never among them.
+    Images that are due, expired or withdrawn are never selected.
     """
 
     reason: Reason
     source: str | None = None
     since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class _Count:
+    reason_code: str
+    images: int
+
+
+_SELECTED = sql.SQL(
+    """
+    state = 'rejected'
+    and {visible}
+    and arrived_at > %(before)s
+    and (%(source)s::text is null or source = %(source)s)
+    and (%(since)s::timestamptz is null or finished_at >= %(since)s)
+    """
+).format(visible=sql.SQL(VISIBLE))
+_COUNT = sql.SQL(
+    """
+    select reason_code, count(*) as images
+    from image_catalog.image
+    where {selected}
+    group by reason_code
+    order by reason_code
+    """
+).format(selected=_SELECTED)
+_REQUEUE = sql.SQL(
+    """
+    update image_catalog.image
+    set
+        state = 'waiting',
+        reason_code = null,
+        finished_at = null,
+        claimed_by = null,
+        lease_until = null,
+        claim_count = 0
+    where reason_code = %(reason)s and {selected}
+    """
+).format(selected=_SELECTED)
 
 
 def reason_named(name: str) -> Reason:
@@ -45,9 +86,9 @@ def reason_named(name: str) -> Reason:
 
 
 def moment_named(text: str | None) -> datetime | None:
-    """Returns the moment that an ISO 8601 date or time tells; without a zone it is UTC.
+    """Parses an ISO 8601 date or time, which is UTC unless it says otherwise.
 
-    Raises `RequeueError` when it tells none.
+    Raises `RequeueError` when it is neither.
     """
     if text is None:
         return None
@@ -56,61 +97,27 @@ def moment_named(text: str | None) -> datetime | None:
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
         raise RequeueError(
-            f"“{text}” is no time; write it as 2026-01-31 or 2026-01-31T09:30, in UTC."
+            f"“{text}” is not a date or time; write it as 2026-01-31 or 2026-01-31T09:30, in UTC."
         ) from error
 
 
 def count_rejected(
     connection: Connection, selection: Selection, now: datetime, purge_age: timedelta
 ) -> dict[str, int]:
-    """Counts visible rejected images of all reasons, else as selected, that are not due to go."""
-    rows = connection.execute(
-        f"""
-        select reason_code, count(*)
-        from image_catalog.image
-        where
-            state = 'rejected'
-            and {VISIBLE}
-            and arrived_at > %(before)s
-            and (%(source)s::text is null or source = %(source)s)
-            and (%(since)s::timestamptz is null or finished_at >= %(since)s)
-        group by reason_code
-        order by reason_code
-        """,  # noqa: S608 - the condition is the project's own
-        _parameters(selection, now, purge_age),
-    )
-    return dict(rows)  # type: ignore[arg-type]
+    """Counts by reason the images that could be requeued, whatever reason the selection names."""
+    rows = read_rows(connection, _Count, _COUNT, _parameters(selection, now, purge_age))
+    return {row.reason_code: row.images for row in rows}
 
 
 def requeue(
     connection: Connection, selection: Selection, now: datetime, purge_age: timedelta
 ) -> int:
-    """Lets the selected images wait again, as if nobody had ever taken them; never commits.
+    """Sets the selected images back to `waiting`, without attempts; never commits.
 
     Returns:
         How many they are.
     """
-    changed = connection.execute(
-        f"""
-        update image_catalog.image
-        set
-            state = 'waiting',
-            reason_code = null,
-            finished_at = null,
-            claimed_by = null,
-            lease_until = null,
-            claim_count = 0
-        where
-            state = 'rejected'
-            and {VISIBLE}
-            and reason_code = %(reason)s
-            and arrived_at > %(before)s
-            and (%(source)s::text is null or source = %(source)s)
-            and (%(since)s::timestamptz is null or finished_at >= %(since)s)
-        """,  # noqa: S608 - the condition is the project's own
-        _parameters(selection, now, purge_age),
-    )
-    return changed.rowcount
+    return connection.execute(_REQUEUE, _parameters(selection, now, purge_age)).rowcount
 
 
 def _parameters(selection: Selection, now: datetime, purge_age: timedelta) -> dict[str, object]:

@@ -60,9 +60,9 @@ class BatchRunner:
                 self._process_until_idle(line, _ClaimSource(lease_request))
         except BaseException as error:
             # No image takes a server or the whole processor down, or asks a run to stop.
-            is_blameless = not isinstance(error, Exception) or isinstance(error, _UNCOUNTED_ERRORS)
+            counts = isinstance(error, Exception) and not isinstance(error, _UNCOUNTED_ERRORS)
             with self.warehouse.connect() as connection:
-                release_leases(connection, run_id, is_blameless=is_blameless)
+                release_leases(connection, run_id, counts_as_attempt=counts)
             raise
         self._delete_replaced()
         return line.recorder.tally

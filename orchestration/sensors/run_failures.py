@@ -18,5 +18,7 @@ def release_claims_of_failed_runs(
 ) -> None:
     """Releases the run's claims; a run that could still release them itself has done so."""
     with warehouse.connect() as connection:
-        released = leases.release_leases(connection, context.dagster_run.run_id, is_blameless=False)
+        released = leases.release_leases(
+            connection, context.dagster_run.run_id, counts_as_attempt=True
+        )
     context.log.info(f"{released} images wait again.")

@@ -115,7 +115,7 @@ def test_an_image_that_five_runs_could_not_finish_is_given_up_and_quarantined(pl
     for run in range(leases.MAX_ATTEMPTS):
         with platform.warehouse.connect() as connection:
             leases.claim_waiting(connection, lease_request(TODAY, f"run {run}"), 1)
-            leases.release_leases(connection, f"run {run}", is_blameless=False)
+            leases.release_leases(connection, f"run {run}", counts_as_attempt=True)
     platform.process()
     assert platform.states() == {"gave_up": 1}
     assert len(platform.keys(platform.settings.quarantine_bucket)) == 1

@@ -116,7 +116,7 @@ def test_an_image_that_was_given_up_has_all_its_chances_again(platform, pictures
     for run in range(leases.MAX_ATTEMPTS):
         with platform.warehouse.connect() as connection:
             leases.claim_waiting(connection, lease_request(NOW.date(), f"run {run}"), 1)
-            leases.release_leases(connection, f"run {run}", is_blameless=False)
+            leases.release_leases(connection, f"run {run}", counts_as_attempt=True)
     platform.process()
     assert platform.states() == {"gave_up": 1}
     send_again(platform, Reason.GAVE_UP)
