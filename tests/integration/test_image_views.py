@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 from PIL import Image
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from assets.yaml_files import read_yaml
 from infra.local import dbt
+from infra.local.warehouses import copy_of_warehouse
 from tests.integration.visibility_helpers import expire, withdraw
 
 MARTS = dbt.DBT_PROJECT / "models" / "marts" / "images"
@@ -38,15 +39,25 @@ MANY = """
 """
 
 
+@pytest.fixture(scope="module")
+def views(stack, tmp_path_factory) -> Iterator[str]:
+    """The name of an empty warehouse in which dbt has built the images' views."""
+    with copy_of_warehouse(stack, "test_image_views") as env:
+        models = ("--select", "staging.image_catalog", "marts.images")
+        dbt.build(env, *models, outputs=tmp_path_factory.mktemp("dbt"))
+        yield env["DBT_DBNAME"]
+
+
 @pytest.fixture
-def built(stack, platform, tmp_path) -> Iterator[psycopg.Connection]:
-    """Builds the images' views over this test's platform; the connection of who owns them."""
-    loader = conninfo_to_dict(platform.settings.database_url.get_secret_value())
-    database = str(loader["dbname"])
-    models = ("--select", "staging.image_catalog", "marts.images")
-    dbt.build(stack.environment() | {"DBT_DBNAME": database}, *models, outputs=tmp_path)
-    admin = make_conninfo(stack.environment()["DATABASE_ADMIN_URL"], dbname=database)
-    with psycopg.connect(admin, autocommit=True) as connection:
+def own_warehouse(stack, views) -> Iterator[dict[str, str]]:
+    with copy_of_warehouse(stack, f"test_{uuid.uuid4().hex[:12]}", template=views) as env:
+        yield env
+
+
+@pytest.fixture
+def built(own_warehouse) -> Iterator[psycopg.Connection]:
+    """The administrator's connection to this test's warehouse."""
+    with psycopg.connect(own_warehouse["DATABASE_ADMIN_URL"], autocommit=True) as connection:
         yield connection
 
 
