@@ -10,8 +10,8 @@ import subprocess
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,9 +19,9 @@ from pathlib import Path
 
 import psutil
 
+from assets.processing.contract import ProcessedImage
 from assets.processing.recipe import read_recipe
-from assets.processing.result import ProcessedImage
-from assets.processing.workers import Result, workers
+from assets.processing.worker_pool import WorkerPool
 from benchmarks.bare_loops import Renditions, naive, tuned, vips
 from benchmarks.processing_inputs import Inputs
 from infra.report import MeasurementError
@@ -113,26 +113,20 @@ def measure_workers(processor: str, inputs: Inputs) -> Cost:
     Raises:
         MeasurementError: a photograph was rejected.
     """
-    with workers(PROCESSES, processor, read_recipe("standard")) as pool:
+    with (
+        WorkerPool(PROCESSES, processor, read_recipe("standard")) as pool,
+        ThreadPoolExecutor(2 * PROCESSES + 1) as threads,
+    ):
 
-        def process_all(bodies: Iterator[bytes]) -> None:
-            in_flight: deque[Future[Result]] = deque()
-            for body in bodies:
-                in_flight.append(pool.submit(body))
-                if len(in_flight) > 2 * PROCESSES:
-                    _require_processed(in_flight.popleft().result())
-            while in_flight:
-                _require_processed(in_flight.popleft().result())
+        def process_all(bodies: Iterable[bytes]) -> None:
+            for result in threads.map(pool.process, bodies):
+                if not isinstance(result, ProcessedImage):
+                    raise MeasurementError(f"A photograph was rejected: {result}.")
 
-        process_all(iter((inputs.bodies * _WARM_UP)[:_WARM_UP]))
+        process_all((inputs.bodies * _WARM_UP)[:_WARM_UP])
         with _timed() as clock:
             process_all(inputs.sequence)
     return _cost(clock, inputs)
-
-
-def _require_processed(result: Result) -> None:
-    if not isinstance(result, ProcessedImage):
-        raise MeasurementError(f"A photograph was rejected: {result.value}.")
 
 
 def measure_sharp(inputs: Inputs) -> Cost:

@@ -12,7 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from assets.access.report.attempts import OF_COLUMNS, OF_RELATIONS, OF_SEQUENCES
-from assets.access.report.report import Outcome, Report, Result
+from assets.access.report.execution import Outcome, Result
+from assets.access.report.report import Report
 
 _MARKS = {Outcome.ALLOWED: "✓", Outcome.DENIED: "–", Outcome.UNDECIDED: "?"}
 _NOT_TRIED = " "

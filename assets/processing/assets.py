@@ -11,17 +11,9 @@ import dagster as dg
 
 from assets import asset_keys
 from assets.catalog.completeness import count_unfinished
+from assets.platform import Platform
 from assets.processing.batch_runner import BatchRunner
 from assets.processing.recipe import read_recipe
-from assets.processing.summary import (
-    by_outcome,
-    by_stage,
-    rates,
-    sentence,
-)
-from assets.resources.object_store import ObjectStore
-from assets.resources.warehouse import Warehouse
-from assets.settings import Settings
 
 
 @dg.multi_asset(
@@ -50,36 +42,34 @@ from assets.settings import Settings
 )
 def renditions(
     context: dg.AssetExecutionContext,
-    settings: dg.ResourceParam[Settings],
-    object_store: dg.ResourceParam[ObjectStore],
-    warehouse: dg.ResourceParam[Warehouse],
+    platform: dg.ResourceParam[Platform],
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetObservation]:
-    """The recipe's pictures of every waiting image of a day, and the image's outcome.
+    """The recipe's renditions of every waiting image of a day, and the image's outcome.
 
-    Images are claimed from the ledger and decoded in isolated workers. One bad image becomes a
-    rejected row with a reason; its neighbours go on. What another recipe has made is made again
-    when nothing waits. The day's partition is materialised when nothing of it is left; a run that
-    leaves something, to another run or to the next, only says what it has done.
+    Images are claimed from the ledger and decoded in isolated workers. A bad image becomes a
+    rejected row with a reason and does not affect others. When no image waits, those that another
+    recipe has made are processed again. The day's partition is materialised when nothing of it is
+    left; a run that leaves something to another run only reports what it has done.
     """
     day = date.fromisoformat(context.partition_key)
-    recipe = read_recipe(settings.image_recipe)
-    tally = BatchRunner(settings, object_store, warehouse, recipe).run(day, context.run.run_id)
-    with warehouse.connect() as connection:
+    recipe = read_recipe(platform.settings.image_recipe)
+    summary = BatchRunner(platform, recipe).run(day, context.run.run_id)
+    with platform.warehouse.connect() as connection:
         left = count_unfinished(connection, day, recipe.hash)
-    context.log.info(sentence(tally))
-    if tally.faults:
-        context.log.warning(f"The processor failed with single images: {dict(tally.faults)}.")
+    context.log.info(summary.sentence())
+    if failures := dict(summary.processor_failures):
+        context.log.warning(f"The processor failed with single images: {failures}.")
     metadata: dict[str, dg.MetadataValue[Any] | str | int | float] = {
-        "processed": tally.processed,
-        "rejected": tally.images - tally.processed,
-        **rates(tally),
+        "processed": summary.processed,
+        "rejected": summary.images - summary.processed,
+        **summary.rates(),
         "left_on_this_day": left.on_day,
         "days_complete": left.days_complete,
         "days_known": left.days_known,
-        "outcomes": dg.MetadataValue.md(by_outcome(tally).to_markdown(index=False)),
-        "stages": dg.MetadataValue.md(by_stage(tally).to_markdown(index=False)),
+        "outcomes": dg.MetadataValue.md(summary.outcome_table().to_markdown(index=False)),
+        "stages": dg.MetadataValue.md(summary.stage_table().to_markdown(index=False)),
         "recipe": f"{recipe.title} ({recipe.hash})",
-        "processor": settings.image_processor,
+        "processor": platform.settings.image_processor,
     }
     for key in (asset_keys.RENDITION_FILES, asset_keys.RENDITION):
         if left.on_day:

@@ -1,104 +1,248 @@
-"""A run's work on one day: what waits becomes renditions, then what another recipe has made."""
+"""A processing run: it claims a day's images, takes them through the stages and records outcomes.
+
+`BatchRunner.run` claims images, waiting ones first and then those that another recipe has made;
+`image_stages` processes them; `OutcomeRecorder` writes what came of them into the ledger, whose
+leases a `Heartbeat` renews meanwhile.
+"""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import date, timedelta
+from threading import Event
+from typing import Self
 
+from psycopg import sql
+
+from assets.catalog import outcomes
 from assets.catalog.leases import (
     LeaseRequest,
     claim_outdated,
     claim_waiting,
     release_leases,
+    renew_leases,
 )
-from assets.catalog.records import LeasedImage
+from assets.catalog.records import LeasedImage, Outcome, Rejected
+from assets.catalog.visibility import VISIBLE
 from assets.errors import ServerError
-from assets.processing.entry_point import ProcessorError
-from assets.processing.heartbeat import heartbeat
-from assets.processing.image_stages import ImageStages
-from assets.processing.image_storage import ImageStorage
+from assets.platform import Platform
+from assets.processing.contract import ProcessorError
+from assets.processing.image_stages import FinishedImage, ImageStages
 from assets.processing.recipe import Recipe
 from assets.processing.replaced import delete_replaced
-from assets.processing.tally import Tally
-from assets.resources.object_store import ObjectStore
+from assets.processing.run_summary import RunSummary
+from assets.resources.rows import read_values
 from assets.resources.warehouse import Connection, Warehouse
-from assets.settings import Settings
+from assets.timing import utc_now
 
 LEASE_DURATION = timedelta(seconds=90)
-"""How long a dead run's images stay in its hands; a run that lives renews them all the time."""
+"""How long a dead run keeps its images; a run that is alive renews its leases all the time."""
 
+_HEARTBEATS_PER_LEASE = 3
 _CLAIM_BATCH_SIZE = 100
 _POLL_SECONDS = 0.25
-_UNCOUNTED_ERRORS = (ServerError, ProcessorError)
+_GROUP_SIZE = 200
+_GROUP_SECONDS = 0.5
+_NO_FAULT_OF_AN_IMAGE = (ServerError, ProcessorError)
 
 
 @dataclass(frozen=True)
 class BatchRunner:
-    """The way from the raw bucket to the processed bucket and the catalogue."""
+    """Processes the images of a day by one recipe.
 
-    settings: Settings
-    object_store: ObjectStore
-    warehouse: Warehouse
+    Attributes:
+        lease: How long leases last without a heartbeat.
+    """
+
+    platform: Platform
     recipe: Recipe
     lease: timedelta = LEASE_DURATION
 
-    def run(self, day: date, run_id: str) -> Tally:
+    def run(self, day: date, run_id: str) -> RunSummary:
         """Processes a day's images until none has come for a while or the time is used up.
 
-        Raises whatever stopped it, such as `ServerUnavailableError` when a server goes away or
-        `ProcessorError` when the processor can process nothing; what was finished stays, and the
-        rest waits again.
+        Raises whatever stopped the run, such as `ServerUnavailableError` when a server goes away
+        or `ProcessorError` when the processor can process nothing. What has been recorded stays;
+        the other images are released.
         """
         self._delete_replaced()
-        lease_request = LeaseRequest(day, run_id, self.lease, self.recipe.hash)
-        line = ImageStages(
-            ImageStorage(self.settings, self.object_store, self.recipe), self.warehouse, run_id
-        )
         try:
-            with heartbeat(self.warehouse, run_id, self.lease, line.fail), line:
-                self._process_until_idle(line, _ClaimSource(lease_request))
+            summary = self._process_day(LeaseRequest(day, run_id, self.lease, self.recipe.hash))
         except BaseException as error:
-            # No image takes a server or the whole processor down, or asks a run to stop.
-            counts = isinstance(error, Exception) and not isinstance(error, _UNCOUNTED_ERRORS)
-            with self.warehouse.connect() as connection:
+            # No image takes down a server or the whole processor, or asks a run to stop.
+            counts = isinstance(error, Exception) and not isinstance(error, _NO_FAULT_OF_AN_IMAGE)
+            with self.platform.warehouse.connect() as connection:
                 release_leases(connection, run_id, counts_as_attempt=counts)
             raise
         self._delete_replaced()
-        return line.recorder.tally
+        return summary
 
-    def _process_until_idle(self, line: ImageStages, source: _ClaimSource) -> None:
-        begun = idle_since = time.monotonic()
-        with self.warehouse.connect() as connection:
-            while time.monotonic() - begun < self.settings.run_budget_seconds:
-                taken = source.take(connection)
-                for claim in taken:
-                    line.start(claim)
-                if taken or line.recorder.in_flight:
-                    idle_since = time.monotonic()
-                elif time.monotonic() - idle_since >= self.settings.run_linger_seconds:
-                    break
-                if not taken:
-                    line.check()
-                    time.sleep(_POLL_SECONDS)
-        line.finish()
+    def _process_day(self, request: LeaseRequest) -> RunSummary:
+        warehouse = self.platform.warehouse
+        with (
+            Heartbeat(warehouse, request.run_id, self.lease) as heartbeat,
+            warehouse.connect() as connection,
+            OutcomeRecorder(self.platform, connection, request.run_id) as recorder,
+            ImageStages(self.platform, self.recipe) as stages,
+        ):
+            self._process_until_idle(_Claims(connection, request), stages, recorder, heartbeat)
+        return recorder.summary
+
+    def _process_until_idle(
+        self,
+        claims: _Claims,
+        stages: ImageStages,
+        recorder: OutcomeRecorder,
+        heartbeat: Heartbeat,
+    ) -> None:
+        settings = self.platform.settings
+        began = idle_since = time.monotonic()
+        while True:
+            heartbeat.check()
+            now = time.monotonic()
+            is_time_left = now - began < settings.run_budget_seconds
+            while stages.has_room and (image := claims.next(may_claim=is_time_left)):
+                stages.start(image)
+            if stages.in_flight:
+                for finished in stages.collect(_POLL_SECONDS):
+                    recorder.add(finished)
+                recorder.write(is_last=not stages.in_flight)
+                idle_since = time.monotonic()
+                recorder.summary.busy_seconds += idle_since - now
+            elif is_time_left and now - idle_since < settings.run_linger_seconds:
+                time.sleep(_POLL_SECONDS)
+            else:
+                return
 
     def _delete_replaced(self) -> None:
-        delete_replaced(self.warehouse, self.object_store, self.settings.processed_bucket)
+        platform = self.platform
+        bucket = platform.settings.processed_bucket
+        delete_replaced(platform.warehouse, platform.object_store, bucket)
 
 
 @dataclass
-class _ClaimSource:
-    """What a run takes of a day: what waits, then once what another recipe has made."""
+class _Claims:
+    """Claims images in batches: what waits, then once what another recipe has made."""
 
-    lease_request: LeaseRequest
-    has_outdated: bool = True
+    connection: Connection
+    request: LeaseRequest
+    _claimed: deque[LeasedImage] = field(default_factory=deque)
+    _has_outdated: bool = True
+    _claim_again_at: float = 0.0
 
-    def take(self, connection: Connection) -> list[LeasedImage]:
-        """Takes the next images; none when there are none."""
-        taken = claim_waiting(connection, self.lease_request, _CLAIM_BATCH_SIZE)
-        if not taken and self.has_outdated:
-            taken = claim_outdated(connection, self.lease_request, _CLAIM_BATCH_SIZE)
-            self.has_outdated = bool(taken)
-        connection.commit()
-        return taken
+    def next(self, *, may_claim: bool) -> LeasedImage | None:
+        """Returns the next image; None if there is none at present."""
+        if not self._claimed and may_claim and time.monotonic() >= self._claim_again_at:
+            self._claimed.extend(self._claim())
+            if not self._claimed:
+                self._claim_again_at = time.monotonic() + _POLL_SECONDS
+        return self._claimed.popleft() if self._claimed else None
+
+    def _claim(self) -> list[LeasedImage]:
+        claimed = claim_waiting(self.connection, self.request, _CLAIM_BATCH_SIZE)
+        if not claimed and self._has_outdated:
+            claimed = claim_outdated(self.connection, self.request, _CLAIM_BATCH_SIZE)
+            self._has_outdated = bool(claimed)
+        self.connection.commit()
+        return claimed
+
+
+class OutcomeRecorder:
+    """Writes outcomes into the ledger, in groups; what is pending at the end of its block too.
+
+    Attributes:
+        summary: Counts every image that was recorded.
+    """
+
+    def __init__(self, platform: Platform, connection: Connection, run_id: str) -> None:
+        self.summary = RunSummary()
+        self._platform, self._connection, self._run_id = platform, connection, run_id
+        self._pending: list[FinishedImage] = []
+        self._pending_since = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._connection.rollback()
+        self.write(is_last=True)
+
+    def add(self, finished: FinishedImage) -> None:
+        """Takes a finished image."""
+        if not self._pending:
+            self._pending_since = time.monotonic()
+        self._pending.append(finished)
+
+    def write(self, *, is_last: bool) -> None:
+        """Writes what is pending if it is worth a transaction or nothing else is in flight."""
+        age = time.monotonic() - self._pending_since
+        while self._pending and (
+            is_last or age >= _GROUP_SECONDS or len(self._pending) >= _GROUP_SIZE
+        ):
+            group, self._pending = self._pending[:_GROUP_SIZE], self._pending[_GROUP_SIZE:]
+            self._write_group([one.outcome for one in group])
+            self._connection.commit()
+            for one in group:
+                self.summary.add(one.timing)
+
+    def _write_group(self, group: Sequence[Outcome]) -> None:
+        written = outcomes.write(self._connection, self._run_id, group, utc_now())
+        if written < len(group):
+            self.summary.lost += len(group) - written
+            self._delete_objects_of_invisible_images(group)
+
+    def _delete_objects_of_invisible_images(self, group: Sequence[Outcome]) -> None:
+        """Deletes what was stored for images that expired or were withdrawn meanwhile.
+
+        What another run has stored for a visible image stays: it has the same keys.
+        """
+        ids = [outcome.claim.image_id for outcome in group]
+        query = sql.SQL(
+            "select image_id from image_catalog.image where image_id = any(%s::uuid[]) and {}"
+        ).format(sql.SQL(VISIBLE))
+        visible = set(read_values(self._connection, query, [ids]))
+        settings = self._platform.settings
+        for outcome in group:
+            if outcome.claim.image_id in visible:
+                continue
+            if isinstance(outcome, Rejected):
+                bucket, keys = settings.quarantine_bucket, [outcome.quarantine_key]
+            else:
+                bucket = settings.processed_bucket
+                keys = [rendition.object_key for rendition in outcome.renditions]
+            self._platform.object_store.delete(bucket, [(key, None) for key in keys if key])
+
+
+class Heartbeat:
+    """Renews a run's leases three times per lease duration, in a thread, while its block lasts."""
+
+    def __init__(self, warehouse: Warehouse, run_id: str, lease: timedelta) -> None:
+        self._warehouse, self._run_id, self._lease = warehouse, run_id, lease
+        self._is_over = Event()
+        self._thread = ThreadPoolExecutor(1, "heartbeat")
+
+    def __enter__(self) -> Self:
+        self._beating = self._thread.submit(self._renew_until_over)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._thread.shutdown()
+
+    def check(self) -> None:
+        """Raises what has stopped the heartbeat, if anything has."""
+        if self._beating.done():
+            self._beating.result()
+
+    def _renew_until_over(self) -> None:
+        with self._warehouse.connect() as connection:
+            connection.execute("set application_name to 'heartbeat'")
+            connection.commit()
+            while not self._is_over.wait(self._lease.total_seconds() / _HEARTBEATS_PER_LEASE):
+                renew_leases(connection, self._run_id, self._lease)
+                connection.commit()

@@ -1,57 +1,55 @@
-"""What is in flight at once, bounded by what it weighs and not by how many there are."""
+"""A bound on what is in flight, by weight rather than by count."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Condition
 
 
 class BudgetClosedError(Exception):
-    """Nothing is let in any more: the run ends."""
+    """The budget is closed: nothing is admitted any more."""
 
 
 class Budget:
-    """So much may be in flight; one thing alone is let in whatever it weighs.
+    """Bounds the total weight of what threads have in flight; a single item may exceed it.
 
     Args:
-        most: How much all that is in flight may weigh together, in bytes or pixels.
+        limit: The largest total weight, in bytes or pixels.
     """
 
-    def __init__(self, most: int) -> None:
-        self._max = most
-        self._weight = 0
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._count = 0
-        self._is_stopped = False
+        self._is_closed = False
         self._changed = Condition()
+        self.weight = 0
 
-    @property
-    def weight(self) -> int:
-        """What is in flight weighs so much."""
-        return self._weight
+    @contextmanager
+    def reserve(self, weight: int) -> Iterator[None]:
+        """Waits until an item of that weight fits, and counts it while the block lasts.
 
-    def take(self, weight: int) -> None:
-        """Waits until something of that weight may be in flight, and counts it.
-
-        Raises `BudgetClosedError` when the budget is stopped.
+        Raises `BudgetClosedError` when the budget is closed.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._is_stopped or self._has_room(weight))
-            if self._is_stopped:
+            self._changed.wait_for(lambda: self._is_closed or self._fits(weight))
+            if self._is_closed:
                 raise BudgetClosedError
-            self._weight += weight
+            self.weight += weight
             self._count += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self.weight -= weight
+                self._count -= 1
+                self._changed.notify_all()
 
-    def release(self, weight: int) -> None:
-        """Counts something as no longer in flight."""
+    def close(self) -> None:
+        """Admits nothing any more; waiting threads raise `BudgetClosedError`."""
         with self._changed:
-            self._weight -= weight
-            self._count -= 1
+            self._is_closed = True
             self._changed.notify_all()
 
-    def stop(self) -> None:
-        """Lets nothing in any more, and those who wait go."""
-        with self._changed:
-            self._is_stopped = True
-            self._changed.notify_all()
-
-    def _has_room(self, weight: int) -> bool:
-        return self._count == 0 or self._weight + weight <= self._max
+    def _fits(self, weight: int) -> bool:
+        return self._count == 0 or self.weight + weight <= self._limit

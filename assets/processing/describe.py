@@ -1,4 +1,4 @@
-"""What is found out about an image: from its header and EXIF, and from a small picture of it."""
+"""Facts about an image: from its header, its EXIF and a small picture of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from assets.processing.steps import fitted
 from assets.validation.headers import UNREADABLE
 
 SMALL_PX = 256
-"""Longest side of the picture that is looked at, in pixels."""
+"""Longest side of the picture that is measured, in pixels."""
 
 _SAMPLE_PX = 48
 _MAX_TEXT_LENGTH = 80
@@ -30,7 +30,7 @@ class HeaderFacts:
     """What the header says, before anything is decoded.
 
     Attributes:
-        orientation: Of a TIFF only: it turns itself when it is loaded, and forgets it then.
+        orientation: Of a TIFF only: Pillow applies and forgets it when it loads the file.
     """
 
     format: str
@@ -43,7 +43,7 @@ class HeaderFacts:
 
 @dataclass(frozen=True)
 class CameraFacts:
-    """What a camera wrote into the file; where it was taken is never read."""
+    """What a camera wrote into the file; the place where it was taken is never read."""
 
     orientation: int | None = None
     make: str | None = None
@@ -52,12 +52,12 @@ class CameraFacts:
 
     @property
     def turn(self) -> int:
-        """The orientation to apply: upright where the file says nothing."""
+        """The orientation to apply; upright if the file says nothing."""
         return self.orientation or _UPRIGHT
 
 
 class VisualFacts(NamedTuple):
-    """What a picture looks like, as numbers; see `ImageFacts`."""
+    """How a picture looks, in numbers; see `ImageFacts`."""
 
     brightness: float
     contrast: float
@@ -67,7 +67,7 @@ class VisualFacts(NamedTuple):
 
 
 def read_header(image: Image.Image) -> HeaderFacts:
-    """Reads what an opened image says of itself."""
+    """Reads the header of an opened image."""
     is_tiff = image.format == "TIFF"
     return HeaderFacts(
         format=str(image.format),
@@ -80,7 +80,7 @@ def read_header(image: Image.Image) -> HeaderFacts:
 
 
 def read_camera(image: Image.Image) -> CameraFacts:
-    """Reads a loaded image's EXIF; one that is broken says nothing."""
+    """Reads a loaded image's EXIF; broken EXIF counts as none."""
     try:
         exif = image.getexif()
         details = exif.get_ifd(ExifTags.IFD.Exif)
@@ -95,7 +95,7 @@ def read_camera(image: Image.Image) -> CameraFacts:
 
 
 def measure_visuals(small: Image.Image) -> VisualFacts:
-    """Describes an RGB picture of at most `SMALL_PX` on its longest side."""
+    """Measures an RGB picture whose longest side is at most `SMALL_PX`."""
     grey = small.convert("L")
     statistics = ImageStat.Stat(grey)
     [mean], [deviation] = statistics.mean, statistics.stddev
@@ -116,22 +116,22 @@ def _sharpness(grey: Image.Image) -> float:
     if min(grey.size) < 3:
         return 0.0
     levels = np.asarray(grey, dtype=np.float32) / _LEVELS
-    beside = levels[:-2, 1:-1] + levels[2:, 1:-1] + levels[1:-1, :-2] + levels[1:-1, 2:]
-    return float(np.var(beside - 4 * levels[1:-1, 1:-1]))
+    neighbours = levels[:-2, 1:-1] + levels[2:, 1:-1] + levels[1:-1, :-2] + levels[1:-1, 2:]
+    return float(np.var(neighbours - 4 * levels[1:-1, 1:-1]))
 
 
 def _dominant_colours(small: Image.Image) -> tuple[str, ...]:
-    """Returns the colours of some of the pixels: all would take as long as encoding a picture."""
+    """Returns the colours of a sample of pixels: all would take as long as encoding a rendition."""
     sample = small.resize(fitted(small.size, _SAMPLE_PX), Image.Resampling.NEAREST)
-    counted = sample.quantize(_COLOURS, method=Image.Quantize.MEDIANCUT)
-    palette = counted.getpalette() or []
-    counts = enumerate(counted.histogram()[: len(palette) // 3])
-    most = sorted(((count, index) for index, count in counts if count), reverse=True)
-    return tuple("#" + bytes(palette[3 * index : 3 * index + 3]).hex() for _, index in most)
+    quantized = sample.quantize(_COLOURS, method=Image.Quantize.MEDIANCUT)
+    palette = quantized.getpalette() or []
+    counts = enumerate(quantized.histogram()[: len(palette) // 3])
+    frequent = sorted(((count, index) for index, count in counts if count), reverse=True)
+    return tuple("#" + bytes(palette[3 * index : 3 * index + 3]).hex() for _, index in frequent)
 
 
 def _perceptual_hash(grey: Image.Image) -> int:
-    """Returns the hash as PostgreSQL's bigint has it: signed."""
+    """Returns the hash as a signed 64-bit number, for PostgreSQL's bigint."""
     bits = imagehash.phash(grey).hash.flatten()
     return int.from_bytes(np.packbits(bits).tobytes(), signed=True)
 
@@ -141,7 +141,7 @@ def _orientation(value: object) -> int | None:
 
 
 def _text(value: object) -> str | None:
-    """Returns printable text of bounded length; None if there is none."""
+    """Returns the printable part of a text, of bounded length; None if nothing is left."""
     if not isinstance(value, str):
         return None
     return "".join(filter(str.isprintable, value))[:_MAX_TEXT_LENGTH].strip() or None
@@ -149,6 +149,6 @@ def _text(value: object) -> str | None:
 
 def _time(value: object) -> datetime | None:
     try:
-        return datetime.strptime(str(value).strip("\0 "), _EXIF_TIME)  # noqa: DTZ007 - has no zone
+        return datetime.strptime(str(value).strip("\0 "), _EXIF_TIME)  # noqa: DTZ007 - EXIF has no time zone
     except ValueError:
         return None

@@ -1,183 +1,208 @@
-"""The assembly line: fetching, processing and storing go on at once, each image by itself.
+"""The path of one image: its original is fetched, processed by a worker, and the result stored.
 
-What is in flight is bounded by the bytes of the originals and by the pixels that workers have been
-given, whatever the number of images.
+Each image has a thread of its own, which takes it through all stages (`ImageStages._process`).
+Images wait for one another only for room: the bytes of originals and the pixels handed to workers
+are bounded.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from functools import partial
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Self
 
 from assets.catalog.facts import Seconds
-from assets.catalog.records import LeasedImage, Processed, StageSeconds
-from assets.processing.budget import Budget, BudgetClosedError
-from assets.processing.image_storage import Fetched, ImageStorage
-from assets.processing.recorder import Recorder
-from assets.processing.result import ProcessedImage
-from assets.processing.tally import PROCESSED, ImageTiming
-from assets.processing.workers import Result, workers
-from assets.resources.warehouse import Warehouse
-from assets.validation.headers import MAX_IMAGE_PIXELS, pixels_of
+from assets.catalog.identity import quarantine_key, rendition_key
+from assets.catalog.leases import MAX_ATTEMPTS
+from assets.catalog.records import (
+    LeasedImage,
+    Outcome,
+    Processed,
+    Rejected,
+    RenditionRecord,
+    StageSeconds,
+)
+from assets.platform import Platform
+from assets.processing.budget import Budget
+from assets.processing.contract import ProcessedImage
+from assets.processing.isolation import ProcessorFailure
+from assets.processing.recipe import Recipe
+from assets.processing.run_summary import PROCESSED, ImageTiming
+from assets.processing.worker_pool import Result, WorkerPool
+from assets.resources.object_store import ObjectMissingError
+from assets.validation.headers import MAX_IMAGE_PIXELS, pixels_of, reject_size
 from assets.validation.reasons import Reason
 
-_THREADS_PER_WORKER = 3
-_POLL_SECONDS = 0.25
+_THREADS_PER_WORKER = 16
 _MIN_BYTES = 64 * 1024
 _ASSUMED_PIXELS = 12_000_000
-"""What an image counts whose header is too long to be looked at: a telephone's usual size."""
+"""Weight of an image whose header is too long to be read: a usual size of telephone cameras."""
+
+
+@dataclass(frozen=True)
+class FinishedImage:
+    """An image that has passed all stages and is not in the ledger yet."""
+
+    outcome: Outcome
+    timing: ImageTiming
 
 
 class ImageStages:
-    """Images on their way; the first error of any thread stops it.
+    """Takes claimed images through all stages, many at once; open while its block lasts.
 
-    Open while the block lasts: what is still on it then goes no further.
+    One thread starts images and collects finished ones. Entering the block raises `ProcessorError`
+    if the processor fails with the self-test image. Leaving it ends all threads and workers; images
+    that are still in flight get no outcome.
 
-    Args:
-        pipeline: The stages of one image.
-        warehouse: Where the ledger is.
-        run_id: In whose hands the images are.
+    Attributes:
+        in_flight: Images that were started and not collected.
     """
 
-    def __init__(self, pipeline: ImageStorage, warehouse: Warehouse, run_id: str) -> None:
-        settings = pipeline.settings
-        self.recorder = Recorder(warehouse, pipeline, run_id, self.fail)
-        self._storage = pipeline
-        self._bytes = Budget(settings.processing_bytes)
-        self._pixels = Budget(settings.processing_pixels)
-        threads = _THREADS_PER_WORKER * settings.processing_workers
-        self._fetchers = ThreadPoolExecutor(threads, "fetch")
-        self._storers = ThreadPoolExecutor(threads, "store")
-        self._error: BaseException | None = None
-        self._opened = ExitStack()
+    def __init__(self, platform: Platform, recipe: Recipe) -> None:
+        self.in_flight = 0
+        self._object_store, self._settings = platform.object_store, platform.settings
+        self._recipe = recipe
+        self._bytes = Budget(self._settings.processing_bytes)
+        self._pixels = Budget(self._settings.processing_pixels)
+        workers = self._settings.processing_workers
+        self._workers = WorkerPool(workers, self._settings.image_processor, recipe)
+        self._max_in_flight = _THREADS_PER_WORKER * workers
+        self._threads = ThreadPoolExecutor(self._max_in_flight, "image")
+        self._done: SimpleQueue[Future[FinishedImage]] = SimpleQueue()
+        self._on_exit = ExitStack()
 
-    def __enter__(self) -> ImageStages:
-        """Opens it.
-
-        Raises `ProcessorError` when the processor can process nothing.
-        """
-        settings = self._storage.settings
-        with ExitStack() as stack:
-            stack.enter_context(self.recorder)
-            for threads in (self._storers, self._fetchers):
-                stack.callback(threads.shutdown, cancel_futures=True)
-            self._pool = stack.enter_context(
-                workers(settings.processing_workers, settings.image_processor, self._storage.recipe)
-            )
-            stack.callback(self._stop_budgets)
-            self._opened = stack.pop_all()
+    def __enter__(self) -> Self:
+        self._on_exit.callback(self._threads.shutdown, cancel_futures=True)
+        self._on_exit.enter_context(self._workers)
+        self._on_exit.callback(self._pixels.close)
+        self._on_exit.callback(self._bytes.close)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Ends threads and processes; what is done is recorded."""
-        self._opened.close()
-        self.recorder.tally.faults += self._pool.faults
+        self._on_exit.close()
 
-    def fail(self, error: BaseException) -> None:
-        """Stops it; whoever waits for it raises the first error."""
-        self._error = self._error or error
-        self._stop_budgets()
+    @property
+    def has_room(self) -> bool:
+        """Whether another image may be started."""
+        return self.in_flight < self._max_in_flight
 
-    def check(self) -> None:
-        """Raises what has stopped it, if anything has."""
-        if self._error is not None:
-            raise self._error
+    def start(self, image: LeasedImage) -> None:
+        """Starts an image; one that does not fit into the bounds waits in its thread."""
+        self.in_flight += 1
+        self._threads.submit(self._process, image).add_done_callback(self._done.put)
 
-    def finish(self) -> None:
-        """Waits until nothing is on it; raises what has stopped it, if anything has."""
-        self.check()
-        while self.recorder.in_flight:
-            self.recorder.wait(_POLL_SECONDS)
-            self.check()
+    def collect(self, timeout: float) -> Iterator[FinishedImage]:
+        """Waits up to `timeout` seconds for a finished image; yields it and all others there are.
 
-    def _stop_budgets(self) -> None:
-        for budget in (self._bytes, self._pixels):
-            budget.stop()
-
-    def start(self, claim: LeasedImage) -> None:
-        """Puts an image on the line as soon as there is room.
-
-        Raises whatever has stopped the line.
+        Raises whatever stopped an image, such as `ServerUnavailableError` or `ProcessorError`.
         """
         try:
-            self._bytes.take(_weight(claim))
-        except BudgetClosedError:
-            self.check()
-            raise
-        self.recorder.begin()
-        self._fetchers.submit(self._guarded, self._fetch, claim)
-
-    def _guarded(self, stage: Callable[..., None], *arguments: object) -> None:
-        try:
-            stage(*arguments)
-        except BudgetClosedError:
+            while True:
+                done = self._done.get(timeout=timeout)
+                self.in_flight, timeout = self.in_flight - 1, 0
+                yield done.result()
+        except Empty:
             return
-        except Exception as error:  # noqa: BLE001 - the run raises it
-            self.fail(error)
 
-    def _fetch(self, claim: LeasedImage) -> None:
-        begun = time.perf_counter()
-        fetched = self._storage.fetch(claim)
-        took = time.perf_counter() - begun
-        if fetched.body is None or fetched.reason is not None:
-            reason = fetched.reason or Reason.OBJECT_MISSING
-            self._finish(fetched, reason, StageSeconds(took, 0.0, Seconds(), 0.0))
-        else:
-            self._submit(fetched, fetched.body, took)
-
-    def _submit(self, fetched: Fetched, body: bytes, took: float) -> None:
-        pixels = min(pixels_of(body) or _ASSUMED_PIXELS, MAX_IMAGE_PIXELS)
-        self._pixels.take(pixels)
-        handed_over = time.perf_counter()
-
-        def on_result(future: Future[Result]) -> None:
-            self._pixels.release(pixels)
-            waited = time.perf_counter() - handed_over
-            back = partial(self._on_result, fetched, future, took, waited)
-            self._storers.submit(self._guarded, back)
-
-        self._pool.submit(body).add_done_callback(on_result)
-
-    def _on_result(
-        self, fetched: Fetched, future: Future[Result], took: float, waited: float
-    ) -> None:
-        result = future.result()
-        work = result.seconds if isinstance(result, ProcessedImage) else Seconds()
-        self._finish(
-            fetched, result, StageSeconds(took, max(0.0, waited - work.total), work, store=0.0)
-        )
-
-    def _finish(self, fetched: Fetched, result: Result, so_far: StageSeconds) -> None:
-        begun = time.perf_counter()
-        if isinstance(result, Reason):
-            rejected = self._storage.reject(fetched, result)
-            seconds = _stored(so_far, begun)
-            self.recorder.add(rejected, _timing(fetched, result, seconds))
-        else:
-            made = self._storage.store(fetched.claim, result)
-            seconds, recipe = _stored(so_far, begun), self._storage.recipe.record
-            processed = Processed(
-                fetched.claim, result.facts, recipe, result.processor, seconds, made
+    def _process(self, image: LeasedImage) -> FinishedImage:
+        """Takes an image through all stages: fetch, decode, then store or quarantine."""
+        with self._bytes.reserve(max(image.size_bytes, _MIN_BYTES)):
+            stopwatch = _Stopwatch()
+            original = self._fetch(image)
+            fetch = stopwatch.lap()
+            result = self._decode(image, original, stopwatch)
+            turnaround = stopwatch.lap()
+            size_bytes = len(original) if isinstance(original, bytes) else 0
+            if isinstance(result, ProcessedImage):
+                renditions, facts = self._store(image, result), result.facts
+                wait = max(0.0, turnaround - result.seconds.total)
+                seconds = StageSeconds(fetch, wait, result.seconds, stopwatch.lap())
+                megapixels = facts.width_px * facts.height_px / 1e6
+                return FinishedImage(
+                    Processed(
+                        image, facts, self._recipe.record, result.processor, seconds, renditions
+                    ),
+                    ImageTiming(PROCESSED, size_bytes, megapixels, seconds),
+                )
+            failure = result.description if isinstance(result, ProcessorFailure) else None
+            reason = result if isinstance(result, Reason) else Reason.PROCESSOR_FAILED
+            rejected = Rejected(image, reason, self._quarantine(image, original, reason))
+            seconds = StageSeconds(fetch, turnaround, Seconds(), stopwatch.lap())
+            return FinishedImage(
+                rejected, ImageTiming(reason.value, size_bytes, 0.0, seconds, failure)
             )
-            self.recorder.add(processed, _timing(fetched, result, seconds))
-        self._bytes.release(_weight(fetched.claim))
+
+    def _fetch(self, image: LeasedImage) -> bytes | Reason:
+        """Returns an original's bytes, or why it is rejected unread."""
+        if image.size_bytes and (reason := reject_size(image.size_bytes)):
+            return reason
+        try:
+            return self._object_store.get(*self._location(image))
+        except ObjectMissingError:
+            return Reason.OBJECT_MISSING
+
+    def _decode(
+        self, image: LeasedImage, original: bytes | Reason, stopwatch: _Stopwatch
+    ) -> Result:
+        """Has a worker process the original; the lap begins when it is handed over."""
+        if isinstance(original, Reason):
+            return original
+        if image.claim_count > MAX_ATTEMPTS:
+            return Reason.GAVE_UP
+        pixels = min(pixels_of(original) or _ASSUMED_PIXELS, MAX_IMAGE_PIXELS)
+        with self._pixels.reserve(pixels):
+            stopwatch.lap()
+            return self._workers.process(original)
+
+    def _store(self, image: LeasedImage, made: ProcessedImage) -> tuple[RenditionRecord, ...]:
+        """Stores an image's renditions."""
+        recipe, bucket = self._recipe, self._settings.processed_bucket
+        metadata = {"recipe": recipe.title, "recipe-hash": recipe.hash}
+        records = []
+        for one in made.renditions:
+            key = rendition_key(image.image_id, image.arrived_at, recipe.hash, one.file)
+            self._object_store.put(bucket, key, one.body, one.content_type, metadata)
+            size = len(one.body)
+            records.append(
+                RenditionRecord(one.name, key, one.format, one.width_px, one.height_px, size)
+            )
+        return tuple(records)
+
+    def _quarantine(
+        self, image: LeasedImage, original: bytes | Reason, reason: Reason
+    ) -> str | None:
+        """Puts a rejected image's bytes into quarantine and returns their key there.
+
+        Returns None if there are no bytes. An image that was rejected before is there already.
+        """
+        if reason is Reason.OBJECT_MISSING:
+            return None
+        if image.quarantine_key is not None:
+            return image.quarantine_key
+        bucket = self._settings.quarantine_bucket
+        key = quarantine_key(image.image_id, image.arrived_at)
+        if isinstance(original, bytes):
+            self._object_store.put(bucket, key, original, "application/octet-stream")
+        else:
+            self._object_store.copy(self._location(image), (bucket, key))
+        return key
+
+    def _location(self, image: LeasedImage) -> tuple[str, str, str | None]:
+        """Returns bucket, key and version of an original: in quarantine if it was rejected once."""
+        if image.quarantine_key is not None:
+            return self._settings.quarantine_bucket, image.quarantine_key, None
+        return self._settings.raw_bucket, image.object_key, image.object_version
 
 
-def _weight(claim: LeasedImage) -> int:
-    return max(claim.size_bytes, _MIN_BYTES)
+class _Stopwatch:
+    def __init__(self) -> None:
+        self._since = time.perf_counter()
 
-
-def _stored(so_far: StageSeconds, begun: float) -> StageSeconds:
-    store = time.perf_counter() - begun
-    return StageSeconds(so_far.fetch, so_far.wait, so_far.work, store)
-
-
-def _timing(fetched: Fetched, result: Result, seconds: StageSeconds) -> ImageTiming:
-    size = len(fetched.body or b"")
-    if isinstance(result, Reason):
-        return ImageTiming(result.value, size, 0.0, seconds)
-    facts = result.facts
-    return ImageTiming(PROCESSED, size, facts.width_px * facts.height_px / 1e6, seconds)
+    def lap(self) -> float:
+        """Returns the seconds since the last lap."""
+        before, self._since = self._since, time.perf_counter()
+        return self._since - before

@@ -1,7 +1,7 @@
-"""A worker process from inside: it gives up what it does not need, then works image by image.
+"""What runs inside a worker process: it drops its privileges, then processes image by image.
 
-It holds no credential: its environment is emptied, and the copy of it that the kernel shows too.
-What a processor prints is thrown away: it may be anything out of an image.
+It holds no credential: its environment is emptied, and so is the copy that the kernel shows.
+Whatever a processor prints is discarded, because it may come out of an image.
 """
 
 from __future__ import annotations
@@ -17,13 +17,17 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from assets.processing.contract import checked, self_test_image
-from assets.processing.entry_point import ProcessorError, find_processor
+from assets.processing.contract import (
+    ProcessedImage,
+    ProcessorError,
+    find_processor,
+    self_test_image,
+    validate_result,
+)
 from assets.processing.recipe import Recipe
-from assets.processing.result import ProcessedImage
 from assets.validation.reasons import Reason, RejectedImageError
 
-# A worker is one of several: libraries that would start a thread per core are kept from it.
+# A worker is one of several, so libraries must not start a thread per core.
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -36,17 +40,17 @@ _MAX_HEAP_BLOCK_BYTES = 32 * 1024**2
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """Parameters of mallopt(3), as malloc.h numbers them."""
 _ENVIRONMENT_BOUNDS = slice(47, 49)
-"""Where /proc/self/stat tells them, counted from behind the program's name; see proc(5)."""
+"""env_start and env_end in /proc/self/stat, counted after the program's name; see proc(5)."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a worker may take.
+    """Limits of a worker process.
 
     Attributes:
         memory_bytes: Address space of a worker, libraries included.
-        cpu_seconds: Processor time of one image, all threads together.
-        wall_seconds: Time of one image.
+        cpu_seconds: CPU time of one image, all threads together.
+        wall_seconds: Elapsed time of one image.
     """
 
     memory_bytes: int = 2 * 1024**3
@@ -56,91 +60,95 @@ class Limits:
 
 @dataclass(frozen=True)
 class ProcessorFailure:
-    """A processor failed with one image, though not with a sound one; `what` names no image."""
+    """A processor raised with one image, though not with the self-test image.
 
-    what: str
+    Attributes:
+        description: Class and place of the error; it names no image.
+    """
+
+    description: str
 
 
 def enter(limits: Limits) -> None:
-    """Makes this process a worker; nothing that decodes is loaded before."""
-    global _worker
-    _worker = os.getpid()
+    """Turns this process into a worker, before anything that decodes is loaded."""
+    global _worker_pid
+    _worker_pid = os.getpid()
     os.environ.clear()
     _wipe_first_environment()
     os.environ.update(_ENVIRONMENT)
     sys.dont_write_bytecode = True
     _keep_freed_memory()
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    devnull = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
-        os.dup2(nowhere, stream)
+        os.dup2(devnull, stream)
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
     resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
-    for nothing in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
-        resource.setrlimit(nothing, (0, 0))
-    signal.signal(signal.SIGTERM, _leave)
+    for forbidden in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
+        resource.setrlimit(forbidden, (0, 0))
+    signal.signal(signal.SIGTERM, _on_terminate)
 
 
-_worker = 0
+_worker_pid = 0
 
 
-def work(
+def process_image(
     processor: str, body: bytes, recipe: Recipe, limits: Limits
 ) -> ProcessedImage | Reason | ProcessorFailure:
-    """Processes one image; returns what came of it, or why it is rejected.
+    """Processes one image; returns the result, or why there is none.
 
-    Raises `ProcessorError` when the processor fails with a sound picture too.
+    Raises `ProcessorError` when the processor fails with the self-test image too.
     """
     _allow_cpu(limits.cpu_seconds)
     try:
-        return checked(find_processor(processor)(body, recipe), recipe)
+        return validate_result(find_processor(processor)(body, recipe), recipe)
     except RejectedImageError as error:
         return error.reason
     except MemoryError:
         _end()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a processor may raise anything
-        what = _described(error)
-        probe(processor, recipe)
-        return ProcessorFailure(what)
+        description = _describe(error)
+        process_self_test_image(processor, recipe)
+        return ProcessorFailure(description)
     finally:
-        if os.getpid() != _worker:
-            _end()  # a child that came back where only its parent belongs
+        if os.getpid() != _worker_pid:
+            _end()  # a forked child returned from the processor as well
         _end_children()
 
 
-def probe(processor: str, recipe: Recipe) -> None:
-    """Raises `ProcessorError` when a processor can do nothing with a sound picture."""
+def process_self_test_image(processor: str, recipe: Recipe) -> None:
+    """Raises `ProcessorError` when a processor fails with the self-test image."""
     try:
-        checked(find_processor(processor)(self_test_image(), recipe), recipe)
+        validate_result(find_processor(processor)(self_test_image(), recipe), recipe)
     except ProcessorError:
         raise
     except (Exception, SystemExit) as error:
         raise ProcessorError(
-            f"IMAGE_PROCESSOR={processor} fails with a sound picture and the recipe "
-            f"{recipe.title}: {_described(error)}: {error}. Mend it; all images wait meanwhile."
+            f"IMAGE_PROCESSOR={processor} fails with the self-test image and the recipe "
+            f"{recipe.title}: {_describe(error)}: {error}. Fix it; all images wait meanwhile."
         ) from error
 
 
-def _described(error: BaseException) -> str:
-    """Says what was raised and where; not its message, which may tell of the image."""
+def _describe(error: BaseException) -> str:
+    """Returns what was raised and where, without the message, which may quote the image."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    place = f" in {trace.tb_frame.f_code.co_name}, line {trace.tb_lineno}" if trace else ""
-    return f"{type(error).__name__}{place}"
+    location = f" in {trace.tb_frame.f_code.co_name}, line {trace.tb_lineno}" if trace else ""
+    return f"{type(error).__name__}{location}"
 
 
 def _allow_cpu(seconds: int) -> None:
-    """Lets the process be killed when it has worked so many seconds more than by now."""
+    """Sets the CPU limit of this process to what it has used so far plus `seconds`."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     soft = math.ceil(used.ru_utime + used.ru_stime) + seconds
     resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
 
 
 def _keep_freed_memory() -> None:
-    """Has glibc use the memory of one picture for the next.
+    """Makes glibc reuse the memory of one picture for the next.
 
-    By itself it gives large blocks back to the kernel, which clears each page of them anew for
-    every picture. What is free above `_KEPT_BYTES`, after a huge one, still goes back.
+    By default it returns large blocks to the kernel, which clears each of their pages again for
+    every picture. Free memory above `_KEPT_BYTES`, as after a huge picture, is still returned.
     """
     if set_parameter := getattr(ctypes.CDLL(None), "mallopt", None):
         set_parameter(_TRIM_THRESHOLD, _KEPT_BYTES)
@@ -148,14 +156,14 @@ def _keep_freed_memory() -> None:
 
 
 def _wipe_first_environment() -> None:
-    """Overwrites the variables that the process was started with; nothing points to them now."""
-    told = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-    start, end = map(int, told[_ENVIRONMENT_BOUNDS])
+    """Overwrites the variables that the process was started with, to which nothing points now."""
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    start, end = map(int, fields[_ENVIRONMENT_BOUNDS])
     ctypes.memset(start, 0, end - start)
 
 
 def _end_children() -> None:
-    """Ends what a processor has started and not waited for."""
+    """Kills the processes that a processor started and did not wait for."""
     try:
         while os.waitpid(-1, os.WNOHANG) != (0, 0):
             pass
@@ -166,7 +174,7 @@ def _end_children() -> None:
             os.kill(int(pid), signal.SIGKILL)
 
 
-def _leave(_number: int, _frame: FrameType | None) -> None:
+def _on_terminate(_number: int, _frame: FrameType | None) -> None:
     _end_children()
     _end()
 

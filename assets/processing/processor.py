@@ -1,4 +1,4 @@
-"""The platform's own processor, over Pillow: from bytes to renditions, in worker processes only.
+"""The platform's own processor, based on Pillow; it runs in worker processes only.
 
 Rules from Pillow's security handbook: formats by allow-list, decompression-bomb warnings are
 errors, truncated files are refused.
@@ -17,6 +17,7 @@ import PIL
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from assets.catalog.facts import ImageFacts, Seconds
+from assets.processing.contract import ProcessedImage, Rendition
 from assets.processing.describe import (
     SMALL_PX,
     measure_visuals,
@@ -26,7 +27,6 @@ from assets.processing.describe import (
 from assets.processing.picture import load as load_picture
 from assets.processing.picture import normalise
 from assets.processing.recipe import Recipe, RenditionSpec
-from assets.processing.result import ProcessedImage, Rendition
 from assets.processing.steps import Sizes, render
 from assets.validation.headers import (
     ALLOWED_FORMATS,
@@ -41,14 +41,14 @@ from assets.validation.reasons import Reason, RejectedImageError
 NAME = f"pillow {PIL.__version__}"
 
 Load = Callable[[Image.Image, bytes, int | None], Image.Image]
-"""Decodes an opened image, whose bytes are passed along, as `picture.load` does."""
+"""Decodes an opened image, like `picture.load`; gets the file's bytes as well."""
 
 _SIDEWAYS = {5, 6, 7, 8}
 
 
 @dataclass(frozen=True)
 class Engine:
-    """What decodes: its name with its version, and how."""
+    """A decoder: its name and version, and its function."""
 
     name: str
     load: Load
@@ -56,20 +56,20 @@ class Engine:
 
 @dataclass
 class _StageTimer:
-    """Sums up what each stage took."""
+    """Sums up the seconds of each stage."""
 
     seconds: dict[str, float] = field(default_factory=dict)
     since: float = field(default_factory=time.perf_counter)
 
     def lap(self, stage: str) -> None:
-        """Counts the time since the last lap to a stage."""
+        """Adds the time since the last lap to a stage."""
         now = time.perf_counter()
         self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self.since
         self.since = now
 
 
 def process(body: bytes, recipe: Recipe) -> ProcessedImage:
-    """Makes a recipe's renditions: the right way up, in sRGB, on white, without any metadata.
+    """Makes a recipe's renditions: upright, in sRGB, on white, without any metadata.
 
     Raises `RejectedImageError` with the reason when the bytes are not an acceptable image.
     """
@@ -77,7 +77,7 @@ def process(body: bytes, recipe: Recipe) -> ProcessedImage:
 
 
 def process_with(engine: Engine, body: bytes, recipe: Recipe) -> ProcessedImage:
-    """Does as `process` does, with another engine."""
+    """Does what `process` does with another engine."""
     if reason := reject_size(len(body)):
         raise RejectedImageError(reason)
     ImageFile.LOAD_TRUNCATED_IMAGES = False
@@ -95,7 +95,7 @@ def process_with(engine: Engine, body: bytes, recipe: Recipe) -> ProcessedImage:
         except (RejectedImageError, MemoryError):
             raise
         except Exception as error:
-            # Decoders raise anything on hostile bytes; whatever it is, the bytes are at fault.
+            # Decoders raise any exception on hostile bytes, so every one means a bad file.
             raise RejectedImageError(_decoder_reason(error)) from error
 
 
@@ -106,43 +106,43 @@ def _load(image: Image.Image, _body: bytes, needed_px: int | None) -> Image.Imag
 def _process_opened(
     engine: Engine, image: Image.Image, body: bytes, recipe: Recipe
 ) -> ProcessedImage:
-    watch = _StageTimer()
-    said = read_header(image)
+    timer = _StageTimer()
+    header = read_header(image)
     picture = engine.load(image, body, recipe.needed_px)
-    watch.lap("decode")
+    timer.lap("decode")
     camera = read_camera(image)
-    # A TIFF turns itself while it loads, and forgets that it did; all others wait to be turned.
-    turn, size = (camera.turn, said.size) if said.orientation is None else (1, image.size)
+    # Pillow has turned a TIFF already when it loaded it; all others are still to be turned.
+    turn, size = (camera.turn, header.size) if header.orientation is None else (1, image.size)
     picture = normalise(picture, image.info.get("icc_profile"), turn)
-    watch.lap("render")
+    timer.lap("render")
     sizes = Sizes(picture)
-    renditions = tuple(_render(sizes, recipe, watch))
-    looks = measure_visuals(sizes.at_most(SMALL_PX))
-    watch.lap("describe")
+    renditions = tuple(_render(sizes, recipe, timer))
+    visuals = measure_visuals(sizes.at_most(SMALL_PX))
+    timer.lap("describe")
     width, height = reversed(size) if turn in _SIDEWAYS else size
     facts = ImageFacts(
-        format=said.format,
-        mode=said.mode,
+        format=header.format,
+        mode=header.mode,
         width_px=width,
         height_px=height,
         sha256=hashlib.sha256(body).digest(),
-        frames=said.frames,
-        has_alpha=said.has_alpha,
-        orientation=said.orientation or camera.orientation,
+        frames=header.frames,
+        has_alpha=header.has_alpha,
+        orientation=header.orientation or camera.orientation,
         camera_make=camera.make,
         camera_model=camera.model,
         captured_at=camera.captured_at,
-        **looks._asdict(),
+        **visuals._asdict(),
     )
-    return ProcessedImage(facts, renditions, engine.name, Seconds(**watch.seconds))
+    return ProcessedImage(facts, renditions, engine.name, Seconds(**timer.seconds))
 
 
-def _render(sizes: Sizes, recipe: Recipe, watch: _StageTimer) -> Iterator[Rendition]:
+def _render(sizes: Sizes, recipe: Recipe, timer: _StageTimer) -> Iterator[Rendition]:
     for spec in recipe.renditions:
         made = render(sizes, spec.steps)
-        watch.lap("render")
+        timer.lap("render")
         body = _encode(made, spec)
-        watch.lap("encode")
+        timer.lap("encode")
         yield Rendition(spec.name, body, spec.format, made.width, made.height)
 
 
@@ -153,5 +153,5 @@ def _encode(picture: Image.Image, spec: RenditionSpec) -> bytes:
 
 
 def _decoder_reason(error: Exception) -> Reason:
-    """Pillow tells a truncated file from a corrupt one by its message only."""
+    """Pillow distinguishes truncated from corrupt files by the message only."""
     return Reason.TRUNCATED if "truncated" in str(error).lower() else Reason.CORRUPT

@@ -1,7 +1,7 @@
-"""What is made of an image: recipes, as named and versioned files that are validated when read.
+"""Recipes: named, versioned files that define the renditions of an image; validated when read.
 
-A recipe says of each rendition which steps lead to it and how it is encoded. The steps themselves
-are in `steps`; the recipes that come with the platform are in the folder `recipes`.
+A recipe defines the steps and the encoding of each rendition. `steps` implements the steps; the
+folder `recipes` holds the recipes that come with the platform.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ Colour = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
 
 
 class RecipeError(DarkroomError):
-    """A recipe cannot be read, or says something that it may not."""
+    """A recipe cannot be read or is invalid."""
 
 
 class _Part(BaseModel):
-    """A part of a recipe: what it does not know it refuses, and nothing changes it."""
+    """A part of a recipe; unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Resize(_Part):
-    """Makes the picture smaller until its longest side has so many pixels; never larger."""
+    """Shrinks the picture until its longest side has so many pixels; never enlarges it."""
 
     do: Literal["resize"] = "resize"
     longest_side_px: Pixels
 
 
 class Crop(_Part):
-    """Cuts the largest part of these proportions out of the picture's middle."""
+    """Crops the largest centred part of these proportions."""
 
     do: Literal["crop"]
     width: Annotated[int, Field(ge=1, le=100)]
@@ -52,14 +52,14 @@ class Crop(_Part):
 
 
 class Rotate(_Part):
-    """Turns the picture clockwise."""
+    """Rotates the picture clockwise."""
 
     do: Literal["rotate"]
     degrees: Literal[90, 180, 270]
 
 
 class Grey(_Part):
-    """Takes the colours away."""
+    """Removes the colours."""
 
     do: Literal["grey"]
 
@@ -81,7 +81,7 @@ class Sharpen(_Part):
 
 
 class Watermark(_Part):
-    """Writes a line of text into a corner."""
+    """Writes a line of text in a corner."""
 
     do: Literal["watermark"]
     text: Annotated[str, Field(min_length=1, max_length=80)]
@@ -97,7 +97,7 @@ Step = Annotated[
 
 
 class RenditionSpec(_Part):
-    """One rendition: the steps that lead from the original to it, and how it is encoded."""
+    """One rendition: the steps from the original to it, and its encoding."""
 
     name: Annotated[str, Field(pattern=_NAME)]
     steps: tuple[Step, ...] = ()
@@ -114,42 +114,42 @@ class Recipe(_Part):
     renditions: Annotated[tuple[RenditionSpec, ...], Field(min_length=1, max_length=16)]
 
     @model_validator(mode="after")
-    def _names_each_rendition_once(self) -> Self:
+    def _check_names(self) -> Self:
         names = [one.name for one in self.renditions]
-        if twice := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"rendition {min(twice)} is listed twice")
+        if repeated := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"rendition {min(repeated)} is listed twice")
         return self
 
     @property
     def needed_px(self) -> int | None:
-        """The longest side that the renditions need of the original; None: all of it."""
+        """The longest side at which the original must be decoded, in pixels; None: at full size."""
         firsts = [one.steps[0] if one.steps else None for one in self.renditions]
         sides = [first.longest_side_px for first in firsts if isinstance(first, Resize)]
         return max(sides) if len(sides) == len(firsts) else None
 
     @property
     def hash(self) -> str:
-        """Twelve hexadecimal digits that change whenever a result may; words do not count."""
-        said = self.model_dump(mode="json", exclude={"description"})
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
+        """Twelve hexadecimal digits of everything but the description, which changes no result."""
+        content = self.model_dump(mode="json", exclude={"description"})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
     def title(self) -> str:
-        """Name and version, as people read them."""
+        """Name and version for people."""
         return f"{self.name} v{self.version}"
 
     @property
     def record(self) -> RecipeRecord:
-        """What the catalog stores of it."""
+        """What the catalog stores of the recipe."""
         return RecipeRecord(self.title, self.hash)
 
 
 def read_recipe(name: str) -> Recipe:
-    """Reads a recipe: one of the platform's own by its name, any other by the path of its file.
+    """Reads a recipe of the platform by its name, or any other by the path of its file.
 
     Raises:
-        YamlError: it is not valid YAML.
-        RecipeError: there is none, or something in it is wrong; the message says where.
+        YamlError: the file is not valid YAML.
+        RecipeError: the file is missing or the recipe invalid; the message says where.
     """
     path = Path(name) if name.endswith((".yaml", ".yml")) else SHIPPED / f"{name}.yaml"
     try:
@@ -162,25 +162,25 @@ def read_recipe(name: str) -> Recipe:
     except (UnicodeDecodeError, OSError) as error:
         raise RecipeError(f"The recipe {path} cannot be read: {error}.") from error
     except ValidationError as error:
-        raise RecipeError(f"The recipe {path} is not right: {_first(error)}.") from error
+        raise RecipeError(f"The recipe {path} is invalid: {_first_problem(error)}.") from error
 
 
-def _first(error: ValidationError) -> str:
-    """Returns the first of what is wrong as a part of a sentence."""
+def _first_problem(error: ValidationError) -> str:
+    """Describes the first problem as a part of a sentence."""
     found = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in found["loc"]) or "the file"
-    said, context = found["input"], found.get("ctx", {})
+    value, context = found["input"], found.get("ctx", {})
     match found["type"]:
         case "missing":
             return f"{place} is missing"
         case "extra_forbidden":
-            return f"{place} is not known"
+            return f"{place} is unknown"
         case "union_tag_invalid":
             return f"{place} has no step {context['tag']}; there are {context['expected_tags']}"
         case "union_tag_not_found":
             return f"{place} does not say what to do; write do: and the name of a step"
         case "model_type" | "model_attributes_type":
-            return f"{place} is no mapping of names to values"
+            return f"{place} is not a mapping of names to values"
         case "value_error":
             return f"{place}: {context['error']}"
-    return f"{place} is {said!r}, and {found['msg'].lower().replace('input ', '')}"
+    return f"{place} is {value!r}, and {found['msg'].lower().replace('input ', '')}"

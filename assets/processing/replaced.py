@@ -1,12 +1,12 @@
-"""Renditions that another recipe has replaced: their objects are deleted when that is committed.
+"""Objects of renditions that another recipe has replaced; deleted after the commit.
 
-What is to be deleted is in `image_catalog.replaced_object`, so that a run that is killed before it
-comes to it leaves it to the next.
+Their keys are in `image_catalog.replaced_object`: what a killed run leaves there, the next deletes.
 """
 
 from __future__ import annotations
 
 from assets.resources.object_store import ObjectStore
+from assets.resources.rows import read_value, read_values
 from assets.resources.warehouse import Connection, Warehouse
 
 _BATCH_OBJECTS = 1000
@@ -15,33 +15,32 @@ _BATCH_OBJECTS = 1000
 def delete_replaced(warehouse: Warehouse, object_store: ObjectStore, bucket: str) -> int:
     """Deletes the objects of replaced renditions; returns how many.
 
-    One at a time deletes: where another run is at it already, nothing is left to do here.
+    Does nothing while another run is deleting them.
 
-    Raises `ServerError` when a server goes away or refuses; the next run goes on from there.
+    Raises `ServerError` when a server goes away or refuses; the next run continues from there.
     """
     deleted = 0
     while True:
         with warehouse.connect() as connection:
-            keys = _take(connection) if _is_alone(connection) else []
+            keys = _delete_rows(connection) if _try_lock(connection) else []
             object_store.delete(bucket, [(key, None) for key in keys])
         deleted += len(keys)
         if len(keys) < _BATCH_OBJECTS:
             return deleted
 
 
-def _is_alone(connection: Connection) -> bool:
-    [(is_alone,)] = connection.execute(
-        "select pg_try_advisory_xact_lock(hashtext('image_catalog.replaced_object'))"
-    )
-    return bool(is_alone)
+def _try_lock(connection: Connection) -> bool:
+    query = "select pg_try_advisory_xact_lock(hashtext('image_catalog.replaced_object'))"
+    return bool(read_value(connection, query))
 
 
-def _take(connection: Connection) -> list[str]:
-    """Takes rows out; they are back if the transaction does not commit.
+def _delete_rows(connection: Connection) -> list[str]:
+    """Deletes up to `_BATCH_OBJECTS` rows and returns their keys.
 
-    A run that wants one of these objects again waits for this transaction, and stores it after.
+    A run that is about to store one of these objects again waits for this transaction.
     """
-    rows = connection.execute(
+    return read_values(
+        connection,
         """
         delete from image_catalog.replaced_object
         where object_key = any(array(
@@ -51,4 +50,3 @@ def _take(connection: Connection) -> list[str]:
         """,
         [_BATCH_OBJECTS],
     )
-    return [str(row[0]) for row in rows]

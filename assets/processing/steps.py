@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 from assets.processing import recipe
 
 REDUCING_GAP = 1.5
-"""How much larger than wanted a picture may stay after whole-number shrinking; see Pillow."""
+"""Pillow shrinks by whole numbers to at least this multiple of a size before it resamples."""
 
 _QUARTERS = {
     90: Image.Transpose.ROTATE_270,
@@ -22,10 +22,10 @@ _CASCADE = 2
 
 
 class Sizes:
-    """A picture in the sizes that are asked for; each is made once.
+    """A picture in the requested sizes, each of which is made once.
 
-    A small one is made from the next that is at least twice as large, which looks the same as one
-    made from the whole picture and takes a fraction of the time.
+    A small one is made from the next that is at least twice as large: it looks the same as one made
+    from the whole picture and takes a fraction of the time.
     """
 
     def __init__(self, picture: Image.Image) -> None:
@@ -38,21 +38,21 @@ class Sizes:
         if longest_side_px >= whole_px:
             return self.whole
         if longest_side_px not in self._made:
-            fit = [side for side in self._made if side >= _CASCADE * longest_side_px]
-            source = self._made[min(fit, default=whole_px)]
+            large_enough = [side for side in self._made if side >= _CASCADE * longest_side_px]
+            source = self._made[min(large_enough, default=whole_px)]
             self._made[longest_side_px] = _resized(source, fitted(self.whole.size, longest_side_px))
         return self._made[longest_side_px]
 
 
 def render(sizes: Sizes, steps: Sequence[recipe.Step]) -> Image.Image:
-    """Returns the picture after the steps; `sizes` spares the first of them, if it is a resize."""
+    """Returns the picture after the steps; `sizes` does the first of them if it is a resize."""
     if steps and isinstance(steps[0], recipe.Resize):
         return apply_steps(sizes.at_most(steps[0].longest_side_px), steps[1:])
     return apply_steps(sizes.whole, steps)
 
 
 def apply_steps(picture: Image.Image, steps: Sequence[recipe.Step]) -> Image.Image:
-    """Returns the picture after the steps; the one passed in stays as it is."""
+    """Returns the picture after the steps; the one passed in does not change."""
     for step in steps:
         picture = apply_step(step, picture)
     return picture
@@ -81,7 +81,7 @@ def apply_step(step: recipe.Step, picture: Image.Image) -> Image.Image:
 
 
 def fitted(size: tuple[float, float], longest_side_px: int) -> tuple[int, int]:
-    """Returns the width and height of a picture made so small; never larger than it is."""
+    """Returns width and height that fit into a longest side; never larger than `size`."""
     scale = min(1.0, longest_side_px / max(size))
     width, height = (max(1, round(side * scale)) for side in size)
     return width, height
@@ -119,7 +119,7 @@ def _watermark(step: recipe.Watermark, picture: Image.Image) -> Image.Image:
 
 
 def _corner(corner: str, size: tuple[int, int], margin: int) -> tuple[tuple[float, float], str]:
-    """Returns where text begins or ends, and the anchor that says which."""
+    """Returns a text's position in a corner, and its anchor there."""
     vertical, horizontal = corner.split("-")
     left = margin if horizontal == "left" else size[0] - margin
     top = margin if vertical == "top" else size[1] - margin

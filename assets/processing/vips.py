@@ -1,9 +1,9 @@
-"""The accelerated engine: libvips decodes and makes smaller; all else is the platform's processor.
+"""The accelerated engine: libvips decodes and shrinks; the platform's processor does the rest.
 
-`IMAGE_PROCESSOR=assets.processing.vips:process` chooses it; it needs the packages of the
-extra `fast`. JPEG, PNG and WebP in usual modes go through libvips, all others through Pillow. What
-libvips stumbles over Pillow judges, so that a rejection has the same reason with both engines. Only
-a JPEG that is broken behind a whole picture is processed here, and corrupt to Pillow.
+`IMAGE_PROCESSOR=assets.processing.vips:process` selects it; it needs the extra `fast`. JPEG, PNG
+and WebP in common modes are decoded by libvips, all others by Pillow. Pillow also decides on what
+libvips cannot decode, so that a rejection has the same reason with both engines. There is one
+difference: a JPEG that is broken after a complete picture is processed here and corrupt to Pillow.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from typing import Any
 from PIL import Image
 
 from assets.processing import picture, processor
-from assets.processing.entry_point import ProcessorError
+from assets.processing.contract import ProcessedImage, ProcessorError
 from assets.processing.recipe import Recipe
-from assets.processing.result import ProcessedImage
 from assets.processing.steps import REDUCING_GAP, fitted
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
@@ -34,7 +33,7 @@ _PNG_DATA, _PNG_END = b"IDAT", b"IEND"
 
 
 def process(body: bytes, recipe: Recipe) -> ProcessedImage:
-    """Makes a recipe's renditions as `processor.process` does, faster.
+    """Makes a recipe's renditions like `processor.process`, but faster.
 
     Raises `RejectedImageError` with the reason when the bytes are not an acceptable image,
     `ProcessorError` when libvips is not installed.
@@ -45,18 +44,18 @@ def process(body: bytes, recipe: Recipe) -> ProcessedImage:
 
 
 def load(image: Image.Image, body: bytes, needed_px: int | None) -> Image.Image:
-    """Decodes an opened image as `picture.load` does, by libvips if it can."""
+    """Decodes an opened image like `picture.load`, by libvips if it can."""
     if needed_px is not None and _is_for_libvips(image, body, needed_px):
         small = _decoded(body, str(image.format), image.size, needed_px)
         if small is not None:
-            image.info.setdefault("exif", b"")  # else Pillow decodes a PNG to look for more of it
+            image.info.setdefault("exif", b"")  # else Pillow decodes a PNG to look for EXIF
             return small
     return picture.load(image, needed_px)
 
 
 @cache
 def _libvips() -> Any:
-    """Loads libvips with three loaders only: those that are hardened against hostile files."""
+    """Loads libvips with only the three loaders that are hardened against hostile files."""
     try:
         import pyvips
     except (ImportError, OSError) as error:
@@ -78,7 +77,7 @@ def _version(vips: Any) -> str:
 
 
 def _is_for_libvips(image: Image.Image, body: bytes, needed_px: int) -> bool:
-    """Tells whether libvips sees the same picture as Pillow, and has something to make smaller."""
+    """Returns whether libvips sees the same picture as Pillow and has to shrink it."""
     return (
         image.format in _LOADERS
         and image.mode in _MODES.values()
@@ -89,7 +88,7 @@ def _is_for_libvips(image: Image.Image, body: bytes, needed_px: int) -> bool:
 
 
 def _ends_with_data(png: bytes) -> bool:
-    """Tells whether nothing follows a PNG's data; what does, such as EXIF, only Pillow reads."""
+    """Returns whether a PNG ends after its data: only Pillow reads what follows, such as EXIF."""
     at, kind, before = _PNG_SIGNATURE_BYTES, b"", b""
     while at < len(png) and kind != _PNG_END:
         before, kind = kind, png[at + 4 : at + 8]
@@ -100,7 +99,7 @@ def _ends_with_data(png: bytes) -> bool:
 def _decoded(
     body: bytes, format_: str, size: tuple[int, int], needed_px: int
 ) -> Image.Image | None:
-    """Returns the picture, as Pillow makes it smaller; None when libvips finds fault with it."""
+    """Returns the picture in the size that Pillow gives it; None if libvips reports an error."""
     vips = _libvips()
     width, height = fitted(size, needed_px)
     options = _decode_small(format_, max(size) / needed_px)
@@ -113,12 +112,12 @@ def _decoded(
         small = whole.resize(width / whole.width, vscale=height / whole.height, kernel="cubic")
         pixels = small.write_to_memory()
     except vips.Error:
-        return None  # Pillow says what is wrong, if anything is
+        return None  # Pillow decides what is wrong, if anything is
     return Image.frombytes(_MODES[small.bands], (small.width, small.height), pixels)
 
 
 def _decode_small(format_: str, ratio: float) -> dict[str, float]:
-    """Returns what lets a decoder give fewer pixels, where enough of them are left."""
+    """Returns the options by which a decoder gives fewer pixels, where enough are left."""
     if format_ == "JPEG":
         shrinks = [shrink for shrink in _JPEG_SHRINKS if ratio / shrink >= REDUCING_GAP]
         return {"shrink": shrinks[0]} if shrinks else {}

@@ -31,12 +31,7 @@ def main() -> None:
                 partition_key=day,
                 instance=instance,
                 run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
-                resources={
-                    "platform": platform,
-                    "settings": platform.settings,
-                    "object_store": platform.object_store,
-                    "warehouse": platform.warehouse,
-                },
+                resources={"platform": platform},
             )
         seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
     materialization = result.asset_materializations_for_node("renditions")[0]

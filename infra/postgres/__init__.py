@@ -1,1 +1,1 @@
-"""All DDL: roles, databases and schemas (bootstrap), everything in the schemas (migrations)."""
+"""The only DDL: roles, databases and schemas (bootstrap), tables and grants (migrations)."""

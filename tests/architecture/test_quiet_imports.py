@@ -93,7 +93,7 @@ def test_the_guard_would_notice(act: str, words: str) -> None:
 def test_what_decodes_images_comes_without_dagster_pandas_and_clients() -> None:
     """Worker processes import `workers`: what it does not need costs every worker a second."""
     code = (
-        "import assets.processing.workers, sys; "
+        "import assets.processing.worker_pool, sys; "
         "print({'dagster', 'pandas', 'boto3', 'kafka', 'psycopg', 'numpy', 'imagehash'}"
         " & sys.modules.keys())"
     )

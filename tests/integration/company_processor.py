@@ -6,8 +6,8 @@ import io
 from PIL import Image
 
 from assets.catalog.facts import ImageFacts
+from assets.processing.contract import ProcessedImage, Rendition
 from assets.processing.recipe import Recipe
-from assets.processing.result import ProcessedImage, Rendition
 
 
 def process(body: bytes, recipe: Recipe) -> ProcessedImage:

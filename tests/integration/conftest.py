@@ -23,7 +23,7 @@ from assets.ingestion.bucket.registration import Registered, Registration
 from assets.ingestion.kafka.landing import Landed, Landing
 from assets.processing.batch_runner import BatchRunner
 from assets.processing.recipe import Recipe, read_recipe
-from assets.processing.tally import Tally
+from assets.processing.run_summary import RunSummary
 from assets.resources.object_store import ObjectStore
 from assets.settings import Settings
 from infra.console import console, notices
@@ -75,10 +75,9 @@ class Platform(platform_of_code.Platform):
 
     def process(
         self, run_id: str = "a run", day: date | None = None, recipe: Recipe | None = None
-    ) -> Tally:
+    ) -> RunSummary:
         made_by = recipe or read_recipe("standard")
-        processing = BatchRunner(self.settings, self.object_store, self.warehouse, made_by)
-        return processing.run(day or datetime.now(UTC).date(), run_id)
+        return BatchRunner(self, made_by).run(day or datetime.now(UTC).date(), run_id)
 
     def query(self, statement: str) -> list[tuple]:
         with self.warehouse.connect() as connection:

@@ -16,19 +16,17 @@ from tests.integration.conftest import Platform
 _PROGRAM = """
 import json, sys
 from datetime import UTC, datetime, timedelta
+from assets.platform import Platform
 from assets.processing.batch_runner import BatchRunner
 from assets.processing.recipe import read_recipe
-from assets.resources.object_store import ObjectStore
-from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
 
 if __name__ == "__main__":
     settings = Settings()
-    store, warehouse = ObjectStore(settings), Warehouse.from_settings(settings)
     recipe, lease = read_recipe(settings.image_recipe), timedelta(seconds=float(sys.argv[2]))
-    run = BatchRunner(settings, store, warehouse, recipe, lease)
-    tally = run.run(datetime.now(UTC).date(), sys.argv[1])
-    print(json.dumps({"images": tally.images, "lost": tally.lost}))
+    run = BatchRunner(Platform.from_settings(settings), recipe, lease)
+    summary = run.run(datetime.now(UTC).date(), sys.argv[1])
+    print(json.dumps({"images": summary.images, "lost": summary.lost}))
 """
 
 

@@ -26,11 +26,7 @@ def materialise(platform, instance) -> dg.ExecuteInProcessResult:
         [renditions],
         partition_key=TODAY.isoformat(),
         instance=instance,
-        resources={
-            "settings": platform.settings,
-            "object_store": platform.object_store,
-            "warehouse": platform.warehouse,
-        },
+        resources={"platform": platform},
     )
 
 

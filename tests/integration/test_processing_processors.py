@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from assets.processing.entry_point import ProcessorError
+from assets.processing.contract import ProcessorError
 from tests.integration.bucket import with_settings
 from tests.integration.processing_runs import assert_bucket_is_what_the_catalogue_says
 from tests.unit.hostile_processors import EVIL
@@ -32,9 +32,9 @@ def test_what_its_code_raises_with_one_image_costs_that_image(platform, pictures
     platform.drop("a.jpg", b"no image")
     platform.drop("b.jpg", pictures[0].body)
     platform.register()
-    tally = own.process()
+    summary = own.process()
     assert platform.states() == {"processed": 1, "processor_failed": 1}
-    [(what, times)] = tally.faults.items()
+    [(what, times)] = summary.processor_failures.items()
     assert (what.split()[0], times) == ("UnidentifiedImageError", 1)
 
 

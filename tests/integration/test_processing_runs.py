@@ -109,13 +109,7 @@ def test_a_run_whose_heartbeat_fails_ends_and_gives_everything_back(platform):
     platform.drop("slow.jpg", EVIL)
     platform.register()
     slow = with_settings(platform, image_processor=f"{HOSTILE}dawdling", run_linger_seconds=60)
-    processing = BatchRunner(
-        slow.settings,
-        slow.object_store,
-        slow.warehouse,
-        read_recipe("standard"),
-        timedelta(seconds=1),
-    )
+    processing = BatchRunner(slow, read_recipe("standard"), timedelta(seconds=1))
     end_heartbeat = """
         select count(pg_terminate_backend(pid))
         from pg_stat_activity

@@ -16,10 +16,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from assets.processing.contract import self_test_image
+from assets.processing.contract import ProcessedImage, self_test_image
 from assets.processing.processor import process
 from assets.processing.recipe import Recipe
-from assets.processing.result import ProcessedImage
 from assets.validation.reasons import Reason, RejectedImageError
 
 EVIL = b"evil"

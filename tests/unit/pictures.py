@@ -9,9 +9,9 @@ from pathlib import Path
 
 from PIL import Image, ImageOps, ImageStat
 
+from assets.processing.contract import ProcessedImage
 from assets.processing.processor import process
 from assets.processing.recipe import read_recipe
-from assets.processing.result import ProcessedImage
 from assets.validation.reasons import Reason, RejectedImageError
 
 Colour = tuple[float, ...]

@@ -1,18 +1,29 @@
-"""What a processor may return: everything else is its fault, and told where it returns it."""
+"""What a processor is and what it may return; anything else is refused where it returns it."""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from assets.processing.contract import BrokenContractError, checked, self_test_image
+from assets.catalog.facts import ImageFacts
+from assets.processing.contract import (
+    BrokenContractError,
+    ProcessedImage,
+    ProcessorError,
+    find_processor,
+    self_test_image,
+    validate_result,
+)
 from assets.processing.processor import process
-from assets.processing.recipe import read_recipe
-from assets.processing.result import ProcessedImage
+from assets.processing.recipe import Recipe, read_recipe
+from assets.settings import Settings
 
+PILLOW_PROCESSOR = "assets.processing.processor:process"
 STANDARD = read_recipe("standard")
 MADE = process(self_test_image(), STANDARD)
 
@@ -27,15 +38,17 @@ def with_medium(**changes: object) -> ProcessedImage:
 
 
 def test_what_our_processor_returns_passes_as_it_is() -> None:
-    assert checked(MADE, STANDARD) == MADE
+    assert validate_result(MADE, STANDARD) == MADE
 
 
-def test_the_sound_picture_is_small_and_processed_by_our_processor() -> None:
+def test_the_self_test_image_is_small_and_processed_by_our_processor() -> None:
     assert (MADE.facts.format, MADE.facts.width_px, MADE.facts.height_px) == ("JPEG", 256, 256)
 
 
 def test_numbers_of_numpy_become_pythons_own() -> None:
-    facts = checked(with_facts(width_px=np.int64(5), brightness=np.float32(0.5)), STANDARD).facts
+    facts = validate_result(
+        with_facts(width_px=np.int64(5), brightness=np.float32(0.5)), STANDARD
+    ).facts
     assert (type(facts.width_px), type(facts.brightness)) == (int, float)
     assert (facts.width_px, facts.brightness) == (5, 0.5)
 
@@ -44,13 +57,13 @@ def test_a_processor_may_say_little() -> None:
     silent = with_facts(
         brightness=None, contrast=None, sharpness=None, perceptual_hash=None, dominant_colours=()
     )
-    assert checked(silent, STANDARD) == silent
+    assert validate_result(silent, STANDARD) == silent
 
 
 @pytest.mark.parametrize("returned", [None, b"bytes", MADE.renditions, ProcessedImage])
-def test_what_is_no_result_is_refused(returned: object) -> None:
+def test_anything_but_a_result_is_refused(returned: object) -> None:
     with pytest.raises(BrokenContractError, match="not ProcessedImage"):
-        checked(returned, STANDARD)
+        validate_result(returned, STANDARD)
 
 
 @pytest.mark.parametrize(
@@ -63,27 +76,81 @@ def test_what_is_no_result_is_refused(returned: object) -> None:
         (with_facts(perceptual_hash=2**63), "perceptual_hash is not between"),
         (with_facts(sha256=b"short"), "sha256 has 5 bytes"),
         (with_facts(captured_at=datetime(2024, 5, 1, tzinfo=UTC)), "has a time zone"),
-        (with_facts(brightness=float("nan")), "brightness is no finite number"),
-        (with_facts(sharpness=1e300), "sharpness is no finite number"),
+        (with_facts(brightness=float("nan")), "brightness is not a finite number"),
+        (with_facts(sharpness=1e300), "sharpness is not a finite number"),
         (with_facts(width_px="wide"), "width_px: "),
         (with_facts(format=None), "format: "),
-        (replace(MADE, facts=None), "no dataclass"),
+        (replace(MADE, facts=None), "not a dataclass"),
         (replace(MADE, renditions=MADE.renditions[:1]), "the recipe wants"),
         (replace(MADE, renditions=(*reversed(MADE.renditions),)), "the recipe wants"),
-        (replace(MADE, renditions=(b"a", b"b")), "no dataclass"),
-        (with_medium(body=b""), "is no JPEG, PNG or WEBP file"),
-        (with_medium(format="BMP"), "is no JPEG, PNG or WEBP file"),
-        (with_medium(width_px=0), "has no size"),
+        (replace(MADE, renditions=(b"a", b"b")), "not a dataclass"),
+        (with_medium(body=b""), "is not a JPEG, PNG or WEBP file"),
+        (with_medium(format="BMP"), "is not a JPEG, PNG or WEBP file"),
+        (with_medium(width_px=0), "has no valid size"),
     ],
 )
 def test_what_the_catalogue_cannot_take_is_refused_with_a_reason(
     returned: ProcessedImage, words: str
 ) -> None:
     with pytest.raises(BrokenContractError, match=words):
-        checked(returned, STANDARD)
+        validate_result(returned, STANDARD)
 
 
 def test_a_refusal_does_not_repeat_what_was_read_out_of_the_image() -> None:
     with pytest.raises(BrokenContractError) as refused:
-        checked(with_facts(width_px="secret"), STANDARD)
+        validate_result(with_facts(width_px="secret"), STANDARD)
     assert "secret" not in str(refused.value)
+
+
+BODY = b"anything"
+
+
+def company_processor(body: bytes, recipe: Recipe) -> ProcessedImage:
+    facts = ImageFacts("RAW", "RGB", len(body), len(recipe.renditions), b"")
+    return ProcessedImage(facts, (), "company 7")
+
+
+class Toolbox:
+    @staticmethod
+    def work(body: bytes, recipe: Recipe) -> ProcessedImage:
+        return company_processor(body, recipe)
+
+
+def test_the_platforms_own_is_the_default() -> None:
+    assert Settings.model_fields["image_processor"].default == PILLOW_PROCESSOR
+    assert find_processor(PILLOW_PROCESSOR) is process
+
+
+@pytest.mark.parametrize("name", ["company_processor", "Toolbox.work"])
+def test_a_function_of_the_company_is_found_and_used(name: str) -> None:
+    processed = find_processor(f"{__name__}:{name}")(BODY, STANDARD)
+    assert (processed.processor, processed.facts.width_px) == ("company 7", len(BODY))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", "cannot be loaded: "),
+        ("no such thing", "cannot be loaded: "),
+        ("company.images:work", "cannot be loaded: No module named 'company'"),
+        (f"{__name__}:nothing", "cannot be loaded: module .* has no attribute 'nothing'"),
+        (f"{__name__}:BODY", "is not a function"),
+        (f"{__name__}.company_processor", "is not a function"),
+        (__name__, "is not a function"),
+    ],
+)
+def test_anything_but_a_function_is_refused_with_what_to_write(name: str, message: str) -> None:
+    with pytest.raises(ProcessorError, match=message) as refused:
+        find_processor(name)
+    assert str(refused.value).startswith(f"IMAGE_PROCESSOR={name} ")
+    assert "package.module:function" in str(refused.value)
+
+
+def test_a_module_that_lacks_a_package_is_refused_with_the_name_of_that_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "company_images.py").write_text("import company_codec\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ProcessorError, match="No module named 'company_codec'"):
+        find_processor("company_images:work")
+    assert "company_images" not in sys.modules

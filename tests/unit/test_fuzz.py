@@ -7,9 +7,9 @@ from itertools import islice
 
 import pytest
 
+from assets.processing.contract import Rendition
 from assets.processing.processor import process
 from assets.processing.recipe import read_recipe
-from assets.processing.result import Rendition
 from assets.validation.reasons import Reason
 from tests.campaigns.fuzz import campaign
 from tests.campaigns.fuzz.campaign import Campaign, hostile_files, run_campaign
@@ -25,7 +25,7 @@ VALID_IMAGE = samples()["JPEG"]
 
 
 def sample() -> list[HostileFile]:
-    """Of every kind a few, but none that is meant to take long."""
+    """A few files of every kind that does not take long on purpose."""
     by_kind: dict[str, list[HostileFile]] = {}
     for file in hostile_files(2000, SEED):
         by_kind.setdefault(file.kind, []).append(file)
@@ -47,7 +47,7 @@ def test_every_file_of_a_sample_is_processed_or_rejected_with_a_reason(finished:
 
 
 def test_only_the_trap_has_an_unexpected_outcome(finished: Campaign) -> None:
-    assert [(one.file.kind, one.fault) for one in finished.failures] == [
+    assert [(one.file.kind, one.problem) for one in finished.failures] == [
         ("trap", "processed, not empty")
     ]
 
@@ -74,22 +74,22 @@ def test_a_campaign_whose_parent_grows_too_much_fails(finished: Campaign) -> Non
     ]
 
 
-def test_a_rendition_that_holds_what_was_hidden_is_a_fault() -> None:
+def test_a_rendition_that_contains_hidden_data_is_a_problem() -> None:
     image = process(VALID_IMAGE, STANDARD)
     leaking = replace(image, renditions=(Rendition("medium", CANARY, "JPEG", 1, 1),))
     file = HostileFile("trap", "a leak", lambda: VALID_IMAGE)
-    assert campaign._fault(file, VALID_IMAGE, image) is None
+    assert campaign._problem(file, VALID_IMAGE, image) is None
     assert (
-        campaign._fault(file, VALID_IMAGE, leaking)
-        == "a rendition holds what was hidden in the file"
+        campaign._problem(file, VALID_IMAGE, leaking)
+        == "a rendition contains hidden data of the file"
     )
 
 
-def test_an_image_that_is_larger_than_allowed_and_processed_is_a_fault() -> None:
+def test_an_image_that_is_larger_than_allowed_and_processed_is_a_problem() -> None:
     image = process(VALID_IMAGE, STANDARD)
     large = replace(image, facts=replace(image.facts, width_px=6001, height_px=6000))
     file = HostileFile("trap", "a giant", lambda: VALID_IMAGE)
-    assert campaign._fault(file, VALID_IMAGE, large) == "processed with 6001 by 6000 px, 1 frames"
+    assert campaign._problem(file, VALID_IMAGE, large) == "processed with 6001 by 6000 px, 1 frames"
 
 
 def test_the_same_seed_makes_the_same_files() -> None:
@@ -109,7 +109,13 @@ def test_a_campaign_has_as_many_files_as_asked_for_and_none_twice(count: int) ->
     assert len(names) == len(set(names)) == count
 
 
-def test_five_thousand_files_hold_all_that_is_made_by_hand() -> None:
+def test_five_thousand_files_include_all_handcrafted_ones() -> None:
     kinds = {file.kind for file in hostile_files(5000, SEED)}
     assert kinds >= {"bomb", "polyglot", "directories", "frames", "huge sides", "no size"}
-    assert kinds >= {"metadata", "lying chunks", "wrong extension", "truncation", "bit flips"}
+    assert kinds >= {
+        "metadata",
+        "inconsistent chunks",
+        "wrong extension",
+        "truncation",
+        "bit flips",
+    }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from assets.processing.contract import ProcessedImage
 from assets.processing.recipe import read_recipe
-from assets.processing.result import ProcessedImage
 from assets.validation.headers import (
     MAX_FRAMES,
     MAX_IMAGE_BYTES,

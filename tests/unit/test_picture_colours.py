@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from assets.processing.colours import to_srgb
+from assets.processing.picture import to_srgb
 from tests.unit import profiles
 from tests.unit.pictures import encoded, is_close, medium
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, PngImagePlugin
 
+from assets.processing.contract import ProcessedImage
 from assets.processing.processor import process
 from assets.processing.recipe import Recipe
-from assets.processing.result import ProcessedImage
 from tests.unit.file_parts import Part, parts
 from tests.unit.metadata_pictures import CANARY, SECRET, SIZES, WITH_METADATA
 from tests.unit.pictures import encoded, noise

@@ -132,9 +132,9 @@ WRONG = {
         "renditions.0.steps.0 has no step sharpn; there are 'resize', 'crop'",
     ),
     "a step without a name": (STEPS % "{radius_px: 2}", "steps.0 does not say what to do; write"),
-    "a step that is a word": (STEPS % "grey", "renditions.0.steps.0 is no mapping of names"),
+    "a step that is a word": (STEPS % "grey", "renditions.0.steps.0 is not a mapping of names"),
     "a step that lacks a field": (STEPS % "{do: resize}", "resize.longest_side_px is missing"),
-    "a step with a field too many": (STEPS % "{do: grey, much: 1}", "grey.much is not known"),
+    "a step with a field too many": (STEPS % "{do: grey, much: 1}", "grey.much is unknown"),
     "a size of nothing": (
         STEPS % "{do: resize, longest_side_px: 0}",
         "longest_side_px is 0, and should be greater than or equal to 1",
@@ -156,7 +156,7 @@ WRONG = {
         "name: a\nversion: 1\nrenditions: [{name: b, quality: 101}]",
         "quality is 101, and should be less than or equal to 95",
     ),
-    "no version": ("name: a\nrenditions: [{name: b}]", "right: version is missing."),
+    "no version": ("name: a\nrenditions: [{name: b}]", "invalid: version is missing."),
     "a version of nothing": ("name: a\nversion: 0\nrenditions: [{name: b}]", "version is 0, and"),
     "a name that is no file name": ("name: ../a\nversion: 1\nrenditions: [{name: b}]", "name is"),
     "no rendition": ("name: a\nversion: 1\nrenditions: []", "renditions is [], and tuple should"),
@@ -164,8 +164,8 @@ WRONG = {
         "name: a\nversion: 1\nrenditions: [{name: b}, {name: c}, {name: b}]",
         "the file: rendition b is listed twice.",
     ),
-    "a list": ("- name: a\n", "the file is no mapping of names to values."),
-    "nothing": ("", "the file is no mapping of names to values."),
+    "a list": ("- name: a\n", "the file is not a mapping of names to values."),
+    "nothing": ("", "the file is not a mapping of names to values."),
 }
 
 

@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageFile
 
+from assets.processing.contract import ProcessedImage
 from assets.processing.processor import process
 from assets.processing.recipe import Watermark, read_recipe
-from assets.processing.result import ProcessedImage
-from assets.processing.workers import Workers, workers
+from assets.processing.worker_pool import WorkerPool
 from assets.validation.headers import ALLOWED_FORMATS, MAX_FRAMES, MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS
 from assets.validation.reasons import Reason
 from assets.validation.signatures import format_of
@@ -48,12 +48,12 @@ VALID_IMAGE = encoded(four_corners(), "PNG")
 
 
 @pytest.fixture(scope="module")
-def one_worker() -> Iterator[Workers]:
-    with workers(1, PILLOW_PROCESSOR, STANDARD) as pool:
+def one_worker() -> Iterator[WorkerPool]:
+    with WorkerPool(1, PILLOW_PROCESSOR, STANDARD) as pool:
         yield pool
 
 
-def limit_of(pool: Workers, kind: int) -> tuple[int, int]:
+def limit_of(pool: WorkerPool, kind: int) -> tuple[int, int]:
     return pool.pool.schedule(resource.getrlimit, args=[kind]).result()
 
 
@@ -133,7 +133,7 @@ def test_r1_bombs_and_files_that_are_no_image_have_reasons_of_their_own() -> Non
     assert outcome(b"no image" * 100) is Reason.NOT_AN_IMAGE
 
 
-def test_i2_a_worker_can_write_no_file(one_worker: Workers) -> None:
+def test_i2_a_worker_can_write_no_file(one_worker: WorkerPool) -> None:
     assert limit_of(one_worker, resource.RLIMIT_FSIZE) == (0, 0)
 
 
@@ -157,13 +157,13 @@ def test_d1_text_that_unpacks_to_a_hundred_mebibytes_is_not_unpacked(kind: bytes
     assert outcome(png.png(8, 8, 200, bomb)) is Reason.CORRUPT
 
 
-def test_d1_a_worker_has_a_limit_of_memory_that_it_cannot_raise(one_worker: Workers) -> None:
+def test_d1_a_worker_has_a_limit_of_memory_that_it_cannot_raise(one_worker: WorkerPool) -> None:
     soft, hard = limit_of(one_worker, resource.RLIMIT_AS)
     assert soft == hard == 2 * 1024**3
 
 
-def test_d2_a_worker_has_a_limit_of_processor_time_for_each_image(one_worker: Workers) -> None:
-    one_worker.submit(VALID_IMAGE).result()
+def test_d2_a_worker_has_a_limit_of_processor_time_for_each_image(one_worker: WorkerPool) -> None:
+    one_worker.process(VALID_IMAGE)
     soft, _ = limit_of(one_worker, resource.RLIMIT_CPU)
     assert 0 < soft < 3600
 
@@ -217,10 +217,10 @@ def test_d3_a_file_that_ends_early_is_refused(name: str) -> None:
 
 
 def test_e1_images_are_decoded_in_another_process_without_any_of_our_variables(
-    one_worker: Workers, monkeypatch: pytest.MonkeyPatch
+    one_worker: WorkerPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DARKROOM_TEST_SECRET", "hunter2")
-    with workers(1, PILLOW_PROCESSOR, STANDARD) as pool:
+    with WorkerPool(1, PILLOW_PROCESSOR, STANDARD) as pool:
         assert pool.pool.schedule(os.getpid).result() != os.getpid()
         assert pool.pool.schedule(os.getenv, args=["DARKROOM_TEST_SECRET"]).result() is None
 

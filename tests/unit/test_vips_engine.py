@@ -13,10 +13,9 @@ import pytest
 from PIL import Image, ImageCms
 
 from assets.processing import picture, processor, vips
-from assets.processing.entry_point import ProcessorError
+from assets.processing.contract import ProcessedImage, ProcessorError
 from assets.processing.recipe import Recipe, read_recipe
-from assets.processing.result import ProcessedImage
-from assets.processing.workers import workers
+from assets.processing.worker_pool import WorkerPool
 from assets.validation.reasons import Reason, RejectedImageError
 from tests.campaigns.fuzz.campaign import RECIPE
 from tests.campaigns.fuzz.damage import damage_at_each_tenth
@@ -228,8 +227,8 @@ def test_libvips_works_with_one_thread_and_keeps_nothing() -> None:
 
 def test_it_works_in_isolated_workers() -> None:
     body = BY_LIBVIPS["PNG with alpha"]
-    with workers(1, "assets.processing.vips:process", STANDARD) as pool:
-        result = pool.submit(body).result()
+    with WorkerPool(1, "assets.processing.vips:process", STANDARD) as pool:
+        result = pool.process(body)
     assert isinstance(result, ProcessedImage)
     assert result.processor.startswith("libvips 8.")
 

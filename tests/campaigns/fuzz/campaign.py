@@ -1,10 +1,11 @@
-"""A campaign: hostile files sent through the real isolated workers, and each outcome judged."""
+"""A campaign sends hostile files through the real isolated workers and checks every outcome."""
 
 from __future__ import annotations
 
 import gc
 import io
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -15,20 +16,14 @@ import psutil
 from PIL import Image
 
 from assets.errors import DarkroomError
-from assets.processing.entry_point import ProcessorError
+from assets.processing.contract import ProcessedImage, ProcessorError
+from assets.processing.isolation import ProcessorFailure
 from assets.processing.recipe import Recipe
-from assets.processing.result import ProcessedImage
-from assets.processing.workers import Workers, workers
+from assets.processing.worker_pool import Result, WorkerPool
 from assets.validation.headers import MAX_FRAMES, MAX_IMAGE_PIXELS
 from assets.validation.reasons import Reason
 from assets.validation.signatures import format_of
-from tests.campaigns.fuzz import (
-    foreign_files,
-    jpeg,
-    other_formats,
-    png,
-    tiff,
-)
+from tests.campaigns.fuzz import foreign_files, jpeg, other_formats, png, tiff
 from tests.campaigns.fuzz.damage import damage_at_each_tenth, damage_at_random
 from tests.campaigns.fuzz.files import CANARY, PROCESSED, HostileFile
 
@@ -43,7 +38,7 @@ RECIPE = Recipe.model_validate(
         ],
     }
 )
-"""As the recipe `standard`, but so small that the little files are made smaller too."""
+"""Like the recipe `standard`, but so small that even these small files are shrunk."""
 
 _HANG_SECONDS = 300.0
 _IN_FLIGHT_PER_WORKER = 2
@@ -51,51 +46,56 @@ _MEMORY_SHARES = 10
 
 
 class HangError(DarkroomError):
-    """No file was finished for so long that the workers' own limits must have failed."""
+    """No file was finished for longer than the limits of the workers allow."""
 
 
 @dataclass(frozen=True)
 class FileResult:
-    """What came of a file.
+    """The outcome of a file.
 
     Attributes:
         outcome: `processed`, the reason of the rejection, or `unexplained`.
-        fault: What is not as it must be; None: nothing.
-        seconds: From handing it over to knowing, waiting for a free worker included.
+        problem: What is wrong with the outcome; None if nothing is.
+        seconds: Until the outcome was known, waiting for a free worker included.
+        raised: What the processor raised, if it failed with this file.
     """
 
     file: HostileFile
     outcome: str
-    fault: str | None
+    problem: str | None
     seconds: float
+    raised: str | None = None
 
 
 @dataclass(frozen=True)
 class Campaign:
-    """What a campaign found.
+    """The results of a campaign.
 
     Attributes:
-        memory_bytes: Resident size of the process that sends, at ten even steps from the start.
-        raised: What the processor raised beside rejections, and how often.
+        memory_bytes: Resident size of the sending process, at ten even steps from the start.
     """
 
     results: Sequence[FileResult]
     memory_bytes: Sequence[int]
-    raised: dict[str, int]
     seconds: float
 
     @property
+    def raised(self) -> Counter[str]:
+        """What the processor raised apart from rejections, and how often."""
+        return Counter(one.raised for one in self.results if one.raised)
+
+    @property
     def failures(self) -> list[FileResult]:
-        """What must be looked into."""
-        return [one for one in self.results if one.fault]
+        """Results that have to be investigated."""
+        return [one for one in self.results if one.problem]
 
 
 def hostile_files(count: int, seed: int) -> list[HostileFile]:
-    """Returns so many files, mixed by the seed: all that are made by hand if they are no more."""
+    """Returns `count` files in the order of the seed, handcrafted ones before damaged samples."""
     rng = Random(seed)  # noqa: S311 - an order, no secret
-    by_hand = list(_handcrafted(seed))
-    rng.shuffle(by_hand)
-    files = list(islice(chain(by_hand, damage_at_random(seed)), count))
+    handcrafted = list(_handcrafted(seed))
+    rng.shuffle(handcrafted)
+    files = list(islice(chain(handcrafted, damage_at_random(seed)), count))
     rng.shuffle(files)
     return files
 
@@ -124,19 +124,18 @@ def run_campaign(
     results: list[FileResult] = []
     memory: list[int] = []
     step = max(1, len(files) // _MEMORY_SHARES)
-    with workers(count, processor, RECIPE) as pool:
-        for verdict in _results(files, pool, count):
-            results.append(verdict)
-            show(verdict)
+    with WorkerPool(count, processor, RECIPE) as pool:
+        for result in _results(files, pool, count):
+            results.append(result)
+            show(result)
             if len(results) % step == 1 or len(results) == len(files):
                 gc.collect()
                 memory.append(process.memory_info().rss)
-        raised = dict(pool.faults)
-    return Campaign(results, memory, raised, time.monotonic() - started)
+    return Campaign(results, memory, time.monotonic() - started)
 
 
-def _results(files: Sequence[HostileFile], pool: Workers, count: int) -> Iterator[FileResult]:
-    """Gives results as they come, with a few files under way and the others not yet made."""
+def _results(files: Sequence[HostileFile], pool: WorkerPool, count: int) -> Iterator[FileResult]:
+    """Yields results as they come; only a few files are in flight, the others not made yet."""
     waiting, in_flight = iter(files), set[Future[FileResult]]()
     size = _IN_FLIGHT_PER_WORKER * count
     with ThreadPoolExecutor(size) as threads:
@@ -151,45 +150,51 @@ def _results(files: Sequence[HostileFile], pool: Workers, count: int) -> Iterato
             yield from (one.result() for one in done)
 
 
-def _send(file: HostileFile, pool: Workers) -> FileResult:
+def _send(file: HostileFile, pool: WorkerPool) -> FileResult:
     body = file.make()
     started = time.monotonic()
     try:
-        result = pool.submit(body).result()
+        result = pool.process(body)
     except ProcessorError:
         raise
-    except Exception as error:  # noqa: BLE001 - to find those is what the campaign is for
-        fault = f"the parent saw {type(error).__name__}: {error}"
-        return FileResult(file, UNEXPLAINED, fault, time.monotonic() - started)
+    except Exception as error:  # noqa: BLE001 - the campaign exists to find these
+        problem = f"the pool raised {type(error).__name__}: {error}"
+        return FileResult(file, UNEXPLAINED, problem, time.monotonic() - started)
     seconds = time.monotonic() - started
-    outcome = result.value if isinstance(result, Reason) else PROCESSED
-    return FileResult(file, outcome, _fault(file, body, result), seconds)
+    raised = result.description if isinstance(result, ProcessorFailure) else None
+    return FileResult(file, _outcome(result), _problem(file, body, result), seconds, raised)
 
 
-def _fault(file: HostileFile, body: bytes, result: ProcessedImage | Reason) -> str | None:
+def _outcome(result: Result) -> str:
+    if isinstance(result, ProcessedImage):
+        return PROCESSED
+    return result.value if isinstance(result, Reason) else Reason.PROCESSOR_FAILED.value
+
+
+def _problem(file: HostileFile, body: bytes, result: Result) -> str | None:
     if isinstance(result, ProcessedImage):
         if format_of(body) is None:
-            return "processed, while the upload door takes it for no image"
-        if fault := _limit_fault(result) or _rendition_fault(result):
-            return fault
-    outcome = result.value if isinstance(result, Reason) else PROCESSED
+            return "processed, although the upload API refuses it as no image"
+        if problem := _limit_problem(result) or _rendition_problem(result):
+            return problem
+    outcome = _outcome(result)
     if file.expected and outcome not in file.expected:
         return f"{outcome}, not {' or '.join(sorted(file.expected))}"
     return None
 
 
-def _limit_fault(image: ProcessedImage) -> str | None:
+def _limit_problem(image: ProcessedImage) -> str | None:
     facts = image.facts
     if facts.width_px * facts.height_px > MAX_IMAGE_PIXELS or facts.frames > MAX_FRAMES:
         return f"processed with {facts.width_px} by {facts.height_px} px, {facts.frames} frames"
     return None
 
 
-def _rendition_fault(image: ProcessedImage) -> str | None:
+def _rendition_problem(image: ProcessedImage) -> str | None:
     for rendition in image.renditions:
         if CANARY in rendition.body:
-            return "a rendition holds what was hidden in the file"
+            return "a rendition contains hidden data of the file"
         with Image.open(io.BytesIO(rendition.body), formats=[rendition.format]) as made:
             if made.size != (rendition.width_px, rendition.height_px):
-                return "a rendition has another size than is told"
+                return "a rendition does not have the reported size"
     return None

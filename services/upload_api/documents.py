@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI cannot derive from the routes."""
+"""The OpenAPI document: what FastAPI cannot read off the routes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from fastapi.openapi.utils import get_openapi
 
 from assets.validation.headers import ALLOWED_FORMATS
 from services.upload_api import problems
-from services.upload_api.body import IDEMPOTENCY_KEY, MAX_IDEMPOTENCY_KEY_LENGTH
+from services.upload_api.bodies import IDEMPOTENCY_KEY, MAX_IDEMPOTENCY_KEY_LENGTH
+from services.upload_api.problems import Problem
 
-_TITLE = "Darkroom upload API"
+TITLE = "Darkroom upload API"
 _VERSION = "1.0.0"
 _DESCRIPTION = """
-Send images over HTTP. An image answered with 201 or 202 is stored durably. Its status URL shows
-what became of it until it is deleted, at most seven days later.
+Images in over HTTP. An image that was answered with 201 or 202 is stored durably; what became of
+it is told under its status address until it is deleted, seven days later at most.
 
 Errors are problem details (RFC 9457); `detail` says what to do.
 """
@@ -23,7 +24,7 @@ _IMAGE_TYPES = [f"image/{name.lower()}" for name in ALLOWED_FORMATS]
 _BYTES = {"schema": {"type": "string", "format": "binary", "minLength": 1}}
 
 CALLER_PROBLEMS = (problems.UNAUTHORIZED, problems.INVALID, problems.INTERNAL, problems.UNAVAILABLE)
-"""Problems of every route that needs an API key."""
+"""What can go wrong for every caller."""
 
 SENDER_PROBLEMS = (
     *CALLER_PROBLEMS,
@@ -31,7 +32,7 @@ SENDER_PROBLEMS = (
     problems.RATE_LIMITED,
     problems.BUSY,
 )
-"""Problems of every route that begins an upload."""
+"""What can go wrong for whoever sends something."""
 
 
 def _parameter(place: str, name: str, description: str, **limits: object) -> dict[str, object]:
@@ -45,19 +46,19 @@ SEND_IMAGE = {
         _parameter(
             "header",
             "Idempotency-Key",
-            "the same for every attempt to send an image, and a different one for each image",
+            "the same for each attempt to send the same image, another for each image",
             minLength=1,
             maxLength=MAX_IDEMPOTENCY_KEY_LENGTH,
             pattern=f"^{IDEMPOTENCY_KEY.pattern}$",
         ),
-        _parameter("header", "X-Filename", "the file name as percent-encoded UTF-8"),
-        _parameter("header", "Content-Disposition", "its `filename` is also accepted"),
-        _parameter("query", "filename", "the file name, if no header contains it"),
+        _parameter("header", "X-Filename", "the file's name, percent-encoded UTF-8"),
+        _parameter("header", "Content-Disposition", "its `filename` is taken as well"),
+        _parameter("query", "filename", "the file's name, if no header tells it"),
     ],
     "requestBody": {
         "required": True,
-        "description": "The bytes of one image, alone or as the only part of a form. "
-        "The declared type is recorded; the first bytes determine the format.",
+        "description": "The bytes of one image, alone or as the one part of a form. "
+        "The declared type is kept; the first bytes decide.",
         "content": {
             **dict.fromkeys((*_IMAGE_TYPES, "application/octet-stream"), _BYTES),
             "multipart/form-data": {
@@ -74,15 +75,12 @@ SEND_IMAGE = {
 }
 
 
-class DocumentedApi(FastAPI):
-    """An app whose OpenAPI document describes problems as well."""
-
-    def openapi(self) -> dict[str, Any]:
-        """Returns the document; it is built once."""
-        if self.openapi_schema is None:
-            schema = get_openapi(
-                title=_TITLE, version=_VERSION, description=_DESCRIPTION, routes=self.routes
-            )
-            schema["components"]["schemas"]["Problem"] = problems.Problem.model_json_schema()
-            self.openapi_schema = schema
-        return self.openapi_schema
+def document(app: FastAPI) -> dict[str, Any]:
+    """Returns the app's OpenAPI document, made once."""
+    if app.openapi_schema is None:
+        made = get_openapi(
+            title=TITLE, version=_VERSION, description=_DESCRIPTION, routes=app.routes
+        )
+        made["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        app.openapi_schema = made
+    return app.openapi_schema

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
+import select
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import psutil
 import pytest
 
-from assets.processing.entry_point import ProcessorError
-from assets.processing.isolation import Limits
+from assets.processing.contract import ProcessedImage, ProcessorError
+from assets.processing.isolation import Limits, ProcessorFailure
 from assets.processing.recipe import read_recipe
-from assets.processing.result import ProcessedImage
-from assets.processing.workers import Workers, workers
+from assets.processing.worker_pool import Result, WorkerPool
 from assets.validation.reasons import Reason
 from tests.unit.hostile_processors import EVIL
 from tests.unit.pictures import encoded, four_corners
@@ -31,30 +32,32 @@ MEBIBYTE = 1024**2
 
 def hostile(
     name: str, limits: Limits | None = None, count: int = 1
-) -> AbstractContextManager[Workers]:
-    return workers(count, f"tests.unit.hostile_processors:{name}", STANDARD, limits)
+) -> AbstractContextManager[WorkerPool]:
+    return WorkerPool(count, f"tests.unit.hostile_processors:{name}", STANDARD, limits)
 
 
 @pytest.fixture(scope="module")
-def one_worker() -> Iterator[Workers]:
-    with workers(1, PILLOW_PROCESSOR, STANDARD) as pool:
+def one_worker() -> Iterator[WorkerPool]:
+    with WorkerPool(1, PILLOW_PROCESSOR, STANDARD) as pool:
         yield pool
 
 
 @pytest.fixture(scope="module")
-def telling_worker() -> Iterator[Workers]:
+def telling_worker() -> Iterator[WorkerPool]:
     os.environ["DARKROOM_TEST_SECRET"] = SECRET
     with hostile("telling") as pool:
         yield pool
     del os.environ["DARKROOM_TEST_SECRET"]
 
 
-def result_of(pool: Workers, body: bytes) -> ProcessedImage | Reason:
-    return pool.submit(body).result()
+def results_of(pool: WorkerPool, bodies: Sequence[bytes]) -> list[Result]:
+    """Processes images at the same time, each in a thread of its own."""
+    with ThreadPoolExecutor(len(bodies)) as threads:
+        return list(threads.map(pool.process, bodies))
 
 
-def told(pool: Workers, expression: str) -> str | None:
-    result = result_of(pool, EVIL + expression.encode())
+def told(pool: WorkerPool, expression: str) -> str | None:
+    result = pool.process(EVIL + expression.encode())
     assert isinstance(result, ProcessedImage)
     return result.facts.camera_make
 
@@ -66,8 +69,8 @@ def wait_until_gone(pid: int, seconds: float = 20) -> None:
         time.sleep(0.02)
 
 
-def test_an_image_comes_back_processed(one_worker: Workers) -> None:
-    result = result_of(one_worker, VALID_IMAGE)
+def test_an_image_comes_back_processed(one_worker: WorkerPool) -> None:
+    result = one_worker.process(VALID_IMAGE)
     assert isinstance(result, ProcessedImage)
     assert (result.facts.width_px, result.facts.height_px) == (48, 32)
 
@@ -77,28 +80,30 @@ def test_an_image_comes_back_processed(one_worker: Workers) -> None:
     [(b"", Reason.EMPTY), (b"no image", Reason.NOT_AN_IMAGE), (VALID_IMAGE[:60], Reason.TRUNCATED)],
 )
 def test_a_rejection_comes_back_as_its_reason(
-    one_worker: Workers, body: bytes, reason: Reason
+    one_worker: WorkerPool, body: bytes, reason: Reason
 ) -> None:
-    assert result_of(one_worker, body) is reason
+    assert one_worker.process(body) is reason
 
 
-def test_an_image_that_its_decoder_cannot_explain_is_rejected_too(one_worker: Workers) -> None:
+def test_an_image_that_its_decoder_cannot_explain_is_rejected_too(one_worker: WorkerPool) -> None:
     """Without its picture data, libavif's error is none that Pillow's other decoders raise."""
     avif = bytearray(encoded(four_corners(), "AVIF"))
     start = avif.index(b"mdat") + 4
     avif[start:] = bytes(len(avif) - start)
-    assert isinstance(result_of(one_worker, bytes(avif)), Reason)
+    assert isinstance(one_worker.process(bytes(avif)), Reason)
 
 
 @pytest.mark.parametrize("name", ["deadly", "crashing", "swelling", "unsendable"])
 def test_an_image_that_takes_its_worker_down_is_rejected_and_its_neighbours_are_processed(
     name: str,
 ) -> None:
-    expected = Reason.PROCESSOR_FAILED if name == "unsendable" else Reason.DECODER_DIED
     with hostile(name, count=2) as pool:
-        futures = [pool.submit(body) for body in (VALID_IMAGE, EVIL, VALID_IMAGE, VALID_IMAGE)]
-        results = [future.result() for future in futures]
-    assert results.pop(1) is expected
+        results = results_of(pool, [VALID_IMAGE, EVIL, VALID_IMAGE, VALID_IMAGE])
+    lost = results.pop(1)
+    if name == "unsendable":
+        assert isinstance(lost, ProcessorFailure)
+    else:
+        assert lost is Reason.DECODER_DIED
     assert all(isinstance(result, ProcessedImage) for result in results)
 
 
@@ -107,8 +112,7 @@ def test_an_image_that_takes_too_long_is_rejected_and_its_neighbours_are_process
     name: str,
 ) -> None:
     with hostile(name, SHORT) as pool:
-        futures = [pool.submit(body) for body in (VALID_IMAGE, EVIL, VALID_IMAGE)]
-        before, late, after = (future.result() for future in futures)
+        before, late, after = results_of(pool, [VALID_IMAGE, EVIL, VALID_IMAGE])
     assert late is Reason.DECODER_TIMEOUT
     assert isinstance(before, ProcessedImage)
     assert isinstance(after, ProcessedImage)
@@ -116,10 +120,10 @@ def test_an_image_that_takes_too_long_is_rejected_and_its_neighbours_are_process
 
 def test_a_worker_spinning_is_ended_by_the_kernel_when_its_processor_time_is_used_up() -> None:
     with hostile("spinning", Limits(cpu_seconds=1, wall_seconds=600)) as pool:
-        assert result_of(pool, EVIL) is Reason.DECODER_TIMEOUT
+        assert pool.process(EVIL) is Reason.DECODER_TIMEOUT
 
 
-def test_processor_time_is_counted_for_each_image_anew(telling_worker: Workers) -> None:
+def test_processor_time_is_counted_for_each_image_anew(telling_worker: WorkerPool) -> None:
     limit = "resource.getrlimit(resource.RLIMIT_CPU)[0]"
     first = int(told(telling_worker, limit) or 0)
     while float(told(telling_worker, "time.process_time()") or 0) < 1.5:
@@ -129,11 +133,11 @@ def test_processor_time_is_counted_for_each_image_anew(telling_worker: Workers) 
 
 def test_an_image_whose_worker_died_by_chance_is_tried_again(tmp_path: Path) -> None:
     with hostile("deadly_once") as pool:
-        result = result_of(pool, EVIL + bytes(tmp_path / "has died"))
+        result = pool.process(EVIL + bytes(tmp_path / "has died"))
     assert isinstance(result, ProcessedImage)
 
 
-def test_a_worker_killed_from_outside_while_idle_is_replaced(telling_worker: Workers) -> None:
+def test_a_worker_killed_from_outside_while_idle_is_replaced(telling_worker: WorkerPool) -> None:
     pid = int(told(telling_worker, "os.getpid()") or 0)
     psutil.Process(pid).kill()
     assert told(telling_worker, "'here'") == "here"
@@ -142,23 +146,21 @@ def test_a_worker_killed_from_outside_while_idle_is_replaced(telling_worker: Wor
 def test_fifty_hostile_images_leave_the_parents_memory_where_it_was() -> None:
     me = psutil.Process()
     with hostile("swelling", count=2) as pool:
-        assert result_of(pool, EVIL) is Reason.DECODER_DIED
+        assert pool.process(EVIL) is Reason.DECODER_DIED
         before = me.memory_info().rss
-        evil = [pool.submit(EVIL) for _ in range(50)]
-        sound = pool.submit(VALID_IMAGE)
-        assert {future.result() for future in evil} == {Reason.DECODER_DIED}
-        assert isinstance(sound.result(), ProcessedImage)
+        *evil, valid = results_of(pool, [EVIL] * 50 + [VALID_IMAGE])
+        assert set(evil) == {Reason.DECODER_DIED}
+        assert isinstance(valid, ProcessedImage)
     assert me.memory_info().rss - before < 16 * MEBIBYTE
 
 
 def test_what_a_processor_raises_costs_the_image_and_is_noted_without_its_words() -> None:
     with hostile("failing") as pool:
-        assert result_of(pool, EVIL) is Reason.PROCESSOR_FAILED
-        assert isinstance(result_of(pool, VALID_IMAGE), ProcessedImage)
-        [(what, times)] = pool.faults.items()
-    assert times == 1
-    assert what.startswith("AttributeError in _fail, line ")
-    assert "secret" not in what
+        failure = pool.process(EVIL)
+        assert isinstance(pool.process(VALID_IMAGE), ProcessedImage)
+    assert isinstance(failure, ProcessorFailure)
+    assert failure.description.startswith("AttributeError in _fail, line ")
+    assert "secret" not in failure.description
 
 
 @pytest.mark.parametrize(
@@ -166,9 +168,10 @@ def test_what_a_processor_raises_costs_the_image_and_is_noted_without_its_words(
 )
 def test_what_is_no_result_costs_the_image(name: str, error: str) -> None:
     with hostile(name) as pool:
-        assert result_of(pool, EVIL) is Reason.PROCESSOR_FAILED
-        assert isinstance(result_of(pool, VALID_IMAGE), ProcessedImage)
-        assert [what.split()[0] for what in pool.faults] == [error]
+        failure = pool.process(EVIL)
+        assert isinstance(pool.process(VALID_IMAGE), ProcessedImage)
+    assert isinstance(failure, ProcessorFailure)
+    assert failure.description.split()[0] == error
 
 
 @pytest.mark.parametrize(
@@ -178,21 +181,21 @@ def test_what_is_no_result_costs_the_image(name: str, error: str) -> None:
         ("tests.unit.hostile_processors:always_deadly", "takes its process down"),
         ("tests.unit.hostile_processors:not_there", "cannot be loaded"),
         ("tests.unit.not_there:process", "cannot be loaded"),
-        ("tests.unit.hostile_processors", "is no function"),
+        ("tests.unit.hostile_processors", "is not a function"),
     ],
 )
 def test_a_processor_that_can_process_nothing_is_found_out_before_any_image(
     name: str, words: str
 ) -> None:
-    with pytest.raises(ProcessorError, match=words), workers(1, name, STANDARD):
+    with pytest.raises(ProcessorError, match=words), WorkerPool(1, name, STANDARD):
         pytest.fail("the workers opened")
 
 
 def test_a_processor_that_breaks_for_good_is_not_the_images_fault() -> None:
     with hostile("broken_later") as pool:
-        assert isinstance(result_of(pool, VALID_IMAGE), ProcessedImage)
+        assert isinstance(pool.process(VALID_IMAGE), ProcessedImage)
         with pytest.raises(ProcessorError, match="its licence has ended"):
-            result_of(pool, EVIL)
+            pool.process(EVIL)
 
 
 @pytest.fixture
@@ -208,7 +211,7 @@ def pipe(tmp_path: Path) -> Iterator[tuple[bytes, int]]:
 def test_what_a_processor_leaves_running_is_ended(pipe: tuple[bytes, int]) -> None:
     name, reader = pipe
     with hostile("forking") as pool:
-        assert isinstance(result_of(pool, EVIL + name), ProcessedImage)
+        assert isinstance(pool.process(EVIL + name), ProcessedImage)
         [child] = map(int, os.read(reader, 1000).split())
         wait_until_gone(child)
 
@@ -216,7 +219,7 @@ def test_what_a_processor_leaves_running_is_ended(pipe: tuple[bytes, int]) -> No
 def test_a_processor_that_hangs_takes_its_children_with_it(pipe: tuple[bytes, int]) -> None:
     name, reader = pipe
     with hostile("forking_and_hanging", SHORT) as pool:
-        assert result_of(pool, EVIL + name) is Reason.DECODER_TIMEOUT
+        assert pool.process(EVIL + name) is Reason.DECODER_TIMEOUT
     children = [int(pid) for pid in os.read(reader, 1000).split()]
     assert len(children) == 2
     for child in children:
@@ -225,45 +228,46 @@ def test_a_processor_that_hangs_takes_its_children_with_it(pipe: tuple[bytes, in
 
 def test_a_fork_that_comes_back_does_not_work_as_a_second_worker() -> None:
     with hostile("returning_twice") as pool:
-        assert isinstance(result_of(pool, EVIL), ProcessedImage)
-        assert isinstance(result_of(pool, VALID_IMAGE), ProcessedImage)
+        assert isinstance(pool.process(EVIL), ProcessedImage)
+        assert isinstance(pool.process(VALID_IMAGE), ProcessedImage)
 
 
 def test_what_a_processor_prints_reaches_no_log(capfd: pytest.CaptureFixture[str]) -> None:
     with hostile("printing") as pool:
-        assert isinstance(result_of(pool, EVIL), ProcessedImage)
+        assert isinstance(pool.process(EVIL), ProcessedImage)
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_processor_writes_no_file(tmp_path: Path) -> None:
     with hostile("writing") as pool:
-        assert result_of(pool, EVIL + bytes(tmp_path / "written")) is Reason.PROCESSOR_FAILED
+        result = pool.process(EVIL + bytes(tmp_path / "written"))
+    assert isinstance(result, ProcessorFailure)
     assert (tmp_path / "written").read_bytes() == b""
 
 
-def test_a_worker_is_another_process(telling_worker: Workers) -> None:
+def test_a_worker_is_another_process(telling_worker: WorkerPool) -> None:
     assert told(telling_worker, "os.getpid()") != str(os.getpid())
 
 
 def test_a_worker_holds_no_variable_but_those_that_keep_libraries_to_one_thread(
-    telling_worker: Workers,
+    telling_worker: WorkerPool,
 ) -> None:
     names = told(telling_worker, "sorted(os.environ)")
     wanted = ["MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VIPS_CONCURRENCY"]
     assert names == str(wanted)
 
 
-def test_what_a_worker_starts_inherits_no_variable_of_ours(telling_worker: Workers) -> None:
+def test_what_a_worker_starts_inherits_no_variable_of_ours(telling_worker: WorkerPool) -> None:
     shown = told(telling_worker, "subprocess.check_output(['/usr/bin/env'])")
     assert SECRET not in str(shown)
 
 
-def test_what_the_kernel_shows_of_a_workers_variables_is_empty(telling_worker: Workers) -> None:
+def test_what_the_kernel_shows_of_a_workers_variables_is_empty(telling_worker: WorkerPool) -> None:
     assert told(telling_worker, "open('/proc/self/environ', 'rb').read().strip(b'\\0')") == "b''"
 
 
 def test_no_memory_of_a_worker_that_its_program_began_with_holds_a_secret(
-    telling_worker: Workers,
+    telling_worker: WorkerPool,
 ) -> None:
     stack = (
         "(lambda line: (lambda low, high, file: [file.seek(low), file.read(high - low)][1])"
@@ -284,13 +288,32 @@ def test_no_memory_of_a_worker_that_its_program_began_with_holds_a_secret(
     ],
 )
 def test_a_worker_has_limits_that_it_cannot_raise(
-    telling_worker: Workers, limit: str, value: tuple[int, int]
+    telling_worker: WorkerPool, limit: str, value: tuple[int, int]
 ) -> None:
     assert told(telling_worker, f"resource.getrlimit(resource.RLIMIT_{limit})") == str(value)
 
 
-def test_all_workers_end_with_the_block_even_if_one_is_at_work() -> None:
-    with hostile("telling") as pool:
-        pid = int(told(pool, "os.getpid()") or 0)
-        pool.submit(EVIL + b"time.sleep(3600)")
+def test_all_workers_end_with_the_block_even_if_one_is_at_work(pipe: tuple[bytes, int]) -> None:
+    name, reader = pipe
+    task = f"(os.write(os.open({name!r}, os.O_WRONLY), b'begun'), time.sleep(3600))"
+    with ThreadPoolExecutor(1) as threads:
+        with hostile("telling") as pool:
+            pid = int(told(pool, "os.getpid()") or 0)
+            sleeping = threads.submit(pool.process, EVIL + task.encode())
+            assert select.select([reader], [], [], 20)[0] == [reader]
+        assert isinstance(sleeping.exception(), CancelledError)
     assert not psutil.pid_exists(pid)
+
+
+def test_a_retry_alone_ends_with_the_block_too(pipe: tuple[bytes, int]) -> None:
+    name, reader = pipe
+    with ThreadPoolExecutor(1) as threads:
+        with hostile("forking_and_hanging", Limits(cpu_seconds=60, wall_seconds=3)) as pool:
+            hanging = threads.submit(pool.process, EVIL + name)
+            children = b""
+            while children.count(b"\n") < 2:
+                assert select.select([reader], [], [], 20)[0] == [reader]
+                children += os.read(reader, 1000)
+        assert isinstance(hanging.exception(), CancelledError)
+    for child in map(int, children.split()):
+        wait_until_gone(child)

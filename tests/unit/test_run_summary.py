@@ -1,4 +1,4 @@
-"""A run summed up: every image counts once, under its outcome."""
+"""The summary of a run counts every image once, under its outcome."""
 
 from __future__ import annotations
 
@@ -8,14 +8,7 @@ from hypothesis import strategies as st
 
 from assets.catalog.facts import Seconds
 from assets.catalog.records import StageSeconds
-from assets.processing.summary import (
-    bar,
-    by_outcome,
-    by_stage,
-    rates,
-    sentence,
-)
-from assets.processing.tally import ImageTiming, Tally
+from assets.processing.run_summary import ImageTiming, RunSummary, bar
 
 _seconds = st.floats(0, 10)
 timings = st.lists(
@@ -41,26 +34,26 @@ LARGER = ImageTiming("processed", 4_000_000, 24.0, StageSeconds(0.030, 0.0, WORK
 REJECTED = ImageTiming("truncated", 500_000, 0.0, StageSeconds(0.010, 0.0, Seconds(), 0.0))
 
 
-def tally_of(*images: ImageTiming, busy_seconds: float = 0.0) -> Tally:
-    tally = Tally(busy_seconds=busy_seconds)
+def summary_of(*images: ImageTiming, busy_seconds: float = 0.0) -> RunSummary:
+    summary = RunSummary(busy_seconds=busy_seconds)
     for image in images:
-        tally.add(image)
-    return tally
+        summary.add(image)
+    return summary
 
 
 def test_outcomes_come_with_the_most_frequent_first() -> None:
-    table = by_outcome(tally_of(REJECTED, PROCESSED, LARGER))
+    table = summary_of(REJECTED, PROCESSED, LARGER).outcome_table()
     assert list(table["outcome"]) == ["processed", "truncated"]
 
 
 def test_sizes_are_summed() -> None:
-    (row,) = by_outcome(tally_of(PROCESSED, LARGER)).to_dict("records")
+    (row,) = summary_of(PROCESSED, LARGER).outcome_table().to_dict("records")
     del row["share"]
     assert row == {"outcome": "processed", "images": 2, "MB": 6.0, "MP": 36.0}
 
 
-def test_stages_come_in_the_order_of_the_way_with_what_they_took_of_an_image() -> None:
-    table = by_stage(tally_of(PROCESSED, LARGER)).set_index("stage")["ms per image"]
+def test_stages_come_in_their_order_with_the_mean_time_of_an_image() -> None:
+    table = summary_of(PROCESSED, LARGER).stage_table().set_index("stage")["ms per image"]
     assert table.to_dict() == {
         "fetch": 20.0,
         "wait": 0.0,
@@ -74,26 +67,26 @@ def test_stages_come_in_the_order_of_the_way_with_what_they_took_of_an_image() -
 
 def test_waiting_has_no_share_of_the_work() -> None:
     queued = ImageTiming("processed", 1, 1.0, StageSeconds(0.1, 99.0, Seconds(), 0.1))
-    shares = by_stage(tally_of(queued)).set_index("stage")["share"].to_dict()
+    shares = summary_of(queued).stage_table().set_index("stage")["share"].to_dict()
     assert (shares["wait"], shares["fetch"], shares["store"]) == ("", bar(0.5), bar(0.5))
 
 
-def test_a_run_says_in_a_sentence_what_it_has_done() -> None:
-    assert sentence(tally_of(PROCESSED, LARGER, REJECTED, busy_seconds=4.0)) == (
-        "2 images processed and 1 rejected in 4.0 s: 0.75 images and 9.0 megapixels a second."
+def test_a_run_is_summed_up_in_a_sentence() -> None:
+    assert summary_of(PROCESSED, LARGER, REJECTED, busy_seconds=4.0).sentence() == (
+        "2 images processed and 1 rejected in 4.0 s: 0.75 images and 9.0 megapixels per second."
     )
 
 
-def test_rates_count_the_time_in_which_images_were_in_hand() -> None:
-    assert rates(tally_of(PROCESSED, LARGER, busy_seconds=4.0)) == {
+def test_rates_count_the_time_in_which_images_were_in_flight() -> None:
+    assert summary_of(PROCESSED, LARGER, busy_seconds=4.0).rates() == {
         "images_per_second": 0.5,
         "megapixels_per_second": 9.0,
     }
 
 
-def test_a_run_without_images_has_rates_of_nothing_and_empty_tables() -> None:
-    assert set(rates(Tally()).values()) == {0.0}
-    for table in (by_outcome(Tally()), by_stage(Tally())):
+def test_a_run_without_images_has_rates_of_zero_and_empty_tables() -> None:
+    assert set(RunSummary().rates().values()) == {0.0}
+    for table in (RunSummary().outcome_table(), RunSummary().stage_table()):
         assert table.empty
         assert "share" in table.to_markdown(index=False)
 
@@ -102,7 +95,7 @@ def test_a_run_without_images_has_rates_of_nothing_and_empty_tables() -> None:
     ("share", "drawn"),
     [(0.0, " 0%"), (1.0, "█" * 18 + " 100%"), (0.5, "█" * 9 + " 50%"), (0.02, "▍ 2%")],
 )
-def test_a_share_is_drawn_and_said(share: float, drawn: str) -> None:
+def test_a_share_is_drawn_and_followed_by_its_percentage(share: float, drawn: str) -> None:
     assert bar(share) == drawn
 
 
@@ -113,6 +106,6 @@ def test_a_bar_is_never_longer_than_all(share: float) -> None:
 
 @given(timings)
 def test_every_image_is_counted_once(images: list[ImageTiming]) -> None:
-    tally = tally_of(*images)
-    assert by_outcome(tally)["images"].sum() == tally.images == len(images)
-    assert tally.processed == sum(image.outcome == "processed" for image in images)
+    summary = summary_of(*images)
+    assert summary.outcome_table()["images"].sum() == summary.images == len(images)
+    assert summary.processed == sum(image.outcome == "processed" for image in images)

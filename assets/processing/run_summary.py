@@ -1,0 +1,152 @@
+"""What a processing run has done: counts, times, and the figures and tables of its page.
+
+No image is named and none is kept: memory does not grow with the number of images.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from assets.catalog.records import StageSeconds
+
+PROCESSED = "processed"
+
+_WAIT = "wait"
+_BAR_BLOCKS = 18
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+@dataclass(frozen=True)
+class ImageTiming:
+    """Size, times and outcome of one image, which it does not name.
+
+    Attributes:
+        outcome: `processed`, or the reason of the rejection.
+        megapixels: Size of the original; 0 if unknown.
+        processor_failure: What the processor raised, if it failed with this image.
+    """
+
+    outcome: str
+    size_bytes: int
+    megapixels: float
+    seconds: StageSeconds
+    processor_failure: str | None = None
+
+
+@dataclass
+class OutcomeSums:
+    """Sums over the images of one outcome."""
+
+    images: int = 0
+    size_bytes: int = 0
+    megapixels: float = 0.0
+
+
+@dataclass
+class RunSummary:
+    """What a run has done.
+
+    Attributes:
+        by_outcome: Sums by `processed` or the reason of a rejection.
+        stage_seconds: Sums by stage, in the order of the stages.
+        busy_seconds: Time during which at least one image was in flight.
+        lost: Images whose leases were lost before they were finished.
+        processor_failures: What the processor raised with single images, and how often.
+    """
+
+    by_outcome: dict[str, OutcomeSums] = field(default_factory=lambda: defaultdict(OutcomeSums))
+    stage_seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    busy_seconds: float = 0.0
+    lost: int = 0
+    processor_failures: Counter[str] = field(default_factory=Counter)
+
+    def add(self, timing: ImageTiming) -> None:
+        """Counts one image."""
+        sums = self.by_outcome[timing.outcome]
+        sums.images += 1
+        sums.size_bytes += timing.size_bytes
+        sums.megapixels += timing.megapixels
+        for stage, seconds in _seconds_by_stage(timing.seconds).items():
+            self.stage_seconds[stage] += seconds
+        if timing.processor_failure:
+            self.processor_failures[timing.processor_failure] += 1
+
+    @property
+    def images(self) -> int:
+        """All images."""
+        return sum(sums.images for sums in self.by_outcome.values())
+
+    @property
+    def processed(self) -> int:
+        """Images that were not rejected."""
+        return self.by_outcome.get(PROCESSED, OutcomeSums()).images
+
+    def rates(self) -> dict[str, float]:
+        """Returns images and megapixels per busy second."""
+        megapixels = sum(sums.megapixels for sums in self.by_outcome.values())
+        busy = self.busy_seconds
+        return {
+            "images_per_second": round(self.images / busy, 2) if busy else 0.0,
+            "megapixels_per_second": round(megapixels / busy, 2) if busy else 0.0,
+        }
+
+    def sentence(self) -> str:
+        """Returns what the run has done, for its log."""
+        rates = self.rates()
+        return (
+            f"{self.processed} images processed and {self.images - self.processed} rejected in "
+            f"{self.busy_seconds:.1f} s: {rates['images_per_second']} images and "
+            f"{rates['megapixels_per_second']} megapixels per second."
+        )
+
+    def outcome_table(self) -> pd.DataFrame:
+        """Returns one row per outcome, the most frequent first: images, sizes, their share."""
+        rows = [
+            {
+                "outcome": outcome,
+                "images": sums.images,
+                "MB": round(sums.size_bytes / 1e6, 2),
+                "MP": round(sums.megapixels, 1),
+                "share": bar(sums.images / self.images),
+            }
+            for outcome, sums in sorted(self.by_outcome.items(), key=lambda one: -one[1].images)
+        ]
+        return pd.DataFrame(rows, columns=["outcome", "images", "MB", "MP", "share"])
+
+    def stage_table(self) -> pd.DataFrame:
+        """Returns one row per stage, in their order: mean milliseconds of an image, share.
+
+        Waiting has no share: images wait beside one another, so a longer queue takes no more time.
+        """
+        total = sum(taken for stage, taken in self.stage_seconds.items() if stage != _WAIT)
+        rows = [
+            {
+                "stage": stage,
+                "ms per image": round(1000 * taken / self.images, 1),
+                "share": "" if stage == _WAIT or not total else bar(taken / total),
+            }
+            for stage, taken in self.stage_seconds.items()
+        ]
+        return pd.DataFrame(rows, columns=["stage", "ms per image", "share"])
+
+
+def bar(share: float) -> str:
+    """Draws a share from 0 to 1 with blocks, followed by its percentage."""
+    whole, rest = divmod(round(share * _BAR_BLOCKS * len(_EIGHTHS)), len(_EIGHTHS))
+    return f"{'█' * whole}{_EIGHTHS[rest].strip()} {share:.0%}"
+
+
+def _seconds_by_stage(seconds: StageSeconds) -> dict[str, float]:
+    work = seconds.work
+    return {
+        "fetch": seconds.fetch,
+        _WAIT: seconds.wait,
+        "decode": work.decode,
+        "render": work.render,
+        "encode": work.encode,
+        "describe": work.describe,
+        "store": seconds.store,
+    }
