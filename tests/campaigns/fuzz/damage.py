@@ -1,4 +1,4 @@
-"""Sound files cut, flipped, spliced and overwritten: at every tenth, then at random."""
+"""Valid files that are cut, flipped, spliced and overwritten: at every tenth, then at random."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TENTHS = range(10)
 _MAX_FLIPS = 24
 _MAX_RUN_BYTES = 64
 
-# Numbers that lengths, counts and sizes overflow at, as files write them.
+# Encoded numbers at which lengths, counts and sizes overflow.
 _EDGES = (
     b"\0\0\0\0",
     b"\xff\xff\xff\xff",
@@ -41,7 +41,7 @@ def damage_at_each_tenth(seed: int) -> Iterator[HostileFile]:
 
 
 def damage_at_random(seed: int) -> Iterator[HostileFile]:
-    """Damages samples in one way or in several, without end; the nth depends on the seed and n."""
+    """Yields damaged samples without end; the nth depends on the seed and n only."""
     kinds = sorted(_DAMAGES)
     for number in count():
         kind = kinds[number % len(kinds)]
@@ -76,7 +76,7 @@ def _bits(body: bytes, rng: Random) -> bytes:
 
 
 def _header_bits(body: bytes, rng: Random) -> bytes:
-    """Flips bits among the first bytes only, where sizes and offsets are."""
+    """Flips bits in the first bytes only, where sizes and offsets are."""
     return _flipped(body, rng, 0, min(len(body), rng.choice((32, 64, 256, 1024))))
 
 
@@ -85,7 +85,7 @@ def _cut_anywhere(body: bytes, rng: Random) -> bytes:
 
 
 def _numbers(body: bytes, rng: Random) -> bytes:
-    """Writes numbers at which lengths overflow."""
+    """Overwrites bytes with numbers at which lengths overflow."""
     changed = bytearray(body)
     for _ in range(rng.randint(1, 4)):
         at = int(rng.random() ** 3 * (len(body) - 4))
@@ -109,7 +109,7 @@ def _repeated_part(body: bytes, rng: Random) -> bytes:
 
 
 def _spliced(body: bytes, rng: Random) -> bytes:
-    """Begins as one file and goes on as another."""
+    """Begins as one file and continues as another."""
     other = samples()[rng.choice(sorted(samples()))]
     return body[: rng.randrange(len(body))] + other[rng.randrange(len(other)) :]
 

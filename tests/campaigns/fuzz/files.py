@@ -1,4 +1,4 @@
-"""What a hostile file is, and which ones a campaign of so many files has."""
+"""A hostile file and its expected outcomes."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from assets.validation.reasons import Reason
 PROCESSED = "processed"
 
 CANARY = b"fuzz-canary-3f9c"
-"""Stands in what hostile files carry beside their pixels; no rendition may hold it."""
+"""Part of all that hostile files carry beside their pixels; no rendition may contain it."""
 
 
 @dataclass(frozen=True)
 class HostileFile:
-    """A file that somebody might send to harm the platform.
+    """A file that an attacker might send.
 
     Attributes:
-        kind: The family that it is counted with.
-        name: What is wrong with it; with the kind and the seed it says which file this is.
-        make: Gives its bytes, the same every time.
-        expected: Outcomes that are right; none: every one that is explained.
+        kind: The family with which it is counted.
+        name: What is wrong with it; kind, name and seed identify the file.
+        make: Returns its bytes, the same every time.
+        expected: Correct outcomes; if empty, every outcome with a reason is correct.
     """
 
     kind: str
@@ -31,5 +31,5 @@ class HostileFile:
 
 
 def expecting(*outcomes: Reason | str) -> frozenset[str]:
-    """Returns outcomes as they are compared with what came of a file."""
+    """Returns outcomes as `HostileFile.expected` holds them."""
     return frozenset(str(outcome) for outcome in outcomes)

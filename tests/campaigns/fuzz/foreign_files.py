@@ -1,4 +1,4 @@
-"""Files that are two things at once, that are no image at all, or not of an allowed format."""
+"""Polyglots, files that are not images, and images in formats that are not allowed."""
 
 from __future__ import annotations
 
@@ -11,40 +11,30 @@ from PIL import Image
 
 from assets.validation.headers import ALLOWED_FORMATS
 from assets.validation.reasons import Reason
-from tests.campaigns.fuzz.files import (
-    CANARY,
-    PROCESSED,
-    HostileFile,
-    expecting,
-)
+from tests.campaigns.fuzz.files import CANARY, PROCESSED, HostileFile, expecting
 from tests.campaigns.fuzz.jpeg import segment, with_segments
 from tests.campaigns.fuzz.other_formats import gif, gif_frame
 from tests.campaigns.fuzz.png import chunk, png
 from tests.campaigns.fuzz.samples import samples
 
+_REFUSED = expecting(Reason.NOT_AN_IMAGE, Reason.FORMAT_NOT_ALLOWED)
 _HTML = b"<html><script>alert('" + CANARY + b"')</script></html>"
 _SCRIPT = b"/*" + CANARY + b"*/=1;alert(1)//"
 _POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(%pipe%touch /tmp/x) (w) file\n"
-# What Pillow can write and the platform does not take; each has a parser that hostile bytes reach.
+# Formats that Pillow writes and the platform refuses; each has a parser that must not be reached.
 _FOREIGN = (
     *("BMP", "DDS", "DIB", "EPS", "ICNS", "ICO", "IM", "JPEG2000", "MSP", "PCX", "PDF"),
     *("PPM", "QOI", "SGI", "SPIDER", "TGA", "XBM"),
 )
 
 
-def _refused() -> frozenset[str]:
-    """Returns every reason that says that this is no image of ours, by the names there are."""
-    named = {"not_an_image", "format_not_allowed"}
-    return expecting(*(reason for reason in Reason if reason.value in named))
-
-
 def hostile_foreign_files() -> Iterator[HostileFile]:
-    """Makes the polyglots, the strangers and the files of other formats."""
+    """Yields polyglots, files that are not images and files in other formats."""
     yield from _polyglots()
     yield from _non_images()
     for format_ in _FOREIGN:
         make = partial(_foreign, format_)
-        yield HostileFile("wrong extension", f"{format_} called photo.png", make, _refused())
+        yield HostileFile("wrong extension", f"{format_} called photo.png", make, _REFUSED)
 
 
 def _polyglots() -> Iterator[HostileFile]:
@@ -69,18 +59,13 @@ def _polyglots() -> Iterator[HostileFile]:
         "PostScript and JPEG": _POSTSCRIPT + jpeg,
     }
     for name, body in others.items():
-        yield HostileFile("polyglot", name, partial(bytes, body), _refused())
+        yield HostileFile("polyglot", name, partial(bytes, body), _REFUSED)
     yield HostileFile("polyglot", "GIF whose size is JavaScript", partial(bytes, script))
+    by_format = {name.upper(): body for name, body in samples().items()}
     for name in ALLOWED_FORMATS:
         for other in ALLOWED_FORMATS:
-            body = (
-                samples()[_SAMPLE_NAMES.get(name, name)]
-                + samples()[_SAMPLE_NAMES.get(other, other)]
-            )
+            body = by_format[name] + by_format[other]
             yield HostileFile("polyglot", f"{name} and then {other}", partial(bytes, body))
-
-
-_SAMPLE_NAMES = {"WEBP": "WebP"}
 
 
 def _non_images() -> Iterator[HostileFile]:
@@ -89,7 +74,7 @@ def _non_images() -> Iterator[HostileFile]:
     too_large = expecting(Reason.TOO_LARGE)
     yield HostileFile("nothing", "10 MiB and a byte", partial(_padded, ten + 1), too_large)
     for length in (1, 2, 3, 4, 8, 12, 64, 1000, ten):
-        yield HostileFile("nothing", f"{length} zero bytes", partial(bytes, length), _refused())
+        yield HostileFile("nothing", f"{length} zero bytes", partial(bytes, length), _REFUSED)
     texts = {
         "HTML": _HTML,
         "SVG": b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>',
@@ -108,7 +93,7 @@ def _non_images() -> Iterator[HostileFile]:
     }
     for name, body in texts.items():
         yield HostileFile(
-            "wrong extension", f"{name} called photo.jpg", partial(bytes, body), _refused()
+            "wrong extension", f"{name} called photo.jpg", partial(bytes, body), _REFUSED
         )
 
 

@@ -1,4 +1,4 @@
-"""Hostile JPEG files: sizes, scans without end, and segments that lie (ITU-T T.81, annex B)."""
+"""Hostile JPEG files: sizes, endless scans and inconsistent segments (ITU-T T.81, annex B)."""
 
 from __future__ import annotations
 
@@ -7,12 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from assets.validation.reasons import Reason
-from tests.campaigns.fuzz.files import (
-    CANARY,
-    PROCESSED,
-    HostileFile,
-    expecting,
-)
+from tests.campaigns.fuzz.files import CANARY, PROCESSED, HostileFile, expecting
 from tests.campaigns.fuzz.samples import samples
 from tests.campaigns.fuzz.tiff import Entry, nested, tiff
 
@@ -23,17 +18,17 @@ _EXIF_LOOP: Entry = (34665, 4, 1, 8)
 
 
 def segment(marker: int, data: bytes, length: int | None = None) -> bytes:
-    """Returns a segment; its length may be another than the true one."""
+    """Returns a segment; `length` overrides its true length."""
     return struct.pack(">BBH", 0xFF, marker, len(data) + 2 if length is None else length) + data
 
 
 def with_segments(*parts: bytes) -> bytes:
-    """Returns a sound JPEG with segments put in after its beginning."""
+    """Returns a valid JPEG with segments inserted after its start marker."""
     return _START + b"".join(parts) + samples()["JPEG, grey, with restarts"][2:]
 
 
 def resized(sample: str, width: int, height: int) -> bytes:
-    """Returns a sound JPEG whose header tells another size."""
+    """Returns a valid JPEG whose header announces another size."""
     body = bytearray(samples()[sample])
     marker = b"\xff\xc2" if "progressive" in sample else b"\xff\xc0"
     at = body.index(marker) + 5
@@ -42,17 +37,17 @@ def resized(sample: str, width: int, height: int) -> bytes:
 
 
 def many_scans(width: int, height: int, scans: int) -> bytes:
-    """Returns a progressive JPEG that repeats one of its scans: each goes over every block."""
+    """Returns a progressive JPEG that repeats a scan, each of which covers every block."""
     body = resized("JPEG, progressive", width, height)
     starts = [at for at in range(len(body) - 1) if body[at : at + 2] == b"\xff\xda"]
     first, second = starts[:2]
-    # Of the first scan the header only: without data, every block of the picture is taken as zero.
+    # Only the header of the first scan: without data, every block counts as zero.
     header = body[first : first + 2 + int.from_bytes(body[first + 2 : first + 4])]
     return body[:second] + header * scans + body[second:]
 
 
 def hostile_jpegs() -> Iterator[HostileFile]:
-    """Makes the JPEG files."""
+    """Yields the JPEG files."""
     yield from _sizes()
     yield from _scans()
     yield from _metadata()
@@ -88,7 +83,7 @@ def _metadata() -> Iterator[HostileFile]:
         segment(_PROFILE, b"ICC_PROFILE\0" + bytes([number, 255]) + filling)
         for number in range(1, 128)
     ]
-    told = {
+    parts_by_name = {
         "a comment in 150 segments": [segment(_COMMENT, filling)] * 150,
         "EXIF of 64 kB that is none": [segment(_EXIF, b"Exif\0\0" + filling)],
         "EXIF that names itself": [segment(_EXIF, b"Exif\0\0" + loop)],
@@ -103,21 +98,21 @@ def _metadata() -> Iterator[HostileFile]:
         "pictures that are not there": [
             segment(_PROFILE, b"MPF\0" + tiff([(45057, 4, 1, 65_535), (45058, 7, 2**20, 50)])),
         ],
-        "Photoshop resources that lie": [
+        "inconsistent Photoshop resources": [
             segment(0xED, b"Photoshop 3.0\x008BIM\x04\x04\0\0\xff\xff\xff\xff" + CANARY),
         ],
         "an Adobe transform of 255": [segment(_ADOBE, b"Adobe\0d\0\0\0\0\xff")],
     }
-    for name, parts in told.items():
+    for name, parts in parts_by_name.items():
         make = partial(with_segments, *parts)
         yield HostileFile("metadata", f"JPEG with {name}", make)
-    sound = partial(with_segments, segment(_COMMENT, CANARY))
-    yield HostileFile("metadata", "JPEG with a comment", sound, expecting(PROCESSED))
+    valid = partial(with_segments, segment(_COMMENT, CANARY))
+    yield HostileFile("metadata", "JPEG with a comment", valid, expecting(PROCESSED))
 
 
 def _inconsistent_headers() -> Iterator[HostileFile]:
     frame = struct.pack(">BHHB", 8, 64, 64, 255) + bytes(range(255)) * 3
-    lies = {
+    contents = {
         "a segment of no length": segment(_COMMENT, CANARY, length=0),
         "a segment longer than the file": segment(_COMMENT, CANARY, length=65_535),
         "255 components": segment(0xC0, frame),
@@ -130,5 +125,7 @@ def _inconsistent_headers() -> Iterator[HostileFile]:
         "a second beginning": _START,
         "its end at its beginning": _END,
     }
-    for name, lie in lies.items():
-        yield HostileFile("lying segments", f"JPEG with {name}", partial(with_segments, lie))
+    for name, content in contents.items():
+        yield HostileFile(
+            "inconsistent segments", f"JPEG with {name}", partial(with_segments, content)
+        )

@@ -1,4 +1,4 @@
-"""Hostile GIF, WebP and AVIF files: frames without end, canvases that lie, boxes without content.
+"""Hostile GIF, WebP and AVIF files: endless frames, inconsistent canvases, boxes without content.
 
 Sources: GIF89a specification, RFC 9649 for WebP, ISO/IEC 23008-12 for AVIF.
 """
@@ -14,12 +14,7 @@ from PIL import Image
 
 from assets.validation.headers import MAX_FRAMES
 from assets.validation.reasons import Reason
-from tests.campaigns.fuzz.files import (
-    CANARY,
-    PROCESSED,
-    HostileFile,
-    expecting,
-)
+from tests.campaigns.fuzz.files import CANARY, PROCESSED, HostileFile, expecting
 from tests.campaigns.fuzz.samples import samples
 
 _PIXEL = b"\x02\x02\x44\x01\x00"
@@ -29,7 +24,7 @@ _END = b";"
 
 
 def gif_frame(width: int = 1, height: int = 1, at: int = 0, data: bytes = _PIXEL) -> bytes:
-    """Returns one frame, with the data of one pixel if no others are given."""
+    """Returns one frame; by default with the data of one pixel."""
     return b"," + struct.pack("<HHHHB", at, at, width, height, 0) + data
 
 
@@ -44,9 +39,9 @@ def _gif_of(frames: int) -> bytes:
 
 
 def riff(kind: bytes, data: bytes, length: int | None = None) -> bytes:
-    """Returns a chunk of a WebP; its length may be another than the true one."""
-    told = len(data) if length is None else length
-    return kind + struct.pack("<I", told) + data + b"\0" * (len(data) % 2)
+    """Returns a chunk of a WebP; `length` overrides its true length."""
+    announced = len(data) if length is None else length
+    return kind + struct.pack("<I", announced) + data + b"\0" * (len(data) % 2)
 
 
 def webp(*chunks: bytes, length: int | None = None) -> bytes:
@@ -70,7 +65,7 @@ def _lossy(width: int, height: int) -> bytes:
 
 
 def _webp_animation(frames: int, width: int, height: int) -> bytes:
-    """Repeats a sound picture of one pixel on a canvas of that size."""
+    """Repeats a valid picture of one pixel on a canvas of that size."""
     place = bytes(6) + bytes(6) + b"\x64\0\0\2"
     frame = riff(b"ANMF", place + _one_pixel())
     return webp(_canvas(width, height, 2), riff(b"ANIM", bytes(6)), frame * frames)
@@ -84,14 +79,14 @@ def _one_pixel() -> bytes:
 
 
 def patched(sample: str, before: bytes, skip: int, value: bytes) -> bytes:
-    """Returns a sample with other bytes so far behind a mark."""
+    """Returns a sample whose bytes are replaced `skip` bytes after the first `before`."""
     body = samples()[sample]
     at = body.index(before) + skip
     return body[:at] + value + body[at + len(value) :]
 
 
 def hostile_other_formats() -> Iterator[HostileFile]:
-    """Makes the GIF, WebP and AVIF files."""
+    """Yields the GIF, WebP and AVIF files."""
     yield from _gifs()
     yield from _webps()
     yield from _avifs()
@@ -122,7 +117,7 @@ def _gifs() -> Iterator[HostileFile]:
         "an extension without an end": b"!\xff\x0bNETSCAPE2.0" + b"\x01\x01" * 1000,
     }
     for name, part in parts.items():
-        yield HostileFile("lying frames", f"GIF with {name}", partial(gif, 4, 4, part))
+        yield HostileFile("inconsistent frames", f"GIF with {name}", partial(gif, 4, 4, part))
 
 
 def _webps() -> Iterator[HostileFile]:
@@ -141,13 +136,13 @@ def _webps() -> Iterator[HostileFile]:
         yield HostileFile("frames", name, make, expected)
     for length in (0, 4, 2**31, 2**32 - 1):
         make = partial(webp, _canvas(115, 86), picture, length=length)
-        yield HostileFile("lying chunks", f"WebP of {length} bytes by its header", make)
+        yield HostileFile("inconsistent chunks", f"WebP of {length} bytes by its header", make)
     for kind in (b"EXIF", b"XMP ", b"ICCP", b"ALPH", b"abcd"):
         data = CANARY * 1000
-        for told, length in (("a true", len(data)), ("a false", 2**32 - 1)):
+        for word, length in (("a true", len(data)), ("a false", 2**32 - 1)):
             chunk = riff(kind, data, length)
             make = partial(webp, _canvas(115, 86, 0x3C), chunk, picture, chunk)
-            name = f"WebP with {kind.decode().strip()} of {told} length"
+            name = f"WebP with {kind.decode().strip()} of {word} length"
             yield HostileFile("metadata", name, make)
 
 
@@ -162,6 +157,6 @@ def _avifs() -> Iterator[HostileFile]:
         for length in (0, 1, 7, 2**31, 2**32 - 1):
             make = partial(patched, "AVIF", box, -4, struct.pack(">I", length))
             name = f"AVIF whose box {box.decode()} has {length} bytes"
-            yield HostileFile("lying boxes", name, make)
+            yield HostileFile("inconsistent boxes", name, make)
         hollow = partial(patched, "AVIF", box, 4, bytes(12))
-        yield HostileFile("lying boxes", f"AVIF whose box {box.decode()} is hollow", hollow)
+        yield HostileFile("inconsistent boxes", f"AVIF whose box {box.decode()} is hollow", hollow)

@@ -1,4 +1,4 @@
-"""Hostile PNG files: bombs, sizes, and chunks that lie (W3C PNG specification, section 5)."""
+"""Hostile PNG files: bombs, sizes and inconsistent chunks (W3C PNG specification, section 5)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from assets.validation.reasons import Reason
-from tests.campaigns.fuzz.files import (
-    CANARY,
-    PROCESSED,
-    HostileFile,
-    expecting,
-)
+from tests.campaigns.fuzz.files import CANARY, PROCESSED, HostileFile, expecting
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY, _COLOUR, _PALETTE, _COLOUR_ALPHA = 0, 2, 3, 6
@@ -25,14 +20,14 @@ _TOO_MANY = expecting(Reason.TOO_MANY_PIXELS)
 
 
 def chunk(kind: bytes, data: bytes, length: int | None = None, crc: int | None = None) -> bytes:
-    """Returns a chunk; its length and its checksum may be others than the true ones."""
-    told = len(data) if length is None else length
+    """Returns a chunk; `length` and `crc` override the true values."""
+    announced = len(data) if length is None else length
     check = zlib.crc32(kind + data) if crc is None else crc
-    return struct.pack(">I", told) + kind + data + struct.pack(">I", check)
+    return struct.pack(">I", announced) + kind + data + struct.pack(">I", check)
 
 
 def deflated_zeros(count: int) -> bytes:
-    """Packs so many zero bytes about a thousandfold, without ever holding them."""
+    """Compresses `count` zero bytes, about a thousandfold, without holding them in memory."""
     packer, packed = zlib.compressobj(9), bytearray()
     for start in range(0, count, _BLOCK):
         packed += packer.compress(bytes(min(_BLOCK, count - start)))
@@ -42,12 +37,12 @@ def deflated_zeros(count: int) -> bytes:
 def header(
     width: int, height: int, colour: int = _COLOUR, depth: int = 8, interlaced: int = 0
 ) -> bytes:
-    """Returns the first chunk."""
+    """Returns the header chunk."""
     return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlaced))
 
 
 def png(width: int, height: int, raw: int, *more: bytes, colour: int = _COLOUR) -> bytes:
-    """Returns a PNG whose picture data unpack to so many zero bytes."""
+    """Returns a PNG whose picture data decompress to `raw` zero bytes."""
     end = chunk(b"IDAT", deflated_zeros(raw)) + chunk(b"IEND", b"")
     return SIGNATURE + header(width, height, colour) + b"".join(more) + end
 
@@ -71,29 +66,29 @@ def _packed_text(kind: bytes, size: int, times: int = 1) -> bytes:
 
 
 def _animation(frames: int) -> bytes:
-    """Announces so many frames, and has one."""
+    """Announces `frames` frames and has one."""
     return _small(chunk(b"acTL", struct.pack(">II", frames, 0)))
 
 
-def _sizes() -> Iterator[tuple[str, HostileFile]]:
+def _sizes() -> Iterator[HostileFile]:
     for width, height in ((0, 0), (0, 8), (8, 0)):
         name = f"PNG of {width} by {height} pixels"
-        yield "no size", HostileFile("no size", name, partial(png, width, height, 100), _REFUSED)
+        yield HostileFile("no size", name, partial(png, width, height, 100), _REFUSED)
     large = ((65_500, 65_500), (2**31 - 1, 2**31 - 1), (6001, 6000), (36_000_001, 1))
     for width, height in large:
         name = f"PNG of {width} by {height} pixels"
         make = partial(png, width, height, _MEBIBYTE)
-        yield "", HostileFile("huge sides", name, make, _TOO_MANY)
+        yield HostileFile("huge sides", name, make, _TOO_MANY)
     sides = ((65_500, 1), (1, 65_500), (65_500, 549), (36_000_000, 1))
     for width, height in sides:
         make = partial(png, width, height, (width + 1) * height, colour=_GREY)
         name = f"grey PNG of {width} by {height} pixels"
-        yield "", HostileFile("huge sides", name, make, expecting(PROCESSED))
+        yield HostileFile("huge sides", name, make, expecting(PROCESSED))
 
 
 def hostile_pngs() -> Iterator[HostileFile]:
-    """Makes the PNG files."""
-    yield from (file for _, file in _sizes())
+    """Yields the PNG files."""
+    yield from _sizes()
     yield from _bombs()
     yield from _inconsistent_chunks()
 
@@ -125,7 +120,7 @@ def _bombs() -> Iterator[HostileFile]:
 
 def _inconsistent_chunks() -> Iterator[HostileFile]:
     text = b"Comment\0" + CANARY
-    lies = {
+    contents = {
         "a text chunk with a wrong checksum": chunk(b"tEXt", text, crc=1),
         "a text chunk of 4 GiB by its length": chunk(b"tEXt", text, length=2**32 - 1),
         "a text chunk of 2 GiB by its length": chunk(b"tEXt", text, length=2**31 - 1),
@@ -144,12 +139,14 @@ def _inconsistent_chunks() -> Iterator[HostileFile]:
         "a frame outside the picture": chunk(b"acTL", struct.pack(">II", 2, 0))
         + chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 9, 9, 2**31 - 1, 2**31 - 1, 0, 0, 9, 9)),
     }
-    for name, lie in lies.items():
-        yield HostileFile("lying chunks", f"PNG with {name}", partial(_small, lie))
+    for name, content in contents.items():
+        yield HostileFile("inconsistent chunks", f"PNG with {name}", partial(_small, content))
     wrong = SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0), crc=7)
-    yield HostileFile("lying chunks", "PNG whose header's checksum is wrong", lambda: wrong)
+    yield HostileFile("inconsistent chunks", "PNG whose header's checksum is wrong", lambda: wrong)
     odd = {"palette": (_PALETTE, 8), "3 bits": (_COLOUR, 3), "colour type 5": (5, 8)}
     for name, (colour, depth) in odd.items():
         data = SIGNATURE + header(8, 8, colour, depth) + chunk(b"IDAT", deflated_zeros(400))
         file = data + chunk(b"IEND", b"")
-        yield HostileFile("lying chunks", f"PNG with a header of {name}", partial(bytes, file))
+        yield HostileFile(
+            "inconsistent chunks", f"PNG with a header of {name}", partial(bytes, file)
+        )

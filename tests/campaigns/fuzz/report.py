@@ -1,4 +1,4 @@
-"""What a campaign found: as a table for a person, as JSON, and as files that are kept."""
+"""The report of a campaign: a table for people, figures as JSON, and the files that failed."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def report_of(campaign: Campaign, seed: int) -> Report:
 
 
 def save_failures(campaign: Campaign, seed: int) -> Path | None:
-    """Writes every file that must be looked into, under its kind and name; returns the folder."""
+    """Writes every file with a problem, named by kind and name; returns the folder, if any."""
     if not campaign.failures:
         return None
     folder = _LOCAL / "fuzz" / f"seed-{seed}"
@@ -66,7 +66,7 @@ def save_failures(campaign: Campaign, seed: int) -> Path | None:
 
 
 def print_report(console: Console, campaign: Campaign) -> None:
-    """Prints kinds by outcomes, what was slow, the parent's memory and what is wrong."""
+    """Prints outcomes by kind, the slowest files, memory and problems."""
     console.print(_table(campaign))
     for one in sorted(campaign.results, key=lambda one: -one.seconds)[:_SLOWEST]:
         console.print(f"  slow: {one.seconds:5.1f} s  {escape(one.file.name)} ({one.outcome})")
@@ -76,9 +76,9 @@ def print_report(console: Console, campaign: Campaign) -> None:
     for what, times in sorted(campaign.raised.items()):
         console.print(f"  the processor raised: {escape(what)}, {times} times")
     sizes = " ".join(f"{size / _MEBIBYTE:.0f}" for size in campaign.memory_bytes)
-    console.print(f"  the parent's memory, start to end, MiB: [bold]{sizes}[/]")
+    console.print(f"  memory of the sending process, start to end, MiB: [bold]{sizes}[/]")
     for one in campaign.failures[:_MAX_SHOWN]:
-        console.print(f"[red]•[/] {escape(one.file.kind)}: {escape(one.file.name)}: {one.fault}")
+        console.print(f"[red]•[/] {escape(one.file.kind)}: {escape(one.file.name)}: {one.problem}")
     if len(campaign.failures) > _MAX_SHOWN:
         console.print(f"[red]•[/] … and {len(campaign.failures) - _MAX_SHOWN} more")
 
@@ -88,7 +88,7 @@ def _table(campaign: Campaign) -> Table:
     table.add_column("kind")
     for name in ("files", "processed", "rejected"):
         table.add_column(name, justify="right")
-    table.add_column("for which reasons")
+    table.add_column("by reason")
     by_kind: dict[str, Counter[str]] = {}
     for one in campaign.results:
         by_kind.setdefault(one.file.kind, Counter())[one.outcome] += 1
@@ -102,5 +102,5 @@ def _table(campaign: Campaign) -> Table:
 def _cells(outcomes: Counter[str]) -> list[str]:
     reasons = [(name, count) for name, count in outcomes.most_common() if name != PROCESSED]
     rejected = sum(count for _, count in reasons)
-    told = ", ".join(f"{name} {count}" for name, count in reasons)
-    return [str(outcomes.total()), str(outcomes[PROCESSED]), str(rejected), told]
+    listed = ", ".join(f"{name} {count}" for name, count in reasons)
+    return [str(outcomes.total()), str(outcomes[PROCESSED]), str(rejected), listed]

@@ -20,9 +20,9 @@ def run(files: int, seed: int | None, workers: int, processor: str) -> None:
     """Runs a campaign, prints its report and writes it as JSON.
 
     Args:
-        files: How many hostile files are sent.
+        files: Number of hostile files.
         seed: Repeats the files of an earlier campaign.
-        workers: How many decoding processes take them.
+        workers: Number of worker processes.
         processor: package.module:function
 
     Raises:
@@ -31,7 +31,7 @@ def run(files: int, seed: int | None, workers: int, processor: str) -> None:
     """
     seed = secrets.randbelow(10**6) if seed is None else seed
     console.print(f"[bold]Fuzz campaign[/], {files} files, --seed {seed}")
-    warnings.filterwarnings("ignore", module="PIL")  # what broken headers make Pillow say
+    warnings.filterwarnings("ignore", module="PIL")  # Pillow warns of broken headers
     campaign = _run_with_progress(files, seed, workers, processor)
     print_report(console, campaign)
     if folder := save_failures(campaign, seed):
@@ -43,7 +43,7 @@ def _run_with_progress(count: int, seed: int, workers: int, processor: str) -> C
     with progress_bar() as bars:
         task = bars.add_task("files", total=count)
 
-        def show(_verdict: FileResult) -> None:
+        def show(_result: FileResult) -> None:
             bars.advance(task)
 
         return run_campaign(hostile_files(count, seed), processor, workers, show)

@@ -1,4 +1,4 @@
-"""Sound files, small and the same on every machine, in every allowed format: what is damaged."""
+"""Valid small files in every allowed format, the same on every machine; to be damaged."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ _ORIENTATION, _MAKE = 0x0112, 0x010F
 
 @cache
 def samples() -> dict[str, bytes]:
-    """Returns the files by what they are; about 200 kB."""
+    """Returns the files by description; about 200 kB."""
     picture, *others = _pictures()
     palette = picture.quantize(64)
     grey, clear = picture.convert("L"), picture.convert("RGBA")
     clear.putalpha(grey)
-    told: dict[str, Any] = {"exif": _exif(), "icc_profile": _profile()}
+    metadata: dict[str, Any] = {"exif": _exif(), "icc_profile": _profile()}
     return {
-        "JPEG": _encoded(picture, "JPEG", comment=CANARY, xmp=_xmp(), **told),
+        "JPEG": _encoded(picture, "JPEG", comment=CANARY, xmp=_xmp(), **metadata),
         "JPEG, progressive": _encoded(picture, "JPEG", progressive=True),
         "JPEG, CMYK": _encoded(picture.convert("CMYK"), "JPEG"),
         "JPEG, grey, with restarts": _encoded(grey, "JPEG", restart_marker_rows=1),
         "JPEG, several pictures": _encoded(picture, "MPO", others),
-        "PNG": _encoded(picture, "PNG", pnginfo=_texts(), **told),
+        "PNG": _encoded(picture, "PNG", pnginfo=_texts(), **metadata),
         "PNG, palette": _encoded(palette, "PNG", transparency=3),
         "PNG, alpha": _encoded(clear, "PNG"),
         "PNG, 16 bits": _encoded(grey.convert("I;16"), "PNG"),
         "PNG, film": _encoded(picture, "PNG", others),
-        "WebP": _encoded(picture, "WEBP", xmp=_xmp(), **told),
+        "WebP": _encoded(picture, "WEBP", xmp=_xmp(), **metadata),
         "WebP, lossless": _encoded(clear, "WEBP", lossless=True),
         "WebP, film": _encoded(picture, "WEBP", others),
         "GIF": _encoded(palette, "GIF", comment=CANARY),
         "GIF, film": _encoded(palette, "GIF", others),
-        "TIFF": _encoded(picture, "TIFF", **told),
+        "TIFF": _encoded(picture, "TIFF", **metadata),
         "TIFF, LZW": _encoded(picture, "TIFF", compression="tiff_lzw"),
         "TIFF, deflate": _encoded(clear, "TIFF", compression="tiff_adobe_deflate"),
         "TIFF, JPEG": _encoded(picture, "TIFF", compression="jpeg"),
         "TIFF, fax": _encoded(picture.convert("1"), "TIFF", compression="group4"),
         "TIFF, pages": _encoded(picture, "TIFF", others),
         "TIFF, big": _encoded(picture, "TIFF", big_tiff=True),
-        "AVIF": _encoded(picture, "AVIF", speed=9, xmp=_xmp(), **told),
+        "AVIF": _encoded(picture, "AVIF", speed=9, xmp=_xmp(), **metadata),
         "AVIF, film": _encoded(picture, "AVIF", others, speed=9),
     }
 
@@ -62,7 +62,7 @@ def _pictures() -> list[Image.Image]:
 def _encoded(
     picture: Image.Image, format_: str, others: Sequence[Image.Image] = (), **options: Any
 ) -> bytes:
-    """Encodes copies: a picture remembers how it was saved last, and a TIFF stumbles over that."""
+    """Encodes copies: a picture keeps options of its last encoding, which break a TIFF."""
     if others:
         options |= {"save_all": True, "append_images": [other.copy() for other in others]}
     file = io.BytesIO()
@@ -77,7 +77,10 @@ def _exif() -> bytes:
 
 
 def _profile() -> bytes:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    """Returns sRGB without its time of creation, bytes 24 to 35 of its header (ICC.1, 7.2)."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[24:36] = bytes(12)
+    return bytes(profile)
 
 
 def _xmp() -> bytes:

@@ -1,4 +1,4 @@
-"""Hostile TIFF files: directories that loop or never end, tiles and strips that lie (TIFF 6.0)."""
+"""Hostile TIFF files: endless directories, inconsistent tiles and strips (TIFF 6.0)."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Entry = tuple[int, int, int, int]
 
 
 def directory(entries: Sequence[Entry], following: int = 0) -> bytes:
-    """Returns a directory, with the offset of the one that follows."""
+    """Returns a directory with the offset of the next one."""
     packed = b"".join(struct.pack("<HHII", *entry) for entry in sorted(entries))
     return struct.pack("<H", len(entries)) + packed + struct.pack("<I", following)
 
 
 def tiff(entries: Sequence[Entry], following: int = 0, rest: bytes = bytes(4096)) -> bytes:
-    """Returns a little-endian TIFF: header, one directory, and then whatever is given."""
+    """Returns a little-endian TIFF: header, one directory, then `rest`."""
     return b"II*\0" + struct.pack("<I", _FIRST) + directory(entries, following) + rest
 
 
@@ -58,7 +58,7 @@ def tiled(width: int, height: int, tile: int) -> list[Entry]:
 
 
 def chained(pages: int, *, loops: bool = False) -> bytes:
-    """Returns so many pages, each of which names the next; the last may name the first."""
+    """Returns a chain of pages; with `loops` the last one refers to the first."""
     entries, body = page(), bytearray(b"II*\0" + struct.pack("<I", _FIRST))
     length = len(directory(entries))
     for number in range(pages):
@@ -69,7 +69,7 @@ def chained(pages: int, *, loops: bool = False) -> bytes:
 
 
 def nested(tag: int, depth: int) -> bytes:
-    """Returns directories below directories; the deepest names itself."""
+    """Returns nested directories, of which the deepest refers to itself."""
     length = len(directory([*page(), (tag, _LONG, 1, 0)]))
     body = bytearray(b"II*\0" + struct.pack("<I", _FIRST))
     for level in range(depth):
@@ -85,7 +85,7 @@ def _strips_bomb(width: int, height: int) -> bytes:
 
 
 def hostile_tiffs() -> Iterator[HostileFile]:
-    """Makes the TIFF files."""
+    """Yields the TIFF files."""
     yield from _directories()
     yield from _sizes()
     yield from _inconsistent_headers()
@@ -129,14 +129,14 @@ def _inconsistent_headers() -> Iterator[HostileFile]:
     for tag in (_BITS, _COMPRESSION, _PHOTOMETRIC, _STRIPS, _SAMPLES, _ROWS, _COUNTS):
         for value in values:
             make = partial(tiff, page(**{f"t{tag}": value}))
-            yield HostileFile("lying tags", f"TIFF with {value} for tag {tag}", make)
+            yield HostileFile("inconsistent tags", f"TIFF with {value} for tag {tag}", make)
     for kind in (_ASCII, _SHORT, _LONG, 5, _UNDEFINED, 12, 16, 99):
         for tag in (_STRIPS, _PROFILE, _EXIF, 700, 33432):
             entries = [one for one in page() if one[0] != tag] + [
                 (tag, kind, _MAX_UINT32 // 8, 100)
             ]
             name = f"TIFF with half a billion values of type {kind} for tag {tag}"
-            yield HostileFile("lying tags", name, partial(tiff, entries))
+            yield HostileFile("inconsistent tags", name, partial(tiff, entries))
     profile = [*page(), (_PROFILE, _UNDEFINED, 9_000_000, 130)]
     make = partial(tiff, profile, rest=CANARY * 600_000)
     yield HostileFile("metadata", "TIFF with a profile of 9 MB", make)
