@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from assets.access.apply import apply as apply_policy
 from assets.access.document import DOCUMENT, write_document
 from assets.access.drift import Drift, read_drift
+from assets.access.drift import apply as apply_policy
 from assets.access.policy import load_policy
 from assets.access.report.report import make_report
 from assets.errors import AccessError
@@ -38,8 +38,8 @@ def apply(
             if extra:
                 typer.confirm("Revoke all of this?", abort=True)
         applied = apply_policy(env[ADMIN], policy, revoke)
-    print_sentences("[green]+[/]", applied.given)
-    print_sentences("[yellow]-[/]", applied.taken)
+    print_sentences("[green]+[/]", applied.granted)
+    print_sentences("[yellow]-[/]", applied.revoked)
     _print_drift(applied.left)
     if not applied.has_changed and not applied.left.differences:
         console.print("Everything is as the access file says; nothing was changed.")

@@ -12,8 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from assets.access.report.attempts import OF_COLUMNS, OF_RELATIONS, OF_SEQUENCES
-from assets.access.report.execution import Outcome, Result
-from assets.access.report.report import Report
+from assets.access.report.report import Outcome, Report, Result
 
 _MARKS = {Outcome.ALLOWED: "✓", Outcome.DENIED: "–", Outcome.UNDECIDED: "?"}
 _NOT_TRIED = " "

@@ -1,69 +1,82 @@
-"""What is in the warehouse: its schemas, relations, routines and people, read from the catalogs."""
+"""What the warehouse contains, from its system catalogs: schemas, relations, routines, people."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from psycopg import sql
 from psycopg.rows import args_row
 
 from assets.access.facts import Kind, Name
 from assets.access.policy import Policy
+from assets.resources.rows import Query
 from assets.resources.warehouse import Connection
 
 Row = TypeVar("Row")
 
-OURS = "nspname !~ '^pg_' and nspname <> 'information_schema'"
-"""Schemas that are not PostgreSQL's own; nobody can make one whose name begins with pg_."""
-
-RELATIONS = "relkind in ('r', 'p', 'v', 'm', 'f', 'S')"
-"""Tables, partitioned and foreign ones too, views and sequences; no indexes, no types."""
-
-ARGUMENTS = (
-    "array(select format_type(argument.type, null) "
-    "from unnest(proargtypes) with ordinality as argument (type, place) order by argument.place)"
-)
-"""The types of a routine's arguments, as PostgreSQL writes them."""
+FRAGMENTS = {
+    # Schemas that are not PostgreSQL's own; nobody can create one whose name begins with pg_.
+    "is_ours": sql.SQL("nspname !~ '^pg_' and nspname <> 'information_schema'"),
+    # Tables (partitioned and foreign ones too), views and sequences; no indexes, no types.
+    "is_relation": sql.SQL("relkind in ('r', 'p', 'v', 'm', 'f', 'S')"),
+    # The types of a routine's arguments, as PostgreSQL writes them.
+    "arguments": sql.SQL(
+        "array(select format_type(argument.type, null) from "
+        "unnest(proargtypes) with ordinality as argument (type, place) order by argument.place)"
+    ),
+}
+"""Parts of queries over the system catalogs."""
 
 _DATABASE = """
     select datname::text, pg_get_userbyid(datdba)::text
     from pg_database
     where datname = current_database()
 """
-_SCHEMAS = f"""
+_SCHEMAS = sql.SQL(
+    """
     select nspname::text, pg_get_userbyid(nspowner)::text
     from pg_namespace
-    where {OURS}
+    where {is_ours}
     order by nspname
-"""  # noqa: S608
-_RELATIONS = f"""
+    """
+).format(**FRAGMENTS)
+_RELATIONS = sql.SQL(
+    """
     select
         array[nspname, relname]::text[],
         relkind::text,
         relispartition,
         pg_get_userbyid(relowner)::text,
-        array_agg(array[attname::text, format_type(atttypid, atttypmod)] order by attnum)
-            filter (where attnum > 0 and not attisdropped)
+        coalesce(
+            array_agg(array[attname::text, format_type(atttypid, atttypmod)] order by attnum)
+                filter (where attnum > 0 and not attisdropped),
+            '{{}}'
+        )
     from pg_class
     join pg_namespace on pg_namespace.oid = relnamespace
     left join pg_attribute on attrelid = pg_class.oid
-    where {RELATIONS} and {OURS}
+    where {is_relation} and {is_ours}
     group by pg_class.oid, nspname
     order by nspname, relname
-"""  # noqa: S608
-_ROUTINES = f"""
+    """
+).format(**FRAGMENTS)
+_ROUTINES = sql.SQL(
+    """
     select
-        array[nspname, proname]::text[] || {ARGUMENTS},
+        array[nspname, proname]::text[] || {arguments},
         prokind = 'p',
         pg_get_userbyid(proowner)::text
     from pg_proc
     join pg_namespace on pg_namespace.oid = pronamespace
-    where {OURS}
+    where {is_ours}
     order by nspname, proname
-"""  # noqa: S608
-_PEOPLE = """
+    """
+).format(**FRAGMENTS)
+_PEOPLE = sql.SQL(
+    """
     select person.rolname::text, array_agg(distinct team.rolname::text order by team.rolname::text)
     from pg_auth_members
     join pg_roles as person on person.oid = member
@@ -74,7 +87,8 @@ _PEOPLE = """
         and not person.rolname = any(%(known)s)
     group by person.rolname
     order by person.rolname
-"""
+    """
+)
 
 
 @dataclass(frozen=True)
@@ -87,22 +101,14 @@ class Relation:
     owner: str
     columns: tuple[tuple[str, str], ...]
 
-    @staticmethod
-    def of(
-        name: list[str], relkind: str, is_partition: bool, owner: str, columns: list[list[str]]
-    ) -> Relation:
-        """Returns the relation of a row."""
-        pairs = tuple((column, type_name) for column, type_name in columns or ())
-        return Relation(tuple(name), relkind, is_partition, owner, pairs)
-
     @property
     def kind(self) -> Kind:
-        """Whether privileges on it are those of a sequence or of a relation."""
+        """Whether its privileges are those of a sequence or of a relation."""
         return Kind.SEQUENCE if self.relkind == "S" else Kind.RELATION
 
     @property
     def is_view(self) -> bool:
-        """Tells whether it is a view: who writes to it writes to the tables beneath."""
+        """Whether it is a view; writing to a view writes to the tables beneath."""
         return self.relkind == "v"
 
 
@@ -114,19 +120,14 @@ class Routine:
     is_procedure: bool
     owner: str
 
-    @staticmethod
-    def of(name: list[str], is_procedure: bool, owner: str) -> Routine:
-        """Returns the routine of a row."""
-        return Routine(tuple(name), is_procedure, owner)
-
 
 @dataclass(frozen=True)
 class Catalog:
-    """What is there.
+    """The objects and people of the warehouse.
 
-    Args:
+    Attributes:
         schemas: The owner of each schema.
-        people: The teams of each login role that is in one and is no program's.
+        people: The teams of each login role that is in a team and is not a program role.
     """
 
     database: str
@@ -137,7 +138,7 @@ class Catalog:
     people: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def relations_like(self, qualified: str, kind: Kind = Kind.RELATION) -> list[Relation]:
-        """Returns the relations, or sequences, that a name or pattern of the file means."""
+        """Returns the relations, or sequences, that match a name or pattern of the file."""
         return [
             relation
             for relation in self.relations
@@ -145,34 +146,51 @@ class Catalog:
         ]
 
     def routines_named(self, qualified: str) -> list[Routine]:
-        """Returns the routines of that name, whatever their arguments."""
+        """Returns the routines of that name with any arguments."""
         return [routine for routine in self.routines if ".".join(routine.name[:2]) == qualified]
+
+    def owned_objects(self) -> Iterator[tuple[str, Kind, Name]]:
+        """Yields every object with its owner first."""
+        yield self.database_owner, Kind.DATABASE, (self.database,)
+        for schema, owner in self.schemas.items():
+            yield owner, Kind.SCHEMA, (schema,)
+        for relation in self.relations:
+            yield relation.owner, relation.kind, relation.name
+        for routine in self.routines:
+            yield routine.owner, Kind.ROUTINE, routine.name
 
 
 def rows_of(
-    connection: Connection, make: Callable[..., Row], query: str, **values: object
+    connection: Connection, make: Callable[..., Row], query: Query, **values: object
 ) -> list[Row]:
-    """Makes something of each row of a query's result; its columns are the arguments."""
-    return connection.cursor(row_factory=args_row(make)).execute(query, values).fetchall()
+    """Returns the result of calling `make` with the columns of each row of a query.
+
+    Arrays arrive as tuples, and arrays of arrays as tuples of tuples, so that rows can be hashed.
+    """
+
+    def make_of(*columns: object) -> Row:
+        return make(*map(_frozen, columns))
+
+    return connection.cursor(row_factory=args_row(make_of)).execute(query, values).fetchall()
 
 
 def read_catalog(connection: Connection, policy: Policy) -> Catalog:
-    """Reads what is in the database that the connection is to; any role may."""
+    """Reads the contents of the connected database, as any role can."""
     [(database, owner)] = rows_of(connection, _pair, _DATABASE)
     teams, known = list(policy.teams), [*policy.holders, *policy.operators]
     return Catalog(
         database=database,
         database_owner=owner,
         schemas=dict(rows_of(connection, _pair, _SCHEMAS)),
-        relations=rows_of(connection, Relation.of, _RELATIONS),
-        routines=rows_of(connection, Routine.of, _ROUTINES),
-        people=dict(rows_of(connection, _person, _PEOPLE, teams=teams, known=known)),
+        relations=rows_of(connection, Relation, _RELATIONS),
+        routines=rows_of(connection, Routine, _ROUTINES),
+        people=dict(rows_of(connection, _pair, _PEOPLE, teams=teams, known=known)),
     )
 
 
-def _pair(first: str, second: str) -> tuple[str, str]:
+def _pair(first: str, second: Any) -> tuple[str, Any]:
     return first, second
 
 
-def _person(name: str, teams: list[str]) -> tuple[str, tuple[str, ...]]:
-    return name, tuple(teams)
+def _frozen(value: object) -> object:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

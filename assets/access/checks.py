@@ -1,4 +1,4 @@
-"""The asset check of access: its name is a sentence that is true when the check is green."""
+"""The asset of privileges, and the check that compares it with the access file."""
 
 import dagster as dg
 import pandas as pd
@@ -6,7 +6,7 @@ import pandas as pd
 from assets import asset_keys
 from assets.access.drift import Drift, Extra, read_drift
 from assets.access.policy import load_policy
-from assets.resources.warehouse import Warehouse
+from assets.platform import Platform
 
 warehouse_grants = dg.AssetSpec(
     asset_keys.GRANTS,
@@ -14,45 +14,45 @@ warehouse_grants = dg.AssetSpec(
     owners=asset_keys.DATA_ENGINEERING,
     kinds={"postgres"},
     description=(
-        "One row per privilege that a role has in the warehouse. What it should be is said by "
-        "infra/postgres/access.yaml, and shown as a matrix in docs/access.md."
+        "One row per privilege that a role has in the warehouse. infra/postgres/access.yaml states "
+        "which should exist; docs/access.md shows them as a matrix."
     ),
 )
 
 
 def judge(drift: Drift) -> tuple[dg.AssetCheckSeverity, str]:
-    """Judges a difference: too much is an error, too little a warning; and a sentence."""
-    counts = f"{len(drift.extra)} too much, {len(drift.missing)} missing"
+    """Returns severity and description of a drift: extra is an error, missing a warning."""
+    counts = f"{len(drift.extra)} extra, {len(drift.missing)} missing"
     if drift.extra:
         return (
             dg.AssetCheckSeverity.ERROR,
-            f"Somebody has what the access file does not give ({counts}); "
-            "`python -m cli.access apply --revoke` takes it away.",
+            f"Roles have rights that are not in the access file ({counts}); "
+            "`darkroom access apply --revoke` revokes them.",
         )
     if drift.missing:
         return (
             dg.AssetCheckSeverity.WARN,
-            f"Somebody lacks what the access file gives ({counts}); "
-            "`python -m cli.access apply` grants it.",
+            f"Roles lack rights that are in the access file ({counts}); "
+            "`darkroom access apply` grants them.",
         )
-    return dg.AssetCheckSeverity.ERROR, f"All {drift.agreed} facts are as the access file says."
+    return dg.AssetCheckSeverity.ERROR, f"All {drift.agreed} facts match the access file."
 
 
 def as_table(drift: Drift) -> str:
-    """Returns the differences as a table in Markdown; empty where there are none."""
+    """Returns the differences as a Markdown table without rows where there are none."""
     rows = [
-        {"is": "too much" if isinstance(one, Extra) else "missing", "what": str(one.fact)}
+        {"drift": "extra" if isinstance(one, Extra) else "missing", "fact": str(one.fact)}
         for one in drift.differences
     ]
-    return pd.DataFrame(rows, columns=["is", "what"]).to_markdown(index=False)
+    return pd.DataFrame(rows, columns=["drift", "fact"]).to_markdown(index=False)
 
 
 @dg.asset_check(asset=asset_keys.GRANTS)
 def grants_match_the_access_file(
-    warehouse: dg.ResourceParam[Warehouse],
+    platform: dg.ResourceParam[Platform],
 ) -> dg.AssetCheckResult:
-    """Every role has what the access file gives it, and nothing else."""
-    with warehouse.connect() as connection:
+    """Every role has exactly the rights that the access file states."""
+    with platform.warehouse.connect() as connection:
         drift = read_drift(connection, load_policy())
     severity, description = judge(drift)
     return dg.AssetCheckResult(

@@ -1,4 +1,4 @@
-"""docs/access.md: what the access file says, as tables for people."""
+"""docs/access.md: the access file as tables."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "access.md"
 _HEAD = """\
 # Who may do what in the warehouse
 
-Made from [`infra/postgres/access.yaml`](../infra/postgres/access.yaml) by `make access-document`;
-change that file, not this one. What is not in a table nobody may do, and who is in no team cannot
-even connect. `make access` grants what is written; `make access-report` connects as each team and
-tries all of it; the asset check `grants_match_the_access_file` compares daily.
+Generated from [`infra/postgres/access.yaml`](../infra/postgres/access.yaml) by
+`darkroom access document`; edit that file, not this one. Nobody may do what is not listed here, and
+a role without a team cannot even connect. `darkroom access apply` grants what the file states;
+`darkroom access report` connects as each team and tries everything; the asset check
+`grants_match_the_access_file` compares daily.
 """
 _PEOPLE = """\
-A person logs in under a name of their own (`make user NAME=… TEAM=…`), by SCRAM, with the rights of
-one team, and cannot become the team or anybody else.
+A person logs in with a personal role (`darkroom people add NAME --team TEAM`) and SCRAM, has the
+rights of one team, and cannot become the team or anybody else.
 """
 
 
 def document(policy: Policy) -> str:
-    """Returns the whole page."""
+    """Returns the text of the page."""
     return "\n".join(
         [
             _HEAD,
@@ -33,14 +34,14 @@ def document(policy: Policy) -> str:
             *_teams(policy),
             *_matrices(policy.teams),
             "## Personal columns\n",
-            "No team and no program may be given them: the file would be refused.\n",
+            "No team and no program role may have them: such a file is rejected.\n",
             *(f"- `{name}`: {_code(columns)}" for name, columns in policy.personal.items()),
             "",
-            "## Programs\n",
+            "## Program roles\n",
             *_programs(policy),
             *_matrices(policy.programs),
             "## Owners\n",
-            "An owner may do anything with what it owns.\n",
+            "An owner may do anything with its objects.\n",
             *(f"- {owner}: {_code(names)}" for owner, names in policy.owners.items()),
             "",
         ]
@@ -48,7 +49,7 @@ def document(policy: Policy) -> str:
 
 
 def write_document(policy: Policy) -> bool:
-    """Writes the page; tells whether that changed it."""
+    """Writes the page; returns whether that changed it."""
     text = document(policy)
     if DOCUMENT.exists() and DOCUMENT.read_text() == text:
         return False
@@ -59,8 +60,8 @@ def write_document(policy: Policy) -> bool:
 def _teams(policy: Policy) -> Iterator[str]:
     for name, team in policy.teams.items():
         settings = [f"`{key} = {value}`" for key, value in team.people.settings.items()]
-        begins = f", beginning with {' and '.join(settings)}" if settings else ""
-        sessions = f"At most {team.people.connection_limit} sessions each{begins}."
+        starts = f", which start with {' and '.join(settings)}" if settings else ""
+        sessions = f"At most {team.people.connection_limit} sessions each{starts}."
         yield f"- **{name}**: {team.why} {sessions}"
     yield ""
 
@@ -76,20 +77,20 @@ def _programs(policy: Policy) -> Iterator[str]:
 
 
 def _matrices(holders: Mapping[str, Holder]) -> Iterator[str]:
-    """Yields one table for all kinds of objects, and the reasons beneath it."""
+    """Yields one table for all kinds of objects, and the reasons below it."""
     cells: dict[tuple[int, str], dict[str, str]] = {}
     reasons: list[str] = []
     for role, holder in holders.items():
-        for place, name, what in _lines(holder):
-            cells.setdefault((place, name), {})[role] = what
+        for position, name, privileges in _lines(holder):
+            cells.setdefault((position, name), {})[role] = privileges
         for name, rights in holder.relations.items():
             if rights.why:
                 reasons.append(f"- {role}, {name}: {rights.why}")
     roles = [role for role in holders if any(role in row for row in cells.values())]
     yield f"| | {' | '.join(roles)} |"
     yield f"|---|{'---|' * len(roles)}"
-    for place, name in sorted(cells):
-        row = cells[place, name]
+    for position, name in sorted(cells):
+        row = cells[position, name]
         yield f"| `{name}` | {' | '.join(row.get(role, '–') for role in roles)} |"
     yield ""
     yield from reasons
@@ -97,7 +98,7 @@ def _matrices(holders: Mapping[str, Holder]) -> Iterator[str]:
 
 
 def _lines(holder: Holder) -> Iterator[tuple[int, str, str]]:
-    """Yields place in the table, name, and what may be done to it, for all that an entry names."""
+    """Yields sort position, name and privileges of each object of an entry."""
     if holder.database:
         yield 0, "the database", ", ".join(holder.database)
     for schema, privileges in holder.schemas.items():

@@ -1,7 +1,7 @@
-"""People: login roles of their own, each in one team, with what the access file gives its people.
+"""People: login roles that are each in one team and start sessions with the team's settings.
 
-A person has a team's rights without being able to become the team, so that the audit log always
-names the person. Passwords are made here, shown once, and reach the server as SCRAM verifiers only.
+A person has the rights of the team but cannot become it, so that the audit log names the person.
+Passwords are generated here, shown once, and sent to the server only as SCRAM verifiers.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import psycopg
 from psycopg import sql
 
 from assets.access.catalog import read_catalog
-from assets.access.facts import ConnectionLimit, Fact, Setting
+from assets.access.expected import people_defaults
 from assets.access.policy import Policy
-from assets.access.statements import grant_statement
 from assets.errors import AccessError
+from assets.resources.rows import read_value, read_values
 from assets.resources.warehouse import Connection, Warehouse
 
 _NAME = re.compile(r"[a-z][a-z0-9_.-]{0,30}")
 _RESERVED = re.compile(r"pg_.*|darkroom_.*|public|none")
-_SESSIONS = "from pg_stat_activity where usename = %s"
+_END_SESSIONS = "select pg_terminate_backend(pid, 10000) from pg_stat_activity where usename = %s"
 _OWNED = """
     select count(*)
     from pg_shdepend
@@ -36,7 +36,7 @@ _OWNED = """
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who can log in, the team they are in, and how many sessions they have."""
+    """A login role of a person, its team, and its number of open sessions."""
 
     name: str
     team: str
@@ -45,20 +45,20 @@ class Person:
 
 @contextmanager
 def administration(conninfo: str) -> Iterator[Connection]:
-    """Opens a connection of the administration role; its refusals become an `AccessError`."""
+    """Opens a connection of the administration role; a refused statement is an `AccessError`."""
     with Warehouse(conninfo).connect() as connection:
         try:
             yield connection
         except psycopg.errors.InsufficientPrivilege as error:
             raise AccessError(
-                f"PostgreSQL refuses: {error.diag.message_primary}; a superuser can do it."
+                f"PostgreSQL refuses: {error.diag.message_primary}; only a superuser can do this."
             ) from error
 
 
 def find_team(policy: Policy, name: str) -> str:
-    """Returns the team that somebody means by `sales` or `TEAM_SALES`.
+    """Returns the name of the team given as `sales` or `TEAM_SALES`.
 
-    Raises `AccessError` when there is none.
+    Raises `AccessError` when there is no such team.
     """
     wanted = f"TEAM_{name.upper().removeprefix('TEAM_')}"
     if wanted not in policy.teams:
@@ -68,35 +68,36 @@ def find_team(policy: Policy, name: str) -> str:
 
 
 def list_people(conninfo: str, policy: Policy) -> list[Person]:
-    """Returns everybody who is in a team, by name; whoever is in two appears in both."""
+    """Returns everybody who is in a team, by name; a person in two teams appears twice."""
     with Warehouse(conninfo).connect() as connection:
         people = read_catalog(connection, policy).people
-        return [
-            Person(name, team, _sessions(connection, name))
-            for name, teams in sorted(people.items())
-            for team in teams
-        ]
+        sessions = read_values(connection, "select usename::text from pg_stat_activity")
+    return [
+        Person(name, team, sessions.count(name))
+        for name, teams in sorted(people.items())
+        for team in teams
+    ]
 
 
 def create_person(conninfo: str, policy: Policy, name: str, team: str) -> str:
-    """Makes a login role for a person in a team.
+    """Creates a login role for a person in a team.
 
     Args:
         conninfo: The administration role's connection.
         policy: What people of the team begin with.
         name: Login name.
-        team: One of the policy's teams.
+        team: A team of the policy.
 
     Returns:
         The generated password.
 
     Raises:
-        AccessError: The name is not a possible one, or taken.
+        AccessError: The name is invalid or taken.
     """
     if not _NAME.fullmatch(name) or _RESERVED.fullmatch(name):
         raise AccessError(
-            f"“{name}” cannot be a person's name: begin with a small letter, go on with small "
-            "letters, digits, “_”, “.” or “-”, 31 at most, and not with pg_ or darkroom_."
+            f"“{name}” is not a valid name for a person: use at most 31 lower-case letters, "
+            "digits, “_”, “.” and “-”, begin with a letter, and not with pg_ or darkroom_."
         )
     with administration(conninfo) as connection:
         _refuse_taken_name(connection, policy, name)
@@ -105,7 +106,7 @@ def create_person(conninfo: str, policy: Policy, name: str, team: str) -> str:
 
 
 def reset_person(conninfo: str, policy: Policy, name: str) -> str:
-    """Gives a person a new password, and anew what the file gives the people of the team.
+    """Sets and returns a new password, and grants the team's defaults again.
 
     Raises `AccessError` when there is no such person.
     """
@@ -114,35 +115,35 @@ def reset_person(conninfo: str, policy: Policy, name: str) -> str:
 
 
 def remove_person(conninfo: str, policy: Policy, name: str) -> None:
-    """Ends a person's sessions and drops the role with everything that was granted to it.
+    """Ends a person's sessions and drops the role with all its privileges.
 
     Raises:
-        AccessError: It is no person, owns something, or has rights that only a superuser can take.
+        AccessError: The role is not a person, owns objects, or has privileges that only a superuser
+            can revoke.
     """
     with administration(conninfo) as connection:
         _teams(connection, policy, name)
-        [(owned,)] = connection.execute(_OWNED, [name]).fetchall()
-        if owned:
+        if owned := read_value(connection, _OWNED, [name]):
             raise AccessError(
-                f"{name} owns {owned} object(s), which would be lost; give them to another role "
-                "first (REASSIGN OWNED BY)."
+                f"{name} owns {owned} object{'s' if owned > 1 else ''}, which would be dropped; "
+                "reassign them to another role first (REASSIGN OWNED BY)."
             )
         drop_login(connection, name)
 
 
 def drop_login(connection: Connection, name: str) -> None:
-    """Locks a login role out, ends its sessions and drops it; as `remove_person`."""
+    """Disables a login role, ends its sessions and drops it; errors as `remove_person`."""
     connection.execute(_sql("alter role {} connection limit 0 password null", name))
-    connection.commit()  # from here on nobody logs in, whatever happens next
+    connection.commit()  # nobody can log in from here on, whatever fails below
     connection.execute(_sql("grant {} to current_user with inherit true", name))
-    connection.execute(f"select pg_terminate_backend(pid, 10000) {_SESSIONS}", [name])
+    connection.execute(_END_SESSIONS, [name])
     try:
         connection.execute(_sql("drop owned by {}", name))
         connection.execute(_sql("drop role {}", name))
     except psycopg.errors.DependentObjectsStillExist as error:
         raise AccessError(
-            f"{name} cannot log in any more, but has rights left that only a superuser can take "
-            f"({error.diag.message_detail}); after DROP OWNED BY there, remove {name} again."
+            f"{name} can no longer log in, but has privileges that only a superuser can revoke "
+            f"({error.diag.message_detail}); run DROP OWNED BY as one, then remove {name} again."
         ) from error
 
 
@@ -150,7 +151,8 @@ def _teams(connection: Connection, policy: Policy, name: str) -> tuple[str, ...]
     teams = read_catalog(connection, policy).people.get(name)
     if not teams:
         raise AccessError(
-            f"“{name}” is no person: people are login roles in a team; `make users` lists them."
+            f"“{name}” is not a person, that is, a login role in a team; "
+            "`darkroom people list` shows all."
         )
     return teams
 
@@ -162,39 +164,32 @@ def _refuse_taken_name(connection: Connection, policy: Policy, name: str) -> Non
     teams = read_catalog(connection, policy).people.get(name)
     if teams:
         raise AccessError(
-            f"{name} is in {teams[0]} already; `make user-password NAME={name}` gives a new "
-            f"password, `make user-remove NAME={name}` takes the person out."
+            f"{name} is in {teams[0]} already; `darkroom people password {name}` sets a new "
+            f"password, `darkroom people remove {name}` removes the person."
         )
-    raise AccessError(f"There is a role “{name}” that is no person's; choose another name.")
+    raise AccessError(f"There is a role “{name}” that is not a person; choose another name.")
 
 
 def _grant_team_defaults(connection: Connection, policy: Policy, name: str, team: str) -> str:
-    people = policy.teams[team].people
     connection.execute(_sql("grant {} to {} with inherit true, set false", team, name))
-    facts: list[Fact] = [
-        ConnectionLimit(name, people.connection_limit),
-        *(Setting(name, setting, value) for setting, value in people.settings.items()),
-    ]
-    for fact in facts:
-        statement = grant_statement(fact)
-        if statement is not None:
-            connection.execute(statement)
-    return set_password(connection, name)
+    for fact in people_defaults(policy, name, team):
+        connection.execute(fact.grant_statement())
+    return generate_password(connection, name)
 
 
-def set_password(connection: Connection, name: str) -> str:
-    """Sets and returns a new password; only its SCRAM verifier leaves this process."""
+def generate_password(connection: Connection, name: str) -> str:
+    """Sets and returns a random password."""
     password = secrets.token_urlsafe(18)
+    set_password(connection, name, password)
+    return password
+
+
+def set_password(connection: Connection, name: str, password: str) -> None:
+    """Sets the password of a role; only its SCRAM verifier is sent, so no server log has it."""
     verifier = connection.pgconn.encrypt_password(
         password.encode(), name.encode(), b"scram-sha-256"
     )
     connection.execute(_sql("alter role {} password ", name) + sql.Literal(verifier.decode()))
-    return password
-
-
-def _sessions(connection: Connection, name: str) -> int:
-    [(count,)] = connection.execute(f"select count(*) {_SESSIONS}", [name]).fetchall()
-    return int(str(count))
 
 
 def _sql(template: str, *names: str) -> sql.Composed:

@@ -1,4 +1,4 @@
-"""The access file: its shape, and what makes it valid. `expected` says what that means."""
+"""The access file: its schema and its validation. `expected` derives what it means."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ACCESS_FILE = Path(__file__).parents[2] / "infra" / "postgres" / "access.yaml"
 
 
 def _shaped(pattern: str, otherwise: str) -> AfterValidator:
-    """Refuses a name that has not the shape of its kind."""
+    """Returns a validator that requires a name to match a pattern."""
 
     def check(name: str) -> str:
         if not re.fullmatch(pattern, name):
@@ -28,7 +28,7 @@ def _shaped(pattern: str, otherwise: str) -> AfterValidator:
 
 Columns = Literal["all"] | Annotated[list[str], Field(min_length=1)]
 QualifiedName = Annotated[
-    str, _shaped(r"[^.]+\.[^.]+", "a name stands with its schema, as in schema.relation")
+    str, _shaped(r"[^.]+\.[^.]+", "a name includes its schema, as in schema.relation")
 ]
 TeamName = Annotated[str, _shaped(r"TEAM_[A-Z_]+", "a team is named as in TEAM_SALES")]
 ProgramName = Annotated[
@@ -39,7 +39,7 @@ COLUMN_PRIVILEGES = ("select", "insert", "update")
 
 
 class PolicyError(DarkroomError):
-    """The access file says something that cannot be meant; the message says where and what."""
+    """The access file is invalid; the message says where and why."""
 
 
 class _Model(BaseModel):
@@ -57,7 +57,7 @@ class Rights(_Model):
     why: str | None = None
 
     def given(self) -> Iterator[tuple[str, Columns]]:
-        """Yields each privilege that is given, with its columns."""
+        """Yields each granted privilege with its columns."""
         for privilege in (*COLUMN_PRIVILEGES, "delete", "truncate"):
             columns = getattr(self, privilege)
             if columns is not None:
@@ -65,14 +65,14 @@ class Rights(_Model):
 
 
 class People(_Model):
-    """What each person of a team begins with."""
+    """The limit and the settings of each person of a team."""
 
     connection_limit: int = Field(ge=1)
     settings: dict[str, str] = Field(default_factory=dict)
 
 
 class Holder(_Model):
-    """A role that may do something."""
+    """A role with privileges."""
 
     why: str
     database: list[Literal["connect", "temporary", "create"]] = Field(default_factory=list)
@@ -87,13 +87,13 @@ class Holder(_Model):
 
 
 class Team(Holder):
-    """A group of people; nobody logs in under its name."""
+    """A group of people, which cannot log in itself."""
 
     people: People
 
 
 class Program(Holder):
-    """A role of the platform itself."""
+    """A role of the platform."""
 
     attributes: list[Literal["login", "createrole"]] = Field(default_factory=list)
     member_of: list[str] = Field(default_factory=list)
@@ -119,58 +119,58 @@ class Policy(_Model):
 
     @property
     def database_owner(self) -> str:
-        """The role that owns the warehouse: the one that makes the other roles."""
+        """The role that owns the warehouse: the one that may create roles."""
         return next(n for n, p in self.programs.items() if "createrole" in p.attributes)
 
     @model_validator(mode="after")
-    def _makes_sense(self) -> Self:
-        for complaint in self._complaints():
-            raise ValueError(complaint)
+    def _is_consistent(self) -> Self:
+        for message in self._errors():
+            raise ValueError(message)
         return self
 
-    def _complaints(self) -> Iterator[str]:
+    def _errors(self) -> Iterator[str]:
         creators = [n for n, p in self.programs.items() if "createrole" in p.attributes]
         if len(creators) != 1:
-            yield "exactly one program must have the attribute createrole: it admits the people"
+            yield "exactly one program must have the attribute createrole: it creates the people"
         for owner in self.owners.keys() - self.programs.keys():
             yield f"the owner {owner} is not among the programs"
         for name, program in self.programs.items():
             for group in {*program.member_of, *program.admin_of} - self.holders.keys():
                 yield f"{name} is a member of {group}, which is neither a team nor a program here"
         for name, holder in self.holders.items():
-            yield from self._complaints_about(name, holder)
+            yield from self._errors_of_holder(name, holder)
 
-    def _complaints_about(self, name: str, holder: Holder) -> Iterator[str]:
+    def _errors_of_holder(self, name: str, holder: Holder) -> Iterator[str]:
         for schema, privileges in holder.schemas.items():
             if privileges == ["grant option"]:
-                yield f"{name} may pass on privileges on {schema}, but none are named"
+                yield f"{name} has a grant option on {schema} without a privilege"
         for relation in [*holder.relations, *holder.sequences, *holder.routines]:
             schema = relation.split(".")[0]
             if not self._may_use(name, holder, schema):
-                yield f"{name} is given {relation}, but not usage of the schema {schema}"
+                yield f"{name} is granted {relation} without usage of the schema {schema}"
         for relation, rights in holder.relations.items():
             is_pattern = "*" in relation
             if is_pattern and relation.split(".")[0] not in self.built_by_dbt:
-                yield f"{name} is given {relation}; a pattern may name what dbt builds only"
+                yield f"{name} is granted {relation}; a pattern is allowed only for what dbt builds"
             for privilege, columns in rights.given():
                 if is_pattern and columns != "all":
-                    yield f"{name} is given columns of {relation}; a pattern covers whole views"
-                yield from self._personal_complaints(name, relation, privilege, columns)
+                    yield f"{name} is granted columns of {relation}; a pattern covers whole views"
+                yield from self._personal_errors(name, relation, privilege, columns)
             if not list(rights.given()):
-                yield f"{name} is given nothing on {relation}; leave the line out"
+                yield f"{name} is granted nothing on {relation}; remove the line"
 
     def _may_use(self, name: str, holder: Holder, schema: str) -> bool:
         return "usage" in holder.schemas.get(schema, []) or schema in self.owners.get(name, [])
 
-    def _personal_complaints(
+    def _personal_errors(
         self, name: str, relation: str, privilege: str, columns: Columns
     ) -> Iterator[str]:
         personal = self.personal.get(relation, [])
         named = [column for column in personal if columns == "all" or column in columns]
         if named and privilege in COLUMN_PRIVILEGES:
             yield (
-                f"{name} is given {privilege} of {relation} with {', '.join(named)}, "
-                "which the file says are personal"
+                f"{name} is granted {privilege} of {relation} with {', '.join(named)}, "
+                "which the file lists as personal"
             )
 
 
@@ -179,18 +179,18 @@ def load_policy(path: Path = ACCESS_FILE) -> Policy:
 
     Raises:
         YamlError: The file is not valid YAML.
-        PolicyError: It is not a valid access file; one sentence says where and why.
+        PolicyError: It is not a valid access file.
     """
     return parse_policy(path.read_text(), path.name)
 
 
 def parse_policy(text: str, name: str = ACCESS_FILE.name) -> Policy:
-    """Reads an access file's text; as `load_policy`."""
+    """Reads the text of an access file; errors as `load_policy`."""
     return validate_policy(parse_yaml(text, name), name)
 
 
 def validate_policy(content: object, name: str = ACCESS_FILE.name) -> Policy:
-    """Takes an access file's content; as `load_policy`."""
+    """Validates the content of an access file; errors as `load_policy`."""
     try:
         return Policy.model_validate(content)
     except ValidationError as error:
@@ -198,10 +198,10 @@ def validate_policy(content: object, name: str = ACCESS_FILE.name) -> Policy:
 
 
 def _sentence(error: ValidationError) -> str:
-    """The first thing that is wrong, with the way to it."""
+    """Returns the first error, with the path to it."""
     first = error.errors()[0]
-    way = " → ".join(str(part) for part in first["loc"] if part not in {"[key]", "function-after"})
+    path = " → ".join(str(part) for part in first["loc"] if part not in {"[key]", "function-after"})
     if first["type"] == "extra_forbidden":
-        return f"{way} is not a key that is known here"
+        return f"{path} is not a known key"
     message = first["msg"].removeprefix("Value error, ").replace("Input should", "it should")
-    return f"{way}: {message}" if way else message
+    return f"{path}: {message}" if path else message

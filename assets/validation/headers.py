@@ -82,6 +82,8 @@ def reject_header(first: bytes) -> Reason | None:
             check_header(_HEADERS[name](io.BytesIO(first)))
     except RejectedImageError as rejected:
         return rejected.reason
+    except Image.DecompressionBombError:  # by Pillow, of a GIF's frame that exceeds its canvas
+        return Reason.TOO_MANY_PIXELS
     except UNREADABLE:
         return None
     return None
@@ -97,7 +99,7 @@ def pixels_of(first: bytes) -> int | None:
         if name == "AVIF":
             return math.prod(_avif_size(first))
         return math.prod(_HEADERS[name](io.BytesIO(first)).size) if name else None
-    except UNREADABLE:
+    except (*UNREADABLE, Image.DecompressionBombError):
         return None
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why an image is rejected; `dbt_project` explains each to its readers."""
+    """Why an image is rejected; `rejection_texts` explains each code to people."""
 
     EMPTY = "empty"
     TOO_LARGE = "too_large"

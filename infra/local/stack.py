@@ -16,7 +16,7 @@ from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
 
-from assets.access.apply import apply
+from assets.access.drift import apply
 from assets.access.policy import PolicyError, load_policy
 from assets.errors import AccessError, StackError
 from assets.resources.object_store import open_client

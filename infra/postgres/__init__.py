@@ -1,1 +1,1 @@
-"""The only DDL: roles, databases and schemas (bootstrap), tables and grants (migrations)."""
+"""All DDL: roles, databases and schemas (bootstrap), everything in the schemas (migrations)."""

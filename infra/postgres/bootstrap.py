@@ -1,6 +1,6 @@
-"""Roles, databases and schemas: the part of the DDL that needs a superuser, applied idempotently.
+"""Roles, databases and schemas: the DDL that needs a superuser, applied idempotently.
 
-Everything after it, migrations included, runs as one of the roles made here.
+Everything after it, including migrations, runs as one of the roles created here.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Mapping
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+
+from assets.access.people import set_password
 
 WAREHOUSE = "darkroom"
 DAGSTER_STORAGE = "darkroom_dagster"
@@ -34,7 +36,7 @@ _SCHEMA_OWNERS = {
     "analytics": BUILDER,
 }
 _NOTHING_BY_DEFAULT = "alter default privileges for role {} revoke execute on functions from public"
-# PostgreSQL lets everybody who connects keep large objects, whatever they were granted.
+# PostgreSQL lets everybody who can connect create large objects.
 _NO_LARGE_OBJECTS = (
     "revoke execute on function lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea) "
     "from public"
@@ -51,11 +53,11 @@ _SEAL = (
 
 
 def bootstrap(superuser_conninfo: str, passwords: Mapping[str, str]) -> None:
-    """Makes roles, databases and schemas that are missing and sets the programs' passwords.
+    """Creates missing roles, databases and schemas and sets the passwords of the program roles.
 
     Args:
         superuser_conninfo: A superuser's connection to any database of the server.
-        passwords: Role name to password, for each of the program roles that log in.
+        passwords: The password of each program role that logs in.
     """
     with psycopg.connect(superuser_conninfo, autocommit=True) as server:
         for role, password in passwords.items():
@@ -80,10 +82,10 @@ def bootstrap(superuser_conninfo: str, passwords: Mapping[str, str]) -> None:
 
 
 def seal_audit_log(superuser_conninfo: str, database: str = WAREHOUSE) -> None:
-    """Hands the audit log to a role that nobody can become, once the migrations have made it.
+    """Transfers the audit log, after the migrations, to a role that nobody can become.
 
-    After that not even the administration role, which owns all else, can change, delete or drop it:
-    the owner of a schema could, so the schema goes with it.
+    From then on not even the administration role, which owns all other tables, can change or drop
+    it. The schema is transferred too, because the owner of a schema can drop its tables.
 
     Args:
         superuser_conninfo: A superuser's connection to any database of the server.
@@ -107,13 +109,9 @@ def _sql(template: str, *names: str) -> sql.Composed:
     return sql.SQL(template).format(*map(sql.Identifier, names))
 
 
-def _role_exists(server: psycopg.Connection, role: str) -> bool:
-    found = server.execute("select 1 from pg_roles where rolname = %s", [role])
-    return found.fetchone() is not None
-
-
 def _create_role(server: psycopg.Connection, role: str) -> None:
-    if not _role_exists(server, role):
+    found = server.execute("select from pg_roles where rolname = %s", [role])
+    if found.fetchone() is None:
         server.execute(_sql("create role {} nologin", role))
 
 
@@ -122,22 +120,16 @@ def _create_login_role(server: psycopg.Connection, role: str, password: str) -> 
     server.execute(_sql("alter role {} login", role))
     if role == ADMIN:
         server.execute(_sql("alter role {} createrole", role))
-    _set_password(server, role, password)
-
-
-def _set_password(server: psycopg.Connection, role: str, password: str) -> None:
-    """Sends only the SCRAM verifier, so that no password reaches a server log."""
-    verifier = server.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
-    server.execute(_sql("alter role {} password ", role) + sql.Literal(verifier.decode()))
+    set_password(server, role, password)
 
 
 def _create_database(server: psycopg.Connection, database: str, owner: str) -> None:
-    found = server.execute("select 1 from pg_database where datname = %s", [database])
+    found = server.execute("select from pg_database where datname = %s", [database])
     if found.fetchone() is None:
         server.execute(_sql("create database {} owner {}", database, owner))
     close_database(server, database)
 
 
 def close_database(server: psycopg.Connection, database: str) -> None:
-    """Takes from PUBLIC what PostgreSQL gives it on every new database: to connect, for one."""
+    """Revokes what PostgreSQL grants PUBLIC on every new database, such as CONNECT."""
     server.execute(_sql("revoke all on database {} from public", database))

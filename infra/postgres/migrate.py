@@ -1,4 +1,4 @@
-"""Brings the warehouse to the newest migration, as the administration role."""
+"""Upgrades the warehouse to the newest migration, as the administration role."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def migrate(conninfo: str) -> None:
-    """Applies the migrations that the warehouse lacks, each in one transaction.
+    """Applies the missing migrations, each in one transaction.
 
     Args:
         conninfo: Connection of the administration role (URL or libpq keywords).

@@ -1,5 +1,5 @@
-"""The upload API: images in over HTTP, and to each uploader what became of its own.
+"""The upload API: accepts images over HTTP and shows each uploader the state of its own images.
 
-Any number of these processes serve beside each other; what they keep is in S3 and PostgreSQL. The
-page that people use is in `static`.
+Any number of processes can serve side by side, because all state is in S3 and PostgreSQL. The page
+for people is in `static`.
 """

@@ -1,4 +1,4 @@
-"""An image taken in: stored first, then known to the ledger, and once however often it is sent."""
+"""Accepting an image: stored first, then registered, and only once however often it is sent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from assets.ingestion.upload.lookup import Upload
 from assets.ingestion.upload.source import upload_id, upload_key, upload_origin
 from assets.resources.warehouse import Connection
 from services.upload_api.database import Database
-from services.upload_api.names import encoded
+from services.upload_api.filenames import encoded
 from services.upload_api.problems import GONE, KEY_REUSED, UNAVAILABLE, ProblemError
 from services.upload_api.registrar import Registrar
 from services.upload_api.storage import AlreadyStoredError, Storage
@@ -29,7 +29,7 @@ _DEFAULT_TYPE = "application/octet-stream"
 
 @dataclass(frozen=True)
 class Received:
-    """An image whose bytes have all come, and what its sender says of it."""
+    """An image that arrived completely, and what its sender declared."""
 
     body: bytearray
     sha256: bytes
@@ -38,24 +38,24 @@ class Received:
 
 
 class Outcome(Enum):
-    """What became of an image that was sent."""
+    """What happened to an image that was sent."""
 
     REGISTERED = "registered"
     REPEATED = "repeated"
     STORED = "stored"
-    """The ledger could not be asked: it learns of the object from the bucket."""
+    """The ledger did not answer: the object will be registered from the bucket."""
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """An image that is durable."""
+    """An image that is stored durably."""
 
     upload: Upload
     outcome: Outcome
 
 
 class Acceptance:
-    """The way of an image from its sender to the raw bucket and the ledger."""
+    """Stores images in the raw bucket and registers them."""
 
     def __init__(self, storage: Storage, database: Database, registrar: Registrar) -> None:
         self._storage = storage
@@ -66,27 +66,27 @@ class Acceptance:
     async def accept(
         self, received: Received, uploader: str, idempotency_key: str | None, now: datetime
     ) -> Accepted:
-        """Makes an image durable, and known if the ledger answers.
+        """Stores an image, and registers it if the ledger answers.
 
         Raises:
-            ProblemError: The idempotency key stands for another image, or for one that is gone.
-            ServerUnavailableError: S3 does not take it; nothing of it counts.
+            ProblemError: The idempotency key belongs to another image, or to a deleted one.
+            ServerUnavailableError: S3 does not answer; nothing was stored.
         """
         if idempotency_key is None:
             return await self._store(uuid4(), received, uploader, now)
         image = upload_id(uploader, idempotency_key)
         async with self._locks_by_image.setdefault(image, asyncio.Lock()):
-            known = await self._known(image)
+            known = await self._find(image)
             if known is None:
                 return await self._store(image, received, uploader, now)
             await self._check_same(known, received.sha256)
             return Accepted(known, Outcome.REPEATED)
 
-    async def _known(self, image: UUID) -> Upload | None:
+    async def _find(self, image: UUID) -> Upload | None:
         try:
             return await self._database.run(partial(_look_up, image))
         except ServerError:
-            return None  # S3 refuses a second object of the same hour, and the ledger a second row
+            return None  # S3 refuses a second object in the same hour, the ledger a second row
 
     async def _store(
         self, image: UUID, received: Received, uploader: str, now: datetime
@@ -97,7 +97,7 @@ class Acceptance:
                 attributes = _attributes(received, uploader)
                 version = await self._storage.put(key, received.body, attributes)
             except AlreadyStoredError:
-                version = await self._stored_before(key, received.sha256)
+                version = await self._version_of_repeat(key, received.sha256)
         arrival = Arrival(
             image_id=image,
             arrived_at=now,
@@ -116,24 +116,29 @@ class Acceptance:
         except ServerError as error:
             _LOG.warning("An upload is stored and not registered yet: %s", error)
             return Accepted(lookup.as_registered(arrival), Outcome.STORED)
-        if upload is None:  # retention deletes what was stored
+        if upload is None:  # the purge deletes the object that was just stored
             raise _gone()
         await self._check_same(upload, received.sha256)
         return Accepted(upload, Outcome.REGISTERED)
 
-    async def _stored_before(self, key: str, sha256: bytes) -> str | None:
-        """Returns the version of what an earlier attempt stored, if it was the same image."""
+    async def _version_of_repeat(self, key: str, sha256: bytes) -> str | None:
+        """Returns the version that an earlier attempt stored.
+
+        Raises `ProblemError` when it was another image, or is deleted by now.
+        """
         stored = await self._storage.stored(key)
         if stored is None:
-            raise ProblemError(UNAVAILABLE, "It was deleted while it was sent again; try again.")
+            raise ProblemError(
+                UNAVAILABLE, "The image was deleted while you sent it again; try again."
+            )
         if stored.sha256 != sha256:
             raise _key_reused()
         return stored.version
 
     async def _check_same(self, known: Upload, sha256: bytes) -> None:
-        """Raises `ProblemError` when an image that is known has other bytes than this one."""
+        """Raises `ProblemError` when a registered image has other bytes than the one received."""
         digest = known.sha256
-        if digest is None:  # whoever registered it had not seen its bytes
+        if digest is None:  # it was registered without reading its bytes
             stored = await self._storage.stored(known.object_key, known.object_version)
             digest = stored.sha256 if stored else None
         if digest is not None and digest != sha256:
@@ -148,7 +153,7 @@ def _look_up(image: UUID, connection: Connection) -> Upload | None:
 
 
 def _attributes(received: Received, uploader: str) -> dict[str, str]:
-    """Returns what is kept beside the bytes: enough to register them without this program."""
+    """Returns the metadata of an object: enough to register it without this program."""
     attributes = {
         "Content-Type": received.content_type or _DEFAULT_TYPE,
         "uploader": uploader,
@@ -162,13 +167,13 @@ def _attributes(received: Received, uploader: str) -> dict[str, str]:
 def _key_reused() -> ProblemError:
     return ProblemError(
         KEY_REUSED,
-        "Another image was sent under this Idempotency-Key; take a new key for each image.",
+        "Another image was sent with this Idempotency-Key; use a new key for each image.",
     )
 
 
 def _gone() -> ProblemError:
     return ProblemError(
         GONE,
-        "The image that was sent under this Idempotency-Key was deleted, and stays so; "
-        "take a new key to send an image.",
+        "The image that was sent with this Idempotency-Key was deleted and cannot be sent again; "
+        "use a new key to send another image.",
     )

@@ -1,13 +1,13 @@
-"""The upload API put together: routes, page, errors, and the layers around them."""
+"""The assembled upload API: routes, page, error handlers, middleware, configuration of Uvicorn."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 
+import uvicorn
 from fastapi import FastAPI, Request
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
@@ -16,32 +16,54 @@ from starlette.types import ASGIApp
 from assets.errors import ServerError
 from assets.settings import UploadSettings
 from services.upload_api import health, images
-from services.upload_api.access import RETRY_SECONDS
-from services.upload_api.documents import TITLE, document
-from services.upload_api.edge import EdgeMiddleware
-from services.upload_api.metrics import MetricsMiddleware
-from services.upload_api.parts import AppState
+from services.upload_api.dependencies import RETRY_SECONDS
+from services.upload_api.middleware import EdgeMiddleware, MetricsMiddleware
+from services.upload_api.openapi import DocumentedApi
 from services.upload_api.problems import UNAVAILABLE, answer, handle_problems
+from services.upload_api.state import AppState
 from services.upload_api.storage import origin
 
 _LOG = logging.getLogger(__name__)
 _LARGE_BODIES = "/v1/images"
 _STATIC = Path(__file__).parent / "static"
+_KEEP_ALIVE_SECONDS = 75  # longer than load balancers keep a connection, or a request could be lost
+_SHUTDOWN_SECONDS = 25
 
 
-def make_api(parts: AppState) -> FastAPI:
-    """Returns the app without the layers around it."""
+def server_config(settings: UploadSettings) -> uvicorn.Config:
+    """Returns Uvicorn's configuration; requests in flight are finished at a shutdown."""
+    return uvicorn.Config(
+        make_application(settings),
+        host=settings.upload_host,
+        port=settings.upload_port,
+        root_path=settings.upload_root_path,
+        proxy_headers=bool(settings.upload_trusted_proxies),
+        forwarded_allow_ips=settings.upload_trusted_proxies,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        access_log=False,
+        server_header=False,
+        ws="none",
+    )
+
+
+def make_application(settings: UploadSettings) -> ASGIApp:
+    """Returns the whole application; it connects to its servers when it is started."""
+    state = AppState.of(settings)
+    edge = EdgeMiddleware(_make_api(state), origin(settings), _LARGE_BODIES)
+    return MetricsMiddleware(edge, state.metrics)
+
+
+def _make_api(state: AppState) -> DocumentedApi:
+    """Returns the app without middleware."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with parts.open():
+        async with state.open():
             yield
 
-    api = FastAPI(
-        title=TITLE, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan
-    )
-    api.state.parts = parts
-    api.openapi = partial(document, api)  # type: ignore[method-assign]
+    api = DocumentedApi(docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
+    api.state.darkroom = state
     api.include_router(images.router)
     api.include_router(health.router)
     api.add_api_route("/", _page, include_in_schema=False)
@@ -51,23 +73,16 @@ def make_api(parts: AppState) -> FastAPI:
     return api
 
 
-def make_application(settings: UploadSettings) -> ASGIApp:
-    """Returns the whole application; it connects to its servers when it is started."""
-    parts = AppState.of(settings)
-    edge = EdgeMiddleware(make_api(parts), origin(settings), _LARGE_BODIES)
-    return MetricsMiddleware(edge, parts.metrics)
-
-
 async def _page() -> FileResponse:
     return FileResponse(_STATIC / "index.html")
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
-    _LOG.warning("A request was refused: %s", error)
+    _LOG.warning("A server did not answer a request: %s", error)
     return answer(
         request,
         UNAVAILABLE,
-        "A server behind this one does not answer, so nothing was done; try again in a few "
-        "seconds, an upload with the same Idempotency-Key.",
+        "A server behind the upload API does not answer, so nothing was done; try again in a few "
+        "seconds, for an upload with the same Idempotency-Key.",
         {"Retry-After": str(RETRY_SECONDS)},
     )

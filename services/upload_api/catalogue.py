@@ -1,4 +1,4 @@
-"""What callers are told of their images: what the ledger knows, and where the renditions are."""
+"""The images of one uploader, read from the ledger, with signed URLs of their renditions."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from assets.resources.warehouse import Connection
 from assets.retention_policy import cutoff
 from assets.settings import UploadSettings
 from assets.validation.reasons import Reason
+from assets.validation.rejection_texts import rejection_texts
 from services.upload_api.database import Database
 from services.upload_api.models import Image, ImagePage, Rendition
 from services.upload_api.problems import INVALID, UNKNOWN_IMAGE, ProblemError
-from services.upload_api.reasons import EXPLANATIONS
 from services.upload_api.storage import Storage
 
 _STATES: Mapping[str, Literal["received", "processed", "rejected"]] = {
@@ -35,7 +35,7 @@ _Renditions = Mapping[UUID, Sequence[RenditionRecord]]
 
 @dataclass(frozen=True)
 class Catalogue:
-    """An uploader's own images, those beyond the retention age left out."""
+    """An uploader's own images that are younger than the retention period."""
 
     settings: UploadSettings
     database: Database
@@ -44,7 +44,7 @@ class Catalogue:
     async def image(self, uploader: str, image: UUID, now: datetime) -> Image:
         """Returns one image.
 
-        Raises `ProblemError` when there is none of that id, or it is another uploader's.
+        Raises `ProblemError` when there is no image of that id, or it is another uploader's.
         """
         oldest = cutoff(now, self.settings.retention)
 
@@ -56,21 +56,21 @@ class Catalogue:
         if not found:
             raise ProblemError(
                 UNKNOWN_IMAGE,
-                "There is no image of yours with this id: it was never sent, is deleted by now, "
-                "or was stored moments ago and is not registered yet.",
+                "You have no image with this id: it was never sent, it was deleted, or it was "
+                "stored moments ago and is not registered yet.",
             )
         return found[0]
 
     async def page(self, uploader: str, limit: int, cursor: str | None, now: datetime) -> ImagePage:
         """Returns a page of images, newest first.
 
-        Raises `ProblemError` when the cursor is none of this API's.
+        Raises `ProblemError` when the cursor is invalid.
         """
-        behind = read_cursor(cursor) if cursor else None
+        after = read_cursor(cursor) if cursor else None
         oldest = cutoff(now, self.settings.retention)
 
         def read(connection: Connection) -> list[Upload]:
-            return lookup.page_of_own(connection, uploader, oldest, limit + 1, behind)
+            return lookup.page_of_own(connection, uploader, oldest, limit + 1, after)
 
         images = await self._present(read)
         page, more = images[:limit], images[limit:]
@@ -78,7 +78,7 @@ class Catalogue:
         return ImagePage(images=page, next_cursor=write_cursor(last) if last else None)
 
     def received(self, upload: Upload) -> dict[str, Any]:
-        """Returns the fields of an image as they are when it is received."""
+        """Returns the fields of an image that has just been received."""
         return {
             "id": upload.image_id,
             "state": "received",
@@ -97,7 +97,7 @@ class Catalogue:
 
         found, renditions = await self.database.run(read_all)
         keys = [record.object_key for records in renditions.values() for record in records]
-        urls = dict(zip(keys, await self.storage.addresses(keys), strict=True))
+        urls = dict(zip(keys, await self.storage.signed_urls(keys), strict=True))
         return [self._image(upload, renditions[upload.image_id], urls) for upload in found]
 
     def _image(
@@ -107,7 +107,7 @@ class Catalogue:
         facts = self.received(upload) | {
             "state": _STATES[upload.state],
             "reason": reason,
-            "reason_text": EXPLANATIONS[reason] if reason else None,
+            "reason_text": rejection_texts()[reason] if reason else None,
             "renditions": [
                 Rendition(
                     name=record.name,
@@ -123,35 +123,33 @@ class Catalogue:
 
 
 def status_url(settings: UploadSettings, image: UUID) -> str:
-    """Returns the address of an image, without a host: proxies have names of their own."""
+    """Returns the URL of an image without a host, which only a proxy in front may know."""
     return f"{settings.upload_root_path}/v1/images/{image}"
 
 
 def write_cursor(last: Position) -> str:
-    """Returns the cursor behind a page's last image; callers are not to look into it."""
-    told = f"{last.arrived_at.astimezone(UTC).isoformat()} {last.image_id}"
-    return base64.urlsafe_b64encode(told.encode()).decode().rstrip("=")
+    """Returns the cursor after the last image of a page; it is opaque to callers."""
+    text = f"{last.arrived_at.astimezone(UTC).isoformat()} {last.image_id}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def read_cursor(cursor: str) -> Position:
-    """Returns where a cursor points; one that somebody made up shows nothing of other callers.
+    """Returns the position of a cursor; a forged one shows nothing of other callers.
 
-    Raises `ProblemError` when it has not the form of one.
+    Raises `ProblemError` when it is malformed.
     """
     try:
-        told = base64.b64decode(f"{cursor}{'=' * (-len(cursor) % 4)}", altchars="-_", validate=True)
-        moment, _, image = told.decode("ascii").partition(" ")
+        text = base64.b64decode(f"{cursor}{'=' * (-len(cursor) % 4)}", altchars="-_", validate=True)
+        moment, _, image = text.decode("ascii").partition(" ")
         position = Position(datetime.fromisoformat(moment), UUID(image))
     except (ValueError, binascii.Error) as error:
-        raise _no_cursor() from error
+        raise _invalid_cursor() from error
     if position.arrived_at.tzinfo is None or not (
         _FIRST_YEAR <= position.arrived_at.year <= _LAST_YEAR
     ):
-        raise _no_cursor()
+        raise _invalid_cursor()
     return position
 
 
-def _no_cursor() -> ProblemError:
-    return ProblemError(
-        INVALID, "This cursor is none that was given out; begin without one, at the first page."
-    )
+def _invalid_cursor() -> ProblemError:
+    return ProblemError(INVALID, "The cursor is invalid; begin without one, at the first page.")

@@ -1,4 +1,8 @@
-"""PostgreSQL behind the event loop: a few connections in threads, and never a long wait."""
+"""PostgreSQL for the event loop: a few connections in threads, and bounded waits.
+
+The queries are the synchronous functions of `assets`, so psycopg's asynchronous pool cannot run
+them.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ from assets.errors import ServerRefusedError, ServerUnavailableError
 from assets.resources.warehouse import Connection
 
 _CONNECTIONS = 4
-_REST_SECONDS = 1.0
+_PAUSE_SECONDS = 1.0
 _KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 
 Result = TypeVar("Result")
@@ -28,13 +32,13 @@ class Database:
     """The warehouse as the upload API's role.
 
     Args:
-        conninfo: Connection URL; it holds a password and is never shown.
-        seconds: How long a piece of work may take, waiting for a connection included.
+        conninfo: Connection URL; it contains a password and is never shown.
+        seconds: How long a transaction may take, including the wait for a connection.
     """
 
     def __init__(self, conninfo: str, seconds: float) -> None:
         self._seconds = seconds
-        self._rests_until = 0.0
+        self._paused_until = 0.0
         self._threads = ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="database")
         limit = f"-c statement_timeout={int(seconds * 1000)}"
         self._pool: ConnectionPool[Connection] = ConnectionPool(
@@ -50,33 +54,33 @@ class Database:
         self._address = f"{parts.get('host')}:{parts.get('port', 5432)}"
 
     def open(self) -> None:
-        """Begins to connect; a database that does not answer yet is no error."""
+        """Starts to connect; a database that does not answer yet is not an error."""
         self._pool.open()
 
     async def close(self) -> None:
-        """Ends the connections."""
+        """Closes the connections."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         await asyncio.to_thread(self._pool.close)
 
     async def run(self, work: Callable[[Connection], Result]) -> Result:
-        """Does a piece of work in a transaction of its own.
+        """Runs a function in a transaction of its own.
 
         Raises:
-            ServerUnavailableError: The database does not answer in time. For a second after that
-                it is not asked again, so that requests do not pile up before it.
-            ServerRefusedError: It refuses what is asked of it.
+            ServerUnavailableError: The database does not answer in time. Further calls fail at
+                once for a second, so that requests do not pile up.
+            ServerRefusedError: The database reports another error.
         """
         loop = asyncio.get_running_loop()
-        if loop.time() < self._rests_until:
-            raise ServerUnavailableError("PostgreSQL", self._address, "it did not just now")
+        if loop.time() < self._paused_until:
+            raise ServerUnavailableError("PostgreSQL", self._address, "it did not a moment ago")
         transaction = _Transaction(self._pool)
         try:
             async with asyncio.timeout(self._seconds):
                 return await loop.run_in_executor(self._threads, transaction.run, work)
         except (psycopg.OperationalError, TimeoutError) as error:
             if isinstance(error, TimeoutError):
-                transaction.break_off()
-            self._rests_until = loop.time() + _REST_SECONDS
+                transaction.abort()
+            self._paused_until = loop.time() + _PAUSE_SECONDS
             reason = type(error).__name__
             raise ServerUnavailableError("PostgreSQL", self._address, reason) from error
         except psycopg.Error as error:
@@ -84,12 +88,12 @@ class Database:
 
 
 class _Transaction:
-    """A piece of work on one of the pool's connections, in a thread."""
+    """A function that runs in a thread, with one of the pool's connections."""
 
     def __init__(self, pool: ConnectionPool[Connection]) -> None:
         self._pool = pool
         self._connection: Connection | None = None
-        self._is_broken_off = False
+        self._is_aborted = False
 
     def run(self, work: Callable[[Connection], Any]) -> Any:
         connection: Connection | None = None
@@ -98,20 +102,20 @@ class _Transaction:
                 self._connection = connection
                 return work(connection)
         except psycopg.OperationalError:
-            if connection is None or not connection.closed or self._is_broken_off:
+            if connection is None or not connection.closed or self._is_aborted:
                 raise
         finally:
             self._connection = None
-        # It was lost while it lay in the pool, as after a restart of the server, and others with
-        # it. Work repeated changes nothing, as everywhere in this project.
+        # The connection was lost while it was idle in the pool, as after a restart of the server,
+        # and others probably too. Repeating the function is safe: every write is idempotent.
         self._pool.check()
         with self._pool.connection() as self._connection:
             return work(self._connection)
 
-    def break_off(self) -> None:
-        """Wakes the thread if it waits for a server that hangs; its connection is thrown away."""
-        self._is_broken_off = True
+    def abort(self) -> None:
+        """Wakes the thread if it waits for a server that hangs; its connection is discarded."""
+        self._is_aborted = True
         connection = self._connection
         if connection is not None and not connection.closed:
-            with socket.socket(fileno=os.dup(connection.fileno())) as line, suppress(OSError):
-                line.shutdown(socket.SHUT_RDWR)
+            with socket.socket(fileno=os.dup(connection.fileno())) as copy, suppress(OSError):
+                copy.shutdown(socket.SHUT_RDWR)

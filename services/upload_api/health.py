@@ -1,4 +1,4 @@
-"""How this process is, for load balancers and Prometheus."""
+"""Health, readiness and metrics of this process, for load balancers and Prometheus."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from starlette.responses import Response
 
 from assets.errors import ServerError
 from assets.resources.warehouse import Connection
-from services.upload_api.access import RETRY_SECONDS
+from services.upload_api.dependencies import RETRY_SECONDS
 from services.upload_api.models import Health, Readiness
-from services.upload_api.parts import app_state_of
 from services.upload_api.problems import INTERNAL, UNAVAILABLE, ProblemError, documented
+from services.upload_api.state import app_state_of
 
 _LOG = logging.getLogger(__name__)
 _PING_SECONDS = 2.0
@@ -26,27 +26,27 @@ router = APIRouter()
 @router.get(
     "/healthz",
     operation_id="healthz",
-    summary="Does this process answer?",
+    summary="Does the process answer?",
     responses=documented(INTERNAL),
 )
 async def healthz() -> Health:
-    """Answers as long as the process does."""
+    """Answers 200 while the process runs."""
     return Health()
 
 
 @router.get(
     "/readyz",
     operation_id="readyz",
-    summary="Can images be sent here?",
+    summary="Can images be sent?",
     responses=documented(INTERNAL, UNAVAILABLE),
 )
 async def readyz(request: Request) -> Readiness:
-    """Answers 200 while images can be stored durably; the database may be missing for a while."""
-    parts = app_state_of(request)
-    has_store, has_database = await asyncio.gather(
-        _answers(parts.storage.ping(_PING_SECONDS)), _answers(parts.database.run(_ping))
+    """Answers 200 while images can be stored durably, also without the database."""
+    state = app_state_of(request)
+    has_object_store, has_database = await asyncio.gather(
+        _answers(state.storage.ping(_PING_SECONDS)), _answers(state.database.run(_ping))
     )
-    if not has_store:
+    if not has_object_store:
         raise ProblemError(
             UNAVAILABLE,
             "S3 does not answer, so no image can be stored.",
@@ -57,7 +57,7 @@ async def readyz(request: Request) -> Readiness:
             status="degraded",
             object_store="answers",
             database="does not answer",
-            detail="Images are stored; the catalogue learns of them when PostgreSQL is back.",
+            detail="Images are stored; they are registered when PostgreSQL answers again.",
         )
     return Readiness(
         status="ready", object_store="answers", database="answers", detail="Both servers answer."
@@ -66,13 +66,13 @@ async def readyz(request: Request) -> Readiness:
 
 @router.get("/metrics", include_in_schema=False)
 async def metrics(request: Request) -> Response:
-    """Returns the counters of this process."""
+    """Returns the metrics of this process."""
     return Response(app_state_of(request).metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 
-async def _answers(asked: Awaitable[object]) -> bool:
+async def _answers(request: Awaitable[object]) -> bool:
     try:
-        await asked
+        await request
     except ServerError as error:
         _LOG.warning("Not ready: %s", error)
         return False

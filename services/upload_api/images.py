@@ -1,4 +1,4 @@
-"""The addresses under /v1: images sent, and what became of them."""
+"""The routes under /v1: sending images and requesting their state."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from assets.ingestion.upload.api_keys import Caller
 from assets.ingestion.upload.source import upload_key
 from assets.timing import utc_now
 from services.upload_api.acceptance import Outcome
-from services.upload_api.access import BEARER, Admission, admitted, authenticated
-from services.upload_api.bodies import Declared, memory_needed, read_image
+from services.upload_api.body import Declared, memory_needed, read_image
 from services.upload_api.catalogue import status_url
-from services.upload_api.documents import CALLER_PROBLEMS, SEND_IMAGE, SENDER_PROBLEMS
+from services.upload_api.dependencies import BEARER, Admission, admitted, authenticated
+from services.upload_api.filenames import clean_filename, encoded
 from services.upload_api.models import Accepted, DirectUpload, DirectUploadForm, Image, ImagePage
-from services.upload_api.names import clean_filename, encoded
-from services.upload_api.parts import app_state_of
+from services.upload_api.openapi import CALLER_PROBLEMS, SEND_IMAGE, SENDER_PROBLEMS
 from services.upload_api.problems import (
     GONE,
     KEY_REUSED,
@@ -30,13 +29,14 @@ from services.upload_api.problems import (
     UNKNOWN_IMAGE,
     documented,
 )
+from services.upload_api.state import app_state_of
 from services.upload_api.storage import FORM_LIFE
 
 _STATUS = {Outcome.REGISTERED: 201, Outcome.REPEATED: 200, Outcome.STORED: 202}
 _NOTES = {
     Outcome.STORED: (
-        "The image is stored safely. The catalogue does not answer just now; it learns of the "
-        "image by itself, and the status address answers from then on."
+        "The image is stored safely. The database does not answer at the moment; the image will "
+        "be registered automatically, and its status URL works from then on."
     )
 }
 _IMAGE_PROBLEMS = (NOT_AN_IMAGE, REFUSED, KEY_REUSED, GONE, TOO_SLOW)
@@ -55,30 +55,36 @@ AdmittedCaller = Annotated[Admission, Depends(admitted)]
     response_model=None,
     openapi_extra=SEND_IMAGE,
     responses={
-        201: {"model": Accepted, "description": "It is stored and known."},
-        200: {"model": Accepted, "description": "It was sent before under this key: as then."},
-        202: {"model": Accepted, "description": "It is stored, and will be known later."},
+        201: {"model": Accepted, "description": "The image is stored and registered."},
+        200: {
+            "model": Accepted,
+            "description": "The image was sent before with this idempotency key.",
+        },
+        202: {
+            "model": Accepted,
+            "description": "The image is stored and will be registered later.",
+        },
         **documented(*SENDER_PROBLEMS, *_IMAGE_PROBLEMS),
     },
 )
 async def send_image(request: Request) -> Response:
-    """Takes one image of at most 10 MiB, whole or not at all."""
-    # The way of most requests: what it depends on is called here, which costs a third of what it
-    # costs to have it found out and called; the document is told of it in `documents`.
-    parts = app_state_of(request)
+    """Accepts one image of at most 10 MiB, completely or not at all."""
+    # Most requests come here. Calling the dependencies directly costs a third of what their
+    # resolution by FastAPI does; `openapi` documents what FastAPI then cannot see.
+    state = app_state_of(request)
     caller = await authenticated(request, await BEARER(request))
     sender = await admitted(request, caller)
     declared = Declared.of(request)
-    with parts.room.hold(memory_needed(declared)):
-        received = await read_image(request.receive, declared, parts.timeouts)
-        accepted = await parts.acceptance.accept(
+    with state.memory.reserve(memory_needed(declared)):
+        received = await read_image(request.receive, declared, state.timeouts)
+        accepted = await state.acceptance.accept(
             received, caller.uploader, declared.idempotency_key, utc_now()
         )
-    parts.metrics.note(accepted)
-    fields = parts.catalogue.received(accepted.upload)
+    state.metrics.count(accepted)
+    fields = state.catalogue.received(accepted.upload)
     body = Accepted(**fields, note=_NOTES.get(accepted.outcome))
     headers = {**sender.headers, "Location": body.status_url}
-    return _answer(body, _STATUS[accepted.outcome], headers)
+    return _respond(body, _STATUS[accepted.outcome], headers)
 
 
 @router.get(
@@ -93,31 +99,31 @@ async def list_images(
     caller: AuthenticatedCaller,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: Annotated[
-        str | None, Query(max_length=200, description="`next_cursor` of the page before")
+        str | None, Query(max_length=200, description="`next_cursor` of the previous page")
     ] = None,
 ) -> Response:
-    """Returns the caller's images, newest first; deleted ones are not among them."""
+    """Returns the caller's images, newest first, without deleted ones."""
     catalogue = app_state_of(request).catalogue
-    return _answer(await catalogue.page(caller.uploader, limit, cursor, utc_now()))
+    return _respond(await catalogue.page(caller.uploader, limit, cursor, utc_now()))
 
 
 @router.get(
     "/images/{image_id}",
     operation_id="show_image",
-    summary="Ask what became of an image",
+    summary="Show an image",
     response_model=None,
     responses={200: {"model": Image}, **documented(*CALLER_PROBLEMS, UNKNOWN_IMAGE)},
 )
 async def show_image(request: Request, caller: AuthenticatedCaller, image_id: UUID) -> Response:
-    """Returns state, reason of a rejection, renditions, and when all of it is deleted."""
+    """Returns state, reason for a rejection, renditions, and the time of deletion."""
     catalogue = app_state_of(request).catalogue
-    return _answer(await catalogue.image(caller.uploader, image_id, utc_now()))
+    return _respond(await catalogue.image(caller.uploader, image_id, utc_now()))
 
 
 @router.post(
     "/uploads",
     operation_id="prepare_upload",
-    summary="Prepare an upload straight to S3",
+    summary="Prepare a direct upload to S3",
     status_code=201,
     response_model=None,
     responses={201: {"model": DirectUploadForm}, **documented(*SENDER_PROBLEMS)},
@@ -125,24 +131,24 @@ async def show_image(request: Request, caller: AuthenticatedCaller, image_id: UU
 async def prepare_upload(
     request: Request, sender: AdmittedCaller, wanted: DirectUpload
 ) -> Response:
-    """Returns a form with which S3 takes one image of that type, of at most 10 MiB."""
-    parts, now, image = app_state_of(request), utc_now(), uuid4()
+    """Returns a form with which S3 accepts one image of that type, of at most 10 MiB."""
+    state, now, image = app_state_of(request), utc_now(), uuid4()
     metadata = {"uploader": sender.caller.uploader}
     if name := clean_filename(wanted.filename):
         metadata["filename"] = encoded(name)
     key = upload_key(image, now)
-    url, fields = await parts.storage.form(key, wanted.content_type, metadata)
+    url, fields = await state.storage.form(key, wanted.content_type, metadata)
     body = DirectUploadForm(
         id=image,
         url=url,
         fields=fields,
         expires_at=now + FORM_LIFE,
-        status_url=status_url(parts.settings, image),
+        status_url=status_url(state.settings, image),
     )
-    return _answer(body, 201, sender.headers)
+    return _respond(body, 201, sender.headers)
 
 
-def _answer(
+def _respond(
     body: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     return Response(body.model_dump_json(), status, headers, "application/json")

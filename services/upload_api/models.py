@@ -1,4 +1,4 @@
-"""What the API answers with, as JSON."""
+"""The JSON bodies of the API."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from assets.validation.reasons import Reason
 
 
 class Rendition(BaseModel):
-    """A picture made from an image."""
+    """An image file made from an image."""
 
     name: str
-    url: str = Field(description="works for five minutes; ask again for a fresh one")
+    url: str = Field(description="valid for five minutes; request the image again for a new one")
     width_px: int
     height_px: int
     size_bytes: int
@@ -30,29 +30,29 @@ class Image(BaseModel):
     reason: Reason | None = Field(None, description="why it was rejected, for programs")
     reason_text: str | None = Field(None, description="why it was rejected, and what to do")
     filename: str | None
-    content_type: str | None = Field(description="as the sender declared it")
+    content_type: str | None = Field(description="as declared by the sender")
     size_bytes: int
     received_at: datetime
-    expires_at: datetime = Field(description="when it is deleted, with all that was made of it")
-    status_url: str = Field(description="where to ask what became of it")
+    expires_at: datetime = Field(description="when the image and its renditions are deleted")
+    status_url: str = Field(description="where the state of the image can be requested")
     renditions: list[Rendition] = Field(default=[], description="largest first")
 
 
 class Accepted(Image):
-    """An image that is stored, whatever happens next."""
+    """An image that is stored durably."""
 
-    note: str | None = Field(None, description="what is still to come, where something is")
+    note: str | None = Field(None, description="what is still to happen, if anything is")
 
 
 class ImagePage(BaseModel):
     """Images of the caller, newest first."""
 
     images: list[Image]
-    next_cursor: str | None = Field(description="for the next page; null on the last")
+    next_cursor: str | None = Field(description="cursor of the next page; null on the last one")
 
 
 class DirectUpload(BaseModel):
-    """What somebody is about to send straight to S3."""
+    """An image that the caller is about to send directly to S3."""
 
     filename: Annotated[str, StringConstraints(max_length=255)] | None = None
     content_type: Annotated[str, StringConstraints(pattern=r"^image/[a-z0-9.+-]{1,60}$")]
@@ -60,13 +60,13 @@ class DirectUpload(BaseModel):
 
 
 class DirectUploadForm(BaseModel):
-    """A form that S3 takes: POST it as multipart/form-data, the fields first, then `file`."""
+    """A form for S3: POST it as multipart/form-data, the fields first, then `file`."""
 
     id: UUID
     url: str
     fields: dict[str, str]
-    expires_at: datetime = Field(description="until when S3 takes the form")
-    status_url: str = Field(description="where to ask what became of it, once S3 has it")
+    expires_at: datetime = Field(description="until when S3 accepts the form")
+    status_url: str = Field(description="where the state can be requested once S3 has the image")
 
 
 class Readiness(BaseModel):
@@ -79,6 +79,6 @@ class Readiness(BaseModel):
 
 
 class Health(BaseModel):
-    """This process answers."""
+    """The process answers."""
 
     status: Literal["ok"] = "ok"

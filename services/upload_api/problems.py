@@ -1,6 +1,7 @@
 """Errors as callers get them: problem details, each with a sentence that says what to do.
 
-Source: RFC 9457, “Problem Details for HTTP APIs”.
+Source: RFC 9457, “Problem Details for HTTP APIs”. fastapi-problem would replace only the model and
+the exception below; the handlers, which say what to do and list allowed methods, would remain.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from starlette.routing import Match
 
 MEDIA_TYPE = "application/problem+json"
 
-NOTED = "darkroom.problem"
-"""Where in a request's scope the kind of its problem stands."""
+PROBLEM_KIND = "darkroom.problem"
+"""The key of a problem's kind in the request's ASGI scope."""
 
 
 class Problem(BaseModel):
@@ -29,9 +30,9 @@ class Problem(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"additionalProperties": False})
 
-    type: str = Field(description="names the kind of problem, for programs")
+    type: str = Field(description="the kind of problem, for programs")
     title: str = Field(description="the kind of problem, for people")
-    status: int = Field(description="the HTTP status once more", ge=400, le=599)
+    status: int = Field(description="the HTTP status", ge=400, le=599)
     detail: str = Field(description="what was wrong with this request, and what to do")
 
 
@@ -44,30 +45,30 @@ class Kind:
     status: int
 
 
-INVALID = Kind("invalid-request", "The request is not understood", 422)
+INVALID = Kind("invalid-request", "The request is invalid", 422)
 UNAUTHORIZED = Kind("unauthorized", "A valid API key is needed", 401)
-UNKNOWN_PATH = Kind("unknown-path", "There is nothing at this address", 404)
+UNKNOWN_PATH = Kind("unknown-path", "There is nothing at this URL", 404)
 UNKNOWN_IMAGE = Kind("unknown-image", "There is no such image", 404)
 GONE = Kind("image-deleted", "The image was deleted", 410)
-METHOD = Kind("method-not-allowed", "This address does not do that", 405)
-TOO_SLOW = Kind("too-slow", "The body did not come in time", 408)
+METHOD = Kind("method-not-allowed", "This URL does not support the method", 405)
+TOO_SLOW = Kind("too-slow", "The body did not arrive in time", 408)
 TOO_LARGE = Kind("too-large", "The body is too large", 413)
-NOT_AN_IMAGE = Kind("not-an-image", "The content is no image that is taken here", 415)
-REFUSED = Kind("image-refused", "The image is not taken", 422)
-KEY_REUSED = Kind("idempotency-key-reused", "The idempotency key stands for another image", 422)
+NOT_AN_IMAGE = Kind("not-an-image", "The content is not an accepted image", 415)
+REFUSED = Kind("image-refused", "The image is not accepted", 422)
+KEY_REUSED = Kind("idempotency-key-reused", "The idempotency key belongs to another image", 422)
 RATE_LIMITED = Kind("rate-limited", "Too many uploads in a short time", 429)
-INTERNAL = Kind("internal-error", "The server made a mistake", 500)
-BUSY = Kind("busy", "Too many uploads are under way", 503)
-UNAVAILABLE = Kind("unavailable", "A server behind this one does not answer", 503)
+INTERNAL = Kind("internal-error", "The server failed", 500)
+BUSY = Kind("busy", "Too many uploads are in flight", 503)
+UNAVAILABLE = Kind("unavailable", "A server behind the upload API does not answer", 503)
 
 
 class ProblemError(Exception):
-    """A request cannot be answered as the caller hoped.
+    """The request is answered with a problem.
 
     Args:
-        kind: What kind of problem it is.
-        detail: What was wrong and what to do, without anything of other callers or of servers.
-        headers: Headers of the answer, such as Retry-After.
+        kind: The kind of problem.
+        detail: What was wrong and what to do; reveals nothing about other callers or servers.
+        headers: Headers of the response, such as Retry-After.
     """
 
     def __init__(self, kind: Kind, detail: str, headers: Mapping[str, str] | None = None) -> None:
@@ -80,8 +81,8 @@ class ProblemError(Exception):
 def answer(
     request: Request, kind: Kind, detail: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Returns a problem as a response, and notes its kind on the request."""
-    request.scope[NOTED] = kind.name
+    """Returns a problem as a response, and records its kind in the request's scope."""
+    request.scope[PROBLEM_KIND] = kind.name
     problem = Problem(
         type=f"urn:darkroom:problem:{kind.name}",
         title=kind.title,
@@ -107,7 +108,7 @@ def documented(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
 
 
 def handle_problems(app: FastAPI) -> None:
-    """Makes an app answer every error with a problem."""
+    """Registers handlers with which an app answers every error with a problem."""
     handlers: Mapping[Any, Any] = {
         ProblemError: _handle_problem,
         RequestValidationError: _handle_validation_error,
@@ -125,26 +126,30 @@ async def _handle_problem(request: Request, error: ProblemError) -> Response:
 
 async def _handle_validation_error(request: Request, error: RequestValidationError) -> Response:
     return answer(
-        request, INVALID, f"{_wrong_parts(error.errors())} See /openapi.json for what is taken."
+        request,
+        INVALID,
+        f"{_describe_errors(error.errors())} See /openapi.json for what is accepted.",
     )
 
 
 async def _handle_http_error(request: Request, error: HTTPException) -> Response:
     if error.status_code == METHOD.status:
-        methods = ", ".join(sorted(_methods(request) or {"GET", "HEAD"}))  # a file of the page
-        return answer(request, METHOD, f"Use one of {methods} here.", {"Allow": methods})
+        methods = ", ".join(sorted(_methods(request) or {"GET", "HEAD"}))  # else a file of the page
+        return answer(request, METHOD, f"Use one of {methods} for this URL.", {"Allow": methods})
     if error.status_code == UNKNOWN_PATH.status:
-        return answer(
-            request, UNKNOWN_PATH, "Look at /openapi.json for the addresses that there are."
-        )
+        return answer(request, UNKNOWN_PATH, "See /openapi.json for the available URLs.")
     if error.status_code == TOO_LARGE.status:
-        return answer(request, TOO_LARGE, "The body is longer than this address takes; send less.")
-    return answer(request, INVALID, "The body cannot be read. See /openapi.json for what is taken.")
+        return answer(request, TOO_LARGE, "The body is longer than this URL accepts; send less.")
+    return answer(
+        request, INVALID, "The body cannot be read. See /openapi.json for what is accepted."
+    )
 
 
 async def _handle_disconnect(request: Request, _error: ClientDisconnect) -> Response:
-    """Ends a request whose caller has gone: nobody reads this."""
-    return answer(request, TOO_SLOW, "The connection ended before the body did. Send it again.")
+    """Ends a request whose caller has disconnected; nobody receives the response."""
+    return answer(
+        request, TOO_SLOW, "The connection ended before the body did. Send the image again."
+    )
 
 
 async def _handle_unexpected_error(request: Request, _error: Exception) -> Response:
@@ -156,7 +161,7 @@ async def _handle_unexpected_error(request: Request, _error: Exception) -> Respo
 
 
 def _methods(request: Request) -> set[str]:
-    """Returns what can be done at a request's address, over all routes that share it."""
+    """Returns the methods of all routes that share the path of a request."""
     found: set[str] = set()
     for context in iter_route_contexts(request.app.routes):
         match, _ = context.matches(request.scope)
@@ -165,8 +170,8 @@ def _methods(request: Request) -> set[str]:
     return found
 
 
-def _wrong_parts(errors: Sequence[Any]) -> str:
-    """Names what was wrong, without repeating what the caller sent."""
+def _describe_errors(errors: Sequence[Any]) -> str:
+    """Describes what was wrong, without repeating what the caller sent."""
     parts = []
     for error in errors:
         where = " ".join(str(part) for part in error["loc"] if isinstance(part, str))

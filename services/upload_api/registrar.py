@@ -1,4 +1,4 @@
-"""Uploads written to the ledger: those that wait at the same time go in one transaction."""
+"""Registers uploads in batches: those that wait at the same time share one transaction."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _Waiting = tuple[Arrival, "asyncio.Future[Upload | None]"]
 
 
 class Registrar:
-    """The way of uploads into the ledger.
+    """Writes uploads to the ledger.
 
-    While one transaction commits, further uploads gather for the next, and one that is not alone
-    waits a moment for the others: a transaction costs more than its rows.
+    While one transaction commits, further uploads gather for the next one. A batch waits a moment
+    if more uploads are expected, because a transaction costs more than its rows.
     """
 
     def __init__(self, database: Database) -> None:
@@ -36,7 +36,7 @@ class Registrar:
 
     @contextmanager
     def expect_upload(self) -> Iterator[None]:
-        """Tells that an upload is about to be registered, as long as the block runs."""
+        """Announces, while the block runs, that an upload is about to be registered."""
         self._expected += 1
         try:
             yield
@@ -44,11 +44,11 @@ class Registrar:
             self._expected -= 1
 
     async def register(self, arrival: Arrival) -> Upload | None:
-        """Makes an upload known and returns it as the ledger has it, whoever made it known.
+        """Registers an upload and returns it as the ledger has it, also if it was known before.
 
-        None: an image of this id was known, and has expired or is erased; it is not made known.
+        Returns None when an image of this id has expired or is erased: it is not registered again.
 
-        Raises `ServerError` when the ledger cannot be written now.
+        Raises `ServerError` when the ledger does not answer.
         """
         written: asyncio.Future[Upload | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((arrival, written))
@@ -63,11 +63,11 @@ class Registrar:
             batch = self._waiting[:_MAX_BATCH_SIZE]
             del self._waiting[:_MAX_BATCH_SIZE]
             arrivals = [arrival for arrival, _ in batch]
-            work = self._database.run(partial(_register, arrivals))
-            [known] = await asyncio.gather(work, return_exceptions=True)
+            task = self._database.run(partial(_register, arrivals))
+            [known] = await asyncio.gather(task, return_exceptions=True)
             for arrival, written in batch:
                 if written.done():
-                    continue  # its request was given up
+                    continue  # its request was cancelled
                 if isinstance(known, BaseException):
                     written.set_exception(known)
                 else:
@@ -75,8 +75,10 @@ class Registrar:
 
 
 def _register(arrivals: list[Arrival], connection: Connection) -> Mapping[UUID, Upload]:
-    """Returns the uploads that are known now; what was known and is gone is not among them."""
-    now = arrivals[0].arrived_at  # told of rejected arrivals only, and these are none
+    """Returns the uploads that are registered and visible afterwards."""
+    now = arrivals[
+        0
+    ].arrived_at  # only rejected arrivals are finished at this time, and these are not rejected
     if ledger.register(connection, arrivals, now) < len(arrivals):
         return lookup.find(connection, [arrival.image_id for arrival in arrivals])
     return {arrival.image_id: lookup.as_registered(arrival) for arrival in arrivals}

@@ -1,4 +1,4 @@
-"""S3 as the upload API uses it: one atomic put per image, and addresses signed for callers."""
+"""S3 for the upload API: one atomic put per image, and signed URLs and forms for callers."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ FORM_LIFE = timedelta(minutes=15)
 
 
 def origin(settings: UploadSettings) -> str:
-    """Returns the origin of the addresses that callers are given of objects."""
+    """Returns the origin of the signed URLs that callers get."""
     return settings.aws_endpoint_url or f"https://s3.{settings.aws_default_region}.amazonaws.com"
 
 
 class AlreadyStoredError(Exception):
-    """There is an object under that key already."""
+    """The key already has an object."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """An object as S3 has it: its version, and the digest that its metadata tell."""
+    """An object in S3: its version, and the digest in its metadata."""
 
     version: str | None
     sha256: bytes | None
@@ -48,7 +48,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class Storage:
-    """The raw bucket for writing, the processed bucket for signed addresses."""
+    """The raw bucket for writing, the processed bucket for signed URLs."""
 
     settings: UploadSettings
     raw: S3Store
@@ -56,21 +56,21 @@ class Storage:
 
     @staticmethod
     def from_settings(settings: UploadSettings) -> Storage:
-        """Returns the storage of the configured endpoint; nothing is connected yet."""
+        """Returns the storage of the configured endpoint; connects to nothing."""
         raw = open_store(settings.raw_bucket, settings)
         return Storage(settings, raw, open_store(settings.processed_bucket, settings))
 
     async def put(self, key: str, body: bytearray, attributes: Mapping[str, str]) -> str | None:
-        """Stores an image whole and returns its version, if the bucket keeps versions.
+        """Stores an image in one request and returns its version, if the bucket keeps versions.
 
         Args:
-            key: Where; nothing is ever overwritten.
-            body: All of its bytes.
-            attributes: Content-Type, and what else is to be kept beside it as metadata.
+            key: Key of the object, which is never overwritten.
+            body: The bytes of the image.
+            attributes: Content-Type, and the metadata of the object.
 
         Raises:
-            AlreadyStoredError: There is an object of that key.
-            ServerUnavailableError: S3 does not take it.
+            AlreadyStoredError: The key already has an object.
+            ServerUnavailableError: S3 does not answer in time, or refuses.
         """
         with self._translated():
             async with asyncio.timeout(self.settings.upload_store_seconds):
@@ -88,7 +88,7 @@ class Storage:
         return stored["version"]
 
     async def stored(self, key: str, version: str | None = None) -> Stored | None:
-        """Returns what S3 tells of an object; None when it is not there."""
+        """Returns an object's version and digest; None when there is no such object."""
         options: Any = {"head": True} | ({"version": version} if version else {})
         with self._translated():
             async with asyncio.timeout(self.settings.upload_store_seconds):
@@ -96,11 +96,11 @@ class Storage:
                     found = await obstore.get_async(self.raw, key, options=options)
                 except FileNotFoundError:
                     return None
-        told = found.attributes.get("sha256")
-        return Stored(found.meta["version"], bytes.fromhex(told) if told else None)
+        digest = found.attributes.get("sha256")
+        return Stored(found.meta["version"], bytes.fromhex(digest) if digest else None)
 
-    async def addresses(self, keys: Sequence[str]) -> Sequence[str]:
-        """Returns addresses at which anybody can read these objects for `RENDITION_LIFE`."""
+    async def signed_urls(self, keys: Sequence[str]) -> Sequence[str]:
+        """Returns URLs with which anybody can read these objects for `RENDITION_LIFE`."""
         if not keys:
             return []
         with self._translated():
@@ -110,9 +110,9 @@ class Storage:
     async def form(
         self, key: str, content_type: str, metadata: Mapping[str, str]
     ) -> tuple[str, dict[str, str]]:
-        """Returns address and fields of a form that S3 takes for `FORM_LIFE`, under that key only.
+        """Returns URL and fields of a form that S3 accepts for `FORM_LIFE`, for that key only.
 
-        Source: Amazon S3 API Reference, “POST Policy”: what its conditions fix nobody can change.
+        Source: Amazon S3 API Reference, “POST Policy”: the sender cannot change the signed fields.
         """
         fixed = {"Content-Type": content_type}
         fixed |= {f"x-amz-meta-{name}": value for name, value in metadata.items()}
@@ -141,7 +141,7 @@ class Storage:
         return boto3.client(
             "s3",
             region_name=self.settings.aws_default_region,
-            endpoint_url=origin(self.settings),  # the region's own: a form is not redirected
+            endpoint_url=origin(self.settings),  # of the region, because a form is not redirected
             aws_access_key_id=self.settings.aws_access_key_id,
             aws_secret_access_key=secret.get_secret_value() if secret else None,
             config=Config(signature_version="s3v4"),

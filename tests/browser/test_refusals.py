@@ -54,7 +54,7 @@ def test_an_image_that_processing_rejects_says_why(visitor, pictures):
     expect(visitor.tiles("received")).to_have_count(2)
     visitor.site.process()
     expect(visitor.tile(file.name)).to_have_attribute("data-state", "rejected")
-    expect(visitor.tile(file.name)).to_contain_text("The file ends in the middle of the picture")
+    expect(visitor.tile(file.name)).to_contain_text("The file ends before the image does")
     expect(visitor.tile(pictures[0].name)).to_have_attribute("data-state", "processed")
 
 

@@ -10,8 +10,7 @@ from psycopg.conninfo import make_conninfo
 from rich.console import Console
 
 from assets.access.policy import load_policy
-from assets.access.report.execution import Outcome, Result
-from assets.access.report.report import Report, make_report
+from assets.access.report.report import Outcome, Report, Result, make_report
 from assets.access.report.subjects import subjects
 from assets.errors import AccessError
 from cli.access_matrix import print_report
@@ -155,7 +154,7 @@ def test_a_stranger_cannot_even_connect(report):
         (
             "grant create on schema analytics to public",
             "revoke create on schema analytics from public",
-            "sales, make a table in analytics: the file says denied, PostgreSQL allowed.",
+            "sales, create a table in analytics: the file says denied, PostgreSQL allowed.",
         ),
         (
             'grant pg_execute_server_program to "TEAM_SALES"',
@@ -176,12 +175,12 @@ def test_a_stranger_cannot_even_connect(report):
         (
             "grant execute on function lo_create(oid) to public",
             "revoke execute on function lo_create(oid) from public",
-            "analytics, keep a large object: the file says denied, PostgreSQL allowed.",
+            "analytics, create a large object: the file says denied, PostgreSQL allowed.",
         ),
         (
             "alter role darkroom_builder reset work_mem",
             "alter role darkroom_builder set work_mem = '64MB'",
-            "builder, begin with work_mem = 64MB: the file says allowed, PostgreSQL denied: "
+            "builder, start with work_mem = 64MB: the file says allowed, PostgreSQL denied: "
             "it is 4MB.",
         ),
         (
@@ -278,7 +277,7 @@ def test_who_a_killed_report_left_behind_expires_and_is_removed_by_the_next(buil
 
 
 def test_without_the_views_it_says_how_to_build_them(own_warehouse, policy):
-    with pytest.raises(AccessError, match=r"build the views first.*build_views.*make demo"):
+    with pytest.raises(AccessError, match=r"build the views first.*build_views.*darkroom demo"):
         make_report(own_warehouse, policy)
 
 

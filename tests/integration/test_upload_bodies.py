@@ -84,7 +84,7 @@ def test_a_length_that_is_too_large_is_refused_before_any_of_the_body(platform, 
     raw = Raw(upload_api, f"Content-Length: {MAX_IMAGE_BYTES + 1}")
     status, headers, problem = raw.answer()
     assert (status, headers["connection"]) == (413, "close")
-    assert problem["detail"].startswith("An image may have 10,485,760 bytes (10 MiB) at most; ")
+    assert problem["detail"].startswith("An image may have at most 10,485,760 bytes (10 MiB); ")
     assert stored(platform) == 0
 
 
@@ -119,9 +119,9 @@ def test_a_caller_without_a_key_is_refused_before_any_of_the_body(shared_upload_
 
 
 @pytest.mark.parametrize("kind", HEADERS)
-def test_a_pixel_bomb_is_refused_at_the_door(platform, upload_api, kind):
+def test_a_pixel_bomb_is_refused_before_it_is_stored(platform, upload_api, kind):
     answer = upload_api.send(HEADERS[kind](16_000, 16_000))
-    assert (answer.status_code, answer.json()["title"]) == (422, "The image is not taken")
+    assert (answer.status_code, answer.json()["title"]) == (422, "The image is not accepted")
     assert "36,000,000 pixels" in answer.json()["detail"]
     assert stored(platform) == 0
 
@@ -191,7 +191,7 @@ def test_a_body_that_stops_coming_is_not_waited_for(stack, settings):
         assert raw.answer()[0] == 408
 
 
-def test_more_bodies_than_there_is_room_for_are_sent_away_for_a_moment(stack, settings):
+def test_bodies_over_the_memory_budget_are_refused_for_a_moment(stack, settings):
     small = upload_settings(stack, settings, upload_memory_bytes=MAX_IMAGE_BYTES)
     with serving(small) as address:
         api = Api(address, create_key(stack, settings, "shop"))
@@ -202,7 +202,7 @@ def test_more_bodies_than_there_is_room_for_are_sent_away_for_a_moment(stack, se
             answer = api.send(JPEG)
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
         slow.close()
-        while api.send(JPEG).status_code == 503:  # its room is given back
+        while api.send(JPEG).status_code == 503:  # its memory is released
             continue
         assert api.send(pieces(MAX_IMAGE_BYTES)).status_code == 201
 

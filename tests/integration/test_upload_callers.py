@@ -138,9 +138,9 @@ def test_a_key_that_there_is_not_cannot_be_revoked(command):
         ("GET", "/v1/images/", 404, "openapi.json"),
         ("GET", "/static/../app.py", 404, "openapi.json"),
         ("GET", "/static/nothing.js", 404, "openapi.json"),
-        ("DELETE", "/v1/images", 405, "Use one of GET, POST here."),
-        ("GET", "/v1/uploads", 405, "Use one of POST here."),
-        ("POST", "/healthz", 405, "Use one of GET here."),
+        ("DELETE", "/v1/images", 405, "Use one of GET, POST for this URL."),
+        ("GET", "/v1/uploads", 405, "Use one of POST for this URL."),
+        ("POST", "/healthz", 405, "Use one of GET for this URL."),
         ("GET", "/v1/images/not-an-id", 422, "path image_id"),
         ("GET", "/v1/images?limit=0", 422, "query limit"),
         ("GET", "/v1/images?limit=101", 422, "query limit"),
@@ -175,9 +175,9 @@ def test_every_error_is_a_problem_that_says_what_to_do(
         b'{"content_type": "image/png", "size_bytes": 10485761}',
     ],
 )
-def test_a_wish_for_a_form_that_is_not_understood_is_told_what_is_wrong(shared_upload_api, body):
+def test_an_invalid_request_for_a_form_is_refused(shared_upload_api, body):
     refused = shared_upload_api.post("/v1/uploads", data=body)
-    assert (refused.status_code, refused.json()["title"]) == (422, "The request is not understood")
+    assert (refused.status_code, refused.json()["title"]) == (422, "The request is invalid")
 
 
 def test_an_error_of_ours_shows_nothing_of_the_inside(upload_api, stack, settings):
@@ -187,7 +187,7 @@ def test_an_error_of_ours_shows_nothing_of_the_inside(upload_api, stack, setting
     refused = upload_api.get("/v1/images")
     assert (refused.status_code, refused.json()["title"]) == (
         503,
-        "A server behind this one does not answer",
+        "A server behind the upload API does not answer",
     )
     assert "image_catalog" not in refused.text
     assert upload_api.send(JPEG).status_code == 202

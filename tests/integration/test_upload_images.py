@@ -105,7 +105,7 @@ def test_an_image_that_processing_rejects_says_why_and_what_to_do(platform, uplo
     platform.process()
     shown = upload_api.get(sent["status_url"]).json()
     assert (shown["state"], shown["reason"]) == ("rejected", "truncated")
-    assert shown["reason_text"].startswith("The file ends in the middle of the picture. Send it")
+    assert shown["reason_text"].startswith("The file ends before the image does. Send it")
     assert shown["renditions"] == []
 
 

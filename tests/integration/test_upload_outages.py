@@ -29,7 +29,7 @@ class ProxiedServers:
 
 
 @pytest.fixture
-def between(stack, settings) -> Iterator[ProxiedServers]:
+def proxied(stack, settings) -> Iterator[ProxiedServers]:
     network = Network(
         {
             "postgres": Proxy(free_port(), stack.ports.postgres),
@@ -68,20 +68,20 @@ WAYS = pytest.mark.parametrize("way", ["is down", "hangs"])
 
 
 @WAYS
-def test_while_postgresql_is_away_an_image_is_stored_and_known_later(platform, between, way):
-    assert between.api.send(JPEG).status_code == 201  # the key is known by now
-    break_off(between.network, "postgres", way)
-    sent = between.api.send(OTHER, Content_Type="image/png", X_Filename="b%20c.png")
+def test_while_postgresql_is_away_an_image_is_stored_and_known_later(platform, proxied, way):
+    assert proxied.api.send(JPEG).status_code == 201  # the key is known by now
+    break_off(proxied.network, "postgres", way)
+    sent = proxied.api.send(OTHER, Content_Type="image/png", X_Filename="b%20c.png")
     said = sent.json()
     assert (sent.status_code, said["state"]) == (202, "received")
-    assert said["note"].startswith("The image is stored safely. The catalogue does not answer")
+    assert said["note"].startswith("The image is stored safely. The database does not answer")
     assert sent.headers["Location"] == said["status_url"]
-    assert between.api.get(said["status_url"]).status_code == 503
+    assert proxied.api.get(said["status_url"]).status_code == 503
     assert platform.states() == {"waiting": 1}
 
     platform.register()
-    between.network.restore("postgres")
-    while (shown := between.api.get(said["status_url"])).status_code == 503:
+    proxied.network.restore("postgres")
+    while (shown := proxied.api.get(said["status_url"])).status_code == 503:
         continue
     assert shown.status_code == 200
     same = ("id", "filename", "content_type", "size_bytes", "status_url")
@@ -91,103 +91,103 @@ def test_while_postgresql_is_away_an_image_is_stored_and_known_later(platform, b
 
 
 @WAYS
-def test_while_postgresql_is_away_repetitions_are_still_one_image(platform, between, way):
-    between.api.send(JPEG, Idempotency_Key="known")
-    break_off(between.network, "postgres", way)
+def test_while_postgresql_is_away_repetitions_are_still_one_image(platform, proxied, way):
+    proxied.api.send(JPEG, Idempotency_Key="known")
+    break_off(proxied.network, "postgres", way)
     for key in ("known", "new"):
-        answers = [between.api.send(JPEG, Idempotency_Key=key) for _ in range(3)]
+        answers = [proxied.api.send(JPEG, Idempotency_Key=key) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [202] * 3
         assert {answer.json()["id"] for answer in answers} == {str(upload_id("shop", key))}
-        assert between.api.send(OTHER, Idempotency_Key=key).status_code == 422
+        assert proxied.api.send(OTHER, Idempotency_Key=key).status_code == 422
     assert len(platform.keys(platform.settings.raw_bucket)) == 2
     platform.register()
     assert platform.states() == {"waiting": 2}
 
 
-def test_when_postgresql_is_back_images_are_known_at_once_again(platform, between):
-    between.api.send(JPEG)
-    between.network.cut("postgres")
-    assert between.api.send(JPEG).status_code == 202
-    between.network.restore("postgres")
-    answered(between.api, 201)
+def test_when_postgresql_is_back_images_are_known_at_once_again(platform, proxied):
+    proxied.api.send(JPEG)
+    proxied.network.cut("postgres")
+    assert proxied.api.send(JPEG).status_code == 202
+    proxied.network.restore("postgres")
+    answered(proxied.api, 201)
 
 
-def test_connections_that_broke_while_they_lay_idle_are_not_noticed_by_callers(between):
+def test_connections_that_broke_while_they_lay_idle_are_not_noticed_by_callers(proxied):
     for _ in range(3):
-        assert between.api.send(JPEG).status_code == 201
-        between.network.cut("postgres")
-        between.network.restore("postgres")
-        assert between.api.get("/v1/images").status_code == 200
+        assert proxied.api.send(JPEG).status_code == 201
+        proxied.network.cut("postgres")
+        proxied.network.restore("postgres")
+        assert proxied.api.get("/v1/images").status_code == 200
 
 
-def test_a_key_that_is_new_cannot_be_looked_up_while_postgresql_is_down(stack, settings, between):
-    between.api.send(JPEG)
-    between.network.cut("postgres")
-    unknown = between.api.of(create_key(stack, settings, "late"))
+def test_a_key_that_is_new_cannot_be_looked_up_while_postgresql_is_down(stack, settings, proxied):
+    proxied.api.send(JPEG)
+    proxied.network.cut("postgres")
+    unknown = proxied.api.of(create_key(stack, settings, "late"))
     refused = unknown.send(JPEG)
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
-    assert between.api.of("nonsense").send(JPEG).status_code == 401
-    between.network.restore("postgres")
+    assert proxied.api.of("nonsense").send(JPEG).status_code == 401
+    proxied.network.restore("postgres")
     answered(unknown, 201)
 
 
 @WAYS
-def test_while_s3_is_away_nothing_is_taken_and_nothing_is_kept(platform, between, way):
-    break_off(between.network, "s3", way)
-    refused = between.api.send(JPEG, Idempotency_Key="k")
+def test_while_s3_is_away_nothing_is_taken_and_nothing_is_kept(platform, proxied, way):
+    break_off(proxied.network, "s3", way)
+    refused = proxied.api.send(JPEG, Idempotency_Key="k")
     assert refused.status_code == 503
     assert refused.headers["Retry-After"] == "5"
     assert "nothing was done; try again in a few seconds" in refused.json()["detail"]
     assert platform.states() == {}
-    between.network.restore("s3")
-    said = answered(between.api, 201, Idempotency_Key="k")
+    proxied.network.restore("s3")
+    said = answered(proxied.api, 201, Idempotency_Key="k")
     assert said["id"] == str(upload_id("shop", "k"))
     platform.register()
     assert platform.states() == {"waiting": 1}
     assert len(platform.keys(platform.settings.raw_bucket)) == 1
 
 
-def test_readiness_tells_which_server_is_missing(between):
-    ready = between.api.get("/readyz")
+def test_readiness_tells_which_server_is_missing(proxied):
+    ready = proxied.api.get("/readyz")
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")
 
-    between.network.cut("postgres")
-    degraded = between.api.get("/readyz")
+    proxied.network.cut("postgres")
+    degraded = proxied.api.get("/readyz")
     assert (degraded.status_code, degraded.json()["database"]) == (200, "does not answer")
     assert degraded.json()["status"] == "degraded"
 
-    between.network.cut("s3")
-    missing = between.api.get("/readyz")
+    proxied.network.cut("s3")
+    missing = proxied.api.get("/readyz")
     assert (missing.status_code, missing.json()["detail"]) == (
         503,
         "S3 does not answer, so no image can be stored.",
     )
-    assert between.api.get("/healthz").status_code == 200
+    assert proxied.api.get("/healthz").status_code == 200
 
 
-def test_it_starts_while_its_servers_are_down(stack, settings, between):
-    between.network.cut("postgres")
-    between.network.cut("s3")
-    with serving(between.settings) as address:
-        early = Api(address, between.api.key)
+def test_it_starts_while_its_servers_are_down(stack, settings, proxied):
+    proxied.network.cut("postgres")
+    proxied.network.cut("s3")
+    with serving(proxied.settings) as address:
+        early = Api(address, proxied.api.key)
         assert early.get("/healthz").status_code == 200
         assert early.send(JPEG).status_code == 503
-        between.network.restore("postgres")
-        between.network.restore("s3")
+        proxied.network.restore("postgres")
+        proxied.network.restore("s3")
         answered(early, 201)
 
 
-def test_what_was_answered_is_there_when_the_whole_network_flickers(platform, between):
+def test_what_was_answered_is_there_when_the_whole_network_flickers(platform, proxied):
     """Every answer of 201 or 202 is an image, and each is one."""
-    taken = {between.api.send(JPEG).json()["id"]}
+    taken = {proxied.api.send(JPEG).json()["id"]}
     for number in range(30):
         name = ("postgres", "s3")[number % 2]
         if number % 3 == 0:
-            between.network.cut(name)
-        sent = between.api.send(JPEG + bytes([number]), Idempotency_Key=str(number))
+            proxied.network.cut(name)
+        sent = proxied.api.send(JPEG + bytes([number]), Idempotency_Key=str(number))
         if sent.ok:
             taken.add(sent.json()["id"])
-        between.network.restore(name)
+        proxied.network.restore(name)
     assert len(taken) > 10
     platform.register()
     rows = platform.query("select image_id::text from image_catalog.image")

@@ -17,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from assets.ingestion.upload import api_keys
 from assets.settings import Settings, UploadSettings
 from infra.local.stack import Stack
-from services.upload_api.server import configuration
+from services.upload_api.app import server_config
 
 _TIMEOUT_SECONDS = 60  # no test is about how fast the machine is that it runs on
 
@@ -89,7 +89,7 @@ def create_key(stack: Stack, settings: Settings, uploader: str) -> str:
 def serving(settings: UploadSettings) -> Iterator[str]:
     """Serves the application in a thread, and yields its address."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(configuration(settings))
+    server = uvicorn.Server(server_config(settings))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

@@ -1,4 +1,4 @@
-"""The access file: what is valid, what is refused and how, and what it comes to."""
+"""The access file: what is valid, how errors are reported, and which facts follow from it."""
 
 import copy
 
@@ -57,26 +57,26 @@ def test_the_file_is_valid():
     assert set(load_policy().teams) == {"TEAM_LOGISTICS", "TEAM_ANALYTICS", "TEAM_SALES"}
 
 
-def test_its_roles_are_those_that_bootstrap_makes():
+def test_its_roles_are_those_that_bootstrap_creates():
     programs = {*bootstrap.PROGRAMS, bootstrap.AUDITOR}
     policy = load_policy()
     assert (set(policy.teams), set(policy.programs)) == (set(bootstrap.TEAMS), programs)
 
 
-def test_the_page_about_it_is_current():
-    assert document(load_policy()) == DOCUMENT.read_text(), "run `make access-document`"
+def test_the_page_generated_from_it_is_current():
+    assert document(load_policy()) == DOCUMENT.read_text(), "run `darkroom access document`"
 
 
 @pytest.mark.parametrize(
     ("way", "value", "sentence"),
     [
-        (("team",), {}, "team is not a key that is known here"),
+        (("team",), {}, "team is not a known key"),
         (
             ("teams", "TEAM_SALES", "tables"),
             {},
-            "teams → TEAM_SALES → tables is not a key that is known here",
+            "teams → TEAM_SALES → tables is not a known key",
         ),
-        ((*MEMBERSHIP, "selct"), "all", "selct is not a key that is known here"),
+        ((*MEMBERSHIP, "selct"), "all", "selct is not a known key"),
         ((*MEMBERSHIP, "delete"), ["STATUS_CD"], "delete: it should be 'all'"),
         (
             ("teams", "TEAM_SALES", "database"),
@@ -91,7 +91,7 @@ def test_the_page_about_it_is_current():
         (
             ("teams", "TEAM_SALES", "schemas", "ASSESSMENT"),
             ["grant option"],
-            "TEAM_SALES may pass on privileges on ASSESSMENT, but none are named",
+            "TEAM_SALES has a grant option on ASSESSMENT without a privilege",
         ),
         (("public",), "connect", "public: it should be 'nothing'"),
         (("teams", "sales"), {}, "teams → sales: a team is named as in TEAM_SALES"),
@@ -120,12 +120,12 @@ def test_the_page_about_it_is_current():
         (
             ("teams", "TEAM_SALES", "relations", "retention.purge_receipt"),
             {"select": "all"},
-            "TEAM_SALES is given retention.purge_receipt, but not usage of the schema retention",
+            "TEAM_SALES is granted retention.purge_receipt without usage of the schema retention",
         ),
         (
             ("teams", "TEAM_SALES", "relations", "ASSESSMENT.*"),
             {"select": "all"},
-            "a pattern may name what dbt builds only",
+            "a pattern is allowed only for what dbt builds",
         ),
         (
             ("teams", "TEAM_SALES", "relations", "analytics.view_*"),
@@ -135,17 +135,17 @@ def test_the_page_about_it_is_current():
         (
             ("teams", "TEAM_SALES", "relations", "analytics.view_item_catalogue"),
             {"why": "no reason"},
-            "TEAM_SALES is given nothing on analytics.view_item_catalogue; leave the line out",
+            "TEAM_SALES is granted nothing on analytics.view_item_catalogue; remove the line",
         ),
         (
             ("teams", "TEAM_SALES", "relations", "TB_ITEM"),
             {"select": "all"},
-            "TB_ITEM: a name stands with its schema",
+            "TB_ITEM: a name includes its schema",
         ),
     ],
     ids=lambda value: ".".join(value) if isinstance(value, tuple) else None,
 )
-def test_what_cannot_be_meant_is_refused_with_a_sentence(way, value, sentence):
+def test_an_invalid_file_is_refused_with_a_sentence(way, value, sentence):
     with pytest.raises(PolicyError) as refused:
         changed(way, value)
     message = str(refused.value)
@@ -174,7 +174,7 @@ def test_what_is_not_yaml_is_refused_in_one_sentence():
 def test_a_personal_column_is_refused_for_every_team_and_program(privilege, columns, role):
     way = (*role, "relations", "ASSESSMENT.TB_MEMBERSHIP")
     if set(columns) & set(PERSONAL):
-        with pytest.raises(PolicyError, match="which the file says are personal"):
+        with pytest.raises(PolicyError, match="which the file lists as personal"):
             changed(way, {privilege: columns})
     else:
         changed(way, {privilege: columns})
@@ -237,7 +237,7 @@ def test_a_column_that_is_not_there_is_a_difference():
     assert absent in expected(load_policy(), catalog).facts
 
 
-def test_the_owner_of_an_object_is_who_names_it_whole():
+def test_an_owner_of_the_whole_name_precedes_an_owner_of_the_schema():
     catalog = Catalog(
         "darkroom",
         "darkroom_admin",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from assets.validation.headers import ALLOWED_FORMATS, reject_unknown
 from assets.validation.reasons import Reason
 from assets.validation.signatures import SIGNATURE_BYTES, format_of, other_format_of
-from services.upload_api.intake import check_format
+from services.upload_api.body import check_format
 from services.upload_api.problems import ProblemError
 from tests.unit.other_formats import OTHERS
 from tests.unit.pictures import encoded, noise
@@ -62,12 +62,12 @@ def detail(first: bytes) -> str:
     return refused.value.detail
 
 
-def test_whoever_uploads_a_telephones_picture_is_told_what_it_is() -> None:
+def test_the_uploader_of_a_heic_file_is_told_its_format() -> None:
     told = detail(OTHERS["HEIC of a telephone"])
-    assert told.startswith("By its first bytes it is HEIC, which is not taken, ")
+    assert told.startswith("By its first bytes the file is HEIC, which is not accepted, ")
     assert "JPEG" in told
 
 
-def test_whoever_uploads_a_letter_is_told_what_is_taken() -> None:
+def test_the_uploader_of_a_text_is_told_the_accepted_formats() -> None:
     told = detail(b"Dear photograph, I am a letter.")
     assert all(name in told for name in ALLOWED_FORMATS)

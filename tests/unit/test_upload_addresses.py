@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from assets.settings import UploadSettings
-from services.upload_api.edge import page_policy
+from services.upload_api.middleware import page_policy
 from services.upload_api.storage import Storage, origin
 
 
@@ -27,7 +27,7 @@ def test_a_rendition_lies_where_the_policy_of_the_page_allows_pictures_from(
     settings: UploadSettings,
 ) -> None:
     storage = Storage.from_settings(settings)
-    [address] = asyncio.run(storage.addresses(["2024-05-17/a b/medium.jpg"]))
+    [address] = asyncio.run(storage.signed_urls(["2024-05-17/a b/medium.jpg"]))
     parts = urlsplit(address)
     assert f"{parts.scheme}://{parts.netloc}" == origin(settings)
     assert f" {origin(settings)};" in page_policy(origin(settings))

@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from assets.validation.headers import ALLOWED_FORMATS, HEADER_BYTES, MAX_FRAMES, reject_header
+from assets.validation.headers import (
+    ALLOWED_FORMATS,
+    HEADER_BYTES,
+    MAX_FRAMES,
+    pixels_of,
+    reject_header,
+)
 from assets.validation.reasons import Reason
 from assets.validation.signatures import SIGNATURE_BYTES, format_of
 from tests.unit.pictures import encoded, noise
@@ -150,6 +156,14 @@ def test_a_pixel_bomb_is_known_by_its_header(kind: str, size: tuple[int, int]) -
 @pytest.mark.parametrize("kind", ["png", "little-endian tiff", "avif"])
 def test_the_largest_bomb_that_can_be_told_is_known(kind: str) -> None:
     assert reject_header(HEADERS[kind](2**31 - 1, 2**31 - 1)) is Reason.TOO_MANY_PIXELS
+
+
+def test_a_gif_whose_frame_exceeds_its_canvas_is_as_large_as_the_frame() -> None:
+    body = gif(1, 1).replace(
+        struct.pack("<HHHH", 0, 0, 1, 1), struct.pack("<HHHH", 0, 0, 60_000, 60_000)
+    )
+    assert reject_header(body) is Reason.TOO_MANY_PIXELS
+    assert pixels_of(body) is None
 
 
 @pytest.mark.parametrize("other", [(1, 1), (20_000, 1), (1, 20_000)])

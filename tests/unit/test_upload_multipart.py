@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.upload_api.multipart import MAX_OVERHEAD_BYTES, OneFile
-from services.upload_api.names import disposition_filename
+from services.upload_api.filenames import disposition_filename
+from services.upload_api.multipart import MAX_OVERHEAD_BYTES, SingleFileForm
 from services.upload_api.problems import ProblemError
 
 TYPE = "multipart/form-data; boundary=abc"
@@ -25,11 +25,11 @@ END = b"--abc--\r\n"
 GOOD = part(BODY, NAMED, "Content-Type: image/jpeg") + END
 
 
-def read(body: bytes, content_type: str = TYPE, piece: int = 7) -> tuple[bytes, OneFile]:
+def read(body: bytes, content_type: str = TYPE, piece: int = 7) -> tuple[bytes, SingleFileForm]:
     taken = bytearray()
-    form = OneFile(content_type, taken.extend)
+    form = SingleFileForm(content_type, taken.extend)
     for at in range(0, len(body), piece):
-        form.take(body[at : at + piece])
+        form.feed(body[at : at + piece])
     form.finish()
     return bytes(taken), form
 
@@ -42,7 +42,7 @@ def refusal(body: bytes, content_type: str = TYPE) -> str:
 
 
 @given(st.integers(1, len(GOOD)))
-def test_a_file_is_found_in_pieces_of_any_size(piece: int) -> None:
+def test_a_file_is_found_in_chunks_of_any_size(piece: int) -> None:
     assert read(GOOD, piece=piece)[0] == BODY
 
 
@@ -51,7 +51,7 @@ def test_any_bytes_come_through_as_they_are(body: bytes) -> None:
     assert read(part(body, NAMED) + END)[0] == body
 
 
-def test_what_the_part_says_of_itself_is_known() -> None:
+def test_the_headers_of_the_part_are_read() -> None:
     _, form = read(GOOD)
     assert form.content_type == "image/jpeg"
     assert disposition_filename(form.disposition) == "a.jpg"
@@ -65,7 +65,7 @@ def test_what_the_part_says_of_itself_is_known() -> None:
         "CONTENT-DISPOSITION: form-data;name=\"file\";filename*=UTF-8''%e2%98%83.png",
     ],
 )
-def test_the_part_is_known_however_its_header_is_written(head: str) -> None:
+def test_the_part_is_recognized_in_every_notation_of_its_header(head: str) -> None:
     assert read(part(b"x", head) + END)[0] == b"x"
 
 
@@ -78,16 +78,16 @@ def test_the_part_is_known_however_its_header_is_written(head: str) -> None:
         (part(b"x", NAMED) + part(b"y", NAMED) + END, "more than one part"),
         (part(b"x", NAMED) + part(b"y", 'Content-Disposition: form-data; name="n"') + END, "more"),
         (END, "no file"),
-        (b"", "ends too early"),
-        (GOOD[:-12], "ends too early"),
-        (GOOD[: len(GOOD) // 2], "ends too early"),
-        (b"no form at all", "not multipart/form-data"),
-        (b"\0" * 500, "not multipart/form-data"),
-        (part(b"x", NAMED, f"X: {'y' * 20_000}") + END, "not multipart/form-data"),
-        (GOOD + bytes(MAX_OVERHEAD_BYTES), "too much around the file"),
+        (b"", "or is incomplete"),
+        (GOOD[:-12], "or is incomplete"),
+        (GOOD[: len(GOOD) // 2], "or is incomplete"),
+        (b"no form at all", "not valid multipart/form-data"),
+        (b"\0" * 500, "not valid multipart/form-data"),
+        (part(b"x", NAMED, f"X: {'y' * 20_000}") + END, "not valid multipart/form-data"),
+        (GOOD + bytes(MAX_OVERHEAD_BYTES), "too many bytes besides the file"),
     ],
 )
-def test_anything_else_is_refused_with_what_to_send(body: bytes, words: str) -> None:
+def test_any_other_body_is_refused(body: bytes, words: str) -> None:
     assert words in refusal(body)
 
 

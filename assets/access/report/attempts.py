@@ -1,8 +1,8 @@
-"""What the report tries on relations and routines, and what each attempt should come to.
+"""The attempts of the report: statements, and whether the access file allows them.
 
-PostgreSQL looks at privileges before it looks at rows, so a statement that concerns no row tells as
-much as one that does. Writing through a view needs the right to write to the tables beneath as
-well, which is not a matter of the view: an owner's own views are only read.
+PostgreSQL checks privileges before it reads rows, so a statement that concerns no row is as good a
+test as one that does. Writing through a view also needs privileges on the tables beneath, so the
+owner of a view only reads it.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from psycopg import sql
 
 from assets.access.catalog import Catalog, Relation, Routine
 from assets.access.facts import Kind, describe
-from assets.access.policy import Policy
+from assets.access.policy import COLUMN_PRIVILEGES, Policy
 from assets.access.report.rights import Rights
 
 Statement = sql.SQL | sql.Composed
 
-REFUSED = frozenset({"42501"})  # insufficient_privilege
-# Of views: one that cannot be written to, a column of one that cannot be, and not being a table.
+_REFUSED = frozenset({"42501"})  # insufficient_privilege
+# Errors for views: the view or one of its columns is not updatable, or it is not a table.
 _IMPOSSIBLE = frozenset({"55000", "0A000", "42809"})
 
-OF_RELATIONS = ("select", "insert", "update", "delete", "truncate")
-OF_COLUMNS = OF_RELATIONS[:3]
+OF_RELATIONS = (*COLUMN_PRIVILEGES, "delete", "truncate")
+OF_COLUMNS = COLUMN_PRIVILEGES
 OF_SEQUENCES = {
     "usage": "select nextval({literal})",
     "select": "select last_value from {name}",
@@ -32,21 +32,48 @@ OF_SEQUENCES = {
 }
 
 _READ_ONLY = "set transaction read only; "
+_NOT_INSTALLED = frozenset({"0A000", "58P01"})
+# No entry of the access file can allow these.
+_ALWAYS_DENIED = {
+    "run a program on the server": "copy (select 1) to program 'true'",
+    "read password verifiers": "select rolpassword from pg_authid limit 0",
+    "read samples of all columns": "select stavalues1 from pg_statistic limit 0",
+    "read a file of the server": "select pg_read_file('PG_VERSION')",
+    "list a directory of the server": "select pg_ls_dir('.')",
+    "load a file into the database": "select lo_import('/etc/hostname')",
+    "create a large object": "select lo_create(0)",
+    "create a role": "create role access_probe",
+    "raise their own connection limit": "alter role current_user connection limit 100",
+    "become superuser": "alter role current_user superuser",
+    "disable triggers for a session": "set session_replication_role = replica",
+    "write to a table after disabling read-only": (
+        "set default_transaction_read_only = off; set transaction read write; "
+        'insert into "ASSESSMENT"."TB_MEMBERSHIP" ("FIRST_NAME") select null::text where false'
+    ),
+    "delete from the audit log": 'delete from "ASSESSMENT"."TB_AUDIT_LOG"',
+    "change the audit log": (
+        """update "ASSESSMENT"."TB_AUDIT_LOG" set "ACTING_PERSON_TXT" = 'nobody'"""
+    ),
+    "forge an entry of the audit log": (
+        'insert into "ASSESSMENT"."TB_AUDIT_LOG" ("ACTING_PERSON_TXT") select null where false'
+    ),
+    "truncate the audit log": 'truncate "ASSESSMENT"."TB_AUDIT_LOG"',
+}
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One thing that is tried.
+    """One statement to try.
 
     Args:
-        section: The part of the report that it belongs to.
-        on: What it is tried on, as the report's row says.
+        section: The section of the report.
+        on: The object, as in the report's row.
         action: What is tried.
         statement: SQL that concerns no row.
-        is_allowed: What the access file says.
-        column: The column, where it is about one.
-        denied_by: SQL states that mean a refusal; any other error comes after the permission.
-        locks_last: Whether PostgreSQL looks at the permission before it waits for a lock.
+        is_allowed: Whether the access file allows it.
+        column: The column, for an attempt on one column.
+        denied_by: SQL states that mean a denial; any other error occurs after the privilege check.
+        locks_last: Whether PostgreSQL checks the privilege before it waits for a lock.
     """
 
     section: str
@@ -55,12 +82,12 @@ class Attempt:
     statement: Statement
     is_allowed: bool
     column: str | None = None
-    denied_by: frozenset[str] = REFUSED
+    denied_by: frozenset[str] = _REFUSED
     locks_last: bool = False
 
 
 def on_relations(policy: Policy, catalog: Catalog, rights: Rights) -> Iterator[Attempt]:
-    """Yields every privilege on every relation, and on every column of the migrated tables."""
+    """Yields attempts on every relation, and on every column of the migrated tables."""
     for relation in catalog.relations:
         if relation.kind is Kind.SEQUENCE:
             yield from _on_sequence(relation, rights)
@@ -73,7 +100,7 @@ def on_relations(policy: Policy, catalog: Catalog, rights: Rights) -> Iterator[A
                 action=action,
                 statement=_statement(action, relation, [name for name, _ in relation.columns]),
                 is_allowed=rights.may(relation, action.upper()),
-                denied_by=REFUSED | _IMPOSSIBLE if relation.is_view else REFUSED,
+                denied_by=_REFUSED | _IMPOSSIBLE if relation.is_view else _REFUSED,
                 locks_last=action == "truncate",
             )
         if relation.name[0] not in policy.built_by_dbt and not relation.is_partition:
@@ -81,7 +108,7 @@ def on_relations(policy: Policy, catalog: Catalog, rights: Rights) -> Iterator[A
 
 
 def on_routines(catalog: Catalog, rights: Rights) -> Iterator[Attempt]:
-    """Yields a call of every procedure and function, with nulls, where nothing may be written."""
+    """Yields a call of every routine, with nulls, in a read-only transaction."""
     for routine in catalog.routines:
         yield Attempt(
             section="routines",
@@ -106,7 +133,7 @@ def _on_columns(relation: Relation, rights: Rights) -> Iterator[Attempt]:
 
 
 def _on_sequence(sequence: Relation, rights: Rights) -> Iterator[Attempt]:
-    """Yields its privileges, tried where nothing may be written: a sequence never rolls back."""
+    """Yields attempts in a read-only transaction, because a sequence never rolls back."""
     name = sql.Identifier(*sequence.name)
     for action, statement in OF_SEQUENCES.items():
         yield Attempt(
@@ -147,3 +174,81 @@ def _call(routine: Routine) -> sql.Composed:
     nulls = sql.SQL(", ").join(sql.SQL(f"null::{argument}") for argument in arguments)
     verb = "call" if routine.is_procedure else "select"
     return sql.SQL(_READ_ONLY + verb + " {}({})").format(sql.Identifier(schema, name), nulls)
+
+
+def escalations(policy: Policy, catalog: Catalog, rights: Rights) -> Iterator[Attempt]:
+    """Yields attempts to get more rights than the role has."""
+    for action, statement in _ALWAYS_DENIED.items():
+        yield _escalation(action, sql.SQL(statement), is_allowed=False)
+    yield _escalation(
+        "create an extension",
+        sql.SQL("create extension dblink schema analytics"),
+        False,
+        impossible=_NOT_INSTALLED,
+    )
+    database = (catalog.database,)
+    yield _escalation(
+        "create a temporary table",
+        sql.SQL("create temporary table access_probe (x int)"),
+        rights.has(Kind.DATABASE, database, "TEMPORARY"),
+    )
+    yield _escalation(
+        "create a schema",
+        sql.SQL("create schema access_probe"),
+        rights.has(Kind.DATABASE, database, "CREATE"),
+    )
+    for role in [*policy.holders, *policy.operators]:
+        if role != rights.role or role in policy.teams:
+            yield from _become(role, rights)
+    for schema in catalog.schemas:
+        yield from _create_in(schema, rights)
+    yield from _drop(catalog, rights)
+
+
+def _become(role: str, rights: Rights) -> Iterator[Attempt]:
+    """Yields ways to another role's rights, also the own team's, which would hide the person."""
+    name = sql.Identifier(role)
+    is_allowed = role in rights.can_become
+    yield _escalation("become", sql.SQL("set role {}").format(name), is_allowed, on=role)
+    yield _escalation("join", sql.SQL("grant {} to current_user").format(name), False, on=role)
+    yield _escalation(
+        "impersonate", sql.SQL("set session authorization {}").format(name), False, on=role
+    )
+
+
+def _create_in(schema: str, rights: Rights) -> Iterator[Attempt]:
+    templates = {
+        "a table": "create table {} (x int)",
+        "a view": "create view {} as select 1 as x",
+        "a function": "create function {}() returns int language sql as 'select 1'",
+    }
+    for what, template in templates.items():
+        statement = sql.SQL(template).format(sql.Identifier(schema, "access_probe"))
+        yield _escalation(f"create {what} in", statement, rights.may_create_in(schema), on=schema)
+
+
+def _drop(catalog: Catalog, rights: Rights) -> Iterator[Attempt]:
+    """Yields what only the owner of a relation may do; partitions are left out."""
+    for relation in catalog.relations:
+        if relation.is_partition or relation.kind is Kind.SEQUENCE:
+            continue
+        label, name = ".".join(relation.name), sql.Identifier(*relation.name)
+        owns = rights.owns(relation.kind, relation.name)
+        kind = "view" if relation.is_view else "table"
+        yield _escalation("drop", sql.SQL("drop {} {}").format(sql.SQL(kind), name), owns, on=label)
+        if not relation.is_view:
+            disable = sql.SQL("alter table {} disable trigger user").format(name)
+            yield _escalation("disable the triggers of", disable, owns, on=label)
+
+
+def _escalation(
+    action: str,
+    statement: Statement,
+    is_allowed: bool,
+    on: str = "",
+    impossible: frozenset[str] = frozenset(),
+) -> Attempt:
+    denied_by = _REFUSED | impossible
+    return Attempt(
+        "escalations", on, action, statement, is_allowed, denied_by=denied_by, locks_last=bool(on)
+    )

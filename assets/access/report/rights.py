@@ -1,4 +1,4 @@
-"""What the access file lets one role do: the answer that every attempt of the report is held to."""
+"""What the access file allows one role: the expected answer to every attempt of the report."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from assets.access.catalog import Relation, Routine
-from assets.access.facts import Exists, Fact, Grant, Kind, Member, Membership, Name, Owner
-
-_OF_COLUMNS = {"SELECT", "INSERT", "UPDATE"}
+from assets.access.facts import Fact, Grant, Kind, Member, Membership, Name, Owner
+from assets.access.policy import COLUMN_PRIVILEGES
 
 
 @dataclass(frozen=True)
@@ -22,8 +21,10 @@ class Rights:
 
     @staticmethod
     def of(role: str, facts: Iterable[Fact]) -> Rights:
-        """Picks a role's rights from the facts that are to hold."""
-        own = [fact for fact in facts if not isinstance(fact, Exists) and fact.role == role]
+        """Selects the rights of a role from the facts that should hold."""
+        own = [
+            fact for fact in facts if isinstance(fact, Grant | Owner | Member) and fact.role == role
+        ]
         return Rights(
             role,
             frozenset(
@@ -40,39 +41,39 @@ class Rights:
         )
 
     def has(self, kind: Kind, name: Name, privilege: str) -> bool:
-        """Tells whether the role has a privilege on a whole object, or owns it."""
+        """Whether the role has a privilege on a whole object, or owns it."""
         return (kind, name, None, privilege) in self.grants or (kind, name) in self.owned
 
     def may(self, relation: Relation, privilege: str) -> bool:
-        """Tells whether the role may do something to a whole relation, every column of it."""
-        if not self._enters(relation.name):
+        """Whether the role has a privilege on a relation or on each of its columns."""
+        if not self._may_enter(relation.name):
             return False
         if self.has(relation.kind, relation.name, privilege):
             return True
-        return privilege in _OF_COLUMNS and all(
+        return privilege.lower() in COLUMN_PRIVILEGES and all(
             self._has_column(relation, column, privilege) for column, _ in relation.columns
         )
 
     def may_column(self, relation: Relation, column: str, privilege: str) -> bool:
-        """Tells whether the role may do something to one column of a relation."""
-        return self._enters(relation.name) and (
+        """Whether the role has a privilege on one column of a relation."""
+        return self._may_enter(relation.name) and (
             self.has(relation.kind, relation.name, privilege)
             or self._has_column(relation, column, privilege)
         )
 
     def may_execute(self, routine: Routine) -> bool:
-        """Tells whether the role may call a routine."""
-        return self._enters(routine.name) and self.has(Kind.ROUTINE, routine.name, "EXECUTE")
+        """Whether the role may call a routine."""
+        return self._may_enter(routine.name) and self.has(Kind.ROUTINE, routine.name, "EXECUTE")
 
     def may_create_in(self, schema: str) -> bool:
-        """Tells whether the role may make something in a schema."""
-        return self._enters((schema,)) and self.has(Kind.SCHEMA, (schema,), "CREATE")
+        """Whether the role may create objects in a schema."""
+        return self._may_enter((schema,)) and self.has(Kind.SCHEMA, (schema,), "CREATE")
 
     def owns(self, kind: Kind, name: Name) -> bool:
-        """Tells whether the role may drop or alter an object."""
+        """Whether the role may drop or alter an object."""
         return (kind, name) in self.owned
 
-    def _enters(self, name: Name) -> bool:
+    def _may_enter(self, name: Name) -> bool:
         return self.has(Kind.SCHEMA, name[:1], "USAGE")
 
     def _has_column(self, relation: Relation, column: str, privilege: str) -> bool:

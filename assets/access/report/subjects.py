@@ -1,7 +1,7 @@
-"""As whom the report connects: a person of each team and one of none, and the programs.
+"""As whom the report connects: a person of each team, one without a team, and program roles.
 
-The people are made for the report and removed with it. Should it be killed, their passwords expire
-within the hour, and the next report removes them.
+The people are created for the report and removed after it. If the report is killed, their passwords
+expire within the hour, and the next report removes them.
 """
 
 from __future__ import annotations
@@ -14,14 +14,10 @@ from dataclasses import dataclass, field
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from assets.access.people import (
-    administration,
-    create_person,
-    drop_login,
-    set_password,
-)
+from assets.access.people import administration, create_person, drop_login, generate_password
 from assets.access.policy import Policy
 from assets.errors import AccessError
+from assets.resources.rows import read_value, read_values
 
 NO_TEAM = "no team"
 _PREFIX = "report_"
@@ -34,12 +30,12 @@ _LEFT_OVER = """
 
 @dataclass(frozen=True)
 class Subject:
-    """Somebody who tries.
+    """A login role that attempts are made with.
 
     Args:
-        title: What the report calls them.
-        role: The entry of the access file that says what they may; a stranger has none.
-        conninfo: Their own connection.
+        title: Its name in the report.
+        role: The team or program role of the access file; without a team, its own name.
+        conninfo: Its connection.
     """
 
     title: str
@@ -49,19 +45,20 @@ class Subject:
 
 @contextmanager
 def subjects(environment: Mapping[str, str], policy: Policy) -> Iterator[list[Subject]]:
-    """Lends a subject for each team, for nobody's people, and for the programs that we can be.
+    """Creates the people of the report, and removes them after the block.
 
     Raises:
-        AccessError: The administration role may not make people, or a program is not in the file.
+        AccessError: The administration role may not create people, or a program role is not in
+            the file.
         ServerUnavailableError: The database does not answer.
     """
     admin = environment["DATABASE_ADMIN_URL"]
     _remove_left_over(admin)
     programs = _programs(environment, policy)
-    with ExitStack() as made:
-        people = [made.enter_context(_person(admin, policy, team)) for team in policy.teams]
-        stranger = made.enter_context(_person_without_team(admin))
-        yield [*people, stranger, *programs]
+    with ExitStack() as stack:
+        people = [stack.enter_context(_person(admin, policy, team)) for team in policy.teams]
+        without_team = stack.enter_context(_person_without_team(admin))
+        yield [*people, without_team, *programs]
 
 
 def _programs(environment: Mapping[str, str], policy: Policy) -> list[Subject]:
@@ -73,7 +70,8 @@ def _programs(environment: Mapping[str, str], policy: Policy) -> list[Subject]:
     for role in roles:
         if role not in policy.programs:
             raise AccessError(
-                f"DATABASE_URL and DBT_USER must be programs of the access file; {role} is none."
+                f"DATABASE_URL and DBT_USER must be roles of programs in the access file; {role} "
+                "is not."
             )
     return [
         Subject(_short(role), role, conninfo)
@@ -95,7 +93,7 @@ def _person_without_team(admin: str) -> Iterator[Subject]:
     name = _name("nobody")
     with administration(admin) as connection:
         connection.execute(sql.SQL("create role {} login").format(sql.Identifier(name)))
-        password = set_password(connection, name)
+        password = generate_password(connection, name)
     with _temporary_person(admin, name):
         yield Subject(NO_TEAM, name, make_conninfo(admin, user=name, password=password))
 
@@ -105,7 +103,7 @@ def _temporary_person(admin: str, name: str) -> Iterator[None]:
     try:
         with administration(admin) as connection:
             expiry = "alter role {} valid until {}"
-            [(soon,)] = connection.execute("select (now() + interval '1 hour')::text").fetchall()
+            soon = read_value(connection, "select (now() + interval '1 hour')::text")
             connection.execute(sql.SQL(expiry).format(sql.Identifier(name), sql.Literal(soon)))
         yield
     finally:
@@ -115,7 +113,7 @@ def _temporary_person(admin: str, name: str) -> Iterator[None]:
 
 def _remove_left_over(admin: str) -> None:
     with administration(admin) as connection:
-        names = [str(name) for (name,) in connection.execute(_LEFT_OVER)]
+        names = read_values(connection, _LEFT_OVER)
     for name in names:
         with administration(admin) as connection:
             drop_login(connection, name)

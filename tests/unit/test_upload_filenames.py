@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.upload_api.names import (
+from services.upload_api.filenames import (
     clean,
     clean_filename,
     decoded,

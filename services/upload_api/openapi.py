@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI cannot read off the routes."""
+"""The OpenAPI document: what FastAPI cannot derive from the routes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from fastapi.openapi.utils import get_openapi
 
 from assets.validation.headers import ALLOWED_FORMATS
 from services.upload_api import problems
-from services.upload_api.bodies import IDEMPOTENCY_KEY, MAX_IDEMPOTENCY_KEY_LENGTH
-from services.upload_api.problems import Problem
+from services.upload_api.body import IDEMPOTENCY_KEY, MAX_IDEMPOTENCY_KEY_LENGTH
 
-TITLE = "Darkroom upload API"
+_TITLE = "Darkroom upload API"
 _VERSION = "1.0.0"
 _DESCRIPTION = """
-Images in over HTTP. An image that was answered with 201 or 202 is stored durably; what became of
-it is told under its status address until it is deleted, seven days later at most.
+Send images over HTTP. An image answered with 201 or 202 is stored durably. Its status URL shows
+what became of it until it is deleted, at most seven days later.
 
 Errors are problem details (RFC 9457); `detail` says what to do.
 """
@@ -24,7 +23,7 @@ _IMAGE_TYPES = [f"image/{name.lower()}" for name in ALLOWED_FORMATS]
 _BYTES = {"schema": {"type": "string", "format": "binary", "minLength": 1}}
 
 CALLER_PROBLEMS = (problems.UNAUTHORIZED, problems.INVALID, problems.INTERNAL, problems.UNAVAILABLE)
-"""What can go wrong for every caller."""
+"""Problems of every route that needs an API key."""
 
 SENDER_PROBLEMS = (
     *CALLER_PROBLEMS,
@@ -32,7 +31,7 @@ SENDER_PROBLEMS = (
     problems.RATE_LIMITED,
     problems.BUSY,
 )
-"""What can go wrong for whoever sends something."""
+"""Problems of every route that begins an upload."""
 
 
 def _parameter(place: str, name: str, description: str, **limits: object) -> dict[str, object]:
@@ -46,19 +45,19 @@ SEND_IMAGE = {
         _parameter(
             "header",
             "Idempotency-Key",
-            "the same for each attempt to send the same image, another for each image",
+            "the same for every attempt to send an image, and a different one for each image",
             minLength=1,
             maxLength=MAX_IDEMPOTENCY_KEY_LENGTH,
             pattern=f"^{IDEMPOTENCY_KEY.pattern}$",
         ),
-        _parameter("header", "X-Filename", "the file's name, percent-encoded UTF-8"),
-        _parameter("header", "Content-Disposition", "its `filename` is taken as well"),
-        _parameter("query", "filename", "the file's name, if no header tells it"),
+        _parameter("header", "X-Filename", "the file name as percent-encoded UTF-8"),
+        _parameter("header", "Content-Disposition", "its `filename` is also accepted"),
+        _parameter("query", "filename", "the file name, if no header contains it"),
     ],
     "requestBody": {
         "required": True,
-        "description": "The bytes of one image, alone or as the one part of a form. "
-        "The declared type is kept; the first bytes decide.",
+        "description": "The bytes of one image, alone or as the only part of a form. "
+        "The declared type is recorded; the first bytes determine the format.",
         "content": {
             **dict.fromkeys((*_IMAGE_TYPES, "application/octet-stream"), _BYTES),
             "multipart/form-data": {
@@ -75,12 +74,15 @@ SEND_IMAGE = {
 }
 
 
-def document(app: FastAPI) -> dict[str, Any]:
-    """Returns the app's OpenAPI document, made once."""
-    if app.openapi_schema is None:
-        made = get_openapi(
-            title=TITLE, version=_VERSION, description=_DESCRIPTION, routes=app.routes
-        )
-        made["components"]["schemas"]["Problem"] = Problem.model_json_schema()
-        app.openapi_schema = made
-    return app.openapi_schema
+class DocumentedApi(FastAPI):
+    """An app whose OpenAPI document describes problems as well."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Returns the document; it is built once."""
+        if self.openapi_schema is None:
+            schema = get_openapi(
+                title=_TITLE, version=_VERSION, description=_DESCRIPTION, routes=self.routes
+            )
+            schema["components"]["schemas"]["Problem"] = problems.Problem.model_json_schema()
+            self.openapi_schema = schema
+        return self.openapi_schema

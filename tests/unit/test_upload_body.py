@@ -1,4 +1,4 @@
-"""Bytes taken in piece by piece: the limits exactly, and refusal as soon as it is certain."""
+"""Bodies read chunk by chunk: exact limits, and a refusal as early as possible."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 
 from assets.validation.headers import HEADER_BYTES, MAX_IMAGE_BYTES
 from assets.validation.signatures import SIGNATURE_BYTES
-from services.upload_api.intake import BodyTimeouts, BodyValidator, MemoryBudget, read_body
+from services.upload_api.body import BodyTimeouts, BodyValidator, MemoryBudget, read_body
 from services.upload_api.problems import ProblemError
 from tests.unit.pictures import encoded, noise
 from tests.unit.test_upload_headers import png
@@ -21,58 +21,58 @@ from tests.unit.test_upload_headers import png
 JPEG = encoded(noise(), "JPEG")
 
 
-def take(*pieces: bytes) -> bytes:
-    intake = BodyValidator()
+def validate(*pieces: bytes) -> bytes:
+    image = BodyValidator()
     for piece in pieces:
-        intake.take(piece)
-    return intake.finish()
+        image.feed(piece)
+    return image.finish()
 
 
 def refusal(*pieces: bytes) -> str:
     """The kind of problem that pieces end in."""
     with pytest.raises(ProblemError) as refused:
-        take(*pieces)
+        validate(*pieces)
     return refused.value.kind.name
 
 
 @given(st.lists(st.binary(max_size=300), max_size=20))
-def test_the_bytes_and_their_digest_are_the_same_however_they_come(pieces: list[bytes]) -> None:
-    intake = BodyValidator()
+def test_the_bytes_and_their_digest_do_not_depend_on_the_chunks(pieces: list[bytes]) -> None:
+    image = BodyValidator()
     for piece in (JPEG, *pieces):
-        intake.take(piece)
+        image.feed(piece)
     whole = JPEG + b"".join(pieces)
-    assert (bytes(intake.body), intake.finish()) == (whole, hashlib.sha256(whole).digest())
+    assert (bytes(image.body), image.finish()) == (whole, hashlib.sha256(whole).digest())
 
 
-def test_the_largest_image_is_taken_and_one_byte_more_is_not() -> None:
-    intake = BodyValidator()
-    intake.take(JPEG + bytes(MAX_IMAGE_BYTES - len(JPEG)))
-    intake.finish()
+def test_the_largest_image_is_accepted_and_one_byte_more_is_not() -> None:
+    image = BodyValidator()
+    image.feed(JPEG + bytes(MAX_IMAGE_BYTES - len(JPEG)))
+    image.finish()
     with pytest.raises(ProblemError) as refused:
-        intake.take(b"\0")
+        image.feed(b"\0")
     assert refused.value.kind.status == 413
 
 
-def test_no_bytes_are_no_image() -> None:
+def test_an_empty_body_is_refused() -> None:
     assert refusal() == "invalid-request"
 
 
 @pytest.mark.parametrize("length", [1, SIGNATURE_BYTES - 1, SIGNATURE_BYTES, 100_000])
-def test_what_is_no_image_is_refused_whatever_its_length(length: int) -> None:
+def test_other_content_is_refused_at_any_length(length: int) -> None:
     assert refusal(b"x" * length) == "not-an-image"
 
 
-def test_what_is_no_image_is_refused_before_its_end() -> None:
-    intake = BodyValidator()
+def test_other_content_is_refused_before_its_end() -> None:
+    image = BodyValidator()
     with pytest.raises(ProblemError):
-        intake.take(b"x" * SIGNATURE_BYTES)
+        image.feed(b"x" * SIGNATURE_BYTES)
 
 
 def test_a_pixel_bomb_is_refused_before_its_end() -> None:
-    intake = BodyValidator()
-    intake.take(png(60_000, 60_000))
+    image = BodyValidator()
+    image.feed(png(60_000, 60_000))
     with pytest.raises(ProblemError) as refused:
-        intake.take(bytes(HEADER_BYTES))
+        image.feed(bytes(HEADER_BYTES))
     assert refused.value.kind.name == "image-refused"
 
 
@@ -84,7 +84,7 @@ def test_every_detail_says_what_to_do() -> None:
     details = []
     for pieces in ([b"x"], [], [png(60_000, 60_000)], [png(1, 1, 9999)], [JPEG, bytes(11 << 20)]):
         with pytest.raises(ProblemError) as refused:
-            take(*pieces)
+            validate(*pieces)
         details.append(refused.value.detail)
     assert all("; " in detail and detail.endswith(".") for detail in details), details
 
@@ -121,25 +121,25 @@ def test_a_body_is_read_to_its_end() -> None:
     assert read(Sender(b"a", b"", b"bc"), BodyTimeouts(60, 60)) == b"abc"
 
 
-def test_a_caller_who_goes_away_is_noticed() -> None:
+def test_a_disconnect_is_noticed() -> None:
     with pytest.raises(ClientDisconnect):
         read(Sender(b"a", has_end=False), BodyTimeouts(60, 60))
 
 
 @pytest.mark.parametrize("timeouts", [BodyTimeouts(0.01, 60), BodyTimeouts(60, 0.01)])
-def test_a_caller_who_stops_in_the_middle_is_not_waited_for(timeouts: BodyTimeouts) -> None:
+def test_a_body_that_stalls_or_takes_too_long_is_refused(timeouts: BodyTimeouts) -> None:
     with pytest.raises(ProblemError) as refused:
         read(Sender(b"a", None), timeouts)
     assert refused.value.kind.status == 408
 
 
-def test_room_is_given_back_however_a_body_ends() -> None:
-    room = MemoryBudget(10)
+def test_memory_is_released_however_a_body_ends() -> None:
+    memory = MemoryBudget(10)
     for _ in range(3):
-        with pytest.raises(ZeroDivisionError), room.hold(10):
+        with pytest.raises(ZeroDivisionError), memory.reserve(10):
             raise ZeroDivisionError
-    with room.hold(6), pytest.raises(ProblemError) as refused, room.hold(5):
+    with memory.reserve(6), pytest.raises(ProblemError) as refused, memory.reserve(5):
         pass
     assert (refused.value.kind.status, refused.value.headers["Retry-After"]) == (503, "1")
-    with room.hold(10):
+    with memory.reserve(10):
         pass

@@ -1,7 +1,4 @@
-"""Who calls: API keys, known for a while without asking the database, and how often one may send.
-
-Both are kept by each process for itself.
-"""
+"""Who sends a request and how often: the API key cache and the rate limit, each per process."""
 
 from __future__ import annotations
 
@@ -23,13 +20,12 @@ from services.upload_api.database import Database
 from services.upload_api.problems import RATE_LIMITED, ProblemError
 
 _LOG = logging.getLogger(__name__)
-_RETRY_SECONDS = 5
 
 
 class ApiKeyCache:
-    """The keys that are valid, read anew every few seconds.
+    """The valid API keys, read from the database every few seconds.
 
-    While the database is down the keys known so far go on working: nobody can revoke one then.
+    While the database is down the known keys stay valid: nobody can revoke one then.
     """
 
     def __init__(self, database: Database) -> None:
@@ -37,29 +33,29 @@ class ApiKeyCache:
         self._callers: Mapping[bytes, Caller] = {}
 
     async def caller(self, key: ApiKey) -> Caller | None:
-        """Returns who calls with a key; None when it is not valid.
+        """Returns the caller of a key; None when the key is not valid.
 
-        Raises `ServerError` when it is not known and the database cannot be asked.
+        Raises `ServerError` when the key is not cached and the database does not answer.
         """
         found = self._callers.get(key.sha256)
-        if found is None:  # perhaps a key made just now
+        if found is None:  # perhaps a key that was created since the last refresh
             found = await self._database.run(partial(api_keys.find_caller, sha256=key.sha256))
             if found is not None:
                 self._callers = {**self._callers, key.sha256: found}
         return found if found and found.key_id == key.key_id else None
 
     async def refresh_every(self, seconds: float) -> None:
-        """Reads the keys every so many seconds, until it is cancelled."""
+        """Reads the keys periodically until it is cancelled."""
         while True:
             try:
                 self._callers = await self._database.run(api_keys.callers)
             except ServerError as error:
-                _LOG.warning("The API keys could not be read again: %s", error)
+                _LOG.warning("The API keys could not be refreshed: %s", error)
             await asyncio.sleep(seconds)
 
 
 class RateLimit:
-    """How many uploads one uploader may send in a minute to this process."""
+    """How many uploads per minute one uploader may send to this process."""
 
     def __init__(self, per_minute: int) -> None:
         self._limit = RateLimitItemPerMinute(per_minute)
@@ -67,9 +63,9 @@ class RateLimit:
         self._policy = f'"uploads";q={per_minute};w=60'
 
     async def admit(self, uploader: str, now: datetime) -> Mapping[str, str]:
-        """Counts an upload and returns the headers that tell how many are left.
+        """Counts an upload and returns the headers that state how many are left.
 
-        Raises `ProblemError` when there are too many.
+        Raises `ProblemError` when the limit is exceeded.
 
         Source: IETF draft “RateLimit header fields for HTTP”, draft-ietf-httpapi-ratelimit-headers.
         """
@@ -83,8 +79,8 @@ class RateLimit:
         if not is_admitted:
             raise ProblemError(
                 RATE_LIMITED,
-                f"{self._limit.amount} uploads a minute are taken from you; "
-                f"go on in {seconds} s, with the same Idempotency-Key.",
+                f"You may send {self._limit.amount} uploads a minute; "
+                f"continue in {seconds} s, with the same Idempotency-Key.",
                 {**headers, "Retry-After": str(seconds)},
             )
         return headers

@@ -1,4 +1,4 @@
-"""Who may go on: a caller with a valid key, and with uploads left in this minute."""
+"""FastAPI dependencies of the routes: a valid API key, and an upload left in this minute."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from assets.errors import ServerError
 from assets.ingestion.upload.api_keys import Caller, read_key
 from assets.timing import utc_now
-from services.upload_api.parts import app_state_of
 from services.upload_api.problems import UNAUTHORIZED, UNAVAILABLE, ProblemError
+from services.upload_api.state import app_state_of
 
 RETRY_SECONDS = 5
-"""When to come back while a server does not answer."""
+"""When a caller may retry while a server does not answer."""
 
-_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="darkroom"'}
-BEARER = HTTPBearer(auto_error=False, scheme_name="ApiKey", description="dr_…, from `make api-key`")
+_REALM = 'Bearer realm="darkroom"'
+BEARER = HTTPBearer(
+    auto_error=False, scheme_name="ApiKey", description="dr_…, created with `darkroom keys add`"
+)
 
 
 @dataclass(frozen=True)
 class Admission:
-    """A caller who may send one upload, and the headers that tell how many are left."""
+    """A caller who may send one upload, and the headers that state how many are left."""
 
     caller: Caller
     headers: Mapping[str, str]
@@ -34,30 +36,30 @@ async def authenticated(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)],
 ) -> Caller:
-    """Returns who calls.
+    """Returns the caller.
 
-    Raises `ProblemError` without a valid key, or while a key that is new here cannot be looked up.
+    Raises `ProblemError` without a valid key, or when an uncached key cannot be looked up.
     """
     key = read_key(credentials.credentials) if credentials else None
     if key is None:
         raise ProblemError(
             UNAUTHORIZED,
-            "Send the header “Authorization: Bearer <API key>”; the platform team gives out keys.",
-            _CHALLENGE,
+            "Send the header “Authorization: Bearer <API key>”; the platform team issues keys.",
+            {"WWW-Authenticate": _REALM},
         )
     try:
         caller = await app_state_of(request).api_key_cache.caller(key)
     except ServerError as error:
         raise ProblemError(
             UNAVAILABLE,
-            "Your key cannot be looked up just now; try again in a few seconds.",
+            "Your API key cannot be looked up at the moment; try again in a few seconds.",
             {"Retry-After": str(RETRY_SECONDS)},
         ) from error
     if caller is None:
         raise ProblemError(
             UNAUTHORIZED,
-            "This API key is unknown or revoked; ask the platform team for another.",
-            {**_CHALLENGE, "WWW-Authenticate": 'Bearer realm="darkroom", error="invalid_token"'},
+            "This API key is unknown or revoked; ask the platform team for a new one.",
+            {"WWW-Authenticate": f'{_REALM}, error="invalid_token"'},
         )
     return caller
 
@@ -67,7 +69,7 @@ async def admitted(
 ) -> Admission:
     """Counts an upload of a caller.
 
-    Raises `ProblemError` when there are too many in this minute.
+    Raises `ProblemError` when the rate limit is exceeded.
     """
     headers = await app_state_of(request).rate_limit.admit(caller.uploader, utc_now())
     return Admission(caller, headers)

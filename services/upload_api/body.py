@@ -1,0 +1,264 @@
+"""The image in a request's body: read with limits on size, time and memory, checked as it arrives.
+
+A body has at most 10 MiB and is kept in memory, because it goes to S3 whole or not at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from fastapi import Request
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
+
+from assets.validation.headers import (
+    ALLOWED_FORMATS,
+    HEADER_BYTES,
+    MAX_FRAMES,
+    MAX_IMAGE_BYTES,
+    MAX_IMAGE_PIXELS,
+    reject_header,
+)
+from assets.validation.reasons import Reason
+from assets.validation.signatures import SIGNATURE_BYTES, format_of, other_format_of
+from services.upload_api.acceptance import Received
+from services.upload_api.filenames import clean, clean_filename, decoded, disposition_filename
+from services.upload_api.multipart import MAX_OVERHEAD_BYTES, SingleFileForm
+from services.upload_api.problems import (
+    BUSY,
+    INVALID,
+    NOT_AN_IMAGE,
+    REFUSED,
+    TOO_LARGE,
+    TOO_SLOW,
+    ProblemError,
+)
+
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]+")
+MAX_IDEMPOTENCY_KEY_LENGTH = 255
+
+_FORM = "multipart/form-data"
+_FORMATS = ", ".join(ALLOWED_FORMATS)
+_LIMIT_DETAILS = {
+    Reason.TOO_MANY_PIXELS: (
+        f"The image has more than {MAX_IMAGE_PIXELS:,} pixels; scale it down and send it again."
+    ),
+    Reason.TOO_MANY_FRAMES: (
+        f"The image has more than {MAX_FRAMES} frames; send one frame or a shorter animation."
+    ),
+}
+_BUSY_SECONDS = 1
+_TIMER_SECONDS = 0.5  # setting a timer for every chunk would cost more than reading the chunk
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What the headers and the query of a request say about the image."""
+
+    content_type: str
+    size_bytes: int | None
+    filename: str | None
+    idempotency_key: str | None
+
+    @property
+    def is_form(self) -> bool:
+        """Whether the image is part of a form."""
+        return self.content_type.partition(";")[0].strip().lower() == _FORM
+
+    @staticmethod
+    def of(request: Request) -> Declared:
+        """Reads the headers and the query of a request.
+
+        Raises `ProblemError` when the Idempotency-Key is invalid.
+        """
+        headers = request.headers
+        name = (
+            decoded(headers.get("x-filename"))
+            or disposition_filename(headers.get("content-disposition"))
+            or request.query_params.get("filename")
+        )
+        length, key = headers.get("content-length"), headers.get("idempotency-key")
+        if key is not None and not (
+            IDEMPOTENCY_KEY.fullmatch(key) and len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH
+        ):
+            raise ProblemError(
+                INVALID,
+                f"The Idempotency-Key must be at most {MAX_IDEMPOTENCY_KEY_LENGTH} visible ASCII "
+                "characters; use a random UUID for each image.",
+            )
+        return Declared(
+            content_type=headers.get("content-type", ""),
+            size_bytes=int(length) if length else None,
+            filename=clean_filename(name),
+            idempotency_key=key,
+        )
+
+
+def memory_needed(declared: Declared) -> int:
+    """Returns how many bytes of memory a body may take.
+
+    Raises `ProblemError` when its declared length is over the limit.
+    """
+    limit = MAX_IMAGE_BYTES + (MAX_OVERHEAD_BYTES if declared.is_form else 0)
+    if declared.size_bytes is None:
+        return MAX_IMAGE_BYTES
+    if declared.size_bytes > limit:
+        raise _too_large()
+    return min(declared.size_bytes, MAX_IMAGE_BYTES)
+
+
+class MemoryBudget:
+    """The memory that all bodies in flight may take together."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self._free_bytes = size_bytes
+
+    @contextmanager
+    def reserve(self, size_bytes: int) -> Iterator[None]:
+        """Reserves memory for a body while the block runs.
+
+        Raises `ProblemError` when too little is free: a waiting request would delay the others.
+        """
+        if size_bytes > self._free_bytes:
+            raise ProblemError(
+                BUSY,
+                "Too many uploads are in flight to accept another one; "
+                "send it again in a moment, with the same Idempotency-Key.",
+                {"Retry-After": str(_BUSY_SECONDS)},
+            )
+        self._free_bytes -= size_bytes
+        try:
+            yield
+        finally:
+            self._free_bytes += size_bytes
+
+
+@dataclass(frozen=True)
+class BodyTimeouts:
+    """How long a body may take: one pause between chunks, and all of it."""
+
+    idle_seconds: float
+    body_seconds: float
+
+
+async def read_image(receive: Receive, declared: Declared, timeouts: BodyTimeouts) -> Received:
+    """Reads the image in a request's body, bare or as the only file of a form.
+
+    Raises:
+        ProblemError: The body is not an acceptable image, or arrives too slowly.
+        ClientDisconnect: The caller disconnected before the end.
+    """
+    image = BodyValidator()
+    if not declared.is_form:
+        await read_body(receive, image.feed, timeouts)
+        filename, content_type = declared.filename, declared.content_type
+    else:
+        form = SingleFileForm(declared.content_type, image.feed)
+        await read_body(receive, form.feed, timeouts)
+        form.finish()
+        filename = declared.filename or clean_filename(disposition_filename(form.disposition))
+        content_type = form.content_type or ""
+    return Received(image.body, image.finish(), filename, clean(content_type))
+
+
+async def read_body(
+    receive: Receive, feed: Callable[[bytes], None], timeouts: BodyTimeouts
+) -> None:
+    """Passes the chunks of a request's body to `feed`.
+
+    Raises:
+        ProblemError: The body arrives too slowly.
+        ClientDisconnect: The caller disconnected before the end.
+    """
+    now = asyncio.get_running_loop().time
+    ends, waits_until = now() + timeouts.body_seconds, 0.0
+    try:
+        async with asyncio.timeout(None) as limit:
+            is_complete = False
+            while not is_complete:
+                if (wanted := min(now() + timeouts.idle_seconds, ends)) > waits_until:
+                    waits_until = wanted + _TIMER_SECONDS
+                    limit.reschedule(waits_until)
+                event = await receive()
+                if event["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                feed(event.get("body", b""))
+                is_complete = not event.get("more_body", False)
+    except TimeoutError as error:
+        raise ProblemError(
+            TOO_SLOW,
+            f"No data arrived for {timeouts.idle_seconds:.0f} s, or the body took longer than "
+            f"{timeouts.body_seconds:.0f} s; send it again, on a slow connection a smaller image.",
+        ) from error
+
+
+class BodyValidator:
+    """The bytes of one image, checked while they arrive."""
+
+    def __init__(self) -> None:
+        self.body = bytearray()
+        self._digest = hashlib.sha256()
+        self._checked_bytes = 0
+
+    def feed(self, chunk: bytes) -> None:
+        """Appends a chunk.
+
+        Raises `ProblemError` once the image is too large, not of an allowed format, or over a
+        limit.
+        """
+        if len(self.body) + len(chunk) > MAX_IMAGE_BYTES:
+            raise _too_large()
+        self.body += chunk
+        self._digest.update(chunk)
+        self._check_at(SIGNATURE_BYTES, check_format)
+        self._check_at(HEADER_BYTES, check_limits)
+
+    def finish(self) -> bytes:
+        """Ends the image and returns the SHA-256 digest of its bytes.
+
+        Raises `ProblemError` as `feed` does, and when there are no bytes.
+        """
+        if not self.body:
+            raise ProblemError(INVALID, "The body is empty; send the bytes of an image.")
+        first = bytes(self.body[:HEADER_BYTES])
+        if self._checked_bytes < SIGNATURE_BYTES:
+            check_format(first)
+        if self._checked_bytes < HEADER_BYTES:
+            check_limits(first)
+        return self._digest.digest()
+
+    def _check_at(self, size_bytes: int, check: Callable[[bytes], None]) -> None:
+        if self._checked_bytes < size_bytes <= len(self.body):
+            check(bytes(self.body[:size_bytes]))
+            self._checked_bytes = size_bytes
+
+
+def check_format(first: bytes) -> None:
+    """Raises `ProblemError` unless the first bytes of a file are those of an allowed format."""
+    if format_of(first) is None:
+        other = other_format_of(first)
+        found = f"{other}, which is not accepted" if other else f"none of {_FORMATS}"
+        raise ProblemError(
+            NOT_AN_IMAGE,
+            f"By its first bytes the file is {found}, whatever its name says; "
+            "convert it to an accepted format such as JPEG or PNG.",
+        )
+
+
+def check_limits(first: bytes) -> None:
+    """Raises `ProblemError` when the header of an image exceeds a limit."""
+    if reason := reject_header(first):
+        raise ProblemError(REFUSED, _LIMIT_DETAILS[reason])
+
+
+def _too_large() -> ProblemError:
+    return ProblemError(
+        TOO_LARGE,
+        f"An image may have at most {MAX_IMAGE_BYTES:,} bytes (10 MiB); "
+        "scale it down or compress it more.",
+    )
