@@ -1,6 +1,6 @@
 {#-
-    Gives, for each row of the CTE `to_look_up`, when the first and the last sale that bears its key took place, from all
-    the bookings: a sale that was reversed is none. Nulls where no sale is left. Looks the few keys up one by one.
+    Returns, for each row of the CTE `to_look_up`, the times of the first and the last sale with its key, from all
+    bookings; a reversed sale does not count. They are null where no sale is left. The few keys are looked up one by one.
 -#}
 {% macro first_and_last_sale(key, first, last) -%}
     select

@@ -1,4 +1,4 @@
-{#- A model's schema is the one its folder names, with nothing put before it: the asset key and the relation agree. -#}
+{#- A model's schema is the one that its folder sets, without a prefix, so that asset key and relation agree. -#}
 {% macro generate_schema_name(custom_schema_name, node) -%}
     {{ (custom_schema_name or target.schema) | trim }}
 {%- endmacro %}

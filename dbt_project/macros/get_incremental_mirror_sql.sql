@@ -1,7 +1,8 @@
 {#-
-    Incremental strategy "mirror": brings the table to what the query gives for the keys in it, and writes only the rows
-    that differ. Readers see the old rows until the commit, dependent views stay, and a build without news writes nothing.
-    Rows that `incremental_predicates` select and the query does not give are deleted; without it none are.
+    Incremental strategy "mirror": makes the table equal to the query for the keys that the query returns, and writes only
+    rows that differ. Readers see the old rows until the commit, dependent views stay, and a build without changes writes
+    nothing. Rows that `incremental_predicates` select and the query does not return are deleted; without predicates none
+    are.
 -#}
 {% macro get_incremental_mirror_sql(arg_dict) -%}
     {%- set key = adapter.quote(arg_dict['unique_key']) -%}

@@ -1,4 +1,4 @@
-{#- The oldest time of arrival that may still be seen. What arrived before it is expired; what arrived at it is not. -#}
+{#- The oldest visible time of arrival. What arrived before it has expired; what arrived at it has not. -#}
 {% macro retention_cutoff() -%}
     now() - make_interval(hours => {{ var('retention_hours') | int }})
 {%- endmacro %}

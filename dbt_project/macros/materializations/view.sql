@@ -1,8 +1,8 @@
 {#-
-    A view that is replaced where it stands. dbt's own way drops the old view with all that depends on it, so analysts
-    would find nothing until the dependants are built again, or for as long as a failing test holds those back.
-    PostgreSQL can replace a view that keeps its columns or adds some at the end; after any other change of shape the old
-    view and its dependants are dropped and dbt builds them again in this run.
+    A view that is replaced in place. dbt's default drops the old view and its dependants, so analysts would find nothing
+    until the dependants are built again, or for as long as a failing test blocks them. PostgreSQL can replace a view that
+    keeps its columns or adds some at the end; after any other change the old view and its dependants are dropped, and dbt
+    builds them again in the same run.
 -#}
 {% materialization view, adapter='postgres' %}
 

@@ -1,4 +1,4 @@
--- Of the last hour only: the whole view compares everything with everything.
+-- Only for the last hour: the whole view compares every image with every other.
 select
     image_id,
     likeness,

@@ -1,4 +1,4 @@
--- Two aggregates of one book: they are built one after the other, and compared when nothing is booked in between.
+-- Both aggregates sum up one sales book; the job that checks this never runs during a build.
 with
 
 members as (

@@ -1,4 +1,4 @@
--- Real data has transactions whose totals differ: they are shown and counted, and break nothing.
+-- Real data has transactions whose totals differ: they are shown and counted, and fail no build.
 {{ config(severity='warn') }}
 
 select transaction_id

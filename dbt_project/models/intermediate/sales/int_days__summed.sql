@@ -1,7 +1,7 @@
 {{
     config(
         unique_key='transaction_on',
-        pre_hook="{{ take_bookings() }}",
+        pre_hook="{{ select_new_bookings() }}",
         indexes=[{'columns': ['transaction_on'], 'unique': true}],
     )
 }}

@@ -1,8 +1,8 @@
 {{
     config(
         unique_key='item_id',
-        pre_hook=["{{ take_changes('changed_item', 'item_id') }}", "{{ take_bookings() }}"],
-        incremental_predicates=['kept.item_id in (select item_id from changed_item_taken)'],
+        pre_hook=["{{ consume_changes('changed_item', 'item_id') }}", "{{ select_new_bookings() }}"],
+        incremental_predicates=['kept.item_id in (select item_id from changed_item_consumed)'],
         indexes=[{'columns': ['item_id'], 'unique': true}, {'columns': ['items_sold']}],
     )
 }}
@@ -49,7 +49,7 @@ previous as (
 ),
 {% endif %}
 
--- An item that lost its first or last sale: which one is first or last now is looked up among all its bookings.
+-- Items whose first or last sale was reversed: the new first or last sale is looked up among all their bookings.
 to_look_up as (
     select changes.item_id
     from changes
@@ -67,7 +67,7 @@ items as (
     select * from {{ ref('stg_assessment__items') }}
     {% if is_incremental() %}
     where
-        item_id in (select changed_item_taken.item_id from changed_item_taken)
+        item_id in (select changed_item_consumed.item_id from changed_item_consumed)
         or item_id in (select changes.item_id from changes)
     {% endif %}
 ),

@@ -1,8 +1,8 @@
 {{
     config(
         unique_key='member_id',
-        pre_hook=["{{ take_changes('changed_member', 'member_id') }}", "{{ take_bookings() }}"],
-        incremental_predicates=['kept.member_id in (select member_id from changed_member_taken)'],
+        pre_hook=["{{ consume_changes('changed_member', 'member_id') }}", "{{ select_new_bookings() }}"],
+        incremental_predicates=['kept.member_id in (select member_id from changed_member_consumed)'],
         indexes=[{'columns': ['member_id'], 'unique': true}, {'columns': ['total_spent']}],
     )
 }}
@@ -37,7 +37,7 @@ previous as (
     select * from {{ this }}
     where
         member_id in (
-            select changed_member_taken.member_id from changed_member_taken
+            select changed_member_consumed.member_id from changed_member_consumed
             union
             select changes.member_id from changes
         )
@@ -59,7 +59,7 @@ previous as (
 ),
 {% endif %}
 
--- A member who lost the first or last purchase: which one is first or last now is looked up among all the bookings.
+-- Members whose first or last purchase was reversed: the new one is looked up among all their bookings.
 to_look_up as (
     select changes.member_id
     from changes
@@ -78,7 +78,7 @@ members as (
     {% if is_incremental() %}
     where
         member_id in (
-            select changed_member_taken.member_id from changed_member_taken
+            select changed_member_consumed.member_id from changed_member_consumed
             union
             select changes.member_id from changes
         )

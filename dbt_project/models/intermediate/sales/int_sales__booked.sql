@@ -1,7 +1,7 @@
 {{
     config(
         incremental_strategy='append',
-        pre_hook="{{ take_changes('changed_transaction', 'transaction_id') }}",
+        pre_hook="{{ consume_changes('changed_transaction', 'transaction_id') }}",
         indexes=[
             {'columns': ['transaction_id']},
             {'columns': ['member_id']},
@@ -16,14 +16,14 @@ with
 transactions as (
     select * from {{ ref('stg_assessment__transactions') }}
     {% if is_incremental() %}
-    where transaction_id in (select changed_transaction_taken.transaction_id from changed_transaction_taken)
+    where transaction_id in (select changed_transaction_consumed.transaction_id from changed_transaction_consumed)
     {% endif %}
 ),
 
 transaction_items as (
     select * from {{ ref('stg_assessment__transaction_items') }}
     {% if is_incremental() %}
-    where transaction_id in (select changed_transaction_taken.transaction_id from changed_transaction_taken)
+    where transaction_id in (select changed_transaction_consumed.transaction_id from changed_transaction_consumed)
     {% endif %}
 ),
 
@@ -76,7 +76,7 @@ reversed as (
         -total_price as total_price,
         -total_weight_kg as total_weight_kg
     from {{ this }}
-    where transaction_id in (select changed_transaction_taken.transaction_id from changed_transaction_taken)
+    where transaction_id in (select changed_transaction_consumed.transaction_id from changed_transaction_consumed)
 ),
 
 differences as (

@@ -1,5 +1,5 @@
--- Without CTEs and barrier on purpose: PostgreSQL plans such a view apart from the query over it, and would sort the
--- whole aggregate where its index gives the order. It hides no row, so there is nothing that a barrier would keep.
+-- Without CTEs and barrier on purpose: PostgreSQL would plan the view separately from the query over it, and sort the
+-- whole aggregate although its index has the order. It hides no rows, so it needs no barrier.
 {{ config(meta={'security_barrier': false}) }}
 
 select

@@ -1,7 +1,7 @@
 with
 
 -- Hashes that differ in at most three bits of 64 have one of four parts in common, and each part has an index. Not
--- materialized: who asks for one image gets it by these indexes, however many there are.
+-- materialized: a query for one image uses these indexes, however many images there are.
 images as not materialized (
     select
         image_id,
@@ -46,7 +46,7 @@ copies as (
     ) as earlier
 ),
 
--- A picture of one colour looks like every other: only its bytes are compared.
+-- A picture of one colour looks like every other one: only its bytes are compared.
 pairs as (
     {%- for part in [1, 2, 3, 4] %}
     select

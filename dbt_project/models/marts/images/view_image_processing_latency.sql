@@ -11,7 +11,7 @@ timed as (
         date_trunc('hour', arrived_at, 'UTC') as arrived_hour,
         state,
         extract(epoch from registered_at - arrived_at) as registered_seconds,
-        -- What is rejected on arrival is finished just before its row is written.
+        -- An image that is rejected on arrival is finished just before its row is written.
         case
             when finished_at is not null then greatest(extract(epoch from finished_at - registered_at), 0)
         end as finished_seconds,

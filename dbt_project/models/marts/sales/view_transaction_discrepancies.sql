@@ -12,7 +12,7 @@ items as (
     select * from {{ ref('stg_assessment__items') }}
 ),
 
--- One look at a transaction's few lines, not a join of all lines, so that a filter on transactions is a short query.
+-- A lateral query of a transaction's few lines instead of a join of all lines, so that a filter on transactions is fast.
 final as (
     select
         transactions.transaction_id,

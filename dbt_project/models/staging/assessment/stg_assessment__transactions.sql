@@ -1,4 +1,4 @@
--- Without a CTE on purpose: PostgreSQL would not look through it, and read the whole table where an index leads to a few rows.
+-- Without a CTE on purpose: PostgreSQL merges only such a view into the query over it, which can then use an index.
 select
     "TRANSACTION_ID_NO" as transaction_id,
     "MEMBERSHIP_ID_TXT" as member_id,

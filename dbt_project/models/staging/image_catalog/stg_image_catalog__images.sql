@@ -1,4 +1,4 @@
--- Without a CTE: PostgreSQL merges only such a view into the queries over it, so that they can look rows up by an index.
+-- Without a CTE on purpose: PostgreSQL merges only such a view into the query over it, which can then use an index.
 select
     image_id,
     source,

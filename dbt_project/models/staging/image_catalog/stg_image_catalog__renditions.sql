@@ -14,7 +14,7 @@ visible as (
     where
         arrived_at >= {{ retention_cutoff() }}
         and arrived_at > (select horizon.expired_until from {{ source('image_catalog', 'horizon') }} as horizon)
-        -- Few are withdrawn at a time, and an index has just these.
+        -- Few images are withdrawn at a time, and a partial index has exactly these.
         and not exists (
             select
             from {{ source('image_catalog', 'image') }} as withdrawn

@@ -1,6 +1,7 @@
 {#-
-    Notes up to which batch the model, whose `pre_hook` this is, sums up the bookings, and gives an incremental build the
-    ones that it has not summed up yet as the temporary table `new_bookings`. Both in the model's own transaction.
+    Stores up to which batch the model whose `pre_hook` this is sums up the bookings, and selects those that it has not
+    summed up yet into the temporary table `new_bookings`, for an incremental build. Both happen in the model's own
+    transaction.
 -#}
 {% macro take_bookings() -%}
     {%- set bookings = ref('int_sales__booked') -%}
@@ -22,7 +23,7 @@
                 and after_batch > 0
                 and not exists (select from {{ bookings }} where batch <= after_batch)
         ) then
-            raise exception 'The bookings were made anew; build {{ this.name }} with --full-refresh too.';
+            raise exception 'The bookings were recreated; build {{ this.name }} with --full-refresh too.';
         end if;
     end
     $check$;
