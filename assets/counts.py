@@ -1,4 +1,4 @@
-"""What a run reports: named counts that add up."""
+"""Named counts that can be added, as runs report them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The errors that people see: each message is a sentence that says what to do."""
+"""Errors whose messages people see: each is a sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ class DarkroomError(Exception):
 
 
 class ServerError(DarkroomError):
-    """A server does not do its work; nothing is lost, the next tick retries."""
+    """A server cannot do its work; nothing is lost, and the next tick retries."""
 
 
 class ServerUnavailableError(ServerError):
@@ -17,30 +17,30 @@ class ServerUnavailableError(ServerError):
     def __init__(self, server: str, address: str, reason: object) -> None:
         super().__init__(
             f"{server} at {address} does not answer ({reason}). "
-            "Nothing is lost: the work waits and goes on when it answers again."
+            "Nothing is lost: work waits and continues when it answers again."
         )
 
 
 class ServerRefusedError(ServerError):
-    """A server answers, and refuses."""
+    """A server answers, and refuses the request."""
 
     def __init__(self, server: str, address: str, reason: object) -> None:
         super().__init__(
-            f"{server} at {address} refuses ({reason}): is it set up, and is this role allowed? "
-            "Nothing is lost: the work waits and goes on when that is mended."
+            f"{server} at {address} refuses the request ({reason}): is it set up, and is this role "
+            "allowed to do it? Nothing is lost: work waits and continues when that is fixed."
         )
 
 
 class StackError(DarkroomError):
-    """The local servers cannot do what was asked for."""
+    """The local servers cannot do what was requested."""
 
 
 class AccessError(DarkroomError):
-    """The warehouse cannot be brought to what the access file says."""
+    """The access file cannot be applied to the warehouse."""
 
 
 class TopicError(DarkroomError):
-    """The topic, its file or the images for it are not as they must be."""
+    """The topic, its file or the images for it are not valid."""
 
 
 class ApiKeyError(DarkroomError):

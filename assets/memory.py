@@ -1,4 +1,4 @@
-"""Memory that threads have freed is used again by other threads."""
+"""Lets threads reuse the memory that other threads have freed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ _ARENAS = 2
 
 
 def share_heaps() -> None:
-    """Has all threads share two heaps of the C library; call it before they begin.
+    """Makes all threads share two heaps of the C library; call it before they start.
 
-    The GNU C library gives each thread a heap of its own. Images that come and go in many threads
-    leave all of these full of holes: at twice the resident size of what is in use. Other C
-    libraries have no such habit, and nothing to set. Source: mallopt(3).
+    The GNU C library gives each thread its own heap. Images allocated and freed in many threads
+    fragment all of them, to twice the memory that is in use. Other C libraries have no `mallopt`.
+    Source: mallopt(3).
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

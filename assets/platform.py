@@ -1,4 +1,4 @@
-"""The platform as code sees it: its settings and one client per server.
+"""The platform in code: its settings and one client per server.
 
 Opening a platform connects to nothing; each client connects when it is first used.
 """

@@ -17,7 +17,7 @@ _WARN_AT = 0.95
 
 
 class RetentionSettings(BaseSettings):
-    """Settings of retention: whoever needs only these needs no server's address."""
+    """Settings of retention, for programs that need no server's address."""
 
     model_config = SettingsConfigDict(
         extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True
@@ -26,15 +26,22 @@ class RetentionSettings(BaseSettings):
     retention_hours: int = Field(
         168, ge=1, le=168, description="age at which an image must be gone"
     )
-    retention_margin_hours: int = Field(10, ge=1, description="how much earlier the purge takes it")
+    retention_margin_hours: int = Field(
+        10, ge=1, description="how much earlier the purge deletes it"
+    )
     purge_most_share: float = Field(
-        0.5, gt=0, le=1, description="share of all images beyond which a purge asks a person first"
+        0.5, gt=0, le=1, description="largest share of all images that a purge deletes unconfirmed"
     )
     purge_free_images: int = Field(
-        10_000, ge=0, description="so many images a purge takes without asking, whatever the share"
+        10_000,
+        ge=0,
+        description="number of images that a purge deletes unconfirmed, whatever the share",
     )
     purge_time_share: float = Field(
-        0.15, gt=0, le=1, description="part of the time that a purge deletes while images arrive"
+        0.15,
+        gt=0,
+        le=1,
+        description="share of the time that a purge spends deleting while images arrive",
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""The clock, read in one place, so that everything else takes `now` as an argument."""
+"""The only reader of the clock; all other code takes `now` as an argument."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from datetime import UTC, datetime
 
 
 def utc_now() -> datetime:
-    """Returns the present moment, aware and in UTC."""
+    """Returns the current time, aware and in UTC."""
     return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""The code location: assembles assets, jobs, schedules, sensors and resources, and nothing else."""
+"""The code location: wires assets, jobs, schedules, sensors and resources, and nothing else."""
 
 from __future__ import annotations
 

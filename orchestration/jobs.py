@@ -5,6 +5,8 @@ The jobs of ingestion sources are in `ingestion.py`.
 
 from __future__ import annotations
 
+from functools import partial
+
 import dagster as dg
 
 from assets import asset_keys
@@ -12,68 +14,65 @@ from assets.analytics.dbt import FULL_SCANS, SALES_AGGREGATES
 from assets.ingestion.registry import sources
 
 ALONE = "darkroom/single_run"
+"""Tag: one run at a time among those with the same value (`infra/dagster/dagster.yaml`)."""
+
 _SHARED = "darkroom/shared_run"
 _LEDGER_INPUTS = [dg.AssetKey(source.ledger_input) for source in sources() if source.ledger_input]
-_MAX_PURGE_RUNTIME_SECONDS = 3 * 3600
-"""After an outage; a purge that is cut short by it is gone on with by the next."""
+# A purge may need long after an outage; one that is cut short is continued by the next.
+_LONG = {"dagster/max_runtime": str(3 * 3600)}
 
-process_images = dg.define_asset_job(
+
+_job = partial(dg.define_asset_job, executor_def=dg.in_process_executor)
+
+process_images = _job(
     "process_images",
     selection=dg.AssetSelection.assets(asset_keys.RENDITION_FILES, asset_keys.RENDITION),
     description="Make the renditions of a day's waiting images.",
     tags={_SHARED: "process_images"},
-    executor_def=dg.in_process_executor,
 )
-build_views = dg.define_asset_job(
+build_views = _job(
     "build_views",
     selection=dg.AssetSelection.groups(asset_keys.SALES_GROUP, asset_keys.ANALYTICS_GROUP)
     - FULL_SCANS,
     description="Build the views that analysts query, and bring what they read up to date.",
     tags={ALONE: "build_views"},
-    executor_def=dg.in_process_executor,
 )
-refresh_sales = dg.define_asset_job(
+refresh_sales = _job(
     "refresh_sales",
     selection=SALES_AGGREGATES - FULL_SCANS,
     description="Bring what the sales views read up to date, at the cost of what changed.",
     tags={ALONE: "build_views"},
-    executor_def=dg.in_process_executor,
 )
-check_sales = dg.define_asset_job(
+check_sales = _job(
     "check_sales",
     selection=FULL_SCANS,
     description="Check the sales views and what they are made of, row by row.",
     tags={ALONE: "build_views"},
-    executor_def=dg.in_process_executor,
 )
-enforce_retention = dg.define_asset_job(
+enforce_retention = _job(
     "enforce_retention",
     selection=dg.AssetSelection.groups(asset_keys.RETENTION_GROUP).without_checks(),
-    description="Purge what has reached its age: images, and what Dagster has kept itself.",
-    tags={ALONE: "enforce_retention", "dagster/max_runtime": str(_MAX_PURGE_RUNTIME_SECONDS)},
-    executor_def=dg.in_process_executor,
+    description="Purge what has reached its age: images, and Dagster's own run records.",
+    tags={ALONE: "enforce_retention", **_LONG},
 )
-# A run of its own: where the purge fails, Dagster would leave out the checks that follow it.
-check_retention = dg.define_asset_job(
+# A separate job: Dagster skips the checks of an asset whose run failed.
+check_retention = _job(
     "check_retention",
     selection=dg.AssetSelection.checks_for_assets(asset_keys.PURGE_RECEIPT),
     description="Check that no copy is too old, that rows and objects agree, that receipts hold.",
-    tags={ALONE: "check_retention", "dagster/max_runtime": str(_MAX_PURGE_RUNTIME_SECONDS)},
-    executor_def=dg.in_process_executor,
+    tags={ALONE: "check_retention", **_LONG},
 )
-check_images = dg.define_asset_job(
+check_images = _job(
     "check_images",
     selection=dg.AssetSelection.checks_for_assets(asset_keys.IMAGE, *_LEDGER_INPUTS),
     description="Check that every image is accounted for and that none is unknown.",
     tags={ALONE: "check_images"},
-    executor_def=dg.in_process_executor,
 )
-check_access = dg.define_asset_job(
+check_access = _job(
     "check_access",
     selection=dg.AssetSelection.checks_for_assets(asset_keys.GRANTS),
     description="Check that every role has what the access file gives it, and nothing else.",
     tags={ALONE: "check_access"},
-    executor_def=dg.in_process_executor,
 )
 
 JOBS = [

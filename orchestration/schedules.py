@@ -1,4 +1,4 @@
-"""Schedules: what runs by the clock, in UTC. On by default; each can be switched off in the UI."""
+"""Schedules, in UTC. On by default; each can be switched off in the UI."""
 
 from __future__ import annotations
 
@@ -13,43 +13,19 @@ from orchestration.jobs import (
     enforce_retention,
 )
 
-_RUNNING = dg.DefaultScheduleStatus.RUNNING
-
 SCHEDULES = [
     dg.ScheduleDefinition(
-        name="enforce_retention_hourly",
-        job=enforce_retention,
-        cron_schedule="7 * * * *",
-        default_status=_RUNNING,
-    ),
-    dg.ScheduleDefinition(
-        name="check_retention_hourly",
-        job=check_retention,
-        cron_schedule="37 * * * *",
-        default_status=_RUNNING,
-    ),
-    dg.ScheduleDefinition(
-        name="build_views_hourly",
-        job=build_views,
-        cron_schedule="23 * * * *",
-        default_status=_RUNNING,
-    ),
-    dg.ScheduleDefinition(
-        name="check_images_every_quarter_hour",
-        job=check_images,
-        cron_schedule="*/15 * * * *",
-        default_status=_RUNNING,
-    ),
-    dg.ScheduleDefinition(
-        name="check_sales_daily",
-        job=check_sales,
-        cron_schedule="11 4 * * *",
-        default_status=_RUNNING,
-    ),
-    dg.ScheduleDefinition(
-        name="check_access_daily",
-        job=check_access,
-        cron_schedule="41 4 * * *",
-        default_status=_RUNNING,
-    ),
+        name=name,
+        job=job,
+        cron_schedule=cron,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+    for name, job, cron in (
+        ("enforce_retention_hourly", enforce_retention, "7 * * * *"),
+        ("check_retention_hourly", check_retention, "37 * * * *"),
+        ("build_views_hourly", build_views, "23 * * * *"),
+        ("check_images_every_quarter_hour", check_images, "*/15 * * * *"),
+        ("check_sales_daily", check_sales, "11 4 * * *"),
+        ("check_access_daily", check_access, "41 4 * * *"),
+    )
 ]

@@ -4,7 +4,8 @@ import dagster as dg
 import pandas as pd
 
 from assets import asset_keys
-from assets.resources.warehouse import Connection, Warehouse
+from assets.platform import Platform
+from assets.resources.warehouse import Connection
 
 _CONSERVATION = """
     with known as (
@@ -32,7 +33,7 @@ _CONSERVATION = """
 
 
 def balance(connection: Connection) -> pd.DataFrame:
-    """Returns per source and hour of arrival: landed, where they are now, and the difference."""
+    """Returns per source and hour of arrival how many landed, their states, and the difference."""
     cursor = connection.execute(_CONSERVATION)
     columns = [column.name for column in cursor.description or ()]
     table = pd.DataFrame(cursor.fetchall(), columns=columns)
@@ -42,10 +43,10 @@ def balance(connection: Connection) -> pd.DataFrame:
 
 @dg.asset_check(asset=asset_keys.IMAGE)
 def landed_equals_waiting_processed_rejected_purged(
-    warehouse: dg.ResourceParam[Warehouse],
+    platform: dg.ResourceParam[Platform],
 ) -> dg.AssetCheckResult:
     """Every image that landed is waiting, processed, rejected or purged, per source and hour."""
-    with warehouse.connect() as connection:
+    with platform.warehouse.connect() as connection:
         table = balance(connection)
     wrong = table[table["difference"] != 0]
     totals = table.drop(columns=["arrived_hour"]).groupby("source").sum()

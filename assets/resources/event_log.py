@@ -28,7 +28,7 @@ class EventLog:
     settings: Settings
 
     def look(self, topic: str) -> TopicState:
-        """Returns what the brokers tell of a topic now.
+        """Returns the current state of a topic.
 
         Raises `TopicMissingError`.
         """
@@ -37,7 +37,7 @@ class EventLog:
 
     @contextmanager
     def administrator(self) -> Iterator[KafkaAdminClient]:
-        """Opens a client for what an administrator may ask; its errors are told as the server's."""
+        """Opens an administrator's client; its errors are raised as `ServerError`."""
         with self._translated(), self._admin() as admin:
             yield admin
 
@@ -59,8 +59,8 @@ class EventLog:
             found = consumer.offsets_for_times(asked)
         return {
             # Tansu answers offset 0 without a timestamp where Apache Kafka answers nothing.
-            named.partition: told.offset if told is not None and told.timestamp >= 0 else None
-            for named, told in found.items()
+            named.partition: first.offset if first is not None and first.timestamp >= 0 else None
+            for named, first in found.items()
         }
 
     @contextmanager

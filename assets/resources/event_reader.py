@@ -34,7 +34,7 @@ class OffsetsGoneError(Exception):
 
 @dataclass(frozen=True)
 class Chunk:
-    """What was read at once: messages in the order of their partitions, and the holes amid them."""
+    """What was read at once: messages in the order of their partitions, and skipped offsets."""
 
     messages: Sequence[Message]
     skipped: Sequence[SkippedOffsets]
@@ -42,7 +42,7 @@ class Chunk:
 
 @dataclass(frozen=True)
 class _Wait:
-    """A hole that may still fill: the offset, since when it is watched, when to look again."""
+    """A skipped offset that may still appear: since when it is watched, when it is read again."""
 
     offset: int
     since: float
@@ -55,7 +55,7 @@ class _Wait:
 class Reader:
     """A position in partitions of a topic.
 
-    Where offsets are exact, no message is shown before those in front of it, and a hole is a fact.
+    Where offsets are exact, messages appear in order, and a skipped offset is final.
     Elsewhere a skipped offset may still appear: it counts only after it has been read again for
     `skip_confirmation_seconds`.
 
@@ -64,7 +64,7 @@ class Reader:
         admin: Asked whether the topic is still the same.
         topic: The topic as it was when the reader was opened.
         next_offsets: Where to begin, for each partition to be read.
-        skip_confirmation_seconds: How long a hole that may fill is watched.
+        skip_confirmation_seconds: How long a skipped offset that may still appear is watched.
     """
 
     def __init__(
@@ -165,7 +165,7 @@ class Reader:
         messages: list[Message],
         skipped: list[SkippedOffsets],
     ) -> None:
-        """Takes a partition's records up to the first hole that may still fill."""
+        """Takes a partition's records up to the first skipped offset that may still appear."""
         for record in records:
             expected = self._next[partition]
             if record.offset > expected:
@@ -184,7 +184,7 @@ class Reader:
         return wait is not None and wait.has_lasted(offset, now, self._skip_confirmation_seconds)
 
     def _watch(self, partition: int, offset: int, now: float) -> None:
-        """Goes back to a hole, and lets the other partitions go on until it is read again."""
+        """Seeks back to a skipped offset and pauses the partition until it is read again."""
         wait = self._waits.get(partition)
         since = wait.since if wait is not None and wait.offset == offset else now
         self._waits[partition] = _Wait(offset, since, now + _RETRY_SECONDS)
@@ -207,7 +207,7 @@ class Reader:
                 self._next[partition] = position
 
     def _confirm_tails(self, now: float, skipped: list[SkippedOffsets]) -> None:
-        """Ends the watch of holes at the very end, while nothing comes and the brokers answer."""
+        """Confirms skipped offsets at the end of a log while nothing arrives and brokers answer."""
         for partition in self._next.keys() - self._waits.keys():
             offset, watermark = self._next[partition], self._high_watermark(partition)
             if watermark is None or offset >= watermark:

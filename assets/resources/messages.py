@@ -1,4 +1,4 @@
-"""What Kafka tells of topics and messages, as plain data."""
+"""Topics and messages of Kafka, as plain data."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from uuid import UUID
 
 _LOG_APPEND_TIME = 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FIRST = datetime.min.replace(tzinfo=UTC)
-_LAST = datetime.max.replace(tzinfo=UTC)
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
+_LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -38,17 +38,17 @@ class Message:
 
 @dataclass(frozen=True)
 class TopicState:
-    """A topic as the brokers tell of it at one moment.
+    """A topic as the brokers describe it at one time.
 
     Attributes:
         name: Its name.
-        topic_id: The brokers' own identity of it, another one when it is made anew; None: they
-            tell none (Kafka before 2.8).
-        cleanup_policy: `delete`, `compact` or both; None: the brokers tell no defaults.
+        topic_id: The brokers' own identity of it, another one when it is recreated; None when
+            they give none (Kafka before 2.8).
+        cleanup_policy: `delete`, `compact` or both; None when the brokers report no defaults.
         brokers: How many brokers lead its partitions.
         beginnings: First offset that is still there, by partition.
-        ends: End offset as listed, by partition. Some brokers list less than there is (the last
-            batch's first offset + 1): it is a sign of news, not the end.
+        ends: End offset as listed, by partition. Some brokers list a lower one (the first offset of
+            the last batch + 1): it shows that there is something new, not how much.
     """
 
     name: str
@@ -60,17 +60,17 @@ class TopicState:
 
     @property
     def is_exact(self) -> bool:
-        """Whether its offsets can be taken at their word, as those of Apache Kafka.
+        """Whether a missing offset is final, as with Apache Kafka.
 
-        Tansu gives offsets away before it has stored their messages: of two senders' messages it
-        may show the later one first. It is told by its configuration, of which it tells no default.
+        Tansu assigns offsets before it has stored the messages: of two senders' messages it may
+        show the later one first. It is recognised by reporting no defaults of its configuration.
         """
         return self.cleanup_policy is not None
 
 
 @dataclass(frozen=True)
 class SkippedOffsets:
-    """Offsets of a partition at which there is no message, from the first to behind the last."""
+    """Offsets of a partition without a message: from the first up to, not including, the next."""
 
     partition: int
     first_offset: int
@@ -78,7 +78,7 @@ class SkippedOffsets:
 
 
 def read_message(record: Any) -> Message:
-    """Reads a record of the Kafka client; nothing that a sender can write stops it."""
+    """Reads a record of the Kafka client; no content of a message makes it fail."""
     return Message(
         topic=record.topic,
         partition=record.partition,
@@ -95,8 +95,8 @@ def read_message(record: Any) -> Message:
 
 
 def moment(milliseconds: int) -> datetime:
-    """Returns a timestamp as a moment; a sender may write any 64-bit number."""
+    """Returns a timestamp as a time in UTC; a sender may write any 64-bit number."""
     try:
         return _EPOCH + timedelta(milliseconds=milliseconds)
     except OverflowError:
-        return _FIRST if milliseconds < 0 else _LAST
+        return _EARLIEST if milliseconds < 0 else _LATEST

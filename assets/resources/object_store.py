@@ -1,4 +1,4 @@
-"""Objects in S3 and their notifications in SQS.
+"""Objects in S3, and notifications about them in SQS.
 
 The bytes of images go through obstore, which costs a quarter of boto3's client CPU per object;
 listings, queues and batch deletes go through boto3.
@@ -34,7 +34,15 @@ from assets.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import (
+        CopySourceTypeDef,
+        GetObjectRequestTypeDef,
+        HeadObjectRequestTypeDef,
+        ListObjectVersionsRequestTypeDef,
+        ObjectIdentifierTypeDef,
+    )
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import DeleteMessageBatchRequestEntryTypeDef
 
 _DELETE_BATCH = 1000
 _RECEIVE_BATCH = 10
@@ -43,7 +51,7 @@ _MISSING = {"404", "NoSuchKey", "NoSuchVersion", "405", "MethodNotAllowed"}
 
 
 class ObjectMissingError(Exception):
-    """The object, or the version asked for, is not in the bucket."""
+    """The object or the version is not in the bucket."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +85,11 @@ class ObjectStore:
         """Stores an object and returns its version id, if the bucket keeps versions.
 
         Args:
-            bucket: Where.
-            key: Under which name.
+            bucket: The bucket.
+            key: The object's key.
             body: Its bytes.
             content_type: Its media type.
-            metadata: What S3 keeps with it, by lower-case names.
+            metadata: Metadata that S3 keeps with it, by lower-case names.
         """
         named = dict(metadata or {})
         with self.translated():
@@ -102,22 +110,26 @@ class ObjectStore:
         with self.translated():
             try:
                 if not _is_plain(key):
-                    named = {"VersionId": version} if version else {}
-                    return self.s3.get_object(Bucket=bucket, Key=key, **named)["Body"].read()  # type: ignore[arg-type]
+                    request: GetObjectRequestTypeDef = {"Bucket": bucket, "Key": key}
+                    if version:
+                        request["VersionId"] = version
+                    return self.s3.get_object(**request)["Body"].read()
                 options: Any = {"version": version} if version else None
                 return bytes(obstore.get(self._bucket(bucket), key, options=options).bytes())
             except (FileNotFoundError, self.s3.exceptions.NoSuchKey) as error:
                 raise ObjectMissingError(bucket) from error
 
     def head(self, bucket: str, key: str, version: str | None = None) -> ObjectHead:
-        """Returns what the store says of an object, without its bytes.
+        """Returns an object's metadata without its bytes.
 
         Raises `ObjectMissingError` when that key or version is not there, or is a delete marker.
         """
-        named = {"VersionId": version} if version else {}
+        request: HeadObjectRequestTypeDef = {"Bucket": bucket, "Key": key}
+        if version:
+            request["VersionId"] = version
         with self.translated():
             try:
-                answer = self.s3.head_object(Bucket=bucket, Key=key, **named)  # type: ignore[arg-type]
+                answer = self.s3.head_object(**request)
             except ClientError as error:
                 if error.response["Error"].get("Code") in _MISSING:
                     raise ObjectMissingError(bucket) from error
@@ -132,11 +144,11 @@ class ObjectStore:
             target: Bucket and key.
         """
         bucket, key, version = source
-        origin = {"Bucket": bucket, "Key": key}
+        origin: CopySourceTypeDef = {"Bucket": bucket, "Key": key}
         if version is not None:
             origin["VersionId"] = version
         with self.translated():
-            self.s3.copy(origin, *target)  # type: ignore[arg-type]
+            self.s3.copy(origin, *target)
 
     def page_of_versions(
         self,
@@ -146,20 +158,21 @@ class ObjectStore:
         limit: int = 1000,
         prefix: str = "",
     ) -> ListingPage:
-        """Lists up to `limit` versions of a bucket, resuming behind the given key and version.
+        """Lists up to `limit` versions of a bucket after the given key and version.
 
-        With a prefix, only of keys that begin with it.
+        With a prefix, only keys that begin with it are listed.
         """
-        position = {"KeyMarker": after_key} if after_key is not None else {}
-        if after_key is not None and after_version is not None:
-            position["VersionIdMarker"] = after_version
+        request: ListObjectVersionsRequestTypeDef = {
+            "Bucket": bucket,
+            "Prefix": prefix,
+            "MaxKeys": limit,
+        }
+        if after_key is not None:
+            request["KeyMarker"] = after_key
+            if after_version is not None:
+                request["VersionIdMarker"] = after_version
         with self.translated():
-            page = self.s3.list_object_versions(
-                Bucket=bucket,
-                Prefix=prefix,
-                MaxKeys=limit,
-                **position,  # type: ignore[arg-type]
-            )
+            page = self.s3.list_object_versions(**request)
         return ListingPage(
             versions=tuple(listed_version(bucket, item) for item in page.get("Versions", [])),
             delete_markers=tuple(
@@ -178,33 +191,32 @@ class ObjectStore:
             yield page
 
     def delete(self, bucket: str, objects: Sequence[tuple[str, str | None]]) -> None:
-        """Deletes objects by key and version id; those that are gone already count as deleted.
+        """Deletes objects by key and version id; those that do not exist count as deleted.
 
         Raises `ServerRefusedError` when the store refuses any of them.
         """
         for start in range(0, len(objects), _DELETE_BATCH):
-            batch = [
+            batch: list[ObjectIdentifierTypeDef] = [
                 {"Key": key} if version is None else {"Key": key, "VersionId": version}
                 for key, version in objects[start : start + _DELETE_BATCH]
             ]
             with self.translated():
                 answer = self.s3.delete_objects(
-                    Bucket=bucket,
-                    Delete={"Objects": batch, "Quiet": True},  # type: ignore[typeddict-item]
+                    Bucket=bucket, Delete={"Objects": batch, "Quiet": True}
                 )
             if errors := answer.get("Errors"):
                 codes = sorted({error.get("Code", "?") for error in errors})
                 raise self._refused(f"{len(errors)} deletions: {', '.join(codes)}")
 
     def server_time(self) -> datetime:
-        """Returns what time the store's clock shows, to the second."""
+        """Returns the time of the store's clock, to the second."""
         with self.translated():
             answer = self.s3.head_bucket(Bucket=self.settings.raw_bucket)
-        told = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
-        return parsedate_to_datetime(told).astimezone(UTC)
+        date = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
+        return parsedate_to_datetime(date).astimezone(UTC)
 
     def notifications_waiting(self) -> int:
-        """Tells about how many notifications wait in the queue."""
+        """Returns the approximate number of notifications in the queue."""
         with self.translated():
             attributes = self.sqs.get_queue_attributes(
                 QueueUrl=self._queue_url, AttributeNames=["ApproximateNumberOfMessages"]
@@ -212,7 +224,7 @@ class ObjectStore:
         return int(attributes["Attributes"]["ApproximateNumberOfMessages"])
 
     def receive(self, wait_seconds: int = 0) -> list[Notification]:
-        """Takes up to ten notifications; unacknowledged ones come back after a while."""
+        """Receives up to ten notifications; unacknowledged ones come back after a while."""
         with self.translated():
             answer = self.sqs.receive_message(
                 QueueUrl=self._queue_url,
@@ -225,14 +237,14 @@ class ObjectStore:
         ]
 
     def acknowledge(self, notifications: Sequence[Notification]) -> None:
-        """Removes notifications from the queue; what they tell of must be in the ledger by now."""
+        """Removes notifications from the queue; their objects must be in the ledger by now."""
         for start in range(0, len(notifications), _RECEIVE_BATCH):
-            entries = [
+            entries: list[DeleteMessageBatchRequestEntryTypeDef] = [
                 {"Id": str(number), "ReceiptHandle": notification.receipt_handle}
                 for number, notification in enumerate(notifications[start : start + _RECEIVE_BATCH])
             ]
             with self.translated():
-                self.sqs.delete_message_batch(QueueUrl=self._queue_url, Entries=entries)  # type: ignore[arg-type]
+                self.sqs.delete_message_batch(QueueUrl=self._queue_url, Entries=entries)
 
     @cached_property
     def _queue_url(self) -> str:
@@ -288,7 +300,7 @@ def open_client(service: Literal["s3", "sqs"], settings: Settings) -> S3Client |
 
 
 def _is_plain(key: str) -> bool:
-    """Tells whether obstore takes a key as it is; it reads keys as paths and mends odd ones."""
+    """Whether obstore uses a key as it is; it treats keys as paths and normalizes them."""
     parts = key.split("/")
     return key.isprintable() and not any(part in {"", ".", ".."} for part in parts)
 

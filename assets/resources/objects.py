@@ -1,4 +1,4 @@
-"""What S3 tells of objects: versions in listings, and notifications of new ones, as plain data."""
+"""Object versions in listings and notifications of S3, as plain data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NULL_VERSION = "null"
 
 @dataclass(frozen=True)
 class ObjectVersion:
-    """One version of one object, as a listing or a notification tells of it.
+    """One version of one object, from a listing or a notification.
 
     Attributes:
         bucket: Its bucket.
@@ -38,11 +38,11 @@ class ObjectVersion:
 
 @dataclass(frozen=True)
 class ObjectHead:
-    """What the store says of one object without sending its bytes.
+    """The metadata of one object.
 
     Attributes:
-        version: The version that the rest is about.
-        metadata: What its sender wrote beside it; names in lower case.
+        version: The version that the metadata belong to.
+        metadata: What its sender stored with it; names in lower case.
         content_type: As its sender declared it.
     """
 
@@ -53,7 +53,7 @@ class ObjectHead:
 
 @dataclass(frozen=True)
 class Notification:
-    """One queue message: the objects it tells of and the handle that acknowledges it."""
+    """One queue message: the objects that it announces and the handle that acknowledges it."""
 
     receipt_handle: str
     created: tuple[ObjectVersion, ...]
@@ -70,18 +70,18 @@ class ListingPage:
 
 
 def objects_created(body: str) -> tuple[ObjectVersion, ...]:
-    """Reads the objects that a notification's body tells of; a test event tells of none.
+    """Returns the objects that a notification's body announces; a test event announces none.
 
-    A body that is no notification tells of none either: notifications are hints, and the listing
-    finds what they leave out.
+    Nor does a body that is not a notification: notifications are hints, and the listing finds what
+    they leave out.
 
     Source: Amazon S3 User Guide, “Event message structure”: keys are URL-encoded, `+` is a space.
     """
     try:
-        told = _EventBody.model_validate_json(body)
+        event = _EventBody.model_validate_json(body)
         return tuple(
             _object_created(record)
-            for record in told.records
+            for record in event.records
             if record.event.startswith("ObjectCreated:")
         )
     except (ValueError, OverflowError):  # pydantic's own error is a ValueError
@@ -111,22 +111,22 @@ class _EventRecord(BaseModel):
 
 
 class _EventBody(BaseModel):
-    """What is read of a notification's body."""
+    """The parts of a notification's body that are read."""
 
     records: tuple[_EventRecord, ...] = Field(alias="Records")
 
 
 def _object_created(record: _EventRecord) -> ObjectVersion:
-    told = record.s3.object
-    key = unquote_plus(told.key, errors="strict")
+    created = record.s3.object
+    key = unquote_plus(created.key, errors="strict")
     if len(key.encode()) > _MAX_KEY_BYTES:
         raise ValueError(f"a key has at most {_MAX_KEY_BYTES} bytes")
     return ObjectVersion(
         bucket=record.s3.bucket.name,
         key=key,
-        version=_version(told.version),
-        etag=told.etag,
-        size_bytes=told.size,
+        version=_version(created.version),
+        etag=created.etag,
+        size_bytes=created.size,
         modified_at=record.time.astimezone(UTC),
     )
 
@@ -160,7 +160,7 @@ def read_head(bucket: str, key: str, answer: Any) -> ObjectHead:
 
 
 def pin_version(key: str, version: str | None) -> tuple[str, str]:
-    """Names a version so that deleting it leaves no delete marker; one without an id is `null`."""
+    """Returns what deletes a version without a delete marker; one without an id is `null`."""
     return key, version or _NULL_VERSION
 
 

@@ -1,4 +1,4 @@
-"""What the brokers tell of a topic, asked as an administrator would, and changing nothing."""
+"""The state of a topic, read with an administrator's client; nothing is changed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from assets.resources.messages import TopicState, moment
 
 _NO_ID = UUID(int=0)
 _POLICY = "cleanup.policy"
-_DEFAULT_THAT_NOBODY_SETS = "index.interval.bytes"
+_UNTOUCHED_DEFAULT = "index.interval.bytes"
 
 
 class TopicMissingError(DarkroomError):
@@ -30,11 +30,11 @@ def read_state(admin: KafkaAdminClient, topic: str) -> TopicState:
     """
     topic_id, leaders = read_shape(admin, topic)
     configuration = read_configuration(admin, topic)
-    tells_defaults = _DEFAULT_THAT_NOBODY_SETS in configuration
+    reports_defaults = _UNTOUCHED_DEFAULT in configuration
     return TopicState(
         name=topic,
         topic_id=topic_id,
-        cleanup_policy=configuration.get(_POLICY) if tells_defaults else None,
+        cleanup_policy=configuration.get(_POLICY) if reports_defaults else None,
         brokers=len(set(leaders.values())),
         beginnings=_offsets(admin, topic, leaders, OffsetSpec.EARLIEST),
         ends=_offsets(admin, topic, leaders, OffsetSpec.LATEST),
@@ -42,13 +42,16 @@ def read_state(admin: KafkaAdminClient, topic: str) -> TopicState:
 
 
 def read_shape(admin: KafkaAdminClient, topic: str) -> tuple[UUID | None, dict[int, int]]:
-    """Returns a topic's id, if the brokers tell one, and its partitions with their leaders.
+    """Returns a topic's id, if the brokers give one, and its partitions with their leaders.
 
     Raises `TopicMissingError`, or `kafka.errors.KafkaError` when the brokers do not answer.
     """
     [found] = admin.describe_topics([topic])
     if found["error_code"] == UnknownTopicOrPartitionError.errno:
-        raise TopicMissingError(f"The topic {topic} does not exist; make it, or set KAFKA_TOPIC.")
+        raise TopicMissingError(
+            f"The topic {topic} does not exist: create it with `darkroom topic apply`, or set "
+            "KAFKA_TOPIC to another."
+        )
     if found["error_code"]:
         raise for_code(found["error_code"])
     topic_id = UUID(found["topic_id"] or _NO_ID.hex)
@@ -57,24 +60,24 @@ def read_shape(admin: KafkaAdminClient, topic: str) -> tuple[UUID | None, dict[i
 
 
 def read_configuration(admin: KafkaAdminClient, topic: str) -> dict[str, str]:
-    """Returns a topic's configuration, as far as the brokers tell it; most tell defaults too."""
+    """Returns a topic's configuration as the brokers report it; most report defaults too."""
     resource = ConfigResource(ConfigResourceType.TOPIC, topic)
-    told = admin.describe_configs([resource], config_filter="all")
-    return {name: entry["value"] for name, entry in told["topic"][topic].items()}
+    described = admin.describe_configs([resource], config_filter="all")
+    return {name: entry["value"] for name, entry in described["topic"][topic].items()}
 
 
 def read_oldest(admin: KafkaAdminClient, topic: str) -> datetime | None:
-    """Returns when the oldest message came that the brokers still hold; None when there is none.
+    """Returns the time of the oldest message that the brokers still hold; None without any.
 
-    Brokers that are asked for the first offset since a moment tell its timestamp too, so that no
-    message need be read. Under a sender's clock, the first of a partition need not be the oldest.
+    Brokers that look up the first offset since a time return its timestamp too, so no message has
+    to be read. Under senders' clocks the first message of a partition need not be the oldest.
 
     Raises `TopicMissingError`, or `kafka.errors.KafkaError` when the brokers do not answer.
     """
     _, leaders = read_shape(admin, topic)
-    since_ever = {TopicPartition(topic, partition): 0 for partition in leaders}
-    found = admin.list_partition_offsets(since_ever).values()
-    return min((moment(told.timestamp) for told in found if told.timestamp >= 0), default=None)
+    since_epoch = {TopicPartition(topic, partition): 0 for partition in leaders}
+    found = admin.list_partition_offsets(since_epoch).values()
+    return min((moment(one.timestamp) for one in found if one.timestamp >= 0), default=None)
 
 
 def _offsets(
@@ -82,4 +85,4 @@ def _offsets(
 ) -> dict[int, int]:
     asked = {TopicPartition(topic, partition): wanted for partition in partitions}
     found = admin.list_partition_offsets(asked)
-    return {partition.partition: told.offset for partition, told in sorted(found.items())}
+    return {partition.partition: one.offset for partition, one in sorted(found.items())}

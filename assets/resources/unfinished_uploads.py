@@ -1,4 +1,4 @@
-"""Multipart uploads that were begun and neither finished nor given up: S3 keeps their parts."""
+"""Multipart uploads that were started and neither completed nor aborted: S3 keeps their parts."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from assets.resources.object_store import ObjectStore
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ListMultipartUploadsRequestTypeDef
 
 _PAGE_UPLOADS = 1000
 
 
 @dataclass(frozen=True)
 class UnfinishedUpload:
-    """One unfinished upload: where to, under which id, and when it was begun (UTC)."""
+    """One unfinished upload: its bucket, key and id, and when it was started (UTC)."""
 
     bucket: str
     key: str
@@ -29,14 +33,10 @@ def pages_of_uploads(
 
     Raises `ServerError` when the store does not answer or refuses.
     """
-    position: dict[str, str] = {}
+    request: ListMultipartUploadsRequestTypeDef = {"Bucket": bucket, "MaxUploads": limit}
     while True:
         with object_store.translated():
-            page = object_store.s3.list_multipart_uploads(
-                Bucket=bucket,
-                MaxUploads=limit,
-                **position,  # type: ignore[arg-type]
-            )
+            page = object_store.s3.list_multipart_uploads(**request)
         yield tuple(
             UnfinishedUpload(
                 bucket, item["Key"], item["UploadId"], item["Initiated"].astimezone(UTC)
@@ -45,22 +45,20 @@ def pages_of_uploads(
         )
         if not page["IsTruncated"]:
             return
-        position = {
-            "KeyMarker": page["NextKeyMarker"],
-            "UploadIdMarker": page["NextUploadIdMarker"],
-        }
+        request["KeyMarker"] = page["NextKeyMarker"]
+        request["UploadIdMarker"] = page["NextUploadIdMarker"]
 
 
 def uploads_begun_before(
     object_store: ObjectStore, bucket: str, moment: datetime
 ) -> Iterator[UnfinishedUpload]:
-    """Yields a bucket's unfinished uploads that were begun by a moment."""
+    """Yields a bucket's unfinished uploads that were started at or before a time."""
     for page in pages_of_uploads(object_store, bucket):
         yield from (upload for upload in page if upload.began_at <= moment)
 
 
 def abort(object_store: ObjectStore, upload: UnfinishedUpload) -> None:
-    """Gives up an upload with its parts; one that is finished or given up already is left.
+    """Aborts an upload and deletes its parts; one that no longer exists is left alone.
 
     Raises `ServerError` when the store does not answer or refuses.
     """

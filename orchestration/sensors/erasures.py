@@ -1,4 +1,4 @@
-"""Watches for erasures that have succeeded: Dagster forgets them at once."""
+"""Deletes the run records of erasures that have succeeded."""
 
 import dagster as dg
 
@@ -18,10 +18,10 @@ def forget_erasure_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Deletes the record and the events of each erasure that has succeeded.
 
     Its run configuration names single images or an uploader, and identifiers of single images stay
-    out of Dagster; the receipt in the warehouse is what is kept. A run that failed stays, so that
-    somebody can execute it again; when that succeeds, both go, and otherwise it goes at the age at
-    which all run records do. Reads no cursor: what is left to forget is what is still there. A
-    run status sensor is no use here, since Dagster then writes an event about a run that is gone.
+    out of Dagster; the receipt in the warehouse is kept instead. A failed run stays, so that
+    somebody can re-execute it: when that succeeds, both are deleted; otherwise the purge of run
+    records deletes it. No cursor is needed: whatever is still there has to be deleted. A run status
+    sensor does not work here, because Dagster then writes an event about the deleted run.
     """
     done = context.instance.get_runs(
         dg.RunsFilter(job_name=erase_images.name, statuses=[dg.DagsterRunStatus.SUCCESS]),
@@ -36,7 +36,7 @@ def forget_erasure_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
 
 
 def _earlier_attempts(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
-    """Returns the runs that failed before somebody executed them again as this one."""
+    """Returns the failed runs of which this run is a re-execution."""
     if run.root_run_id is None:
         return []
     ended = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]

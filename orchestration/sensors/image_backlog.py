@@ -1,12 +1,11 @@
-"""Watches the ledger: images that wait and are in nobody's hands are asked to be processed."""
+"""Watches the ledger and requests processing runs for days with claimable images."""
 
 import dagster as dg
 
 from assets.asset_keys import ARRIVAL_DAYS
 from assets.catalog import ledger
+from assets.platform import Platform
 from assets.processing.run_requests import SkipTick, days_to_process, runs_by_day
-from assets.resources.warehouse import Warehouse
-from assets.settings import Settings
 from orchestration.jobs import process_images
 from orchestration.sensors.in_flight import runs_in_flight
 
@@ -15,22 +14,20 @@ from orchestration.sensors.in_flight import runs_in_flight
     job=process_images,
     minimum_interval_seconds=5,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Asks for processing runs on days on which images wait, as many as they are worth.",
+    description="Requests processing runs for days with claimable images, several for a large day.",
 )
 def image_backlog(
-    context: dg.SensorEvaluationContext,
-    settings: dg.ResourceParam[Settings],
-    warehouse: dg.ResourceParam[Warehouse],
+    context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
 ) -> dg.SensorResult | dg.SkipReason:
-    """Asks for runs by day; what a run has not finished waits and so is asked for again by itself.
+    """Requests runs by day; images that a run has not finished wait, and are requested again.
 
-    Runs of one day share it by claiming; how many there may be at once is `PROCESSING_RUNS`.
+    Runs of one day share its images by claiming them; `PROCESSING_RUNS` bounds how many there are.
     """
     in_flight = runs_in_flight(context.instance, process_images.name)
-    with warehouse.connect() as connection:
-        waiting = ledger.backlog(connection)
+    with platform.warehouse.connect() as connection:
+        backlog = ledger.backlog(connection)
     runs = runs_by_day(run.tags for run in in_flight)
-    decision = days_to_process(waiting, runs, settings.processing_runs)
+    decision = days_to_process(backlog, runs, platform.settings.processing_runs)
     if isinstance(decision, SkipTick):
         return dg.SkipReason(decision.why)
     context.log.info(decision.why)

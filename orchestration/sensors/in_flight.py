@@ -1,4 +1,4 @@
-"""Which runs of a job are in flight (asked for, queued, starting, running), and what came of it."""
+"""Runs of a job: which are in flight, whether one has succeeded, when the last was requested."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _IN_FLIGHT = [
 
 
 def runs_in_flight(instance: dg.DagsterInstance, job_name: str) -> list[dg.DagsterRun]:
-    """Returns the job's runs that have not ended."""
+    """Returns the job's runs that are queued, starting, running or being cancelled."""
     return list(instance.get_runs(dg.RunsFilter(job_name=job_name, statuses=_IN_FLIGHT)))
 
 
 def has_succeeded(instance: dg.DagsterInstance, job_name: str) -> bool:
-    """Tells whether any run of the job has ended well."""
+    """Whether any run of the job has succeeded."""
     succeeded = dg.RunsFilter(job_name=job_name, statuses=[dg.DagsterRunStatus.SUCCESS])
     return instance.get_runs_count(succeeded) > 0
 
 
 def last_requested_at(instance: dg.DagsterInstance, job_name: str) -> datetime | None:
-    """Returns when the job's latest run was asked for; None if none was."""
+    """Returns when the job's latest run was requested; None if none was."""
     records = instance.get_run_records(dg.RunsFilter(job_name=job_name), limit=1)
     return records[0].create_timestamp if records else None

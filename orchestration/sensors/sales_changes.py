@@ -1,10 +1,11 @@
-"""Watches the change queue of the sales tables: what waits there asks for a refresh."""
+"""Watches the change queue of the sales tables and requests refreshes of the aggregates."""
 
 from datetime import timedelta
 
 import dagster as dg
 
-from assets.resources.warehouse import Warehouse
+from assets.platform import Platform
+from assets.resources.rows import read_values
 from assets.timing import utc_now
 from orchestration.jobs import build_views, refresh_sales
 from orchestration.sensors.in_flight import has_succeeded, last_requested_at, runs_in_flight
@@ -29,21 +30,21 @@ _WAITING = """
     jobs=[refresh_sales, build_views],
     minimum_interval_seconds=15,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Asks for the aggregates to be refreshed when changes of the sales tables wait.",
+    description="Requests a refresh of the aggregates when changes of the sales tables wait.",
 )
 def sales_changes(
-    context: dg.SensorEvaluationContext, warehouse: dg.ResourceParam[Warehouse]
+    context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
 ) -> dg.SensorResult | dg.SkipReason:
-    """Never asks for two at once, and once for the same changes: a refresh that fails is red.
+    """Requests one run at a time, and one only for the same changes: a refresh that fails is red.
 
-    What waits is taken by the run in the transaction that shows it, so nothing needs a watermark;
-    the cursor only remembers what was asked for last. Until all views were built once, it asks for
-    that: they are live, and only what they read has to follow the changes from then on.
+    A run deletes the changes that it applies in one transaction, so no watermark is needed; the
+    cursor only holds what the last request was for. Until all views have been built once, it
+    requests that build: views are live, and from then on only their aggregates follow the changes.
     """
     if any(runs_in_flight(context.instance, job.name) for job in (refresh_sales, build_views)):
-        return dg.SkipReason("A run is in flight; changes are looked at when it has ended.")
-    with warehouse.connect() as connection:
-        found = [str(row[0]) for row in connection.execute(_WAITING)]
+        return dg.SkipReason("A run is in flight; changes are read again when it has ended.")
+    with platform.warehouse.connect() as connection:
+        found = read_values(connection, _WAITING)
     if not has_succeeded(context.instance, build_views.name):
         return _first_build(context)
     if not found:
@@ -51,7 +52,7 @@ def sales_changes(
     waiting = ", ".join(found)
     if waiting == context.cursor:
         return dg.SkipReason(
-            f"A run was asked for and did not take what waits ({waiting}): look at it. "
+            f"A run was requested and did not apply these changes ({waiting}): look at that run. "
             "The hourly build tries again."
         )
     return dg.SensorResult(
@@ -60,11 +61,11 @@ def sales_changes(
 
 
 def _first_build(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Asks for all views, and again some time after a build that failed or was killed."""
-    asked_at = last_requested_at(context.instance, build_views.name)
-    if asked_at and utc_now() - asked_at < _FIRST_BUILD_RETRY_AFTER:
+    """Requests a build of all views; a minute after one that failed or was killed, another."""
+    requested_at = last_requested_at(context.instance, build_views.name)
+    if requested_at and utc_now() - requested_at < _FIRST_BUILD_RETRY_AFTER:
         return dg.SkipReason(
-            "The first build of the views did not succeed: look at it. It is tried again a minute "
-            "after it was asked for."
+            "The first build of the views did not succeed: look at that run. Another one is "
+            "requested a minute after it."
         )
     return dg.SensorResult(run_requests=[dg.RunRequest(job_name=build_views.name)])
