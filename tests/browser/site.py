@@ -15,7 +15,7 @@ import psycopg
 from assets.ingestion.bucket.registration import Registration
 from assets.ingestion.upload import api_keys
 from assets.platform import Platform
-from assets.processing.batch_runner import Processing
+from assets.processing.batch_runner import BatchRunner
 from assets.processing.recipe import read_recipe
 from assets.resources.object_store import ObjectStore, open_client
 from assets.resources.warehouse import Warehouse
@@ -81,7 +81,7 @@ class Site:
         """Processes every image that waits."""
         warehouse = Warehouse.from_settings(self.settings)
         object_store = ObjectStore(self.settings)
-        processing = Processing(self.settings, object_store, warehouse, read_recipe("standard"))
+        processing = BatchRunner(self.settings, object_store, warehouse, read_recipe("standard"))
         processing.run(datetime.now(UTC).date(), f"run {uuid.uuid4()}")
 
     def filenames(self, uploader: str) -> list[str]:

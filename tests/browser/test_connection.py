@@ -1,4 +1,4 @@
-"""The network or the server is gone: the page says so, and goes on by itself."""
+"""The network or the server is down: the page says so, and continues automatically."""
 
 import re
 from dataclasses import replace
@@ -76,7 +76,7 @@ def test_an_upload_that_s3_does_not_take_is_sent_again_by_itself(visitor, pictur
     tile = visitor.tile(pictures[0].name)
     with still(visitor.site.object_store):
         visitor.choose(pictures[0])
-        expect(tile).to_contain_text("It is sent again by itself")
+        expect(tile).to_contain_text("will be sent again automatically")
         expect(tile).to_have_attribute("data-state", "waiting")
     expect(tile).to_have_attribute("data-state", "received")
     assert len(set(visitor.idempotency_keys())) == 1
@@ -89,7 +89,7 @@ def test_an_upload_that_the_ledger_learns_of_later_is_stored_and_says_so(visitor
         visitor.choose(pictures[0])
         expect(tile).to_have_attribute("data-state", "received")
         expect(tile).to_contain_text("The image is stored safely")
-        expect(visitor.page.locator("#notice")).to_contain_text("looks again by itself")
+        expect(visitor.page.locator("#notice")).to_contain_text("tries again automatically")
     visitor.site.register()
     visitor.site.process()
     expect(tile).to_have_attribute("data-state", "processed")

@@ -1,4 +1,4 @@
-"""What cannot be taken is said in a sentence that tells what to do; the rest goes on."""
+"""A refused file shows what was wrong and what to do; the other files are sent."""
 
 import psycopg
 import pytest
@@ -18,14 +18,14 @@ def broken(reason: str) -> Photograph:
 @pytest.mark.parametrize(
     ("file", "words"),
     [
-        (Photograph("big.tif", "image/tiff", b"II*\0".ljust(MAX_IMAGE_BYTES + 1)), "at most 10"),
+        (Photograph("big.tif", "image/tiff", b"II*\0".ljust(MAX_IMAGE_BYTES + 1)), "the limit is 10"),
         (Photograph("notes.txt", "text/plain", b"x"), "This is not a JPEG, PNG, WebP"),
-        (Photograph("phone.heic", "image/heic", b"x"), "Export the picture as JPEG"),
+        (Photograph("phone.heic", "image/heic", b"x"), "Export the image as JPEG"),
         (Photograph("nothing.jpg", "image/jpeg", b""), "The file is empty"),
     ],
     ids=lambda value: getattr(value, "name", None),
 )
-def test_a_file_that_cannot_be_taken_is_not_sent(visitor, pictures, file, words):
+def test_a_file_that_is_not_accepted_is_not_sent(visitor, pictures, file, words):
     visitor.choose(file, pictures[0])
     expect(visitor.tile(file.name)).to_contain_text(words)
     expect(visitor.button("Try again", file.name)).to_be_hidden()
@@ -39,7 +39,7 @@ def test_a_file_that_cannot_be_taken_is_not_sent(visitor, pictures, file, words)
         (broken("not_an_image"), "whatever its name says"),
         (broken("too_many_pixels"), "scale it down"),
     ],
-    ids=["content that is no image", "too many pixels"],
+    ids=["other content", "too many pixels"],
 )
 def test_what_the_server_says_of_a_file_is_shown(visitor, file, words):
     visitor.choose(file)
@@ -61,7 +61,7 @@ def test_an_image_that_processing_rejects_says_why(visitor, pictures):
 @pytest.mark.parametrize(
     ("key", "words"),
     [
-        ("my password", "This is not a whole API key"),
+        ("my password", "This is not a complete API key"),
         (api_keys.new_key().text, "This API key is unknown or revoked"),
     ],
     ids=["no key", "unknown key"],

@@ -48,7 +48,7 @@ def test_a_drop_without_a_file_is_explained(visitor):
     visitor.page.evaluate(
         "document.dispatchEvent(new DragEvent('drop', {dataTransfer: new DataTransfer()}))"
     )
-    expect(visitor.page.locator("#drop-error")).to_contain_text("no file in what you dropped")
+    expect(visitor.page.locator("#drop-error")).to_contain_text("What you dropped contains no file")
 
 
 def test_a_preview_is_shown_until_the_rendition_is_there_and_then_given_back(visitor, pictures):
@@ -109,7 +109,7 @@ def test_a_cancelled_upload_is_sent_again_under_the_same_key(visitor, pictures):
     assert visitor.site.filenames(visitor.uploader) == [name]
 
 
-def test_a_cancelled_upload_can_be_taken_off_the_list(visitor, pictures):
+def test_a_cancelled_upload_can_be_removed_from_the_list(visitor, pictures):
     with still(visitor.site.server):
         visitor.choose(pictures[0])
         visitor.button("Cancel", pictures[0].name).click()
@@ -125,7 +125,7 @@ def test_a_file_of_exactly_the_limit_is_sent(visitor, pictures):
     expect(visitor.tile("limit.jpg")).to_have_attribute("data-state", "received")
 
 
-def test_every_format_that_is_taken_can_be_sent(visitor):
+def test_every_accepted_format_can_be_sent(visitor):
     types = {format_: f"image/{format_.lower()}" for format_ in ALLOWED_FORMATS}
     files = [
         Photograph(f"{format_}.{format_.lower()}", type_, encoded(four_corners(), format_))

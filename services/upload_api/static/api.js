@@ -1,17 +1,17 @@
-/** The upload API. Its addresses are relative to the page, which may live under any path. */
+/** The client of the upload API. URLs are relative to the page, which may have any path. */
 
 const ANSWER_SECONDS = 20;
 const STALL_SECONDS = 60;
-const PASSING = new Set([408, 425, 429, 502, 503, 504]);
+const TEMPORARY = new Set([408, 425, 429, 502, 503, 504]);
 const HTTP_UNAUTHORIZED = 401;
 const NO_ANSWER = "The server does not answer. Check the connection.";
 
-/** The server refused; the message says what to do. */
+/** The server answered with a problem; the message says what to do. */
 export class ProblemError extends Error {
   /**
    * @param {number} status HTTP status.
    * @param {string} message What was wrong and what to do.
-   * @param {number} retrySeconds When the server asks to come back; 0 where it does not say.
+   * @param {number} retrySeconds When the server allows a retry; 0 where it does not say.
    */
   constructor(status, message, retrySeconds) {
     super(message);
@@ -19,29 +19,29 @@ export class ProblemError extends Error {
     this.retrySeconds = retrySeconds;
   }
 
-  /** Whether the same request may succeed a little later. */
-  get isPassing() {
-    return PASSING.has(this.status);
+  /** Whether the same request may succeed later. */
+  get isTemporary() {
+    return TEMPORARY.has(this.status);
   }
 
-  /** Whether it is the API key that was refused. */
+  /** Whether the API key was refused. */
   get isAboutTheKey() {
     return this.status === HTTP_UNAUTHORIZED;
   }
 }
 
-/** No answer came: the network or the server is gone. */
+/** There was no answer: the network or the server is down. */
 export class ConnectionLostError extends Error {}
 
-/** The person took the upload back. */
+/** The person cancelled the upload. */
 export class CancelledError extends Error {}
 
-/** Tells whether an error is one of a request that went wrong, and not a fault of this page. */
-export function isOfTheRequest(error) {
+/** Returns whether an error is that of a failed request, and not a defect of this page. */
+export function isRequestError(error) {
   return error instanceof ProblemError || error instanceof ConnectionLostError;
 }
 
-/** The API as the holder of one key sees it. */
+/** The API with one key. */
 export class Api {
   #key;
 
@@ -56,7 +56,7 @@ export class Api {
     return this.#get(`v1/images?${query}`);
   }
 
-  /** Returns one image, its renditions with fresh addresses. */
+  /** Returns one image, with new URLs of its renditions. */
   image(id) {
     return this.#get(`v1/images/${encodeURIComponent(id)}`);
   }
@@ -65,12 +65,12 @@ export class Api {
    * Sends an upload's bytes.
    *
    * @param {Upload} upload What to send.
-   * @param {function(number): void} onSent Told how many bytes have left so far.
+   * @param {function(number): void} onSent Called with the number of bytes sent so far.
    * @returns {{answer: Promise<object>, cancel: function(): void}} `answer` is the image, or fails
    *   with ProblemError, ConnectionLostError or CancelledError.
    */
   send(upload, onSent) {
-    // fetch tells nothing of an upload's progress; XMLHttpRequest does.
+    // fetch does not report the progress of an upload; XMLHttpRequest does.
     const request = new XMLHttpRequest();
     const answer = new Promise((resolve, reject) => {
       let stalled = 0;
@@ -113,7 +113,7 @@ export class Api {
     } catch (error) {
       throw new ConnectionLostError(NO_ANSWER, { cause: error });
     }
-    return understood(status, text, retryAfter);
+    return parsedResponse(status, text, retryAfter);
   }
 }
 
@@ -124,18 +124,18 @@ function address(path) {
 function settle(request, resolve, reject) {
   const retryAfter = request.getResponseHeader("Retry-After");
   try {
-    resolve(understood(request.status, request.responseText, retryAfter));
+    resolve(parsedResponse(request.status, request.responseText, retryAfter));
   } catch (error) {
     reject(error);
   }
 }
 
-function understood(status, text, retryAfter) {
-  const said = parsed(text);
-  if (status >= 200 && status < 300 && said) return said;
-  const message = said?.detail || said?.title
-    || `The server answered something unexpected (HTTP ${status}). Try again; `
-      + "if it stays so, tell the platform team.";
+function parsedResponse(status, text, retryAfter) {
+  const body = parsed(text);
+  if (status >= 200 && status < 300 && body) return body;
+  const message = body?.detail || body?.title
+    || `The server sent an unexpected answer (HTTP ${status}). Try again; `
+      + "tell the platform team if it happens again.";
   throw new ProblemError(status, message, seconds(retryAfter));
 }
 
@@ -144,7 +144,7 @@ function parsed(text) {
     const value = JSON.parse(text);
     return typeof value === "object" ? value : null;
   } catch {
-    return null; // not from the API: a gateway's own page
+    return null; // not from the API but from a gateway
   }
 }
 

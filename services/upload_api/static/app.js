@@ -1,6 +1,6 @@
-/** The upload page: which key, then one session with it. Everything else is in the other modules. */
+/** The upload page: asks for a key, then runs one session with it. */
 
-import { Api, isOfTheRequest } from "./api.js";
+import { Api, isRequestError } from "./api.js";
 import { Chooser } from "./chooser.js";
 import { PAGE } from "./earlier.js";
 import { loadIcons } from "./icons.js";
@@ -26,10 +26,10 @@ window.addEventListener("beforeunload", (event) => {
   if (session?.unfinished) event.preventDefault();
 });
 
-if (KeyForm.kept()) begin(KeyForm.kept());
+if (KeyForm.stored()) begin(KeyForm.stored());
 else keyForm.ask();
 
-/** Tries a key that was entered, by asking for the first page with it. */
+/** Checks a key by requesting the first page of images with it. */
 async function enter(key) {
   keyForm.setBusy(true);
   try {
@@ -37,7 +37,7 @@ async function enter(key) {
     begin(key, page);
     chooser.focus();
   } catch (error) {
-    if (!isOfTheRequest(error)) throw error;
+    if (!isRequestError(error)) throw error;
     keyForm.ask(error.message);
   } finally {
     keyForm.setBusy(false);
@@ -60,7 +60,7 @@ function begin(key, page = null) {
 }
 
 function forget() {
-  const question = `${count(session.unfinished, "upload")} not finished yet. Stop and forget the key?`;
+  const question = `${count(session.unfinished, "upload")} not finished yet. Cancel and forget the key?`;
   if (session.unfinished && !window.confirm(question)) return;
   close();
   keyForm.ask();
@@ -75,6 +75,6 @@ function close() {
 }
 
 function notice(text) {
-  const place = document.getElementById("notice");
-  if (place.textContent !== text) place.textContent = text;
+  const element = document.getElementById("notice");
+  if (element.textContent !== text) element.textContent = text;
 }

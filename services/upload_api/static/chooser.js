@@ -1,6 +1,6 @@
-/** How files come in: dropped anywhere on the page, or chosen with the button. */
+/** File selection: files dropped anywhere on the page, or chosen with the button. */
 
-/** Wires the drop zone; `onFiles` is called with one file or more. */
+/** The drop zone; `onFiles` is called with one or more files. */
 export class Chooser {
   #zone = document.getElementById("drop");
   #input = document.getElementById("files");
@@ -11,8 +11,8 @@ export class Chooser {
   #depth = 0;
 
   /**
-   * @param {function(): boolean} isOpen Whether files are taken now.
-   * @param {function(File[])} onFiles Called with what was chosen or dropped.
+   * @param {function(): boolean} isOpen Whether files are accepted now.
+   * @param {function(File[])} onFiles Called with the chosen or dropped files.
    */
   constructor(isOpen, onFiles) {
     this.#isOpen = isOpen;
@@ -21,32 +21,32 @@ export class Chooser {
     this.#input.addEventListener("change", () => {
       const files = [...this.#input.files];
       this.#input.value = ""; // so that the same file can be chosen again
-      this.#take(files);
+      this.#accept(files);
     });
-    // Everywhere: a file dropped beside the zone would otherwise replace the page.
+    // On the whole document: a file dropped outside the zone would otherwise replace the page.
     document.addEventListener("dragover", (event) => event.preventDefault());
     document.addEventListener("dragenter", () => this.#hover(1));
     document.addEventListener("dragleave", () => this.#hover(-1));
     document.addEventListener("drop", (event) => {
       event.preventDefault();
       this.#hover(-this.#depth);
-      this.#take([...event.dataTransfer.files]);
+      this.#accept([...event.dataTransfer.files]);
     });
   }
 
-  /** Puts the keyboard's focus on the button. */
+  /** Moves the keyboard focus to the button. */
   focus() {
     this.#button.focus();
   }
 
-  #take(files) {
+  #accept(files) {
     if (!this.#isOpen()) return;
-    this.#error.textContent = files.length ? "" : "There is no file in what you dropped. "
+    this.#error.textContent = files.length ? "" : "What you dropped contains no file. "
       + "Drop image files, or choose them with the button.";
     if (files.length) this.#onFiles(files);
   }
 
-  /** Elements are entered and left in turn: only the last leaving ends the hovering. */
+  /** Nested elements fire their own events: hovering ends when all of them are left. */
   #hover(step) {
     this.#depth = Math.max(0, this.#depth + step);
     this.#zone.classList.toggle("is-over", this.#depth > 0 && this.#isOpen());

@@ -1,13 +1,13 @@
-/** The list of images that the server has from earlier visits, a page at a time. */
+/** The list of images from earlier visits, loaded page by page. */
 
-import { ConnectionLostError, isOfTheRequest } from "./api.js";
-import { lookOfImage } from "./looks.js";
+import { ConnectionLostError, isRequestError } from "./api.js";
+import { tileOfImage } from "./tile_content.js";
 import { Tile } from "./tile.js";
 
-/** So many images a page has. */
+/** Images per page. */
 export const PAGE = 24;
 
-/** Draws the list; images of this visit are left out of it. */
+/** Shows the list without the images of this visit. */
 export class Earlier {
   #api;
   #isOfThisVisit;
@@ -21,7 +21,7 @@ export class Earlier {
   #error = document.getElementById("earlier-error");
 
   /**
-   * @param {Api} api Where images are asked for.
+   * @param {Api} api The client that returns the images.
    * @param {function(string): boolean} isOfThisVisit Whether an id is among this visit's uploads.
    * @param {object} on `open` and `renew`, called with an image; `lost`, when the server does not
    *   answer; `keyrefused`, called with a sentence.
@@ -34,13 +34,13 @@ export class Earlier {
     this.#more.onclick = () => this.#showMore();
   }
 
-  /** Draws the first page, asking for it unless it is given. */
+  /** Shows the first page, which is requested unless it is given. */
   async begin(page = null) {
     if (page) this.#add(page);
     else await this.#next();
   }
 
-  /** Whether the first page could not be drawn yet. */
+  /** Whether the first page is still missing. */
   get isMissing() {
     return this.#isMissing;
   }
@@ -51,12 +51,12 @@ export class Earlier {
     return images.filter((image) => image.state === "received").map((image) => image.id);
   }
 
-  /** Draws an image anew, if it stands in this list. */
+  /** Updates an image that is in this list. */
   update(image) {
     const known = this.#shown.get(image.id);
     if (!known) return;
     known.image = image;
-    known.tile.show(lookOfImage(image));
+    known.tile.show(tileOfImage(image));
   }
 
   async #showMore() {
@@ -64,14 +64,14 @@ export class Earlier {
     first?.focus();
   }
 
-  /** Draws the next page; returns its first tile. */
+  /** Shows the next page; returns its first tile. */
   async #next() {
     this.#more.disabled = true;
     this.#error.textContent = "";
     try {
       return this.#add(await this.#api.images({ limit: PAGE, cursor: this.#cursor }));
     } catch (error) {
-      if (!isOfTheRequest(error)) throw error;
+      if (!isRequestError(error)) throw error;
       if (error instanceof ConnectionLostError) this.#on.lost();
       if (error.isAboutTheKey) this.#on.keyrefused(error.message);
       else this.#error.textContent = `${error.message} Then press “Show more”.`;
@@ -102,7 +102,7 @@ export class Earlier {
       renew: () => this.#on.renew(image),
     });
     this.#shown.set(image.id, { image, tile });
-    tile.show(lookOfImage(image));
+    tile.show(tileOfImage(image));
     return tile;
   }
 }

@@ -1,8 +1,8 @@
-/** The symbols of icons.svg as part of the page. */
+/** The symbols of icons.svg, inserted into the page. */
 
 /**
- * Puts them in. A `use` of another file loads that file again for each, and finds nothing while the
- * network is gone, which is when the page has something to say.
+ * Inserts them. A `use` that refers to another file loads it again each time, and fails while the
+ * network is down, which is when the page must show warnings.
  */
 export async function loadIcons() {
   const response = await fetch("static/icons.svg");

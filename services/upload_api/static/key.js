@@ -1,9 +1,9 @@
 /** The API key: asked for once, kept in this tab only. */
 
-const KEPT_AS = "darkroom-api-key";
-const WHOLE_KEY = /^dr_(?<id>[0-9a-f]{12})_[A-Za-z0-9_-]{43}$/;
+const STORAGE_KEY = "darkroom-api-key";
+const KEY = /^dr_(?<id>[0-9a-f]{12})_[A-Za-z0-9_-]{43}$/;
 
-/** The key's form and what stands in the header once there is one. */
+/** The form for the key, and the key's id in the header. */
 export class KeyForm {
   #form = document.getElementById("key-form");
   #input = document.getElementById("key");
@@ -13,27 +13,27 @@ export class KeyForm {
 
   /**
    * @param {function(string)} onKey Called with a key that was entered.
-   * @param {function()} onForget Called when the person wants it forgotten.
+   * @param {function()} onForget Called when the person presses “Forget key”.
    */
   constructor(onKey, onForget) {
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       const key = this.#input.value.trim();
-      if (WHOLE_KEY.test(key)) onKey(key);
-      else this.ask("This is not a whole API key. Keys begin with “dr_”; copy yours to its end.");
+      if (KEY.test(key)) onKey(key);
+      else this.ask("This is not a complete API key. Keys begin with “dr_”; copy all of yours.");
     });
     document.getElementById("forget").addEventListener("click", onForget);
   }
 
-  /** Returns the key that this tab keeps, or "". */
-  static kept() {
-    const key = sessionStorage.getItem(KEPT_AS) ?? "";
-    return WHOLE_KEY.test(key) ? key : "";
+  /** Returns the stored key, or "". */
+  static stored() {
+    const key = sessionStorage.getItem(STORAGE_KEY) ?? "";
+    return KEY.test(key) ? key : "";
   }
 
-  /** Asks for a key, saying what was wrong with the last one. */
+  /** Asks for a key, and shows what was wrong with the last one. */
   ask(problem = "") {
-    sessionStorage.removeItem(KEPT_AS);
+    sessionStorage.removeItem(STORAGE_KEY);
     this.#known.hidden = true;
     this.#form.hidden = false;
     this.#error.textContent = problem;
@@ -42,17 +42,17 @@ export class KeyForm {
     this.#input.select();
   }
 
-  /** Whether a key is being tried. */
+  /** Disables the button while a key is being checked. */
   setBusy(isBusy) {
     this.#form.querySelector("button").disabled = isBusy;
   }
 
-  /** Keeps a key that the server accepted. */
+  /** Stores a key that the server accepted. */
   accept(key) {
-    sessionStorage.setItem(KEPT_AS, key);
+    sessionStorage.setItem(STORAGE_KEY, key);
     this.#input.value = "";
     this.#form.hidden = true;
     this.#known.hidden = false;
-    this.#name.textContent = WHOLE_KEY.exec(key).groups.id; // by which people speak of it
+    this.#name.textContent = KEY.exec(key).groups.id;
   }
 }

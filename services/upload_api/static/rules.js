@@ -1,8 +1,8 @@
-/** What may be sent, checked before it is; the server judges again, by the content. */
+/** Checks before a file is sent; the server checks its content again. */
 
 import { size } from "./words.js";
 
-export const MOST_BYTES = 10 * 1024 * 1024;
+export const MAX_BYTES = 10 * 1024 * 1024;
 
 const TYPES = new Map([
   ["image/jpeg", [".jpg", ".jpeg"]],
@@ -13,7 +13,7 @@ const TYPES = new Map([
   ["image/avif", [".avif"]],
 ]);
 
-/** Returns the content type of a file, by its name where the browser does not know it, or "". */
+/** Returns the content type of a file, from its name if the browser does not know it, or "". */
 export function contentType(file) {
   if (TYPES.has(file.type)) return file.type;
   if (file.type) return "";
@@ -24,23 +24,23 @@ export function contentType(file) {
   return "";
 }
 
-/** Returns why a file is not sent and what to do instead, in a sentence; "" if it may be sent. */
+/** Returns why a file cannot be sent and what to do, or "" if it can be sent. */
 export function objection(file) {
   if (!contentType(file)) {
     return "This is not a JPEG, PNG, WebP, GIF, TIFF or AVIF file. "
-      + "Export the picture as JPEG and choose that.";
+      + "Export the image as JPEG and choose that file.";
   }
   if (file.size === 0) {
-    return "The file is empty. Check that it was saved or copied to the end, and choose it again.";
+    return "The file is empty. Check that it was saved or copied completely, and choose it again.";
   }
-  if (file.size > MOST_BYTES) {
-    return `The file has ${size(file.size)}; at most ${size(MOST_BYTES)} are taken. `
-      + "Save it smaller or compress it more, and choose it again.";
+  if (file.size > MAX_BYTES) {
+    return `The file has ${size(file.size)}; the limit is ${size(MAX_BYTES)}. `
+      + "Scale the image down or compress it more, and choose it again.";
   }
   return "";
 }
 
-/** Tells whether browsers can show a file of that type. */
+/** Returns whether browsers can show a file of that type. */
 export function isShowable(type) {
   return type !== "" && type !== "image/tiff";
 }

@@ -1,29 +1,29 @@
-/** What one person does with one key: sends, watches, looks at earlier uploads. */
+/** A person's session with a key: sends files, polls their state, lists earlier uploads. */
 
-import { Api, isOfTheRequest } from "./api.js";
+import { Api, isRequestError } from "./api.js";
 import { Earlier } from "./earlier.js";
-import { lookOfImage } from "./looks.js";
-import { Sums } from "./sums.js";
+import { tileOfImage } from "./tile_content.js";
+import { Summary } from "./summary.js";
 import { Uploads } from "./uploads.js";
 import { Visit } from "./visit.js";
 import { Watcher } from "./watcher.js";
 
-const LOST = "No connection to the server. Nothing is lost: sending goes on by itself as soon as "
-  + "it is back.";
+const LOST = "No connection to the server. Nothing is lost: sending continues automatically when the "
+  + "connection is back.";
 
-/** Ties the queue, the watcher and the lists together. */
+/** Connects the upload queue, the poller and the lists. */
 export class Session {
   #api;
   #uploads = new Uploads((upload, onSent) => this.#api.send(upload, onSent));
   #watcher = new Watcher((page) => this.#api.images(page), () => this.#awaited());
-  #sums = new Sums();
+  #summary = new Summary();
   #visit;
   #earlier;
   #viewer;
   #on;
 
   /**
-   * @param {Viewer} viewer Where images are shown large.
+   * @param {Viewer} viewer Shows large images.
    * @param {object} on `notice`, called with a sentence about the connection or ""; `keyrefused`,
    *   called with a sentence; `emptied`, when the last upload was removed.
    */
@@ -34,7 +34,7 @@ export class Session {
       open: (upload) => this.#open(upload.image),
       renew: (upload) => this.#renew(upload.image),
       removed: (isEmpty) => {
-        this.#tell();
+        this.#showSummary();
         if (isEmpty) on.emptied();
       },
     });
@@ -42,10 +42,10 @@ export class Session {
   }
 
   /**
-   * Begins with a key, or goes on with another one.
+   * Starts with a key, or continues with another one.
    *
    * @param {string} key The API key.
-   * @param {?object} page The first page of images, if it was asked for already.
+   * @param {?object} page The first page of images, if it was requested already.
    */
   begin(key, page = null) {
     this.#api = new Api(key);
@@ -57,42 +57,42 @@ export class Session {
     });
     this.#load(page);
     this.#uploads.resume();
-    this.#watcher.go();
+    this.#watcher.start();
   }
 
-  /** Takes chosen files in. */
+  /** Adds chosen files to the queue. */
   add(files) {
     this.#visit.add(this.#uploads.add(files));
-    this.#tell();
+    this.#showSummary();
   }
 
   /** How many uploads are not finished. */
   get unfinished() {
-    return this.#uploads.all.filter((upload) => upload.isUnderWay).length;
+    return this.#uploads.all.filter((upload) => upload.isUnfinished).length;
   }
 
-  /** Looks soon: somebody is there again, or the network says it is. */
+  /** Polls soon: the person or the network is back. */
   wake() {
     this.#watcher.wake();
   }
 
-  /** Notes that the network is gone. */
+  /** Notes that the network is down. */
   lost() {
     this.#watcher.lost();
   }
 
-  /** Ends everything and forgets what was sent. */
+  /** Stops everything and clears the list of uploads. */
   end() {
     this.#watcher.stop();
     this.#uploads.pause();
     this.#uploads.clear();
-    this.#tell();
+    this.#showSummary();
   }
 
   #listen() {
     this.#uploads.addEventListener("change", ({ detail: upload }) => {
       if (upload.phase === "stored") this.#watcher.wake();
-      this.#tell();
+      this.#showSummary();
     });
     this.#uploads.addEventListener("lost", () => this.#watcher.lost());
     this.#watcher.addEventListener("lost", () => {
@@ -136,27 +136,27 @@ export class Session {
     if (upload) {
       upload.image = image;
       this.#visit.show(upload);
-      this.#tell();
+      this.#showSummary();
     } else {
       this.#earlier.update(image);
     }
   }
 
   #open(image) {
-    this.#viewer.open(lookOfImage(image).name, () => this.#api.image(image.id));
+    this.#viewer.open(tileOfImage(image).name, () => this.#api.image(image.id));
   }
 
-  /** Gets fresh addresses of renditions; where that fails, the tile keeps its placeholder. */
+  /** Requests new URLs of renditions; if that fails, the tile keeps its placeholder. */
   async #renew(image) {
     try {
       this.#update(await this.#api.image(image.id));
     } catch (error) {
-      if (!isOfTheRequest(error)) throw error;
+      if (!isRequestError(error)) throw error;
     }
   }
 
-  #tell() {
-    this.#sums.show(this.#uploads.all);
+  #showSummary() {
+    this.#summary.show(this.#uploads.all);
     document.body.classList.toggle("is-busy", this.unfinished > 0);
   }
 }

@@ -1,12 +1,12 @@
-/** One image of a list, as elements: draws a look, and tells which button was pressed. */
+/** One item of a list, as elements: shows its content and reports which button was pressed. */
 
-import { renditionWords } from "./looks.js";
+import { renditionWords } from "./tile_content.js";
 import { moment } from "./words.js";
 
-const MOST_RENEWALS = 2;
+const MAX_RENEWALS = 2;
 const PICTURE_PX = { width: 240, height: 180 };
 
-/** A list item made of the page's template; `element` is what goes into the list. */
+/** A list item created from the page's template; `element` is inserted into the list. */
 export class Tile {
   #part;
   #buttons;
@@ -15,7 +15,7 @@ export class Tile {
 
   /**
    * @param {object} on What to call: `open`, `cancel`, `retry` and `remove` for the buttons,
-   *   `renew` when a rendition's address has expired, `shown` when a rendition is to be seen.
+   *   `renew` when the URL of a rendition has expired, `shown` when a rendition is visible.
    */
   constructor(on) {
     const template = document.getElementById("tile");
@@ -29,23 +29,23 @@ export class Tile {
     this.#watchPicture();
   }
 
-  /** Draws a look. */
-  show(look) {
-    this.element.dataset.state = look.state;
-    this.#part("h3").textContent = look.name;
-    this.#part(".facts").textContent = look.facts;
-    this.#part(".state use").setAttribute("href", `#${look.icon}`);
-    this.#part(".state span").textContent = look.words;
-    this.#part(".message").textContent = look.message;
-    this.#part(".message").hidden = !look.message;
-    this.#showProgress(look);
-    this.#showRenditions(look.renditions);
-    this.#showEnd(look.endsAt);
-    this.#showButtons(look);
-    this.#showPicture(look);
+  /** Shows the content of a tile; see `TileContent`. */
+  show(content) {
+    this.element.dataset.state = content.state;
+    this.#part("h3").textContent = content.name;
+    this.#part(".facts").textContent = content.facts;
+    this.#part(".state use").setAttribute("href", `#${content.icon}`);
+    this.#part(".state span").textContent = content.words;
+    this.#part(".message").textContent = content.message;
+    this.#part(".message").hidden = !content.message;
+    this.#showProgress(content);
+    this.#showRenditions(content.renditions);
+    this.#showEnd(content.endsAt);
+    this.#showButtons(content);
+    this.#showPicture(content);
   }
 
-  /** Puts the keyboard's focus on the first button that is offered, or on the tile itself. */
+  /** Moves the keyboard focus to the first visible button, or to the tile itself. */
   focus() {
     (this.#buttons.find((button) => !button.hidden) ?? this.element).focus();
   }
@@ -106,15 +106,15 @@ export class Tile {
       const isRendition = !picture.src.startsWith("blob:");
       picture.hidden = true;
       picture.removeAttribute("srcset");
-      picture.removeAttribute("src"); // so that even the same address is tried again
-      if (!isRendition || this.#renewals === MOST_RENEWALS) return;
+      picture.removeAttribute("src"); // so that even the same URL is loaded again
+      if (!isRendition || this.#renewals === MAX_RENEWALS) return;
       this.#renewals += 1;
       this.#on.renew?.();
     });
   }
 }
 
-/** Returns how wide a picture is in its tile, by which the browser chooses a rendition. */
+/** Returns the width of an image in its tile, from which the browser chooses a rendition. */
 function shownWidthPx(rendition) {
   if (!rendition) return PICTURE_PX.width;
   const { width_px: width, height_px: height } = rendition;

@@ -1,22 +1,22 @@
-/** The queue of files to send: three at a time, again after a loss, each once on the server. */
+/** The queue of files: sends three at a time and retries; the server stores each only once. */
 
 import { CancelledError, ConnectionLostError, ProblemError } from "./api.js";
 import { contentType, isShowable, objection } from "./rules.js";
 
-const MOST_AT_ONCE = 3;
-const MOST_BREAKS = 6;
+const MAX_CONCURRENT = 3;
+const MAX_FAILURES = 6;
 const HTTP_TOO_SLOW = 408;
-const FIRST_HOLD_SECONDS = 2;
-const LONGEST_HOLD_SECONDS = 30;
+const FIRST_PAUSE_SECONDS = 2;
+const MAX_PAUSE_SECONDS = 30;
 
-/** One chosen file and how far it is. */
+/** One chosen file and its progress. */
 export class Upload {
   /** @type {"refused"|"waiting"|"sending"|"stored"|"failed"|"cancelled"} */
   phase = "waiting";
   sentBytes = 0;
   message = "";
   image = null;
-  breaks = 0;
+  failures = 0;
 
   constructor(file) {
     this.file = file;
@@ -27,20 +27,20 @@ export class Upload {
     this.previewUrl = !this.message && isShowable(this.type) ? URL.createObjectURL(file) : "";
   }
 
-  /** Gives the preview's memory back. */
+  /** Releases the memory of the preview. */
   forgetPreview() {
     if (this.previewUrl) URL.revokeObjectURL(this.previewUrl);
     this.previewUrl = "";
   }
 
   /** Whether it still has to be sent. */
-  get isUnderWay() {
+  get isUnfinished() {
     return this.phase === "waiting" || this.phase === "sending";
   }
 }
 
 /**
- * Sends uploads. Events: "change" (detail: an upload), "lost" when no answer came, "keyrefused"
+ * Sends uploads. Events: "change" (detail: an upload), "lost" when there was no answer, "keyrefused"
  * (detail: a sentence); after either of the two it waits for `resume`.
  */
 export class Uploads extends EventTarget {
@@ -49,8 +49,8 @@ export class Uploads extends EventTarget {
   #send;
   #attempts = new Map();
   #isPaused = false;
-  #holds = 0;
-  #holdTimer = 0;
+  #pauses = 0;
+  #pauseTimer = 0;
 
   /** @param {function} send Sends one upload; see `Api.send`. */
   constructor(send) {
@@ -58,7 +58,7 @@ export class Uploads extends EventTarget {
     this.#send = send;
   }
 
-  /** Takes files in and returns their uploads, those that are refused included. */
+  /** Adds files and returns their uploads, including refused ones. */
   add(files) {
     const made = files.map((file) => new Upload(file));
     this.all.push(...made);
@@ -66,46 +66,46 @@ export class Uploads extends EventTarget {
     return made;
   }
 
-  /** Takes an upload back; the server may have it already when all its bytes have left. */
+  /** Cancels an upload; the server may have stored it already if all bytes were sent. */
   cancel(upload) {
     this.#set(upload, { phase: "cancelled", message: "" });
     this.#attempts.get(upload)?.cancel();
   }
 
-  /** Sends an upload again that failed or was cancelled, under the same idempotency key. */
+  /** Retries an upload that failed or was cancelled, with the same idempotency key. */
   retry(upload) {
-    this.#set(upload, { phase: "waiting", sentBytes: 0, message: "", breaks: 0 });
+    this.#set(upload, { phase: "waiting", sentBytes: 0, message: "", failures: 0 });
     this.#sendNext();
   }
 
-  /** Forgets an upload that is not under way. */
+  /** Removes an upload that is finished. */
   remove(upload) {
     upload.forgetPreview();
     this.all = this.all.filter((other) => other !== upload);
   }
 
-  /** Forgets everything, and what is under way is cancelled. */
+  /** Cancels unfinished uploads and removes all. */
   clear() {
     for (const upload of this.all) {
-      if (upload.isUnderWay) this.cancel(upload);
+      if (upload.isUnfinished) this.cancel(upload);
       upload.forgetPreview();
     }
     this.all = [];
   }
 
-  /** Starts nothing more until `resume`. */
+  /** Starts no upload until `resume`. */
   pause() {
     this.#isPaused = true;
   }
 
-  /** Goes on. */
+  /** Continues after `pause`. */
   resume() {
     this.#isPaused = false;
     this.#sendNext();
   }
 
   #sendNext() {
-    while (!this.#isPaused && !this.#holdTimer && this.#attempts.size < MOST_AT_ONCE) {
+    while (!this.#isPaused && !this.#pauseTimer && this.#attempts.size < MAX_CONCURRENT) {
       const next = this.all.find((upload) => upload.phase === "waiting");
       if (!next) return;
       this.#sendOne(next);
@@ -118,56 +118,56 @@ export class Uploads extends EventTarget {
     this.#set(upload, { phase: "sending", sentBytes: 0, message: "" });
     try {
       const image = await attempt.answer;
-      this.#holds = 0;
+      this.#pauses = 0;
       this.#set(upload, { phase: "stored", image });
     } catch (error) {
-      await this.#missed(upload, error);
+      await this.#handleError(upload, error);
     } finally {
       this.#attempts.delete(upload);
       this.#sendNext();
     }
   }
 
-  async #missed(upload, error) {
+  async #handleError(upload, error) {
     if (error instanceof CancelledError) return;
     if (error instanceof ConnectionLostError) {
-      await this.#broken(upload);
+      await this.#handleLostConnection(upload);
     } else if (!(error instanceof ProblemError)) {
       throw error;
     } else if (error.isAboutTheKey) {
-      this.#wait(upload, "Waits for a key that the server accepts.");
+      this.#wait(upload, "Waiting for a valid API key.");
       this.pause();
       this.dispatchEvent(new CustomEvent("keyrefused", { detail: error.message }));
-    } else if (error.isPassing) {
-      if (error.status === HTTP_TOO_SLOW) upload.breaks += 1;
-      if (this.#givesUp(upload)) return;
-      this.#wait(upload, `${error.message} It is sent again by itself.`);
-      this.#hold(error.retrySeconds);
+    } else if (error.isTemporary) {
+      if (error.status === HTTP_TOO_SLOW) upload.failures += 1;
+      if (this.#giveUpIfHopeless(upload)) return;
+      this.#wait(upload, `${error.message} It will be sent again automatically.`);
+      this.#pauseFor(error.retrySeconds);
     } else {
       this.#set(upload, { phase: "failed", message: error.message });
     }
   }
 
-  async #broken(upload) {
+  async #handleLostConnection(upload) {
     const isThere = await isReadable(upload.file);
-    if (upload.phase !== "sending") return; // taken back meanwhile
+    if (upload.phase !== "sending") return; // cancelled meanwhile
     if (!isThere) {
-      const message = "The file was changed, moved or deleted meanwhile. Choose it again.";
+      const message = "The file has been changed, moved or deleted. Choose it again.";
       this.#set(upload, { phase: "failed", message });
       return;
     }
-    upload.breaks += 1;
-    if (!this.#givesUp(upload)) {
-      this.#wait(upload, "The connection broke. It is sent again by itself.");
+    upload.failures += 1;
+    if (!this.#giveUpIfHopeless(upload)) {
+      this.#wait(upload, "The connection was lost. The file will be sent again automatically.");
     }
     this.pause();
     this.dispatchEvent(new CustomEvent("lost"));
   }
 
-  #givesUp(upload) {
-    if (upload.breaks < MOST_BREAKS) return false;
-    const message = `The connection broke ${MOST_BREAKS} times while this file was sent. `
-      + "Try again on a better line.";
+  #giveUpIfHopeless(upload) {
+    if (upload.failures < MAX_FAILURES) return false;
+    const message = `The connection was lost ${MAX_FAILURES} times while this file was sent. `
+      + "Try again with a better connection.";
     this.#set(upload, { phase: "failed", message });
     return true;
   }
@@ -176,13 +176,13 @@ export class Uploads extends EventTarget {
     this.#set(upload, { phase: "waiting", sentBytes: 0, message });
   }
 
-  /** Starts nothing for as long as the server asks, or longer with each time that it is busy. */
-  #hold(seconds) {
-    const backOff = Math.min(FIRST_HOLD_SECONDS * 2 ** this.#holds, LONGEST_HOLD_SECONDS);
-    this.#holds += 1;
-    clearTimeout(this.#holdTimer);
-    this.#holdTimer = setTimeout(() => {
-      this.#holdTimer = 0;
+  /** Pauses for as long as the server asks, else for a time that doubles while it is busy. */
+  #pauseFor(seconds) {
+    const backOff = Math.min(FIRST_PAUSE_SECONDS * 2 ** this.#pauses, MAX_PAUSE_SECONDS);
+    this.#pauses += 1;
+    clearTimeout(this.#pauseTimer);
+    this.#pauseTimer = setTimeout(() => {
+      this.#pauseTimer = 0;
       this.#sendNext();
     }, (seconds || backOff) * 1000);
   }
@@ -193,7 +193,7 @@ export class Uploads extends EventTarget {
   }
 }
 
-/** Makes a key that no other upload has; `crypto.randomUUID` is missing where TLS is. */
+/** Returns a random idempotency key; `crypto.randomUUID` does not exist without TLS. */
 function randomKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -1,9 +1,9 @@
-/** The window that shows one image large, with links to its renditions. */
+/** The dialog that shows a large image, with links to its renditions. */
 
-import { isOfTheRequest } from "./api.js";
-import { lookOfImage, renditionWords } from "./looks.js";
+import { isRequestError } from "./api.js";
+import { tileOfImage, renditionWords } from "./tile_content.js";
 
-/** Wraps the page's dialog; Escape and its button close it, and focus goes back by itself. */
+/** Controls the page's dialog; the browser handles Escape and returns the focus. */
 export class Viewer {
   #dialog = document.getElementById("viewer");
   #title = document.getElementById("viewer-title");
@@ -15,15 +15,15 @@ export class Viewer {
     document.getElementById("viewer-close").addEventListener("click", () => this.#dialog.close());
     this.#dialog.addEventListener("close", () => this.#clear());
     this.#dialog.addEventListener("click", (event) => {
-      if (event.target === this.#dialog) this.#dialog.close(); // beside the window
+      if (event.target === this.#dialog) this.#dialog.close(); // outside of the dialog's content
     });
   }
 
   /**
-   * Opens on an image, asked for again because the addresses of renditions soon expire.
+   * Opens with an image, requested again because the URLs of renditions expire soon.
    *
-   * @param {string} name What the title says until the image is there.
-   * @param {function(): Promise<object>} image Asks for the image.
+   * @param {string} name The title.
+   * @param {function(): Promise<object>} image Requests the image.
    */
   async open(name, image) {
     this.#clear();
@@ -33,7 +33,7 @@ export class Viewer {
       const found = await image();
       if (this.#dialog.open && this.#title.textContent === name) this.#show(found);
     } catch (error) {
-      if (!isOfTheRequest(error)) throw error;
+      if (!isRequestError(error)) throw error;
       this.#error.textContent = error.message;
     }
   }
@@ -44,7 +44,7 @@ export class Viewer {
   }
 
   #show(image) {
-    const { renditions } = lookOfImage(image);
+    const { renditions } = tileOfImage(image);
     const largest = renditions.at(-1);
     this.#renditions.replaceChildren(...renditions.map(linkTo));
     this.#picture.alt = image.filename || "";

@@ -1,9 +1,9 @@
-/** The list of this visit's uploads: a tile for each, the newest choice on top. */
+/** The list of this visit's uploads: a tile for each, the newest first. */
 
-import { lookOfUpload } from "./looks.js";
+import { tileOfUpload } from "./tile_content.js";
 import { Tile } from "./tile.js";
 
-/** Draws uploads and hands on what their buttons ask for. */
+/** Shows uploads and passes on what their buttons request. */
 export class Visit {
   #uploads;
   #on;
@@ -13,7 +13,7 @@ export class Visit {
 
   /**
    * @param {Uploads} uploads The queue.
-   * @param {object} on `open` and `renew`, called with an upload; `emptied`, when none is left.
+   * @param {object} on `open` and `renew`, called with an upload; `removed`, called with whether none is left.
    */
   constructor(uploads, on) {
     this.#uploads = uploads;
@@ -23,7 +23,7 @@ export class Visit {
     uploads.addEventListener("change", ({ detail: upload }) => this.show(upload));
   }
 
-  /** Puts new uploads on top. */
+  /** Adds new uploads at the top. */
   add(made) {
     this.#section.hidden = false;
     for (const upload of made) this.#tiles.set(upload, this.#tileOf(upload));
@@ -31,9 +31,9 @@ export class Visit {
     for (const upload of made) this.show(upload);
   }
 
-  /** Draws an upload anew. */
+  /** Updates an upload. */
   show(upload) {
-    this.#tiles.get(upload)?.show(lookOfUpload(upload));
+    this.#tiles.get(upload)?.show(tileOfUpload(upload));
   }
 
   #tileOf(upload) {

@@ -1,16 +1,16 @@
-/** Looks again and again what became of images: one list for all, less often while nothing changes. */
+/** Polls the state of images: one list for all, less often while nothing changes. */
 
 import { ConnectionLostError, ProblemError } from "./api.js";
 
 const FIRST_SECONDS = 1;
-const LONGEST_SECONDS = 15;
+const MAX_SECONDS = 15;
 const GROWTH = 1.5;
 const PAGE = 100;
-const MOST_PAGES = 10;
+const MAX_PAGES = 10;
 
 /**
- * Asks for the list while there is something to wait for: images that are not finished, or a server
- * that does not answer. Events: "image" (detail: an image as it is now), "lost" and "back" for the
+ * Requests the list while there is something to wait for: unfinished images, or a server that does
+ * not answer. Events: "image" (detail: an image as it is now), "lost" and "back" for the
  * connection, "trouble" (detail: a sentence, "" when it is over), "keyrefused" (detail: a sentence).
  */
 export class Watcher extends EventTarget {
@@ -18,7 +18,7 @@ export class Watcher extends EventTarget {
   #awaited;
   #timer = 0;
   #seconds = FIRST_SECONDS;
-  #isLooking = false;
+  #isPolling = false;
   #isStopped = false;
   #isLost = false;
 
@@ -32,56 +32,56 @@ export class Watcher extends EventTarget {
     this.#awaited = awaited;
   }
 
-  /** Looks soon: something was sent, or somebody is looking. */
+  /** Polls soon: something was sent, or the person is back. */
   wake() {
     this.#seconds = FIRST_SECONDS;
-    this.#plan();
+    this.#schedule();
   }
 
-  /** Notes that the server did not answer, and looks until it does. */
+  /** Notes that the server did not answer, and polls until it does. */
   lost() {
-    this.#miss();
+    this.#noteLoss();
     this.wake();
   }
 
-  /** Looks no more, until `go`. */
+  /** Stops polling until `start`. */
   stop() {
     this.#isStopped = true;
     clearTimeout(this.#timer);
   }
 
-  /** Looks again after `stop`. */
-  go() {
+  /** Polls again after `stop`. */
+  start() {
     this.#isStopped = false;
     this.wake();
   }
 
-  #plan() {
+  #schedule() {
     clearTimeout(this.#timer);
-    if (this.#isStopped || this.#isLooking) return;
+    if (this.#isStopped || this.#isPolling) return;
     if (!this.#isLost && this.#awaited().size === 0) return;
-    this.#timer = setTimeout(() => this.#look(), this.#seconds * 1000);
+    this.#timer = setTimeout(() => this.#poll(), this.#seconds * 1000);
   }
 
-  async #look() {
-    this.#isLooking = true;
-    this.#seconds = Math.min(this.#seconds * GROWTH, LONGEST_SECONDS);
+  async #poll() {
+    this.#isPolling = true;
+    this.#seconds = Math.min(this.#seconds * GROWTH, MAX_SECONDS);
     try {
-      await this.#lookThrough(this.#awaited());
-      this.#answered("");
+      await this.#readUntilFound(this.#awaited());
+      this.#noteAnswer("");
     } catch (error) {
       if (this.#isStopped) return;
-      this.#failed(error);
+      this.#handleError(error);
     } finally {
-      this.#isLooking = false;
-      this.#plan();
+      this.#isPolling = false;
+      this.#schedule();
     }
   }
 
-  /** Goes through the list, newest first, until every awaited image was seen. */
-  async #lookThrough(awaited) {
+  /** Reads the list, newest first, until every awaited image was found. */
+  async #readUntilFound(awaited) {
     let cursor = null;
-    for (let page = 0; page < MOST_PAGES; page += 1) {
+    for (let page = 0; page < MAX_PAGES; page += 1) {
       const found = await this.#images({ limit: awaited.size ? PAGE : 1, cursor });
       if (this.#isStopped) return;
       for (const image of found.images) {
@@ -94,9 +94,9 @@ export class Watcher extends EventTarget {
     }
   }
 
-  #failed(error) {
+  #handleError(error) {
     if (error instanceof ConnectionLostError) {
-      this.#miss();
+      this.#noteLoss();
     } else if (!(error instanceof ProblemError)) {
       throw error;
     } else if (error.isAboutTheKey) {
@@ -104,17 +104,17 @@ export class Watcher extends EventTarget {
       this.dispatchEvent(new CustomEvent("keyrefused", { detail: error.message }));
     } else {
       this.#seconds = Math.max(this.#seconds, error.retrySeconds);
-      this.#answered(`${error.message} This page looks again by itself.`);
+      this.#noteAnswer(`${error.message} This page tries again automatically.`);
     }
   }
 
-  #miss() {
+  #noteLoss() {
     if (this.#isLost) return;
     this.#isLost = true;
     this.dispatchEvent(new CustomEvent("lost"));
   }
 
-  #answered(trouble) {
+  #noteAnswer(trouble) {
     if (this.#isLost) {
       this.#isLost = false;
       this.dispatchEvent(new CustomEvent("back"));

@@ -1,8 +1,8 @@
-/** How the uploads of this visit stand, in one sentence: shown at once, spoken now and then. */
+/** A summary of this visit's uploads: shown at once, announced at most every few seconds. */
 
 import { count } from "./words.js";
 
-const SPOKEN_EVERY_MS = 3000;
+const ANNOUNCE_EVERY_MS = 3000;
 
 const KINDS = [
   ["sending", "being sent"],
@@ -22,26 +22,26 @@ export function sentence(uploads) {
     numbers.set(kind, (numbers.get(kind) ?? 0) + 1);
   }
   const parts = KINDS.filter(([kind]) => numbers.has(kind));
-  const words = parts.map(([kind, said]) => `${numbers.get(kind)} ${said}`);
+  const words = parts.map(([kind, name]) => `${numbers.get(kind)} ${name}`);
   return `${count(uploads.length, "image")}: ${words.join(", ")}.`;
 }
 
-/** Writes the sentence to be seen, and to be heard no more often than every few seconds. */
-export class Sums {
+/** Shows the sentence, and announces it to screen readers less often. */
+export class Summary {
   #shown = document.getElementById("sum");
   #spoken = document.getElementById("announcement");
   #timer = 0;
 
-  /** Tells how the uploads stand. */
+  /** Updates the sentence. */
   show(uploads) {
-    const said = uploads.length ? sentence(uploads) : "";
-    if (said === this.#shown.textContent) return;
-    this.#shown.textContent = said;
+    const text = uploads.length ? sentence(uploads) : "";
+    if (text === this.#shown.textContent) return;
+    this.#shown.textContent = text;
     if (this.#timer) return;
     this.#timer = setTimeout(() => {
       this.#timer = 0;
       this.#spoken.textContent = this.#shown.textContent;
-    }, SPOKEN_EVERY_MS);
+    }, ANNOUNCE_EVERY_MS);
   }
 }
 

@@ -1,4 +1,4 @@
-/** What a tile says of an upload, or of an image that the server has: words, no elements. */
+/** The content of a tile for an upload or for an image of the server: texts, no elements. */
 
 import { dimensions, percent, size, typeName } from "./words.js";
 
@@ -16,25 +16,25 @@ const PHASES = {
 };
 
 /**
- * What a tile shows.
+ * The content of a tile.
  *
- * @typedef {object} Look
+ * @typedef {object} TileContent
  * @property {string} name File name.
  * @property {string} facts Type and size.
  * @property {string} state Phase of an upload or state of an image.
  * @property {string} icon Symbol in icons.svg.
- * @property {string} words The state as people read it.
- * @property {string} message What went wrong and what to do, what is still to come, or "".
- * @property {?number} progress Share that was sent, 0 to 1; null when nothing is being sent.
- * @property {string[]} acts Names of the buttons that are offered.
- * @property {string} preview Address of the picture on this machine, or "".
+ * @property {string} words The state in words.
+ * @property {string} message What went wrong and what to do, what is still to happen, or "".
+ * @property {?number} progress Share of bytes sent, 0 to 1; null when nothing is being sent.
+ * @property {string[]} acts Names of the visible buttons.
+ * @property {string} preview URL of the local file, or "".
  * @property {object[]} renditions Renditions, smallest first.
- * @property {string} endsAt When it is deleted, ISO 8601, or "".
+ * @property {string} endsAt Time of deletion in ISO 8601, or "".
  */
 
-/** Returns the look of an upload, as the image that it became once the server has it. */
-export function lookOfUpload(upload) {
-  if (upload.phase === "stored") return lookOfImage(upload.image, upload);
+/** Returns the content for an upload; once it is stored, that for its image. */
+export function tileOfUpload(upload) {
+  if (upload.phase === "stored") return tileOfImage(upload.image, upload);
   const { icon, words, acts } = PHASES[upload.phase];
   const isSending = upload.phase === "sending";
   const share = Math.min(upload.sentBytes / upload.file.size, 1);
@@ -53,8 +53,8 @@ export function lookOfUpload(upload) {
   };
 }
 
-/** Returns the look of an image; its upload, where there is one, lends its preview. */
-export function lookOfImage(image, upload = null) {
+/** Returns the content for an image, with the preview of its upload if there is one. */
+export function tileOfImage(image, upload = null) {
   const renditions = [...image.renditions].sort((one, other) => one.width_px - other.width_px);
   return {
     name: image.filename || upload?.file.name || "Image without a name",
@@ -70,7 +70,7 @@ export function lookOfImage(image, upload = null) {
   };
 }
 
-/** Writes what a rendition is: "medium: 1024 × 683, 141 KiB". */
+/** Describes a rendition: "medium: 1024 × 683, 141 KiB". */
 export function renditionWords(rendition) {
   const { name, width_px: widthPx, height_px: heightPx, size_bytes: bytes } = rendition;
   return `${name}: ${dimensions(widthPx, heightPx)}, ${size(bytes)}`;
