@@ -18,7 +18,10 @@ def broken(reason: str) -> Photograph:
 @pytest.mark.parametrize(
     ("file", "words"),
     [
-        (Photograph("big.tif", "image/tiff", b"II*\0".ljust(MAX_IMAGE_BYTES + 1)), "the limit is 10"),
+        (
+            Photograph("big.tif", "image/tiff", b"II*\0".ljust(MAX_IMAGE_BYTES + 1)),
+            "limit is 10",
+        ),
         (Photograph("notes.txt", "text/plain", b"x"), "This is not a JPEG, PNG, WebP"),
         (Photograph("phone.heic", "image/heic", b"x"), "Export the image as JPEG"),
         (Photograph("nothing.jpg", "image/jpeg", b""), "The file is empty"),
