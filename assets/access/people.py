@@ -84,7 +84,7 @@ def create_person(conninfo: str, policy: Policy, name: str, team: str) -> str:
 
     Args:
         conninfo: The administration role's connection.
-        policy: What people of the team begin with.
+        policy: The access file.
         name: Login name.
         team: A team of the policy.
 

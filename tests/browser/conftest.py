@@ -13,9 +13,9 @@ from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 from infra.local.stack import Stack
 from tests.browser.site import Site, open_site
 from tests.browser.visitor import MAX_WAIT_SECONDS, Visitor
-from tests.integration.conftest import stack
+from tests.integration.conftest import pictures, stack
 
-__all__ = ["browser", "context", "site", "stack", "visitor"]
+__all__ = ["browser", "context", "pictures", "site", "stack", "visitor"]
 
 
 @pytest.fixture(scope="session")

@@ -93,13 +93,13 @@ def test_everything_can_be_done_by_keyboard(visitor, pictures):
     expect(visitor.button("Show", name)).to_be_focused()
 
 
-def test_the_focus_is_to_be_seen(visitor):
+def test_the_focus_is_visible(visitor):
     visitor.page.keyboard.press("Tab")
     width = visitor.page.evaluate("getComputedStyle(document.activeElement).outlineWidth")
     assert width == "3px"
 
 
-def test_sums_are_announced_and_not_every_tick(visitor, pictures):
+def test_the_summary_is_announced_but_not_every_change(visitor, pictures):
     visitor.page.evaluate(LISTEN)
     visitor.limit_uploads(100_000)
     visitor.choose(*pictures[:4])
@@ -123,7 +123,7 @@ def test_nothing_is_wider_than_the_screen(visitor, pictures, width):
     assert visitor.page.evaluate("document.scrollingElement.scrollWidth") == width
 
 
-def test_who_wants_no_motion_gets_none(visitor, pictures):
+def test_reduced_motion_is_respected(visitor, pictures):
     visitor.page.emulate_media(reduced_motion="reduce")
     visitor.choose(pictures[0])
     durations = visitor.page.evaluate(

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 LOST = "No connection to the server"
 
 
-def test_files_chosen_while_the_server_is_gone_are_sent_when_it_is_back(visitor, pictures):
+def test_files_chosen_while_the_server_is_down_are_sent_when_it_is_back(visitor, pictures):
     notice = visitor.page.locator("#notice")
     with visitor.site.gone():
         visitor.choose(*pictures[:4])
@@ -39,7 +39,7 @@ def test_an_upload_that_the_server_did_not_survive_is_sent_again_under_its_key(v
     assert visitor.site.filenames(visitor.uploader) == [pictures[0].name]
 
 
-def test_a_browser_without_a_network_says_so_and_goes_on_by_itself(visitor, pictures):
+def test_a_lost_network_is_reported_and_sending_continues_automatically(visitor, pictures):
     notice = visitor.page.locator("#notice")
     visitor.page.context.set_offline(True)
     visitor.choose(pictures[0])
@@ -49,7 +49,7 @@ def test_a_browser_without_a_network_says_so_and_goes_on_by_itself(visitor, pict
     expect(notice).to_be_empty()
 
 
-def test_images_turn_to_processed_after_the_server_was_gone(visitor, pictures):
+def test_images_turn_to_processed_after_the_server_was_down(visitor, pictures):
     visitor.choose(pictures[0])
     expect(visitor.tiles("received")).to_have_count(1)
     with visitor.site.gone():
@@ -58,7 +58,7 @@ def test_images_turn_to_processed_after_the_server_was_gone(visitor, pictures):
     expect(visitor.tiles("processed")).to_have_count(1)
 
 
-def test_a_page_opened_again_while_the_server_is_gone_shows_its_images_later(visitor, pictures):
+def test_a_page_reloaded_while_the_server_is_down_shows_its_images_later(visitor, pictures):
     visitor.choose(pictures[0])
     expect(visitor.tiles("received")).to_have_count(1)
     page = visitor.page
@@ -72,7 +72,7 @@ def test_a_page_opened_again_while_the_server_is_gone_shows_its_images_later(vis
     expect(page.locator("#earlier-error")).to_be_empty()
 
 
-def test_an_upload_that_s3_does_not_take_is_sent_again_by_itself(visitor, pictures):
+def test_an_upload_that_s3_refuses_is_sent_again_automatically(visitor, pictures):
     tile = visitor.tile(pictures[0].name)
     with still(visitor.site.object_store):
         visitor.choose(pictures[0])
@@ -83,7 +83,7 @@ def test_an_upload_that_s3_does_not_take_is_sent_again_by_itself(visitor, pictur
     assert visitor.site.filenames(visitor.uploader) == [pictures[0].name]
 
 
-def test_an_upload_that_the_ledger_learns_of_later_is_stored_and_says_so(visitor, pictures):
+def test_an_upload_that_is_registered_later_is_shown_as_stored(visitor, pictures):
     tile = visitor.tile(pictures[0].name)
     with visitor.site.locked_ledger():
         visitor.choose(pictures[0])
@@ -97,7 +97,7 @@ def test_an_upload_that_the_ledger_learns_of_later_is_stored_and_says_so(visitor
     expect(visitor.page.locator("#notice")).to_be_empty()
 
 
-def test_leaving_is_asked_about_only_while_something_is_being_sent(visitor, pictures):
+def test_leaving_needs_confirmation_only_while_something_is_being_sent(visitor, pictures):
     asked = []
 
     def stay(dialog):

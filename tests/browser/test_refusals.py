@@ -44,14 +44,14 @@ def test_a_file_that_is_not_accepted_is_not_sent(visitor, pictures, file, words)
     ],
     ids=["other content", "too many pixels"],
 )
-def test_what_the_server_says_of_a_file_is_shown(visitor, file, words):
+def test_the_problem_that_the_server_reports_is_shown(visitor, file, words):
     visitor.choose(file)
     expect(visitor.tile(file.name)).to_have_attribute("data-state", "failed")
     expect(visitor.tile(file.name)).to_contain_text(words)
     expect(visitor.button("Try again", file.name)).to_be_visible()
 
 
-def test_an_image_that_processing_rejects_says_why(visitor, pictures):
+def test_a_rejected_image_shows_the_reason(visitor, pictures):
     file = broken("truncated")
     visitor.choose(file, pictures[0])
     expect(visitor.tiles("received")).to_have_count(2)
@@ -69,7 +69,7 @@ def test_an_image_that_processing_rejects_says_why(visitor, pictures):
     ],
     ids=["no key", "unknown key"],
 )
-def test_a_key_that_is_not_accepted_is_asked_for_again(visitor, key, words):
+def test_a_refused_key_is_asked_for_again(visitor, key, words):
     visitor.page.get_by_role("button", name="Forget key").click()
     field = visitor.page.get_by_label("API key")
     field.fill(key)
@@ -80,7 +80,7 @@ def test_a_key_that_is_not_accepted_is_asked_for_again(visitor, key, words):
     assert visitor.page.evaluate("sessionStorage.length") == 0
 
 
-def test_a_forgotten_key_is_kept_nowhere(visitor):
+def test_a_forgotten_key_is_not_stored(visitor):
     assert visitor.key in visitor.page.evaluate("Object.values(sessionStorage)")
     visitor.page.get_by_role("button", name="Forget key").click()
     expect(visitor.page.get_by_label("API key")).to_be_focused()

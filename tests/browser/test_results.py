@@ -37,7 +37,7 @@ def test_images_turn_from_received_to_processed_with_their_renditions(visitor, p
         )
 
 
-def test_one_list_is_asked_for_and_no_single_images(visitor, pictures):
+def test_the_page_polls_one_list_and_no_single_images(visitor, pictures):
     send(visitor, pictures)
     visitor.site.process()
     expect(visitor.tiles("processed")).to_have_count(len(pictures))
@@ -69,7 +69,7 @@ def test_a_picture_is_shown_large_with_links_to_both_renditions(visitor, picture
     expect(visitor.button("Show", pictures[0].name)).to_be_focused()
 
 
-def test_a_rendition_whose_address_has_expired_is_asked_for_again(visitor, pictures):
+def test_an_expired_url_of_a_rendition_is_renewed(visitor, pictures):
     refused = []
 
     def refuse_once(route):
@@ -106,7 +106,7 @@ def test_an_earlier_upload_turns_to_processed_too(visitor, pictures):
     expect(visitor.tiles("processed")).to_have_count(1)
 
 
-def test_earlier_uploads_come_a_page_at_a_time_and_none_twice(visitor, pictures):
+def test_earlier_uploads_are_loaded_page_by_page_without_repetition(visitor, pictures):
     names = [f"{number:02}.jpg" for number in range(30)]
     for name in names:
         requests.post(

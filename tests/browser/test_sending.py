@@ -51,7 +51,7 @@ def test_a_drop_without_a_file_is_explained(visitor):
     expect(visitor.page.locator("#drop-error")).to_contain_text("What you dropped contains no file")
 
 
-def test_a_preview_is_shown_until_the_rendition_is_there_and_then_given_back(visitor, pictures):
+def test_a_preview_is_shown_until_the_rendition_is_there_and_then_released(visitor, pictures):
     visitor.page.evaluate(COUNT_ADDRESSES)
     visitor.choose(pictures[0])
     picture = visitor.tile(pictures[0].name).locator("img")

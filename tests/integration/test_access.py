@@ -56,11 +56,11 @@ def missing(drift: Drift) -> set[str]:
     return {str(one.fact) for one in drift.missing}
 
 
-def test_a_fresh_warehouse_is_as_the_file_says(own_warehouse, policy):
+def test_a_fresh_warehouse_has_no_drift(own_warehouse, policy):
     assert drift_of(own_warehouse, policy).differences == ()
 
 
-def test_applied_twice_changes_nothing_and_says_so(own_warehouse, superuser, policy):
+def test_a_second_application_changes_nothing(own_warehouse, superuser, policy):
     superuser('revoke select on "ASSESSMENT"."TB_ITEM" from "TEAM_SALES"')
     first = apply(own_warehouse["DATABASE_ADMIN_URL"], policy)
     assert [str(fact) for fact in first.granted] == ["TEAM_SALES has SELECT on ASSESSMENT.TB_ITEM"]
@@ -81,14 +81,14 @@ def test_a_warehouse_without_any_grant_gets_all_of_them(own_warehouse, superuser
     assert apply(own_warehouse["DATABASE_ADMIN_URL"], policy).left.differences == ()
 
 
-def test_a_role_of_the_file_that_the_server_lacks_is_said(own_warehouse, policy):
+def test_a_role_that_the_server_lacks_is_reported(own_warehouse, policy):
     more = policy.model_dump(exclude_none=True)
     more["teams"]["TEAM_NOBODY"] = more["teams"]["TEAM_SALES"]
     with pytest.raises(AccessError, match="names TEAM_NOBODY, which the server does not have"):
         apply(own_warehouse["DATABASE_ADMIN_URL"], validate_policy(more))
 
 
-def test_a_table_of_the_file_that_the_warehouse_lacks_is_said(own_warehouse, superuser, policy):
+def test_a_table_that_the_warehouse_lacks_is_reported(own_warehouse, superuser, policy):
     superuser("drop table change_queue.changed_item")
     assert "change_queue.changed_item exists" in missing(drift_of(own_warehouse, policy))
 
@@ -238,7 +238,7 @@ def test_extra_rights_are_found_and_revoked_only_on_request(
     ],
     ids=lambda value: value[:60],
 )
-def test_what_only_a_superuser_can_take_is_found_and_left_over_honestly(
+def test_what_only_a_superuser_can_revoke_is_reported_as_left(
     own_warehouse, analyst, superuser, policy, change, fact, undo
 ):
     superuser(change.format(person=analyst))
@@ -315,7 +315,7 @@ def test_the_asset_check_warns_of_missing_rights(own_warehouse, superuser):
     assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
 
 
-def test_dbt_grants_on_every_view_what_the_file_says(policy):
+def test_dbt_grants_on_every_view_match_the_file(policy):
     parse_dbt_project(os.environ)
     manifest = json.loads((DBT_PROJECT / "target" / "manifest.json").read_text())
     views = {
@@ -338,7 +338,7 @@ def test_dbt_grants_on_every_view_what_the_file_says(policy):
     assert views == said
 
 
-def test_dbt_grants_nothing_on_what_is_not_for_analysts():
+def test_dbt_grants_nothing_outside_the_marts():
     parse_dbt_project(os.environ)
     manifest = json.loads((DBT_PROJECT / "target" / "manifest.json").read_text())
     granted = [
@@ -365,7 +365,7 @@ def test_public_can_execute_nothing_of_ours(superuser):
     assert found == []
 
 
-def test_a_function_made_tomorrow_is_not_for_everybody(own_warehouse, admin, policy):
+def test_a_future_function_is_not_executable_by_public(own_warehouse, admin, policy):
     name = f"made_{uuid.uuid4().hex[:6]}"
     admin(f"create function retention.{name}() returns int language sql as 'select 1'")
     assert drift_of(own_warehouse, policy).differences == ()

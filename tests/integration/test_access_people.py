@@ -73,7 +73,7 @@ def test_a_wrong_password_is_refused(people):
         psycopg.connect(make_conninfo(people.join("TEAM_SALES"), password="guessed"))
 
 
-def test_nobody_has_more_sessions_than_the_file_gives(people, policy):
+def test_the_connection_limit_of_the_team_holds(people, policy):
     conninfo = people.join("TEAM_SALES")
     limit = policy.teams["TEAM_SALES"].people.connection_limit
     sessions = [psycopg.connect(conninfo) for _ in range(limit)]
@@ -83,7 +83,7 @@ def test_nobody_has_more_sessions_than_the_file_gives(people, policy):
         session.close()
 
 
-def test_an_analysts_session_only_reads_and_not_for_long(people):
+def test_an_analysts_session_is_read_only_with_a_statement_timeout(people):
     with psycopg.connect(people.join("TEAM_ANALYTICS")) as analyst:
         shown = [
             analyst.execute(f"show {name}").fetchone()[0]
@@ -109,7 +109,7 @@ def test_people_are_listed_with_team_and_sessions(people, admin, policy):
     assert (name_of(conninfo), "TEAM_LOGISTICS", 1) in listed
 
 
-def test_a_new_password_replaces_the_old_and_restores_what_the_team_begins_with(
+def test_a_new_password_replaces_the_old_and_restores_the_settings_of_the_team(
     people, admin, policy, superuser
 ):
     old = people.join("TEAM_ANALYTICS")
@@ -121,7 +121,7 @@ def test_a_new_password_replaces_the_old_and_restores_what_the_team_begins_with(
         assert analyst.execute("show statement_timeout").fetchone() == ("30s",)
 
 
-def test_who_is_taken_out_is_disconnected_and_gone(people, admin, policy, superuser):
+def test_a_removed_person_is_disconnected(people, admin, policy, superuser):
     conninfo = people.join("TEAM_SALES")
     name = name_of(conninfo)
     with psycopg.connect(conninfo, autocommit=True) as sales:
@@ -134,7 +134,7 @@ def test_who_is_taken_out_is_disconnected_and_gone(people, admin, policy, superu
     assert superuser("select 1 from pg_roles where rolname = %s", [name]).fetchall() == []
 
 
-def test_who_holds_locks_in_a_transaction_is_taken_out_all_the_same(people, admin, policy):
+def test_a_person_who_holds_locks_can_be_removed(people, admin, policy):
     conninfo = people.join("TEAM_SALES")
     sales = psycopg.connect(conninfo)
     sales.execute(
@@ -149,7 +149,7 @@ def test_who_holds_locks_in_a_transaction_is_taken_out_all_the_same(people, admi
         assert connection.execute('select 1 from "ASSESSMENT"."TB_ITEM"').fetchall() == []
 
 
-def test_what_was_granted_to_a_person_goes_with_them(people, admin, policy, superuser):
+def test_privileges_of_a_removed_person_are_revoked(people, admin, policy, superuser):
     name = name_of(people.join("TEAM_SALES"))
     superuser(f'grant select ("TOTAL_PRICE_NO") on "ASSESSMENT"."TB_TRANSACTION" to {name}')
     superuser(f"grant create on schema analytics to {name}")
@@ -157,7 +157,7 @@ def test_what_was_granted_to_a_person_goes_with_them(people, admin, policy, supe
     assert superuser("select 1 from pg_roles where rolname = %s", [name]).fetchall() == []
 
 
-def test_who_owns_something_is_not_taken_out(people, admin, policy, superuser):
+def test_a_person_who_owns_objects_is_not_removed(people, admin, policy, superuser):
     name = name_of(people.join("TEAM_SALES"))
     superuser(
         f"create table retention.theirs (x int); alter table retention.theirs owner to {name}"
@@ -167,7 +167,7 @@ def test_who_owns_something_is_not_taken_out(people, admin, policy, superuser):
     superuser("alter table retention.theirs owner to darkroom_admin")
 
 
-def test_rights_that_only_a_superuser_can_take_are_said_and_the_person_is_locked_out(
+def test_privileges_that_only_a_superuser_can_revoke_are_reported_and_login_is_disabled(
     people, admin, policy, superuser
 ):
     conninfo = people.join("TEAM_SALES")
@@ -184,7 +184,7 @@ def test_rights_that_only_a_superuser_can_take_are_said_and_the_person_is_locked
 @pytest.mark.parametrize(
     "name", ["darkroom_loader", "TEAM_SALES", "postgres", "pg_monitor", "nobody_at_all"]
 )
-def test_only_people_are_taken_out(admin, policy, name):
+def test_only_people_can_be_removed(admin, policy, name):
     with pytest.raises(AccessError, match=f"“{name}” is not a person"):
         remove_person(admin, policy, name)
 
@@ -193,12 +193,12 @@ def test_only_people_are_taken_out(admin, policy, name):
     "name",
     ["", "Anna", "1st", "a b", "a;drop", 'a"b', "a" * 32, "pg_anna", "darkroom_x", "public", "ü"],
 )
-def test_a_name_that_cannot_be_a_persons_is_refused(admin, policy, name):
+def test_an_invalid_name_is_refused(admin, policy, name):
     with pytest.raises(AccessError, match="is not a valid name for a person"):
         create_person(admin, policy, name, "TEAM_SALES")
 
 
-def test_a_name_that_is_taken_is_refused_with_what_to_do(people, admin, policy):
+def test_a_taken_name_is_refused_with_advice(people, admin, policy):
     name = name_of(people.join("TEAM_SALES"))
     with pytest.raises(AccessError, match=r"is in TEAM_SALES already; `darkroom people password "):
         create_person(admin, policy, name, "TEAM_LOGISTICS")
@@ -210,16 +210,16 @@ def test_a_name_of_another_role_is_refused(admin, policy):
 
 
 @pytest.mark.parametrize("name", ["sales", "SALES", "TEAM_SALES", "team_sales"])
-def test_a_team_is_known_by_its_short_and_its_long_name(policy, name):
+def test_a_team_is_found_by_its_short_and_its_full_name(policy, name):
     assert find_team(policy, name) == "TEAM_SALES"
 
 
-def test_a_team_that_is_none_is_refused_with_those_that_are(policy):
+def test_an_unknown_team_is_refused_with_the_known_ones(policy):
     with pytest.raises(AccessError, match="choose one of logistics, analytics, sales"):
         find_team(policy, "marketing")
 
 
-def test_the_commands_admit_list_renew_and_take_out(command):
+def test_the_commands_add_list_reset_and_remove_people(command):
     name = f"anna_{uuid.uuid4().hex[:6]}"
     added = command("people", "add", name, "--team", "sales")
     assert (added.exit_code, f"{name} is in TEAM_SALES." in added.output) == (0, True)
@@ -231,7 +231,7 @@ def test_the_commands_admit_list_renew_and_take_out(command):
     assert name not in command("people", "list").output
 
 
-def test_the_commands_say_and_mend_a_difference(command, stack):
+def test_the_commands_report_and_remove_drift(command, stack):
     admin = stack.environment()["DATABASE_ADMIN_URL"]
     assert command("access", "diff").exit_code == 0
     with psycopg.connect(admin, autocommit=True) as connection:
@@ -246,13 +246,13 @@ def test_the_commands_say_and_mend_a_difference(command, stack):
     assert "nothing was changed" in command("access", "apply").output
 
 
-def test_the_report_command_says_that_the_views_are_not_built(command):
+def test_the_report_command_fails_without_the_views(command):
     made = command("access", "report")
     assert made.exit_code == 1
     assert "build the views first" in " ".join(made.output.split())
 
 
-def test_a_database_that_does_not_run_is_started_for_the_while(tmp_path):
+def test_a_stopped_database_is_started_for_the_command(tmp_path):
     idle = Stack(StateFolder(tmp_path / "state"), free_ports())
     with (
         running_database(idle) as env,
@@ -263,7 +263,7 @@ def test_a_database_that_does_not_run_is_started_for_the_while(tmp_path):
     assert {server.health() for server in idle.servers} == {Health.STOPPED}
 
 
-def test_a_database_that_runs_is_left_running(stack):
+def test_a_running_database_is_left_running(stack):
     pid = stack.servers[0].process().pid
     with running_database(stack):
         pass

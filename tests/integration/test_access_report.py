@@ -70,11 +70,11 @@ def temporary_people(superuser: Execute) -> list[str]:
     return [row[0] for row in superuser("select rolname from pg_roles where rolname ~ '^report_'")]
 
 
-def test_everything_that_everybody_tries_comes_to_what_the_file_says(report):
+def test_every_attempt_has_the_outcome_that_the_file_states(report):
     assert [str(mismatch) for mismatch in report.mismatches] == []
 
 
-def test_it_tries_thousands_of_things_as_every_team_a_stranger_and_the_programs(report):
+def test_it_makes_thousands_of_attempts_as_every_kind_of_subject(report):
     assert report.titles == ("logistics", "analytics", "sales", "no team", "loader", "builder")
     for title in set(report.titles) - {"no team"}:
         tried = [result for result in report.results if result.subject == title]
@@ -117,7 +117,7 @@ def test_every_column_of_the_sales_tables_is_tried_three_ways(report, superuser)
         assert {(on, column, action) for on, column in columns} <= tried
 
 
-def test_a_stranger_cannot_even_connect(report):
+def test_a_role_without_a_team_cannot_connect(report):
     tried = [result for result in report.results if result.subject == "no team"]
     assert {result.attempt.action for result in tried} == {"connect to"}
     assert {result.outcome for result in tried} == {Outcome.DENIED}
@@ -208,7 +208,7 @@ def test_a_stranger_cannot_even_connect(report):
     ],
     ids=lambda value: value[:50],
 )
-def test_what_differs_from_the_file_is_a_mismatch(built, superuser, change, undo, sentence):
+def test_a_difference_from_the_file_is_a_mismatch(built, superuser, change, undo, sentence):
     superuser(change)
     try:
         found = make_report(built, load_policy())
@@ -218,7 +218,7 @@ def test_what_differs_from_the_file_is_a_mismatch(built, superuser, change, undo
     assert [one for one in sentences if one.startswith(sentence)] != [], sentences
 
 
-def test_the_last_line_says_how_many_attempts_were_as_the_file_says(report):
+def test_the_last_line_counts_the_attempts(report):
     assert lines_of(report)[-1] == f"✓ {len(report.results):,} attempts, all as the file says."
 
 
@@ -243,12 +243,12 @@ def test_a_report_changes_nothing(built, superuser):
     assert superuser(TRACES).fetchall() == before
 
 
-def test_a_report_leaves_nobody_behind(built, superuser):
+def test_a_report_removes_its_people(built, superuser):
     make_report(built, load_policy())
     assert temporary_people(superuser) == []
 
 
-def test_nobody_is_left_behind_when_a_report_fails(built, superuser):
+def test_a_report_that_fails_removes_its_people(built, superuser):
     def fail() -> None:
         with subjects(built, load_policy()):
             assert len(temporary_people(superuser)) == 4
@@ -259,7 +259,7 @@ def test_nobody_is_left_behind_when_a_report_fails(built, superuser):
     assert temporary_people(superuser) == []
 
 
-def test_who_a_killed_report_left_behind_expires_and_is_removed_by_the_next(built, superuser):
+def test_people_of_a_killed_report_expire_and_are_removed_by_the_next(built, superuser):
     superuser(
         "create role report_sales_dead01 login in role \"TEAM_SALES\" valid until '2026-01-01'"
     )
@@ -281,7 +281,7 @@ def test_without_the_views_it_says_how_to_build_them(own_warehouse, policy):
         make_report(own_warehouse, policy)
 
 
-def test_a_held_lock_neither_stops_nor_deceives_it(built, superuser, stack):
+def test_a_held_lock_does_not_change_the_outcome(built, superuser, stack):
     conninfo = make_conninfo(stack.superuser_conninfo(), dbname=built["DBT_DBNAME"])
     with psycopg.connect(conninfo) as other:
         other.execute('lock table "ASSESSMENT"."TB_ITEM" in row exclusive mode')

@@ -110,7 +110,7 @@ def test_nobody_can_change_empty_drop_alter_or_forge_the_audit_log(own_warehouse
     assert possible == []
 
 
-def test_who_may_read_the_log_cannot_let_others_read_it(own_warehouse, people):
+def test_readers_of_the_log_cannot_grant_it_to_others(own_warehouse, people):
     with psycopg.connect(own_warehouse["DATABASE_ADMIN_URL"]) as admin:
         admin.execute(f"grant all on {LOG} to public")  # PostgreSQL only warns
     with (
@@ -163,7 +163,7 @@ def test_the_stamps_name_the_acting_person_too(portal, own_warehouse):
     assert stamps == [(person, person)]
 
 
-def test_settings_that_a_session_makes_up_change_nothing_in_the_log(people, log):
+def test_settings_invented_by_a_session_change_nothing_in_the_log(people, log):
     conninfo = people.join("TEAM_SALES")
     with psycopg.connect(conninfo, application_name="darkroom_admin") as sales:
         sales.execute("set application_name = 'darkroom_admin'")
@@ -183,7 +183,7 @@ def test_a_person_can_act_as_nobody_else(people):
             sales.rollback()
 
 
-def test_a_change_that_is_undone_is_not_in_the_log(people, log):
+def test_a_change_that_is_rolled_back_is_not_in_the_log(people, log):
     with psycopg.connect(people.join("TEAM_SALES")) as sales:
         sales.execute(ADD_ITEM, ["Lamp", "Lumen"])
         sales.rollback()

@@ -83,7 +83,9 @@ def test_a_purchase_is_recorded_with_its_items_and_totals(logistics):
         ([LAMP, FLASH], [2_000_000_000, 2_000_000_000], MEMBER, "too large"),
     ],
 )
-def test_a_purchase_with_a_mistake_is_refused_whole(logistics, items, quantities, member, sentence):
+def test_a_purchase_with_an_error_is_refused_completely(
+    logistics, items, quantities, member, sentence
+):
     with pytest.raises(psycopg.Error, match=sentence):
         record(logistics, items, quantities, member)
     assert logistics.execute(SOLD).fetchall() == []
@@ -141,7 +143,7 @@ def test_sales_adds_changes_retires_and_restores_an_item(sales):
         ("restore_item(1)", "There is no retired item 1"),
     ],
 )
-def test_a_mistake_of_sales_gets_a_sentence(sales, call, sentence):
+def test_an_error_of_sales_is_explained(sales, call, sentence):
     with pytest.raises(psycopg.Error, match=sentence):
         sales.execute(f'call "ASSESSMENT".{call}')
 
@@ -176,7 +178,7 @@ def test_stamps_cannot_be_forged(sales):
     assert updated_by == sales.info.user
 
 
-def test_nothing_of_the_sales_tables_is_truncated_even_by_their_owner(own_warehouse):
+def test_sales_tables_cannot_be_truncated_even_by_their_owner(own_warehouse):
     with (
         psycopg.connect(own_warehouse["DATABASE_ADMIN_URL"]) as admin,
         pytest.raises(psycopg.errors.InsufficientPrivilege, match="delete the rows"),

@@ -55,7 +55,7 @@ class Raw:
         self.socket.close()
 
 
-def test_the_largest_image_is_taken_with_a_length_and_in_chunks(platform, upload_api):
+def test_the_largest_image_is_accepted_with_a_length_and_in_chunks(platform, upload_api):
     whole = b"".join(pieces(MAX_IMAGE_BYTES))
     assert len(whole) == MAX_IMAGE_BYTES
     answers = [upload_api.send(whole), upload_api.send(pieces(MAX_IMAGE_BYTES))]
@@ -66,14 +66,14 @@ def test_the_largest_image_is_taken_with_a_length_and_in_chunks(platform, upload
     ]
 
 
-def test_one_byte_more_is_not_taken_with_a_length_and_in_chunks(platform, upload_api):
+def test_one_byte_more_is_refused_with_a_length_and_in_chunks(platform, upload_api):
     too_long = MAX_IMAGE_BYTES + 1
     answers = [upload_api.send(b"".join(pieces(too_long))), upload_api.send(pieces(too_long))]
     assert [answer.status_code for answer in answers] == [413, 413]
     assert stored(platform) == 0
 
 
-def test_the_largest_image_is_taken_in_a_form_and_one_byte_more_is_not(platform, upload_api):
+def test_the_largest_image_is_accepted_in_a_form_and_one_byte_more_is_not(platform, upload_api):
     for size_bytes, status in ((MAX_IMAGE_BYTES, 201), (MAX_IMAGE_BYTES + 1, 413)):
         whole = b"".join(pieces(size_bytes))
         assert upload_api.post("/v1/images", files={"file": whole}).status_code == status
@@ -88,7 +88,7 @@ def test_a_length_that_is_too_large_is_refused_before_any_of_the_body(platform, 
     assert stored(platform) == 0
 
 
-def test_a_caller_who_asks_first_is_not_told_to_go_on(shared_upload_api):
+def test_a_caller_who_expects_100_continue_is_refused_before_the_body(shared_upload_api):
     raw = Raw(shared_upload_api, f"Content-Length: {2**40}", "Expect: 100-continue")
     assert raw.answer()[0] == 413
 
@@ -103,7 +103,7 @@ def test_a_body_that_grows_too_large_is_refused_in_its_middle(platform, upload_a
 
 
 @pytest.mark.parametrize("length", ["Content-Length: 1000000", "Transfer-Encoding: chunked"])
-def test_what_is_no_image_is_refused_by_its_first_bytes(platform, upload_api, length):
+def test_other_content_is_refused_by_its_first_bytes(platform, upload_api, length):
     raw = Raw(upload_api, length)
     first = b"<html>" + b" " * 100
     raw.write(first if length.startswith("C") else f"{len(first):x}\r\n".encode() + first + b"\r\n")
@@ -163,11 +163,11 @@ def test_a_form_without_its_end_leaves_nothing(platform, upload_api):
         ({}, None),
     ],
 )
-def test_a_file_name_is_taken_from_wherever_it_stands(shared_upload_api, named, name):
+def test_a_file_name_is_read_from_every_place(shared_upload_api, named, name):
     assert shared_upload_api.post("/v1/images", data=JPEG, **named).json()["filename"] == name
 
 
-def test_a_form_tells_name_and_type_in_its_part(shared_upload_api):
+def test_name_and_type_are_read_from_the_part_of_a_form(shared_upload_api):
     said = shared_upload_api.post(
         "/v1/images", files={"file": ("ä b.png", JPEG, "image/x-own")}
     ).json()
@@ -176,14 +176,14 @@ def test_a_form_tells_name_and_type_in_its_part(shared_upload_api):
 
 
 @pytest.mark.parametrize("body", [b"", b"\0", b"\xff\xd8", b"GIF", b"{}", b"RIFF\0\0\0\0WEBX" * 9])
-def test_garbage_is_refused_with_what_to_do(platform, upload_api, body):
+def test_garbage_is_refused_with_advice(platform, upload_api, body):
     answer = upload_api.send(body, Content_Type="image/jpeg")
     assert answer.status_code in {415, 422}
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert stored(platform) == 0
 
 
-def test_a_body_that_stops_coming_is_not_waited_for(stack, settings):
+def test_a_stalled_body_is_refused(stack, settings):
     impatient = upload_settings(stack, settings, upload_idle_seconds=0.2)
     with serving(impatient) as address:
         raw = Raw(Api(address, create_key(stack, settings, "shop")), "Content-Length: 100000")
@@ -207,7 +207,7 @@ def test_bodies_over_the_memory_budget_are_refused_for_a_moment(stack, settings)
         assert api.send(pieces(MAX_IMAGE_BYTES)).status_code == 201
 
 
-def test_the_rest_of_a_refused_body_is_taken_off_so_that_the_answer_arrives(shared_upload_api):
+def test_the_rest_of_a_refused_body_is_drained_so_that_the_response_arrives(shared_upload_api):
     raw = Raw(shared_upload_api, "Content-Length: 500000")
     raw.write(b"x" * 500_000)
     assert raw.answer()[0] == 415

@@ -36,7 +36,7 @@ def ask(api: Api, **headers: str) -> requests.Response:
     "authorization",
     [None, "", "Bearer", "Bearer ", "Bearer nonsense", "Basic YTpi", "dr_0_0", "Bearer dr_0_0"],
 )
-def test_without_a_key_nobody_is_let_in_and_is_told_how(shared_upload_api, authorization):
+def test_a_request_without_a_key_is_refused_with_advice(shared_upload_api, authorization):
     headers = {} if authorization is None else {"Authorization": authorization}
     refused = ask(shared_upload_api, **headers)
     assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (
@@ -46,7 +46,7 @@ def test_without_a_key_nobody_is_let_in_and_is_told_how(shared_upload_api, autho
     assert "Authorization: Bearer <API key>" in refused.json()["detail"]
 
 
-def test_a_key_that_nobody_made_is_refused(shared_upload_api):
+def test_an_unknown_key_is_refused(shared_upload_api):
     refused = ask(shared_upload_api, Authorization=f"Bearer {api_keys.new_key().text}")
     assert (refused.status_code, "invalid_token" in refused.headers["WWW-Authenticate"]) == (
         401,
@@ -54,16 +54,14 @@ def test_a_key_that_nobody_made_is_refused(shared_upload_api):
     )
 
 
-def test_the_secret_of_one_key_is_worth_nothing_under_the_id_of_another(
-    stack, settings, upload_api
-):
+def test_the_secret_of_one_key_is_invalid_with_the_id_of_another(stack, settings, upload_api):
     one, other = upload_api.key, create_key(stack, settings, "stranger")
     mixed = one[:16] + other[16:]
     assert mixed.startswith("dr_")
     assert ask(upload_api, Authorization=f"Bearer {mixed}").status_code == 401
 
 
-def test_a_revoked_key_is_refused_within_the_time_between_two_readings(stack, settings):
+def test_a_revoked_key_is_refused_after_the_next_refresh(stack, settings):
     quick = upload_settings(stack, settings, upload_keys_seconds=0.1)
     with serving(quick) as address:
         api = Api(address, create_key(stack, settings, "shop"))
@@ -83,7 +81,7 @@ def test_the_warehouse_holds_no_secret(stack, settings, upload_api):
     assert secret not in str(rows)
 
 
-def test_an_uploader_sends_so_many_a_minute_and_others_are_not_held_up(stack, settings):
+def test_the_rate_limit_holds_for_one_uploader_and_not_for_others(stack, settings):
     strict = upload_settings(stack, settings, upload_requests_per_minute=3)
     with serving(strict) as address:
         api = Api(address, create_key(stack, settings, "shop"))
@@ -119,13 +117,13 @@ def test_the_commands_make_list_and_revoke_a_key(command, stack):
 
 
 @pytest.mark.parametrize("name", ["Shop", "a shop", "x;drop"])
-def test_a_name_that_no_uploader_may_have_is_refused_with_what_to_do(command, name):
+def test_an_invalid_uploader_name_is_refused_with_advice(command, name):
     refused = command("add", name)
     assert (refused.exit_code, "begin with a small letter or digit" in refused.output) == (2, True)
     assert "UPLOADER" in refused.output
 
 
-def test_a_key_that_there_is_not_cannot_be_revoked(command):
+def test_an_unknown_key_cannot_be_revoked(command):
     refused = command("revoke", "nonesuch")
     assert (refused.exit_code, "`darkroom keys list` shows them" in refused.output) == (1, True)
 
@@ -180,7 +178,7 @@ def test_an_invalid_request_for_a_form_is_refused(shared_upload_api, body):
     assert (refused.status_code, refused.json()["title"]) == (422, "The request is invalid")
 
 
-def test_an_error_of_ours_shows_nothing_of_the_inside(upload_api, stack, settings):
+def test_an_internal_error_reveals_nothing(upload_api, stack, settings):
     """The ledger's table is gone: nothing that the API could know of."""
     with psycopg.connect(admin_of(stack, settings)) as connection:
         connection.execute("alter table image_catalog.image rename to hidden")
@@ -193,7 +191,7 @@ def test_an_error_of_ours_shows_nothing_of_the_inside(upload_api, stack, setting
     assert upload_api.send(JPEG).status_code == 202
 
 
-def test_nobody_of_another_origin_is_answered(shared_upload_api):
+def test_a_cross_origin_request_is_not_allowed(shared_upload_api):
     headers = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"}
     for answer in (
         shared_upload_api.ask("OPTIONS", "/v1/images", headers=headers),

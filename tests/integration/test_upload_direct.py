@@ -28,7 +28,7 @@ def fill(form: dict, body: bytes, **changes: str) -> int:
     return requests.post(form["url"], data=fields, files={"file": body}, timeout=30).status_code
 
 
-def test_what_is_sent_by_the_form_becomes_the_image_that_was_promised(platform, upload_api, form):
+def test_an_image_sent_with_the_form_has_the_announced_id(platform, upload_api, form):
     assert upload_api.get(form["status_url"]).status_code == 404
     assert fill(form, JPEG) == 204
     platform.register()
@@ -39,7 +39,7 @@ def test_what_is_sent_by_the_form_becomes_the_image_that_was_promised(platform, 
     assert upload_api.get(form["status_url"]).json()["state"] == "processed"
 
 
-def test_the_image_lies_under_a_key_of_its_own_and_belongs_to_who_asked(platform, form):
+def test_the_image_has_its_own_key_and_belongs_to_the_caller(platform, form):
     fill(form, JPEG)
     [key] = platform.keys(platform.settings.raw_bucket)
     assert str(uploads.read_key(key).image_id) == form["id"]
@@ -53,12 +53,12 @@ def test_the_form_ends_after_a_quarter_of_an_hour(form):
 
 
 @pytest.mark.parametrize(("size_bytes", "status"), [(1, 204), (MAX_IMAGE_BYTES, 204)])
-def test_the_form_takes_sizes_up_to_the_limit(platform, form, size_bytes, status):
+def test_the_form_accepts_sizes_up_to_the_limit(platform, form, size_bytes, status):
     assert fill(form, bytes(size_bytes)) == status
 
 
 @pytest.mark.parametrize("size_bytes", [0, MAX_IMAGE_BYTES + 1])
-def test_the_form_takes_no_other_sizes(platform, form, size_bytes):
+def test_the_form_refuses_other_sizes(platform, form, size_bytes):
     assert fill(form, bytes(size_bytes)) == 400
     assert platform.keys(platform.settings.raw_bucket) == set()
 
@@ -76,7 +76,7 @@ def test_the_form_takes_no_other_sizes(platform, form, size_bytes):
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_nobody_can_change_what_the_form_fixes(platform, form, change):
+def test_the_signed_fields_of_the_form_cannot_be_changed(platform, form, change):
     assert fill(form, JPEG, **change) == 403
     assert platform.keys(platform.settings.raw_bucket) == set()
 

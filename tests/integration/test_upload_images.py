@@ -31,7 +31,9 @@ def row_of(platform, image: str) -> dict[str, object]:
         return dict(zip([column.name for column in cursor.description], row, strict=True))
 
 
-def test_an_image_is_stored_as_it_is_and_known_with_all_that_is_told_of_it(platform, upload_api):
+def test_an_image_is_stored_unchanged_and_registered_with_all_that_was_declared(
+    platform, upload_api
+):
     sent = upload_api.send(JPEG, Content_Type="image/pjpeg", X_Filename="Stra%C3%9Fe%201.jpg")
     assert sent.status_code == 201
     row = row_of(platform, sent.json()["id"])
@@ -51,7 +53,7 @@ def test_an_image_is_stored_as_it_is_and_known_with_all_that_is_told_of_it(platf
     assert row["sha256"] == hashlib.sha256(JPEG).digest()
 
 
-def test_what_stands_beside_the_object_is_enough_to_register_it(platform, upload_api):
+def test_the_metadata_of_an_object_is_enough_to_register_it(platform, upload_api):
     sent = upload_api.send(JPEG, Content_Type="image/jpeg", X_Filename="a%20b.jpg").json()
     row = row_of(platform, sent["id"])
     head = platform.object_store.head(platform.settings.raw_bucket, row["object_key"])
@@ -63,7 +65,7 @@ def test_what_stands_beside_the_object_is_enough_to_register_it(platform, upload
     }
 
 
-def test_the_answer_says_where_to_ask_and_when_the_image_goes(platform, upload_api):
+def test_the_response_states_status_url_and_time_of_deletion(platform, upload_api):
     sent = upload_api.send(JPEG, Content_Type="image/jpeg")
     said = sent.json()
     assert sent.headers["Location"] == said["status_url"] == f"/v1/images/{said['id']}"
@@ -76,7 +78,7 @@ def test_the_answer_says_where_to_ask_and_when_the_image_goes(platform, upload_a
 
 
 @pytest.mark.parametrize("name", ALLOWED_FORMATS)
-def test_every_allowed_format_is_taken_and_processed(platform, upload_api, name):
+def test_every_allowed_format_is_accepted_and_processed(platform, upload_api, name):
     sent = upload_api.send(encoded(noise(600, 400), name)).json()
     platform.process()
     shown = upload_api.get(sent["status_url"]).json()
@@ -90,7 +92,7 @@ def test_every_allowed_format_is_taken_and_processed(platform, upload_api, name)
     assert [rendition["name"] for rendition in shown["renditions"]] == ["medium", "thumbnail"]
 
 
-def test_a_rendition_can_be_read_by_its_signed_address_only(platform, upload_api):
+def test_a_rendition_can_be_read_only_by_its_signed_url(platform, upload_api):
     sent = upload_api.send(JPEG).json()
     platform.process()
     [url, *_] = [one["url"] for one in upload_api.get(sent["status_url"]).json()["renditions"]]
@@ -100,7 +102,7 @@ def test_a_rendition_can_be_read_by_its_signed_address_only(platform, upload_api
     assert requests.put(url, data=b"x", timeout=10).status_code == 403
 
 
-def test_an_image_that_processing_rejects_says_why_and_what_to_do(platform, upload_api):
+def test_a_rejected_image_has_explanation_and_advice(platform, upload_api):
     sent = upload_api.send(JPEG[: len(JPEG) // 2]).json()
     platform.process()
     shown = upload_api.get(sent["status_url"]).json()
@@ -112,7 +114,7 @@ def test_an_image_that_processing_rejects_says_why_and_what_to_do(platform, uplo
 @pytest.mark.parametrize(
     "wrong", ["the same key's id", "no such id", "another uploader's"], ids=str
 )
-def test_an_image_that_is_not_ones_own_is_not_there(stack, settings, upload_api, wrong):
+def test_an_image_of_another_uploader_is_not_found(stack, settings, upload_api, wrong):
     image = upload_api.send(JPEG).json()["id"]
     stranger = upload_api.of(create_key(stack, settings, "stranger"))
     asked = {
@@ -127,7 +129,7 @@ def test_an_image_that_is_not_ones_own_is_not_there(stack, settings, upload_api,
     assert answer.json() == stranger.get(f"/v1/images/{uuid4()}").json()
 
 
-def test_what_came_through_another_door_is_nobodys_upload(platform, stack, settings, upload_api):
+def test_an_image_of_another_source_is_not_found(platform, stack, settings, upload_api):
     platform.produce([JPEG], headers=[("uploader", b"shop")])
     platform.land()
     [(image,)] = platform.query("select image_id from image_catalog.image")
@@ -135,7 +137,7 @@ def test_what_came_through_another_door_is_nobodys_upload(platform, stack, setti
     assert upload_api.get("/v1/images").json() == {"images": [], "next_cursor": None}
 
 
-def test_pages_show_each_of_ones_own_images_once_newest_first(stack, settings, upload_api):
+def test_pages_show_each_own_image_once_newest_first(stack, settings, upload_api):
     stranger = upload_api.of(create_key(stack, settings, "stranger"))
     sent = []
     for number in range(7):
@@ -166,7 +168,7 @@ def test_images_of_the_same_moment_are_neither_lost_nor_repeated_between_pages(
     assert (len(set(seen)), cursor) == (5, None)
 
 
-def test_the_cursor_of_another_shows_nothing_of_theirs(stack, settings, upload_api):
+def test_the_cursor_of_another_uploader_shows_nothing_of_theirs(stack, settings, upload_api):
     for number in range(2):
         upload_api.send(JPEG + bytes([number]))
     cursor = upload_api.get("/v1/images?limit=1").json()["next_cursor"]
@@ -184,7 +186,7 @@ def age(platform, image: str, by: timedelta) -> None:
         )
 
 
-def test_an_image_at_its_age_is_hidden_even_before_the_purge(platform, upload_api):
+def test_an_expired_image_is_hidden_before_the_purge(platform, upload_api):
     image, young = (upload_api.send(JPEG + bytes([number])).json()["id"] for number in range(2))
     age(platform, image, platform.settings.retention)
     age(platform, young, platform.settings.retention - timedelta(minutes=5))
@@ -192,14 +194,14 @@ def test_an_image_at_its_age_is_hidden_even_before_the_purge(platform, upload_ap
     assert [one["id"] for one in upload_api.get("/v1/images").json()["images"]] == [young]
 
 
-def test_a_purged_image_is_not_there_any_more(platform, upload_api):
+def test_a_purged_image_is_not_found(platform, upload_api):
     image = upload_api.send(JPEG).json()["id"]
     age(platform, image, platform.settings.purge_age + timedelta(minutes=1))
     Purge(platform).run(datetime.now(UTC))
     assert upload_api.get(f"/v1/images/{image}").status_code == 404
 
 
-def test_broken_files_are_refused_at_the_door_or_rejected_with_a_reason(platform, upload_api):
+def test_broken_files_are_refused_or_rejected_with_a_reason(platform, upload_api):
     """None is lost in between: whatever is answered with 201 comes to a known end."""
     answers = [upload_api.send(broken.body).status_code for broken in broken_files()]
     assert set(answers) <= {201, 413, 415, 422}

@@ -68,7 +68,7 @@ WAYS = pytest.mark.parametrize("way", ["is down", "hangs"])
 
 
 @WAYS
-def test_while_postgresql_is_away_an_image_is_stored_and_known_later(platform, proxied, way):
+def test_while_postgresql_is_down_an_image_is_stored_and_registered_later(platform, proxied, way):
     assert proxied.api.send(JPEG).status_code == 201  # the key is known by now
     break_off(proxied.network, "postgres", way)
     sent = proxied.api.send(OTHER, Content_Type="image/png", X_Filename="b%20c.png")
@@ -91,7 +91,7 @@ def test_while_postgresql_is_away_an_image_is_stored_and_known_later(platform, p
 
 
 @WAYS
-def test_while_postgresql_is_away_repetitions_are_still_one_image(platform, proxied, way):
+def test_while_postgresql_is_down_repetitions_are_still_one_image(platform, proxied, way):
     proxied.api.send(JPEG, Idempotency_Key="known")
     break_off(proxied.network, "postgres", way)
     for key in ("known", "new"):
@@ -104,7 +104,7 @@ def test_while_postgresql_is_away_repetitions_are_still_one_image(platform, prox
     assert platform.states() == {"waiting": 2}
 
 
-def test_when_postgresql_is_back_images_are_known_at_once_again(platform, proxied):
+def test_when_postgresql_is_back_images_are_registered_at_once(platform, proxied):
     proxied.api.send(JPEG)
     proxied.network.cut("postgres")
     assert proxied.api.send(JPEG).status_code == 202
@@ -112,7 +112,7 @@ def test_when_postgresql_is_back_images_are_known_at_once_again(platform, proxie
     answered(proxied.api, 201)
 
 
-def test_connections_that_broke_while_they_lay_idle_are_not_noticed_by_callers(proxied):
+def test_connections_lost_while_idle_are_not_noticed_by_callers(proxied):
     for _ in range(3):
         assert proxied.api.send(JPEG).status_code == 201
         proxied.network.cut("postgres")
@@ -120,7 +120,7 @@ def test_connections_that_broke_while_they_lay_idle_are_not_noticed_by_callers(p
         assert proxied.api.get("/v1/images").status_code == 200
 
 
-def test_a_key_that_is_new_cannot_be_looked_up_while_postgresql_is_down(stack, settings, proxied):
+def test_a_new_key_cannot_be_looked_up_while_postgresql_is_down(stack, settings, proxied):
     proxied.api.send(JPEG)
     proxied.network.cut("postgres")
     unknown = proxied.api.of(create_key(stack, settings, "late"))
@@ -132,7 +132,7 @@ def test_a_key_that_is_new_cannot_be_looked_up_while_postgresql_is_down(stack, s
 
 
 @WAYS
-def test_while_s3_is_away_nothing_is_taken_and_nothing_is_kept(platform, proxied, way):
+def test_while_s3_is_down_nothing_is_accepted_or_kept(platform, proxied, way):
     break_off(proxied.network, "s3", way)
     refused = proxied.api.send(JPEG, Idempotency_Key="k")
     assert refused.status_code == 503
@@ -147,7 +147,7 @@ def test_while_s3_is_away_nothing_is_taken_and_nothing_is_kept(platform, proxied
     assert len(platform.keys(platform.settings.raw_bucket)) == 1
 
 
-def test_readiness_tells_which_server_is_missing(proxied):
+def test_readiness_names_the_server_that_does_not_answer(proxied):
     ready = proxied.api.get("/readyz")
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")
 
@@ -177,7 +177,7 @@ def test_it_starts_while_its_servers_are_down(stack, settings, proxied):
         answered(early, 201)
 
 
-def test_what_was_answered_is_there_when_the_whole_network_flickers(platform, proxied):
+def test_every_accepted_image_is_there_after_an_unreliable_network(platform, proxied):
     """Every answer of 201 or 202 is an image, and each is one."""
     taken = {proxied.api.send(JPEG).json()["id"]}
     for number in range(30):

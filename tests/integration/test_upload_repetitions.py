@@ -19,7 +19,7 @@ def versions(platform) -> int:
     return sum(len(page.versions) for page in pages)
 
 
-def test_the_same_image_under_the_same_key_gets_the_first_answer_again(platform, upload_api):
+def test_the_same_image_with_the_same_key_gets_the_first_response_again(platform, upload_api):
     first = upload_api.send(JPEG, Idempotency_Key="k", X_Filename="a.jpg")
     again = upload_api.send(JPEG, Idempotency_Key="k", X_Filename="another.jpg")
     assert (first.status_code, again.status_code) == (201, 200)
@@ -28,21 +28,21 @@ def test_the_same_image_under_the_same_key_gets_the_first_answer_again(platform,
     assert (versions(platform), platform.states()) == (1, {"waiting": 1})
 
 
-def test_the_first_answer_comes_again_when_the_image_is_processed_already(platform, upload_api):
+def test_the_first_response_is_repeated_when_the_image_is_processed(platform, upload_api):
     first = upload_api.send(JPEG, Idempotency_Key="k")
     platform.process()
     assert upload_api.send(JPEG, Idempotency_Key="k").json() == first.json()
     assert versions(platform) == 1
 
 
-def test_the_first_answer_comes_again_when_the_image_was_rejected(platform, upload_api):
+def test_the_first_response_is_repeated_when_the_image_was_rejected(platform, upload_api):
     first = upload_api.send(JPEG[:200], Idempotency_Key="k")
     platform.process()
     assert upload_api.send(JPEG[:200], Idempotency_Key="k").json() == first.json()
     assert upload_api.send(JPEG, Idempotency_Key="k").status_code == 422
 
 
-def test_another_image_under_the_same_key_is_refused(platform, upload_api):
+def test_another_image_with_the_same_key_is_refused(platform, upload_api):
     upload_api.send(JPEG, Idempotency_Key="k")
     refused = upload_api.send(OTHER, Idempotency_Key="k")
     assert refused.status_code == 422
@@ -62,7 +62,7 @@ def test_the_same_key_of_another_uploader_is_another_image(stack, settings, plat
     assert platform.states() == {"waiting": 2}
 
 
-def test_two_keys_of_one_uploader_send_one_image(stack, settings, platform, upload_api):
+def test_two_api_keys_of_one_uploader_send_one_image(stack, settings, platform, upload_api):
     colleague = upload_api.of(create_key(stack, settings, "shop"))
     answers = [api.send(JPEG, Idempotency_Key="k") for api in (upload_api, colleague)]
     assert [answer.status_code for answer in answers] == [201, 200]
@@ -80,13 +80,13 @@ def test_a_form_and_a_bare_body_are_the_same_image(platform, upload_api):
     assert (form.status_code, form.json()["id"]) == (200, bare.json()["id"])
 
 
-def test_the_key_is_free_again_after_a_body_that_was_refused(platform, upload_api):
+def test_a_refused_body_does_not_use_its_key(platform, upload_api):
     assert upload_api.send(b"x" * 99, Idempotency_Key="k").status_code == 415
     assert upload_api.send(JPEG, Idempotency_Key="k").status_code == 201
 
 
 @pytest.mark.parametrize("key", ["", "a b", "ü", "x" * 256])
-def test_a_key_that_cannot_be_one_is_refused(shared_upload_api, key):
+def test_an_invalid_key_is_refused(shared_upload_api, key):
     refused = shared_upload_api.send(JPEG, Idempotency_Key=key.encode())
     assert (refused.status_code, "Idempotency-Key" in refused.text) == (422, True)
 
@@ -100,14 +100,14 @@ def send_at_once(apis: list[Api], bodies: list[bytes]) -> list:
         return [sent.result() for sent in sending]
 
 
-def test_twins_at_the_same_time_are_one_image(platform, upload_api):
+def test_concurrent_repetitions_are_one_image(platform, upload_api):
     answers = send_at_once([upload_api], [JPEG] * 8)
     assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
     assert len({answer.text for answer in answers}) == 1
     assert (versions(platform), platform.states()) == (1, {"waiting": 1})
 
 
-def test_twins_at_two_processes_at_the_same_time_are_one_image(
+def test_concurrent_repetitions_at_two_processes_are_one_image(
     stack, settings, platform, upload_api
 ):
     with serving(upload_settings(stack, settings)) as address:
@@ -119,7 +119,7 @@ def test_twins_at_two_processes_at_the_same_time_are_one_image(
     assert (versions(platform), platform.states()) == (1, {"waiting": 1})
 
 
-def test_of_different_images_at_two_processes_under_one_key_one_is_taken(
+def test_of_different_images_with_one_key_at_two_processes_one_is_accepted(
     stack, settings, platform, upload_api
 ):
     with serving(upload_settings(stack, settings)) as address:
@@ -137,7 +137,7 @@ def test_of_different_images_at_two_processes_under_one_key_one_is_taken(
     assert platform.query("select sha256 from image_catalog.image") == [(sha256,)]
 
 
-def test_an_upload_that_the_bucket_made_known_first_is_recognised(platform, upload_api):
+def test_an_upload_registered_from_the_bucket_first_is_recognized(platform, upload_api):
     """The API was killed between the object and its row, and the listing was faster."""
     first = upload_api.send(JPEG, Idempotency_Key="k").json()
     with platform.warehouse.connect() as connection:
@@ -149,7 +149,7 @@ def test_an_upload_that_the_bucket_made_known_first_is_recognised(platform, uplo
     assert (versions(platform), platform.states()) == (1, {"waiting": 1})
 
 
-def test_an_upload_that_was_stored_and_not_made_known_is_made_known_by_the_next_attempt(
+def test_an_upload_stored_and_not_registered_is_registered_by_the_next_attempt(
     platform, upload_api
 ):
     upload_api.send(JPEG, Idempotency_Key="k")
@@ -163,7 +163,7 @@ def test_an_upload_that_was_stored_and_not_made_known_is_made_known_by_the_next_
     assert platform.states() == {"processed": 1}
 
 
-def test_two_doors_that_meet_at_the_beginning_of_a_day_both_find_its_table(platform):
+def test_two_sources_that_register_at_the_start_of_a_day_both_find_its_partition(platform):
     ensure = "select image_catalog.ensure_day('2031-05-17')"
     waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
     with ThreadPoolExecutor(1) as threads:

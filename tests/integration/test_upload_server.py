@@ -39,7 +39,7 @@ def program(stack: Stack, server: Server, own_warehouse: dict[str, str]) -> Api:
     return Api(f"http://127.0.0.1:{server.port}", create_key(stack, settings, "shop"))
 
 
-def test_it_takes_images(program):
+def test_it_accepts_images(program):
     assert program.send(JPEG).status_code == 201
 
 
@@ -54,7 +54,7 @@ def test_the_stack_starts_it_and_stops_it(stack):
     assert stack.upload_api.health() is Health.STOPPED
 
 
-def test_its_process_knows_no_password_but_its_own(stack, server):
+def test_its_process_has_only_its_own_password(stack, server):
     process = server.process()
     secrets = vars(stack.state.secrets())
     of_others = set(secrets) - {"darkroom_uploader", "s3_secret_key"}
@@ -74,7 +74,7 @@ def test_it_listens_on_the_loopback_address_only(server):
     assert found == {"127.0.0.1"}
 
 
-def test_its_log_names_nobody_and_no_image(server, program):
+def test_its_log_names_no_uploader_and_no_image(server, program):
     image = program.send(JPEG, X_Filename="private.jpg", Idempotency_Key="mine").json()["id"]
     program.get(f"/v1/images/{image}")
     program.get("/v1/images/not-an-id")
@@ -83,7 +83,7 @@ def test_its_log_names_nobody_and_no_image(server, program):
     assert [word for word in (image, "private", "mine", "shop", program.key) if word in log] == []
 
 
-def test_a_killed_one_is_seen_and_starts_again(stack, server, program):
+def test_a_killed_process_is_noticed_and_restarted(stack, server, program):
     process = server.process()
     process.kill()
     psutil.wait_procs([process], timeout=10)
@@ -106,7 +106,7 @@ def test_the_status_shows_it(stack, server):
     assert f"127.0.0.1:{stack.ports.upload_api}" in line
 
 
-def test_an_upload_under_way_is_finished_before_it_ends(server, program):
+def test_an_upload_in_flight_is_finished_at_a_shutdown(server, program):
     with socket.create_connection(("127.0.0.1", program.port), timeout=20) as connection:
         head = f"POST /v1/images HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {program.key}\r\n"
         connection.sendall(f"{head}Content-Length: {len(JPEG)}\r\n\r\n".encode() + JPEG[:100])
@@ -145,7 +145,7 @@ def metric(api: Api, name: str) -> float:
     return 0.0
 
 
-def test_what_happens_is_counted(upload_api):
+def test_requests_and_outcomes_are_counted(upload_api):
     upload_api.send(JPEG, Idempotency_Key="k")
     upload_api.send(JPEG, Idempotency_Key="k")
     upload_api.send(b"x" * 100)
@@ -167,7 +167,7 @@ def test_what_happens_is_counted(upload_api):
     assert {name: metric(upload_api, name) for name in counts} == counts
 
 
-def test_no_metric_names_anything_of_a_caller(upload_api):
+def test_no_metric_contains_data_of_a_caller(upload_api):
     image = upload_api.send(JPEG, X_Filename="private.jpg", Idempotency_Key="mine").json()["id"]
     upload_api.ask("PROPFIND", "/v1/images/mine?cursor=private")
     text = upload_api.get("/metrics").text
@@ -191,7 +191,7 @@ def test_the_page_and_its_files_are_served_with_a_strict_policy(stack, shared_up
     assert unchanged.status_code == 304
 
 
-def test_every_answer_has_the_headers_that_browsers_keep_to(shared_upload_api):
+def test_every_response_has_the_security_headers(shared_upload_api):
     for path in ("/", "/v1/images", "/nowhere", "/healthz", "/openapi.json"):
         headers = shared_upload_api.get(path).headers
         assert headers["X-Content-Type-Options"] == "nosniff"
@@ -212,7 +212,7 @@ def test_only_a_trusted_proxy_is_believed(stack, settings, trusted, is_believed)
     assert ("Strict-Transport-Security" in answer.headers) is is_believed
 
 
-def test_behind_a_prefix_the_addresses_lead_back(stack, settings):
+def test_urls_include_the_prefix_of_a_proxy(stack, settings):
     """A gateway takes `/prod` off the path, and callers put it before what they are told."""
     behind = upload_settings(stack, settings, upload_root_path="/prod")
     with serving(behind) as address:

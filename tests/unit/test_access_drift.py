@@ -54,7 +54,7 @@ def test_another_value_of_a_setting_is_one_difference():
     assert drift.extra == ()
 
 
-def test_a_setting_for_one_database_overrides_and_is_a_difference_of_its_own():
+def test_a_setting_for_one_database_is_a_difference_of_its_own():
     everywhere = Setting("anna", "statement_timeout", "30s")
     here = Setting("anna", "statement_timeout", "0", "darkroom")
     drift = compare(Expected(frozenset({everywhere})), {everywhere, here})

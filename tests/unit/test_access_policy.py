@@ -222,14 +222,14 @@ def test_a_routine_is_granted_with_whatever_arguments_it_has():
     assert granted == {routine.name for routine in routines[:2]}
 
 
-def test_a_view_that_is_not_built_yet_is_no_difference_and_a_missing_table_is():
+def test_a_view_that_is_not_built_yet_is_no_drift_and_a_missing_table_is():
     wanted = expected(load_policy(), Catalog("darkroom", "darkroom_admin"))
     assert "analytics.view_fulfilment" in wanted.not_built
     assert Exists(Kind.RELATION, ("ASSESSMENT", "TB_ITEM")) in wanted.facts
     assert not [fact for fact in wanted.facts if "view_fulfilment" in str(fact)]
 
 
-def test_a_column_that_is_not_there_is_a_difference():
+def test_a_missing_column_is_drift():
     catalog = Catalog(
         "darkroom", "darkroom_admin", relations=[relation("ASSESSMENT.TB_TRANSACTION", "STATUS")]
     )

@@ -23,7 +23,7 @@ def settings() -> UploadSettings:
     )
 
 
-def test_a_rendition_lies_where_the_policy_of_the_page_allows_pictures_from(
+def test_the_policy_of_the_page_allows_the_urls_of_renditions(
     settings: UploadSettings,
 ) -> None:
     storage = Storage.from_settings(settings)

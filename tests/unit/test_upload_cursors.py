@@ -24,7 +24,7 @@ def test_a_cursor_leads_back_to_where_the_page_ended(moment: datetime, image: UU
     assert read_cursor(write_cursor(Position(moment, image))) == Position(moment, image)
 
 
-def test_a_cursor_is_the_same_whatever_zone_its_time_is_told_in() -> None:
+def test_a_cursor_does_not_depend_on_the_time_zone() -> None:
     elsewhere = NOON.astimezone(timezone(timedelta(hours=5)))
     assert write_cursor(Position(elsewhere, AN_ID)) == write_cursor(Position(NOON, AN_ID))
 
@@ -55,7 +55,7 @@ def told(text: str) -> str:
         told(f"2024-05-17T12:00:00+00:00{AN_ID}"),
     ],
 )
-def test_a_cursor_that_was_never_given_out_is_refused_with_what_to_do(cursor: str) -> None:
+def test_a_forged_cursor_is_refused_with_advice(cursor: str) -> None:
     with pytest.raises(ProblemError) as refused:
         read_cursor(cursor)
     assert refused.value.kind.status == 422

@@ -21,7 +21,9 @@ MAX_METADATA_BYTES = 2048
 
 
 @given(st.text())
-def test_a_clean_text_is_short_and_printable_and_stays_as_it_is(text: str) -> None:
+def test_a_clean_text_is_short_and_printable_and_cleaning_it_again_changes_nothing(
+    text: str,
+) -> None:
     cleaned = clean(text)
     if cleaned is not None:
         assert cleaned.isprintable()

@@ -129,7 +129,7 @@ def test_other_formats_of_images_are_not(name: str) -> None:
         b"\xff\xff\xff\xffftypxxxx",
     ],
 )
-def test_what_is_no_image_of_an_allowed_format_is_not(body: bytes) -> None:
+def test_other_content_is_not_recognized(body: bytes) -> None:
     assert format_of(body) is None
 
 

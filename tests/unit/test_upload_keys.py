@@ -32,7 +32,7 @@ def test_a_key_does_not_show_its_secret() -> None:
 
 
 @given(st.text(max_size=80) | st.from_regex(r"dr_[0-9a-f]{11,13}_[A-Za-z0-9_-]{42,44}"))
-def test_a_text_is_a_key_in_its_one_form_or_none(text: str) -> None:
+def test_only_one_text_is_read_as_a_key(text: str) -> None:
     key = read_key(text)
     assert key is None or key.text == text
 

@@ -25,12 +25,12 @@ def test_it_logs_in_to_the_database_as_the_uploading_role(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("name", SECRETS)
-def test_it_is_told_no_password_of_others(stack: Stack, name: str) -> None:
+def test_it_gets_no_password_of_others(stack: Stack, name: str) -> None:
     assert name not in stack.upload_api.env
     assert name in stack.upload_api.withheld
 
 
-def test_it_is_told_nothing_of_kafka(stack: Stack) -> None:
+def test_it_gets_no_settings_of_kafka(stack: Stack) -> None:
     assert [name for name in stack.upload_api.env if name.startswith("KAFKA_")] == []
 
 
