@@ -208,7 +208,7 @@ def escalations(policy: Policy, catalog: Catalog, rights: Rights) -> Iterator[At
 def _become(role: str, rights: Rights) -> Iterator[Attempt]:
     """Yields ways to another role's rights, also the own team's, which would hide the person."""
     name = sql.Identifier(role)
-    is_allowed = role in rights.can_become
+    is_allowed = rights.can_become(role)
     yield _escalation("become", sql.SQL("set role {}").format(name), is_allowed, on=role)
     yield _escalation("join", sql.SQL("grant {} to current_user").format(name), False, on=role)
     yield _escalation(

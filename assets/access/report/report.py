@@ -126,14 +126,14 @@ def _refuse_unbuilt(plan: _Plan) -> None:
     missing += sorted(name for name in patterns if not plan.catalog.relations_like(name))
     if missing:
         raise AccessError(
-            f"{', '.join(dict.fromkeys(missing))} does not exist yet; build the views first, with "
-            "the job build_views or `darkroom demo`."
+            f"Not built yet: {', '.join(dict.fromkeys(missing))}; build the views first, with the "
+            "job build_views or `darkroom demo`."
         )
 
 
 def _try_all(plan: _Plan, subject: Subject) -> Iterator[Result]:
     """Yields the results of all attempts by one subject."""
-    rights = Rights.of(subject.role, plan.wanted.facts)
+    rights = Rights(subject.role, plan.wanted.facts)
     database = plan.catalog.database
     for other in plan.other_databases:
         yield _try_connection(subject.conninfo, subject.title, other, is_allowed=False)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from assets.access.catalog import Relation, Routine
 from assets.access.facts import Fact, Grant, Kind, Member, Membership, Name, Owner
@@ -12,37 +11,14 @@ from assets.access.policy import COLUMN_PRIVILEGES
 
 @dataclass(frozen=True)
 class Rights:
-    """The rights of one role, by what it was granted and what it owns."""
+    """The rights of one role by the facts that should hold."""
 
     role: str
-    grants: frozenset[tuple[Kind, Name, str | None, str]]
-    owned: frozenset[tuple[Kind, Name]]
-    can_become: frozenset[str]
-
-    @staticmethod
-    def of(role: str, facts: Iterable[Fact]) -> Rights:
-        """Selects the rights of a role from the facts that should hold."""
-        own = [
-            fact for fact in facts if isinstance(fact, Grant | Owner | Member) and fact.role == role
-        ]
-        return Rights(
-            role,
-            frozenset(
-                (fact.kind, fact.object, fact.column, fact.privilege)
-                for fact in own
-                if isinstance(fact, Grant)
-            ),
-            frozenset((fact.kind, fact.object) for fact in own if isinstance(fact, Owner)),
-            frozenset(
-                fact.group
-                for fact in own
-                if isinstance(fact, Member) and fact.right is Membership.SET
-            ),
-        )
+    facts: frozenset[Fact] = field(repr=False)
 
     def has(self, kind: Kind, name: Name, privilege: str) -> bool:
         """Whether the role has a privilege on a whole object, or owns it."""
-        return (kind, name, None, privilege) in self.grants or (kind, name) in self.owned
+        return Grant(self.role, kind, name, None, privilege) in self.facts or self.owns(kind, name)
 
     def may(self, relation: Relation, privilege: str) -> bool:
         """Whether the role has a privilege on a relation or on each of its columns."""
@@ -71,10 +47,14 @@ class Rights:
 
     def owns(self, kind: Kind, name: Name) -> bool:
         """Whether the role may drop or alter an object."""
-        return (kind, name) in self.owned
+        return Owner(self.role, kind, name) in self.facts
+
+    def can_become(self, role: str) -> bool:
+        """Whether the role may assume another one."""
+        return Member(self.role, role, Membership.SET) in self.facts
 
     def _may_enter(self, name: Name) -> bool:
         return self.has(Kind.SCHEMA, name[:1], "USAGE")
 
     def _has_column(self, relation: Relation, column: str, privilege: str) -> bool:
-        return (relation.kind, relation.name, column, privilege) in self.grants
+        return Grant(self.role, relation.kind, relation.name, column, privilege) in self.facts
