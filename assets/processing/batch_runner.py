@@ -69,7 +69,7 @@ class BatchRunner:
         or `ProcessorError` when the processor can process nothing. What has been recorded stays;
         the other images are released.
         """
-        self._delete_replaced()
+        delete_replaced(self.platform)
         try:
             summary = self._process_day(LeaseRequest(day, run_id, self.lease, self.recipe.hash))
         except BaseException as error:
@@ -78,7 +78,7 @@ class BatchRunner:
             with self.platform.warehouse.connect() as connection:
                 release_leases(connection, run_id, counts_as_attempt=counts)
             raise
-        self._delete_replaced()
+        delete_replaced(self.platform)
         return summary
 
     def _process_day(self, request: LeaseRequest) -> RunSummary:
@@ -117,11 +117,6 @@ class BatchRunner:
                 time.sleep(_POLL_SECONDS)
             else:
                 return
-
-    def _delete_replaced(self) -> None:
-        platform = self.platform
-        bucket = platform.settings.processed_bucket
-        delete_replaced(platform.warehouse, platform.object_store, bucket)
 
 
 @dataclass

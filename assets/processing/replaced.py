@@ -5,28 +5,26 @@ Their keys are in `image_catalog.replaced_object`: what a killed run leaves ther
 
 from __future__ import annotations
 
-from assets.resources.object_store import ObjectStore
+from assets.platform import Platform
 from assets.resources.rows import read_value, read_values
-from assets.resources.warehouse import Connection, Warehouse
+from assets.resources.warehouse import Connection
 
 _BATCH_OBJECTS = 1000
 
 
-def delete_replaced(warehouse: Warehouse, object_store: ObjectStore, bucket: str) -> int:
-    """Deletes the objects of replaced renditions; returns how many.
+def delete_replaced(platform: Platform) -> None:
+    """Deletes the objects of replaced renditions.
 
     Does nothing while another run is deleting them.
 
     Raises `ServerError` when a server goes away or refuses; the next run continues from there.
     """
-    deleted = 0
-    while True:
-        with warehouse.connect() as connection:
+    bucket, batch = platform.settings.processed_bucket, _BATCH_OBJECTS
+    while batch == _BATCH_OBJECTS:
+        with platform.warehouse.connect() as connection:
             keys = _delete_rows(connection) if _try_lock(connection) else []
-            object_store.delete(bucket, [(key, None) for key in keys])
-        deleted += len(keys)
-        if len(keys) < _BATCH_OBJECTS:
-            return deleted
+            platform.object_store.delete(bucket, [(key, None) for key in keys])
+        batch = len(keys)
 
 
 def _try_lock(connection: Connection) -> bool:

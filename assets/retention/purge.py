@@ -45,7 +45,7 @@ class Purge:
         with warehouse.connect() as connection:
             self._refuse_implausible(connection, until)
             ledger_rows.advance_horizon(connection, until)
-        delete_replaced(warehouse, self.platform.object_store, settings.processed_bucket)
+        delete_replaced(self.platform)
         throttle = self._throttle(now)
         deletion = Deletion(self.platform, throttle, self.show)
         expiry = DeletionContext(DeletionReason.EXPIRY, now, until)

@@ -98,10 +98,10 @@ def kill_before_deleting(platform, monkeypatch) -> None:
     """A run by recipe B that ends between its last commit and the deletion of what it replaced."""
     delete = batch_runner.delete_replaced
 
-    def delete_nothing_at_the_end(warehouse, *rest):
+    def delete_nothing_at_the_end(of_run):
         if recipes(platform) == {B.hash}:
             raise KeyboardInterrupt
-        return delete(warehouse, *rest)
+        delete(of_run)
 
     with monkeypatch.context() as killed:
         killed.setattr(batch_runner, "delete_replaced", delete_nothing_at_the_end)
