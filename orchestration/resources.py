@@ -11,7 +11,6 @@ from dagster_dbt import DbtCliResource
 
 from assets.analytics.dbt import PROJECT
 from assets.platform import Platform
-from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
@@ -23,10 +22,6 @@ def _settings(_context: dg.InitResourceContext) -> Settings:
 
 def _object_store(_context: dg.InitResourceContext) -> ObjectStore:
     return ObjectStore(Settings())
-
-
-def _event_log(_context: dg.InitResourceContext) -> EventLog:
-    return EventLog(Settings())
 
 
 def _warehouse(_context: dg.InitResourceContext) -> Warehouse:
@@ -50,7 +45,6 @@ RESOURCES: Mapping[str, object] = {
     "platform": dg.ResourceDefinition(_platform, description="Settings and clients."),
     "settings": dg.ResourceDefinition(_settings, description="The platform's settings."),
     "object_store": dg.ResourceDefinition(_object_store, description="S3 buckets and their queue."),
-    "event_log": dg.ResourceDefinition(_event_log, description="The Kafka topic."),
     "warehouse": dg.ResourceDefinition(_warehouse, description="PostgreSQL as the loading role."),
     "dbt": dg.ResourceDefinition(_dbt, description="The dbt command line on the project."),
 }

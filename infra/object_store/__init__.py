@@ -1,1 +1,1 @@
-"""Buckets, their queue and their settings, brought to what the platform expects."""
+"""Creates and configures the buckets and the queue of notifications."""

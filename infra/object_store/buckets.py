@@ -1,13 +1,9 @@
-"""Makes the buckets and the queue of the raw bucket's notifications, wherever S3 is.
-
-On AWS the same is done by Terraform; this is for the embedded store, for tests, and for any other
-S3 endpoint.
-"""
+"""Creates the buckets, and the queue of the raw bucket's notifications, at any S3 endpoint."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import ClientError
 
@@ -16,11 +12,13 @@ from infra.object_store.lifecycle import provision_lifecycle
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.literals import BucketLocationConstraintType
+    from mypy_boto3_s3.type_defs import QueueConfigurationTypeDef
     from mypy_boto3_sqs import SQSClient
 
 
 def create_bucket(s3: S3Client, bucket: str) -> None:
-    """Makes a bucket unless it is there."""
+    """Creates a bucket unless it exists."""
     try:
         s3.head_bucket(Bucket=bucket)
     except ClientError as error:
@@ -28,15 +26,17 @@ def create_bucket(s3: S3Client, bucket: str) -> None:
             raise
         s3.create_bucket(
             Bucket=bucket,
-            CreateBucketConfiguration={"LocationConstraint": s3.meta.region_name},  # type: ignore[typeddict-item]
+            CreateBucketConfiguration={
+                "LocationConstraint": cast("BucketLocationConstraintType", s3.meta.region_name)
+            },
         )
 
 
 def provision_buckets(s3: S3Client, sqs: SQSClient, settings: Settings) -> None:
-    """Makes the buckets with their lifecycle rules, and the queue of the raw bucket's events.
+    """Creates the buckets with their lifecycle rules, and the queue of the raw bucket's events.
 
-    The raw bucket keeps versions: an object overwritten before it was processed is not lost. So
-    does that of the receipts: what a receipt said before somebody changed it can be read.
+    The raw bucket keeps versions, so that an object overwritten before it was processed is not
+    lost. So does the receipts bucket, so that the original of a changed receipt can be read.
     """
     for bucket in (*settings.image_buckets, settings.logs_bucket, settings.receipts_bucket):
         create_bucket(s3, bucket)
@@ -44,19 +44,19 @@ def provision_buckets(s3: S3Client, sqs: SQSClient, settings: Settings) -> None:
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     provision_lifecycle(s3, settings)
     queue_arn = _create_queue(sqs, settings)
-    wanted = [
+    wanted: list[QueueConfigurationTypeDef] = [
         {"Id": "raw-events", "QueueArn": queue_arn, "Events": ["s3:ObjectCreated:*"]},
     ]
     current = s3.get_bucket_notification_configuration(Bucket=settings.raw_bucket)
     if current.get("QueueConfigurations") != wanted:
         s3.put_bucket_notification_configuration(
             Bucket=settings.raw_bucket,
-            NotificationConfiguration={"QueueConfigurations": wanted},  # type: ignore[typeddict-item]
+            NotificationConfiguration={"QueueConfigurations": wanted},
         )
 
 
 def _create_queue(sqs: SQSClient, settings: Settings) -> str:
-    """Makes the queue with the policy that lets the raw bucket send to it; returns its ARN."""
+    """Creates the queue and allows the raw bucket to send to it; returns its ARN."""
     url = sqs.create_queue(QueueName=settings.raw_events_queue)["QueueUrl"]
     found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
     arn = found["Attributes"]["QueueArn"]
