@@ -1,7 +1,8 @@
-"""What must not be in the buckets goes, and nothing else; time is moved, not waited for."""
+"""The purge of orphans deletes what nothing needs, and nothing else; time is passed in."""
 
 from __future__ import annotations
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,11 +16,12 @@ from assets.errors import ServerRefusedError
 from assets.ingestion.upload.source import upload_key
 from assets.resources.unfinished_uploads import pages_of_uploads
 from assets.retention.image_buckets import GRACE, ImageBucket, list_bucket
-from assets.retention.orphans import MAX_UPLOAD_DURATION
-from assets.retention.receipts import Copy
+from assets.retention.orphans import MAX_UPLOAD_DURATION, OrphanPurge
+from assets.retention.receipts import Copy, Tally
+from assets.retention.throttle import DeletionThrottle
 from assets.retention_policy import ImplausiblePurgeError
 from tests.integration.bucket import NOW, put, with_settings
-from tests.integration.holdings import (
+from tests.integration.orphan_helpers import (
     HASH,
     SECOND,
     erase,
@@ -131,28 +133,28 @@ def test_what_is_left_of_an_erased_image_goes_at_once_from_every_bucket(platform
     assert everything(platform) == set()
 
 
-def test_an_object_that_a_row_names_by_now_lives_though_a_listing_took_it_for_a_stray(platform):
+def test_an_object_that_a_row_names_by_now_lives_though_a_listing_took_it_for_an_orphan(platform):
     image = waiting_image(platform)
     found = put_rendition(platform, image)
-    looking = orphans(platform, found.modified_at + HOUR)
+    purge = orphans(platform, found.modified_at + HOUR)
     name_rendition(platform, image, found.key)
-    assert looking.delete_if_orphans(ImageBucket.PROCESSED, [found]).gone == ()
+    assert purge.delete_if_orphans(ImageBucket.PROCESSED, [found]).gone == ()
     assert listed(platform, ImageBucket.PROCESSED) == [found]
 
 
-def test_an_object_that_was_stored_anew_since_it_was_listed_lives(platform):
+def test_an_object_that_was_stored_again_after_it_was_listed_lives(platform):
     found = put_rendition(platform)
     as_listed = replace(found, modified_at=found.modified_at - HOUR)
-    looking = orphans(platform, found.modified_at + HOUR)
-    assert looking.delete_if_orphans(ImageBucket.PROCESSED, [as_listed]).gone == ()
+    purge = orphans(platform, found.modified_at + HOUR)
+    assert purge.delete_if_orphans(ImageBucket.PROCESSED, [as_listed]).gone == ()
     assert listed(platform, ImageBucket.PROCESSED) == [found]
 
 
 def test_an_object_that_is_gone_by_now_counts_for_nothing(platform):
     found = put_rendition(platform)
     platform.object_store.delete(found.bucket, [(found.key, None)])
-    looking = orphans(platform, found.modified_at + HOUR)
-    assert looking.delete_if_orphans(ImageBucket.PROCESSED, [found]).gone == ()
+    purge = orphans(platform, found.modified_at + HOUR)
+    assert purge.delete_if_orphans(ImageBucket.PROCESSED, [found]).gone == ()
 
 
 def test_what_a_run_has_stored_for_an_image_that_it_holds_is_left(platform):
@@ -160,8 +162,8 @@ def test_what_a_run_has_stored_for_an_image_that_it_holds_is_left(platform):
     found = put_rendition(platform, image)
     lease(platform, image, HOUR)
     assert purged(platform, found.modified_at + HOUR).gone == ()
-    looking = orphans(platform, found.modified_at + HOUR)
-    assert looking.delete_if_orphans(ImageBucket.PROCESSED, [found]).gone == ()
+    purge = orphans(platform, found.modified_at + HOUR)
+    assert purge.delete_if_orphans(ImageBucket.PROCESSED, [found]).gone == ()
 
 
 def test_a_run_whose_lease_is_over_cannot_finish_with_what_has_gone(platform):
@@ -272,7 +274,7 @@ def test_a_log_goes_at_the_purge_age_exactly(platform):
     assert platform.keys(bucket) == set()
 
 
-def test_an_unfinished_upload_is_given_up_after_a_day_exactly(platform):
+def test_an_unfinished_upload_is_aborted_after_a_day_exactly(platform):
     bucket = platform.settings.raw_bucket
     platform.object_store.s3.create_multipart_upload(Bucket=bucket, Key="large.tif")
     [[upload]] = pages_of_uploads(platform.object_store, bucket)
@@ -291,8 +293,17 @@ def test_unfinished_uploads_are_listed_page_by_page(platform):
     assert len({upload.upload_id for page in pages for upload in page}) == 5
 
 
+def test_orphans_are_deleted_under_the_throttle(platform):
+    now = max(put_rendition(platform).modified_at for _ in range(3)) + HOUR
+    pauses, tally = [], Tally()
+    landed = itertools.count()
+    throttle = DeletionThrottle(0.5, lambda: next(landed), sleep=pauses.append)
+    OrphanPurge(platform, now, throttle).run(tally)
+    assert (tally.items(Copy.ORPHAN_OBJECT), len(pauses)) == (3, 1)
+
+
 @pytest.mark.parametrize("limit", [2, 3, 1000])
-def test_a_walk_sees_every_version_once_though_they_are_deleted_behind_it(platform, limit):
+def test_a_listing_sees_every_version_once_though_they_are_deleted_behind_it(platform, limit):
     for number in range(7):
         platform.drop(f"{number // 2}.jpg", b"x")
     seen = []

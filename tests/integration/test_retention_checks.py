@@ -27,7 +27,7 @@ from assets.retention.ledger_references import read_references
 from assets.retention.purge import Purge
 from assets.retention.receipts import Copy
 from tests.integration.bucket import NOW, with_settings
-from tests.integration.holdings import (
+from tests.integration.orphan_helpers import (
     SECOND,
     lease,
     listed,

@@ -127,10 +127,10 @@ def test_an_image_that_is_erased_before_it_is_known_does_not_become_known(platfo
     ("arguments", "sentence"),
     [
         (["erase"], "choose images by --image, --source or --uploader"),
-        (["erase", "--image", "abc"], "--image: This is no image's id"),
+        (["erase", "--image", "abc"], "--image: This is not an image id"),
         (["erase", "--source", "post"], "choose one of kafka, bucket, upload"),
         (["erase", "--source", "kafka", "--uploader", ""], "after “--uploader” is empty"),
-        (["prove", "abc"], "IMAGE: This is no image's id"),
+        (["prove", "abc"], "IMAGE: This is not an image id"),
         (["prove"], "Missing argument 'IMAGE'"),
     ],
 )
@@ -207,7 +207,7 @@ def test_a_last_receipt_that_is_missing_is_found(platform, pictures, command, ad
     admin.execute("delete from retention.purge_receipt")
     verified = command("retention", "verify")
     assert verified.exit_code == 1
-    assert "The receipts tell of 0 images and the ledger counts 2 as purged" in verified.output
+    assert "The receipts record 0 images and the ledger counts 2 as purged" in verified.output
 
 
 def test_receipts_are_listed_with_what_went(platform, pictures, command):

@@ -1,4 +1,4 @@
-"""What an object is to the ledger, and two lists held against each other."""
+"""What an object in a bucket means, and how references and objects are compared."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ def copy(**changes: object) -> ObjectVersion:
 
 
 def orphan(
-    place: ImageBucket, found: ObjectVersion, snapshot: LedgerSnapshot, at: datetime
+    bucket: ImageBucket, found: ObjectVersion, snapshot: LedgerSnapshot, at: datetime
 ) -> bool:
-    return is_orphan(place, found, snapshot, RetentionClock(at, AGE))
+    return is_orphan(bucket, found, snapshot, RetentionClock(at, AGE))
 
 
-@pytest.mark.parametrize("place", COPIES)
-def test_a_copy_tells_its_image_and_that_it_came_by_the_end_of_its_day(place) -> None:
+@pytest.mark.parametrize("bucket", COPIES)
+def test_a_copy_tells_its_image_and_that_it_came_by_the_end_of_its_day(bucket) -> None:
     found = copy(modified_at=NOON + timedelta(days=3))
-    assert images_of(place, found) == (IMAGE,)
-    assert arrived_by(place, found) == END_OF_DAY
+    assert images_of(bucket, found) == (IMAGE,)
+    assert arrived_by(bucket, found) == END_OF_DAY
 
 
 @pytest.mark.parametrize("key", ["x", "2024-05-17/x", f"2024-02-30/{IMAGE}", f"17/{IMAGE}/x", ""])
@@ -84,43 +84,43 @@ def test_a_repeated_upload_came_by_the_end_of_its_hour() -> None:
     assert arrived_by(ImageBucket.RAW, found) == NOON + HOUR
 
 
-@pytest.mark.parametrize("place", COPIES)
-def test_a_copy_expires_when_its_whole_day_is_due(place) -> None:
+@pytest.mark.parametrize("bucket", COPIES)
+def test_a_copy_expires_when_its_whole_day_is_due(bucket) -> None:
     found = copy(modified_at=NOON + timedelta(days=3))
-    assert not is_expired(place, found, RetentionClock(END_OF_DAY + AGE - SECOND, AGE))
-    assert is_expired(place, found, RetentionClock(END_OF_DAY + AGE, AGE))
+    assert not is_expired(bucket, found, RetentionClock(END_OF_DAY + AGE - SECOND, AGE))
+    assert is_expired(bucket, found, RetentionClock(END_OF_DAY + AGE, AGE))
 
 
 def test_in_the_raw_bucket_the_row_is_asked_first() -> None:
     assert not is_expired(ImageBucket.RAW, object_version(), RetentionClock(NOON + 2 * AGE, AGE))
 
 
-@pytest.mark.parametrize("place", COPIES)
-def test_what_no_row_names_is_a_stray_after_the_grace_exactly(place) -> None:
-    assert not orphan(place, copy(), NOTHING, NOON + GRACE - SECOND)
-    assert orphan(place, copy(), NOTHING, NOON + GRACE)
+@pytest.mark.parametrize("bucket", COPIES)
+def test_what_no_row_names_is_an_orphan_after_the_grace_exactly(bucket) -> None:
+    assert not orphan(bucket, copy(), NOTHING, NOON + GRACE - SECOND)
+    assert orphan(bucket, copy(), NOTHING, NOON + GRACE)
 
 
-@pytest.mark.parametrize("place", list(ImageBucket))
+@pytest.mark.parametrize("bucket", list(ImageBucket))
 @pytest.mark.parametrize("version", [None, "v1"])
-def test_what_a_row_names_is_never_a_stray(place, version) -> None:
+def test_what_a_row_names_is_never_an_orphan(bucket, version) -> None:
     found = copy(version="v1")
     named = LedgerSnapshot({}, frozenset({(found.key, version)}), frozenset({IMAGE}))
-    assert not orphan(place, found, named, NOON + 2 * AGE)
+    assert not orphan(bucket, found, named, NOON + 2 * AGE)
 
 
-@pytest.mark.parametrize("place", COPIES)
-def test_what_is_in_work_is_no_stray(place) -> None:
+@pytest.mark.parametrize("bucket", COPIES)
+def test_what_is_in_work_is_no_orphan(bucket) -> None:
     leased = LedgerSnapshot({}, frozenset(), leased=frozenset({IMAGE}))
-    assert not orphan(place, copy(), leased, NOON + 2 * AGE)
+    assert not orphan(bucket, copy(), leased, NOON + 2 * AGE)
 
 
-@pytest.mark.parametrize("place", COPIES)
-def test_a_copy_of_an_erased_image_is_a_stray_at_once(place) -> None:
-    assert orphan(place, copy(), LedgerSnapshot({}, frozenset(), frozenset({IMAGE})), NOON)
+@pytest.mark.parametrize("bucket", COPIES)
+def test_a_copy_of_an_erased_image_is_an_orphan_at_once(bucket) -> None:
+    assert orphan(bucket, copy(), LedgerSnapshot({}, frozenset(), frozenset({IMAGE})), NOON)
 
 
-def test_another_version_of_an_upload_is_a_stray_after_the_grace() -> None:
+def test_another_version_of_an_upload_is_an_orphan_after_the_grace() -> None:
     found = object_version(key=upload_key(IMAGE, NOON), version="v2")
     known = LedgerSnapshot({IMAGE: found.key}, frozenset({(found.key, "v1")}))
     assert not orphan(ImageBucket.RAW, found, known, NOON + GRACE - SECOND)
