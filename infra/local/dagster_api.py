@@ -53,6 +53,8 @@ _CHECKS = """{
         }
     }
 }"""
+_LONG_SECONDS = 60.0
+"""For an answer that needs the code server to import a job, or a search of the storage."""
 _LOCATION = {
     "repositoryName": "__repository__",
     "repositoryLocationName": "orchestration.definitions",
@@ -122,7 +124,7 @@ def launch_job(port: int, job: str) -> str:
 
     Raises `StackError` when Dagster does not launch it.
     """
-    answer = _ask(port, _LAUNCH, {"job": {**_LOCATION, "jobName": job}})
+    answer = _ask(port, _LAUNCH, {"job": {**_LOCATION, "jobName": job}}, _LONG_SECONDS)
     launched = answer["launchRun"] if answer else {"__typename": "no answer"}
     if "run" not in launched:
         raise StackError(f"Dagster did not launch {job}: {launched['__typename']}.")
@@ -131,7 +133,7 @@ def launch_job(port: int, job: str) -> str:
 
 def check_states(port: int) -> list[CheckState]:
     """Returns every asset check with its latest execution; empty when Dagster does not answer."""
-    answer = _ask(port, _CHECKS)
+    answer = _ask(port, _CHECKS, seconds=_LONG_SECONDS)
     nodes: Sequence[Mapping[str, Any]] = answer["assetNodes"] if answer else ()
     return [
         _check_state("/".join(node["assetKey"]["path"]), check)
@@ -169,11 +171,13 @@ def _runs(port: int, query: str) -> list[dict[str, str]] | None:
     return runs
 
 
-def _ask(port: int, query: str, variables: Mapping[str, object] | None = None) -> Any:
-    """Returns the data of Dagster's answer to a query, or None when it does not answer."""
+def _ask(
+    port: int, query: str, variables: Mapping[str, object] | None = None, seconds: float = 10
+) -> Any:
+    """Returns the data of Dagster's answer to a query, or None when it does not answer in time."""
     request = {"query": query, "variables": variables or {}}
     try:
-        answer = requests.post(f"http://127.0.0.1:{port}/graphql", json=request, timeout=10)
+        answer = requests.post(f"http://127.0.0.1:{port}/graphql", json=request, timeout=seconds)
         return answer.json()["data"]
     except (requests.RequestException, ValueError):
         return None
