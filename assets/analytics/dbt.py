@@ -1,12 +1,20 @@
 """The dbt models and sources as assets; their tests are asset checks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
-from dagster_dbt import DbtCliResource, DbtProject, build_dbt_asset_selection, dbt_assets
+from dagster_dbt import (
+    DagsterDbtTranslator,
+    DbtCliResource,
+    DbtProject,
+    build_dbt_asset_selection,
+    dbt_assets,
+)
 
 from assets import asset_keys
+from assets.analytics.test_descriptions import describe_test, is_blocking
 from assets.analytics.variables import dbt_variables
 from assets.platform import Platform
 
@@ -31,7 +39,30 @@ SALES_TABLES = [
 ]
 
 
-@dbt_assets(manifest=PROJECT.manifest_path, project=PROJECT)
+class Translator(DagsterDbtTranslator):
+    """Gives every check a description, and lets only those block that hold something up."""
+
+    def get_asset_check_spec(
+        self,
+        asset_spec: dg.AssetSpec,
+        manifest: Mapping[str, Any],
+        unique_id: str,
+        project: DbtProject | None,
+    ) -> dg.AssetCheckSpec | None:
+        """Returns the check that a dbt test is; None where dagster-dbt makes it none."""
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        test = manifest["nodes"][unique_id]
+        return spec and dg.AssetCheckSpec(
+            spec.name,
+            asset=spec.asset_key,
+            description=describe_test(test),
+            additional_deps=spec.additional_deps,
+            metadata=spec.metadata,
+            blocking=is_blocking(manifest, test),
+        )
+
+
+@dbt_assets(manifest=PROJECT.manifest_path, project=PROJECT, dagster_dbt_translator=Translator())
 def views(
     context: dg.AssetExecutionContext,
     dbt: dg.ResourceParam[DbtCliResource],

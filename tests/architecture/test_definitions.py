@@ -216,6 +216,20 @@ def test_the_name_of_every_check_of_our_own_is_a_sentence(
     assert [name for name in own if len(name.split("_")) < 4 or name != name.lower()] == []
 
 
+def test_every_check_has_a_description(repository: dg.RepositoryDefinition) -> None:
+    graph = repository.asset_graph
+    assert [key for key in graph.asset_check_keys if not graph.get(key).description] == []
+
+
+def test_a_check_blocks_only_what_another_asset_is_made_of(
+    repository: dg.RepositoryDefinition,
+) -> None:
+    graph = repository.asset_graph
+    blocking = [key for key in graph.asset_check_keys if graph.get(key).blocking]
+    assert blocking
+    assert [key for key in blocking if not graph.get(key.asset_key).child_keys] == []
+
+
 def test_every_view_that_analysts_see_is_checked(repository: dg.RepositoryDefinition) -> None:
     views = {key for key in keys_in_graph(repository) if key.startswith("analytics/view_")}
     assert views - set(checks(repository).values()) == set()
