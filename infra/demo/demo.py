@@ -31,6 +31,8 @@ from infra.progress import progress_bar
 
 _STALL_SECONDS = 180.0
 _CHECK_ROUNDS = 3
+_MAX_NAMED = 5
+_EVALUATED = ("SUCCEEDED", "FAILED")
 
 
 class DemoIncompleteError(DarkroomError):
@@ -224,18 +226,19 @@ class Demo:
         port = self.stack.ports.dagster
         states = check_states(port)
         for _ in range(_CHECK_ROUNDS):
-            waiting = {_job_of(state) for state in states if state.status is None}
-            if not waiting:
+            jobs = {_job_of(state) for state in states if state.status not in _EVALUATED}
+            if not jobs:
                 break
-            say(f"running {counted(len(waiting), 'job')} of checks")
-            self._wait_for_runs({launch_job(port, job) for job in sorted(waiting)})
+            say(f"running {counted(len(jobs), 'job')} of checks")
+            self._wait_for_runs({launch_job(port, job) for job in sorted(jobs)})
             states = check_states(port)
-        red = [state for state in states if state.status != "SUCCEEDED" and not _is_warning(state)]
+        red = [one for one in states if one.is_error or one.status not in _EVALUATED]
         if red or not states:
-            names = ", ".join(f"{one.name} of {one.asset} ({one.status})" for one in red)
+            names = ", ".join(f"{one.name} of {one.asset}" for one in red[:_MAX_NAMED])
             raise DemoIncompleteError(
-                f"Not every check succeeded: {names or 'Dagster does not answer'}. "
-                "Run `darkroom up` and look at the checks in the UI."
+                f"{counted(len(red), 'check')} of {len(states)} did not succeed: {names}"
+                f"{' and more' if len(red) > _MAX_NAMED else ''}. "
+                "Run `darkroom up` and look at them in the UI."
             )
         return len(states)
 
@@ -248,9 +251,10 @@ class Demo:
     def _wait_for_runs(self, run_ids: set[str] | None) -> None:
         """Waits until these runs have ended, or all; gives up when none ends for long."""
         detector = StallDetector(_STALL_SECONDS)
-        while runs := runs_in_flight(self.stack.ports.dagster):
-            waited_for = set(runs) if run_ids is None else run_ids.intersection(runs)
-            if not waited_for or detector.is_stalled(waited_for, time.monotonic()):
+        while True:
+            runs = runs_in_flight(self.stack.ports.dagster)
+            left = None if runs is None else set(runs if run_ids is None else run_ids & set(runs))
+            if left == set() or detector.is_stalled(left, time.monotonic()):
                 return
             time.sleep(0.5)
 
@@ -279,10 +283,6 @@ class Demo:
 def _job_of(state: CheckState) -> str:
     """Returns the job to run a check with: one that only checks, or else one that builds."""
     return min(state.jobs, key=lambda job: (not job.startswith("check_"), job))
-
-
-def _is_warning(state: CheckState) -> bool:
-    return state.status == "FAILED" and not state.is_error
 
 
 def _password_of_analyst(admin_conninfo: str) -> str:
