@@ -3,7 +3,7 @@
     summed up yet into the temporary table `new_bookings`, for an incremental build. Both happen in the model's own
     transaction.
 -#}
-{% macro take_bookings() -%}
+{% macro select_new_bookings() -%}
     {%- set bookings = ref('int_sales__booked') -%}
     insert into change_queue.summed_batch (aggregate_name)
     values ('{{ this.name }}')
