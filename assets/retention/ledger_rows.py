@@ -128,6 +128,13 @@ class OldestRows:
     withdrawn: datetime | None
 
 
+@dataclass(frozen=True)
+class _Renditions:
+    image_id: UUID
+    keys: list[str]
+    sizes: list[int]
+
+
 def advance_horizon(connection: Connection, until: datetime) -> None:
     """Hides what arrived at or before `until` from all readers; the horizon never moves back."""
     connection.execute(
@@ -251,13 +258,6 @@ def _with_renditions(connection: Connection, images: Sequence[DueImage]) -> list
     )
     renditions = {row.image_id: tuple(zip(row.keys, row.sizes, strict=True)) for row in rows}
     return [replace(image, renditions=renditions.get(image.image_id, ())) for image in images]
-
-
-@dataclass(frozen=True)
-class _Renditions:
-    image_id: UUID
-    keys: list[str]
-    sizes: list[int]
 
 
 def delete(connection: Connection, images: Sequence[DueImage]) -> None:
