@@ -14,10 +14,9 @@ from assets.access.facts import Fact
 from assets.access.policy import Policy
 from assets.access.privileges import read_facts
 from assets.errors import AccessError
+from assets.resources.locks import lock
 from assets.resources.rows import read_values
 from assets.resources.warehouse import Connection, Warehouse
-
-_LOCK = "select pg_advisory_xact_lock(hashtext('assets.access.apply'))"
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ def apply(conninfo: str, policy: Policy, revoke: bool = False) -> Applied:
         ServerUnavailableError: The database does not answer.
     """
     with Warehouse(conninfo).connect() as connection:
-        connection.execute(_LOCK)
+        lock(connection, "assets.access.apply")
         _refuse_unknown_roles(connection, policy)
         before = read_drift(connection, policy)
         if revoke:

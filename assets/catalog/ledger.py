@@ -18,6 +18,7 @@ from psycopg import sql
 from assets.catalog.records import Arrival, DayBacklog
 from assets.catalog.visibility import VISIBLE
 from assets.resources.columns import Column, copy_rows
+from assets.resources.locks import lock_images
 from assets.resources.rows import read_rows, read_values
 from assets.resources.warehouse import Connection
 
@@ -27,10 +28,6 @@ _FIND = """
     select image_id from image_catalog.image where image_id = any(%(ids)s::uuid[])
     union all
     select image_id from image_catalog.erased_image where image_id = any(%(ids)s::uuid[])
-"""
-_LOCK = """
-    select count(pg_advisory_xact_lock(uuid_hash_extended(image_id, 0)))
-    from (select image_id from unnest(%(ids)s::uuid[]) as image_id order by image_id) as one
 """
 _BACKLOG = sql.SQL(
     """
@@ -58,7 +55,7 @@ def register(connection: Connection, arrivals: Sequence[Arrival], now: datetime)
         connection.execute("select image_catalog.ensure_day(%s)", [day])
     by_age = sorted(arrivals, key=lambda arrival: arrival.arrived_at, reverse=True)
     new = {arrival.image_id.hex: arrival for arrival in by_age}
-    for known in _lock_and_find(connection, _as_array(new)):
+    for known in _lock_and_find(connection, list(new)):
         del new[known.hex]
     if new:
         copy_rows(connection, _IMAGE, _columns(now), new.values())
@@ -67,10 +64,10 @@ def register(connection: Connection, arrivals: Sequence[Arrival], now: datetime)
 
 def find_known(connection: Connection, images: Iterable[UUID]) -> list[UUID]:
     """Returns those of the images that are known or erased, and so cannot be registered."""
-    return _find(connection, _as_array(image.hex for image in images))
+    return _find(connection, [image.hex for image in images])
 
 
-def _lock_and_find(connection: Connection, ids: str) -> list[UUID]:
+def _lock_and_find(connection: Connection, ids: Sequence[str]) -> list[UUID]:
     """Keeps others from registering these images until the end of the transaction.
 
     Two transactions can register one image at once, for an upload and for its notification: the
@@ -79,18 +76,14 @@ def _lock_and_find(connection: Connection, ids: str) -> list[UUID]:
     Returns:
         Those that are known or erased.
     """
-    connection.execute(_LOCK, {"ids": ids})
+    lock_images(connection, ids)
     # A day that has just begun has no statistics: left to itself the planner reads all of it.
     connection.execute("set local enable_seqscan to off")
     return _find(connection, ids)
 
 
-def _find(connection: Connection, ids: str) -> list[UUID]:
-    return list(set(read_values(connection, _FIND, {"ids": ids})))
-
-
-def _as_array(images: Iterable[str]) -> str:
-    return "{" + ",".join(images) + "}"
+def _find(connection: Connection, ids: Sequence[str]) -> list[UUID]:
+    return list(set(read_values(connection, _FIND, {"ids": "{" + ",".join(ids) + "}"})))
 
 
 def backlog(connection: Connection) -> list[DayBacklog]:

@@ -6,10 +6,12 @@ Their keys are in `image_catalog.replaced_object`: what a killed run leaves ther
 from __future__ import annotations
 
 from assets.platform import Platform
-from assets.resources.rows import read_value, read_values
+from assets.resources.locks import try_lock
+from assets.resources.rows import read_values
 from assets.resources.warehouse import Connection
 
 _BATCH_OBJECTS = 1000
+_TABLE = "image_catalog.replaced_object"
 
 
 def delete_replaced(platform: Platform) -> None:
@@ -22,14 +24,9 @@ def delete_replaced(platform: Platform) -> None:
     bucket, batch = platform.settings.processed_bucket, _BATCH_OBJECTS
     while batch == _BATCH_OBJECTS:
         with platform.warehouse.connect() as connection:
-            keys = _delete_rows(connection) if _try_lock(connection) else []
+            keys = _delete_rows(connection) if try_lock(connection, _TABLE) else []
             platform.object_store.delete(bucket, [(key, None) for key in keys])
         batch = len(keys)
-
-
-def _try_lock(connection: Connection) -> bool:
-    query = "select pg_try_advisory_xact_lock(hashtext('image_catalog.replaced_object'))"
-    return bool(read_value(connection, query))
 
 
 def _delete_rows(connection: Connection) -> list[str]:

@@ -15,6 +15,7 @@ import psycopg
 from psycopg import sql
 
 from assets.errors import DarkroomError
+from assets.resources.locks import lock_images
 from assets.resources.rows import read_rows, read_value, read_values
 from assets.resources.warehouse import Connection
 from assets.retention.receipts import Copy, Tally
@@ -369,13 +370,7 @@ def block_registration(connection: Connection, images: Sequence[UUID], now: date
     Waits for registrations of these ids that are in flight; afterwards their rows exist. Must be
     committed before the images are withdrawn.
     """
-    connection.execute(
-        """
-        select count(pg_advisory_xact_lock(uuid_hash_extended(image_id, 0)))
-        from (select image_id from unnest(%s::uuid[]) as image_id order by image_id) as locked
-        """,
-        [list(images)],
-    )
+    lock_images(connection, [image.hex for image in images])
     record_erased(connection, images, now)
 
 

@@ -15,6 +15,7 @@ from psycopg.rows import dict_row
 from pydantic import ConfigDict, TypeAdapter
 
 from assets.platform import Platform
+from assets.resources.locks import lock
 from assets.resources.rows import read_value
 from assets.resources.warehouse import Connection
 from assets.retention.receipts import (
@@ -36,7 +37,7 @@ def issue(connection: Connection, draft: ReceiptDraft, now: datetime) -> None:
 
     Other transactions wait to issue theirs until this one ends, so that the chain has no forks.
     """
-    connection.execute("select pg_advisory_xact_lock(hashtext('retention.purge_receipt'))")
+    lock(connection, "retention.purge_receipt")
     number = last_number(connection)
     previous_hash = (
         read_value(

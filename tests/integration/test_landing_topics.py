@@ -220,12 +220,7 @@ def test_a_run_that_found_messages_missing_says_so(short_timeouts):
     lose(short_timeouts, 0, 1)
     done = dg.materialize(
         [image_messages, landed_images],
-        resources={
-            "settings": short_timeouts.settings,
-            "event_log": short_timeouts.event_log,
-            "object_store": short_timeouts.object_store,
-            "warehouse": short_timeouts.warehouse,
-        },
+        resources={"platform": short_timeouts},
     )
     [materialized] = done.asset_materializations_for_node("raw_bucket__landed_images")
     told = {name: value.value for name, value in materialized.metadata.items()}

@@ -42,10 +42,6 @@ def tick(sensor, instance, platform, cursor=None, **overrides) -> dg.SensorResul
     changed = replace(platform, **overrides)
     resources = {
         "platform": changed,
-        "settings": changed.settings,
-        "event_log": changed.event_log,
-        "object_store": changed.object_store,
-        "warehouse": changed.warehouse,
     }
     wanted = {name: resources[name] for name in sensor.required_resource_keys}
     with dg.build_sensor_context(instance=instance, cursor=cursor, resources=wanted) as context:

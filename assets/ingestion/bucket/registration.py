@@ -15,10 +15,9 @@ from assets.ingestion.bucket.listing import ListedPage, pages_of_slice
 from assets.ingestion.bucket.raw_objects import ObjectStatus, classify, describe, needs_metadata
 from assets.ingestion.bucket.sweep import Sweep, read_sweep, write_sweep
 from assets.platform import Platform
+from assets.resources.locks import try_lock
 from assets.resources.object_store import ObjectMissingError
 from assets.resources.objects import Notification, ObjectVersion
-from assets.resources.rows import read_value
-from assets.resources.warehouse import Connection
 from assets.timing import utc_now
 
 _NOTIFICATIONS_PER_TRANSACTION = 500
@@ -140,10 +139,3 @@ class Registration:
             )
         except ObjectMissingError:
             return None
-
-
-def try_lock(connection: Connection, work: str) -> bool:
-    """Makes this transaction the only one that does a kind of work; returns whether it could."""
-    query = "select pg_try_advisory_xact_lock(hashtext('darkroom'), hashtext(%s))"
-    is_locked: bool = read_value(connection, query, [work])
-    return is_locked
