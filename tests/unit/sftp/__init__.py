@@ -1,0 +1,1 @@
+"""A made-up ingestion source: files that a program fetches from an SFTP server."""
