@@ -90,7 +90,7 @@ def explain_gap(
         running_database() as env,
         Warehouse.from_settings(Settings.of(env)).connect() as connection,
     ):
-        explained = gaps.explain(connection, gap, because, utc_now()).gap
+        explained = gaps.explain(connection, gap, because, utc_now())
     messages = counted(explained.messages, "message")
     console.print(f"Gap {gap} ({messages} of {explained.topic}) is explained.")
 
@@ -98,11 +98,11 @@ def explain_gap(
 def _row(one: gaps.RecordedGap) -> dict[str, object]:
     return {
         "gap": one.gap_id,
-        "topic": one.gap.topic,
-        "partition": one.gap.partition,
-        "offsets": f"{one.gap.first_offset}–{one.gap.next_offset - 1}",
-        "messages": one.gap.messages,
-        "why": one.gap.reason.value,
+        "topic": one.topic,
+        "partition": one.partition,
+        "offsets": f"{one.first_offset}–{one.next_offset - 1}",
+        "messages": one.messages,
+        "why": one.reason,
         "noticed": one.noticed_at,
         "explained": one.explanation or "no",
     }

@@ -3,6 +3,7 @@
 import dagster as dg
 from pydantic import Field
 
+from assets.ingestion.registry import source_names
 from assets.platform import Platform
 from assets.retention.erasure import Erasure, choose
 from assets.retention.ledger_rows import ErasureSelectionError
@@ -16,7 +17,9 @@ class EraseConfig(dg.Config):
     """Which images: those that all of it describes; at least one line is needed."""
 
     image_ids: list[str] = Field([], description="Their ids; left out: all that the rest says.")
-    source: str | None = Field(None, description="The door they came by: kafka, bucket or upload.")
+    source: str | None = Field(
+        None, description=f"Their ingestion source: {', '.join(source_names())}."
+    )
     uploader: str | None = Field(None, description="Who sent them.")
 
 

@@ -1,4 +1,4 @@
-"""The job that lands a range of messages once more, asked for by a person who says which."""
+"""The job that lands a range of messages again, started by a person."""
 
 import dagster as dg
 from pydantic import Field
@@ -11,23 +11,25 @@ _MAX_RUNTIME_SECONDS = 6 * 3600
 
 
 class ReplayConfig(dg.Config):
-    """Which messages: offsets of one partition, or times; an end that is left out is open."""
+    """Which messages: offsets of one partition, or times; an end that is not given is open."""
 
-    topic: str | None = Field(None, description="The topic; left out: the one that is landed.")
-    partition: int | None = Field(None, description="Its partition; left out, with times: all.")
+    topic: str | None = Field(None, description="The topic; by default the one that is landed.")
+    partition: int | None = Field(None, description="Its partition; with times, by default all.")
     first_offset: int | None = Field(None, description="The first offset.")
     last_offset: int | None = Field(None, description="The last offset, included.")
-    from_time: str | None = Field(None, description="From this time on: 2026-01-31T12:00:00Z.")
+    from_time: str | None = Field(
+        None, description="The earliest time, such as 2026-01-31T12:00:00Z."
+    )
     to_time: str | None = Field(None, description="Before this time.")
 
 
-@dg.op(description="Store and make known what the ledger lacks of a range of messages.")
+@dg.op(description="Store and register the messages of a range that the ledger lacks.")
 def replay_range(
     context: dg.OpExecutionContext,
     config: ReplayConfig,
     platform: dg.ResourceParam[Platform],
 ) -> None:
-    """Moves no offsets; what the ledger knows is left alone.
+    """Moves no offsets and leaves known images alone.
 
     Raises `dagster.Failure` with a sentence when there is no such range.
     """
@@ -56,7 +58,7 @@ def replay_range(
 
 
 @dg.job(
-    description="Land a range of messages once more, without a duplicate.",
+    description="Land a range of messages again, without duplicates.",
     tags={
         "darkroom/single_run": "replay_messages",
         "dagster/max_runtime": str(_MAX_RUNTIME_SECONDS),

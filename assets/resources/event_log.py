@@ -27,7 +27,7 @@ class EventLog:
 
     settings: Settings
 
-    def look(self, topic: str) -> TopicState:
+    def read_state(self, topic: str) -> TopicState:
         """Returns the current state of a topic.
 
         Raises `TopicMissingError`.

@@ -1,4 +1,4 @@
-"""A position in every partition of a topic: what is read from there, and what is not there."""
+"""Reading a topic: a position in each of its partitions, messages from there, skipped offsets."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _TIMEOUT_MS = 10_000
 
 
 class OffsetsGoneError(Exception):
-    """The brokers have nothing at an offset that was to be read next, nor later ones to go on to.
+    """The brokers have neither the offset that was to be read next nor later ones.
 
     Attributes:
-        next_offsets: The offset that was asked for, of each partition that has it no more.
+        next_offsets: The requested offset, by partition that no longer has it.
     """
 
     def __init__(self, next_offsets: Mapping[int, int]) -> None:
@@ -88,7 +88,7 @@ class Reader:
 
     @property
     def delivery_timeout_seconds(self) -> float:
-        """How long to wait for messages that the brokers announce and do not send."""
+        """How long to wait for messages that the brokers announce but do not send."""
         if self._topic.is_exact:
             return _DELIVERY_TIMEOUT_SECONDS
         return _DELIVERY_TIMEOUT_SECONDS + self._skip_confirmation_seconds
@@ -98,8 +98,8 @@ class Reader:
 
         Raises `OffsetsGoneError` when the log begins later or ends earlier than at a position.
         """
-        # A poll that times out inside kafka-python leaves its traceback in a cycle, and in it the
-        # messages of our own frames: few large objects, for which the collector would not come.
+        # A poll that times out inside kafka-python leaves its traceback in a reference cycle, and
+        # with it the messages of our frames: few large objects, too few to start the collector.
         gc.collect(1)
         now = time.monotonic()
         self._look_again(now)
@@ -128,7 +128,7 @@ class Reader:
         }
 
     def is_at_end(self) -> bool:
-        """Tells whether every partition was read to the high watermark that a fetch reported."""
+        """Returns whether every partition was read to the high watermark that a fetch reported."""
         watermarks = {partition: self._high_watermark(partition) for partition in self._next}
         return all(
             watermark is not None and self._next[partition] >= watermark
@@ -196,9 +196,9 @@ class Reader:
         self._consumer.resume(*map(self._named, due))
 
     def _skip_to_position(self, skipped: list[SkippedOffsets]) -> None:
-        """Passes over the ends of batches that hold no message for readers.
+        """Skips the ends of batches that contain no message for readers.
 
-        Those are the marks of transactions, and records that compaction took out.
+        Those are transaction markers and records that compaction removed.
         """
         for partition in self._next.keys() - self._waits.keys():
             position = self._consumer.position(self._named(partition))

@@ -1,1 +1,1 @@
-"""The Kafka topic: described in `topics.yaml`, made where it is missing."""
+"""The Kafka topic: described in `topics.yaml`, created where it is missing."""

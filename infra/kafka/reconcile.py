@@ -1,4 +1,4 @@
-"""The topic on the brokers beside the topic file: where they differ, and how that is mended."""
+"""Drift between the topic file and the topic on the brokers, and how it is fixed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SET_FOR_TOPIC = "DYNAMIC_TOPIC_CONFIG"
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that differs; None stands for what is not there, or not set."""
+    """One difference; None stands for what does not exist or is not set."""
 
     what: str
     now: str | None
@@ -29,13 +29,13 @@ class Difference:
 
     def __str__(self) -> str:
         now = "is missing" if self.now is None else f"is {self.now}"
-        wanted = "says nothing of it" if self.wanted is None else f"says {self.wanted}"
+        wanted = "does not mention it" if self.wanted is None else f"says {self.wanted}"
         return f"{self.what} {now}; the file {wanted}"
 
 
 @dataclass(frozen=True)
 class TopicChanges:
-    """What was changed, what is left as it was, and what cannot be seen."""
+    """What was changed, what could not be changed, and what these brokers do not report."""
 
     changed: Sequence[Difference]
     left: Sequence[Difference]
@@ -48,7 +48,7 @@ def find_differences(
     """Compares a topic with its description.
 
     Returns:
-        The differences, and a sentence on what these brokers do not tell.
+        The differences, and a sentence that says what these brokers do not report.
     """
     try:
         _, leaders = read_shape(admin, name)
@@ -58,12 +58,12 @@ def find_differences(
     if len(leaders) != wanted.partitions:
         found.append(Difference(PARTITIONS, str(len(leaders)), str(wanted.partitions)))
     resource = ConfigResource(ConfigResourceType.TOPIC, name)
-    told = admin.describe_configs([resource], config_filter="all")["topic"][name]
-    if not told:
-        return found, "These brokers tell no configuration: only partitions were compared."
-    for key in sorted(wanted.config.keys() | told.keys()):
-        now = told.get(key, {}).get("value")
-        is_own = told.get(key, {}).get("config_source") == _SET_FOR_TOPIC
+    reported = admin.describe_configs([resource], config_filter="all")["topic"][name]
+    if not reported:
+        return found, "These brokers report no configuration; only partitions were compared."
+    for key in sorted(wanted.config.keys() | reported.keys()):
+        now = reported.get(key, {}).get("value")
+        is_own = reported.get(key, {}).get("config_source") == _SET_FOR_TOPIC
         if (key in wanted.config and now != wanted.config[key]) or (
             key not in wanted.config and is_own
         ):
@@ -72,10 +72,10 @@ def find_differences(
 
 
 def reconcile(admin: KafkaAdminClient, name: str, wanted: TopicDescription) -> TopicChanges:
-    """Makes a topic that is missing, adds partitions, and sets its configuration as described.
+    """Creates a missing topic, adds partitions, and sets the configuration as described.
 
-    Partitions are never removed: their messages would go with them. What somebody set and the file
-    does not say goes back to the brokers' default.
+    Partitions are never removed: their messages would be lost. Settings that the file does not
+    mention are reset to the brokers' defaults.
 
     Raises `TopicError` when the brokers refuse a setting.
     """
@@ -97,7 +97,7 @@ def reconcile(admin: KafkaAdminClient, name: str, wanted: TopicDescription) -> T
 
 
 def _add_partitions(admin: KafkaAdminClient, name: str, wanted: TopicDescription) -> bool:
-    """Adds the partitions that are missing; False: these brokers cannot."""
+    """Adds the missing partitions; returns False if these brokers cannot."""
     try:
         admin.create_partitions({name: wanted.partitions})
     except IncompatibleBrokerVersion:
@@ -116,5 +116,5 @@ def _alter(admin: KafkaAdminClient, name: str, settings: Sequence[Difference]) -
     answer = admin.alter_configs([resource], raise_on_unknown=False, incremental=True)
     if (said := answer["topic"][name]) != "OK":
         raise TopicError(
-            f"The brokers refuse the configuration of {name}: {said}; mend infra/kafka/topics.yaml."
+            f"The brokers refuse the configuration of {name}: {said}; fix infra/kafka/topics.yaml."
         )

@@ -1,4 +1,4 @@
-"""Topics as `topics.yaml` describes them: read, and made where they are missing."""
+"""Topics as `topics.yaml` describes them: reads the file and creates missing topics."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TIMEOUT_MS = 15_000
 
 @dataclass(frozen=True)
 class TopicDescription:
-    """What a topic should be: its partitions, and the settings that are its own."""
+    """What a topic should be: its number of partitions and its own settings."""
 
     partitions: int
     config: Mapping[str, str]
@@ -46,7 +46,7 @@ def load_description(described_as: str = "images", path: Path = TOPICS) -> Topic
 
 @contextmanager
 def administrator(bootstrap_servers: str) -> Iterator[KafkaAdminClient]:
-    """Opens a client that may look at topics and change them.
+    """Opens a client that reads and changes topics.
 
     Raises `ServerUnavailableError` when the brokers do not answer.
     """
@@ -65,7 +65,7 @@ def administrator(bootstrap_servers: str) -> Iterator[KafkaAdminClient]:
 
 
 def create_topic(admin: KafkaAdminClient, name: str, wanted: TopicDescription) -> bool:
-    """Makes a topic unless it is there; tells whether it was made now."""
+    """Creates a topic unless it exists; returns whether it was created."""
     described = {
         "num_partitions": wanted.partitions,
         "replication_factor": _BROKERS_DEFAULT,
@@ -79,7 +79,7 @@ def create_topic(admin: KafkaAdminClient, name: str, wanted: TopicDescription) -
 
 
 def provision_topic(bootstrap_servers: str, name: str, described_as: str = "images") -> bool:
-    """Makes the topic unless it is there.
+    """Creates the topic unless it exists.
 
     Args:
         bootstrap_servers: Where the brokers are.
@@ -87,7 +87,7 @@ def provision_topic(bootstrap_servers: str, name: str, described_as: str = "imag
         described_as: The entry of `topics.yaml` that describes it.
 
     Returns:
-        Whether it was made now.
+        Whether it was created.
     """
     with administrator(bootstrap_servers) as admin:
         return create_topic(admin, name, load_description(described_as))

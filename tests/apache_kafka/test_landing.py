@@ -107,7 +107,7 @@ def test_segments_that_expire_before_their_turn_are_a_gap(platform, admin):
     configure(admin, topic, retention_ms=1000, segment_ms=1000)
     platform.land()
     fill(platform, 0, images(3))
-    wait_until(lambda: platform.event_log.look(topic).beginnings[0] == 3)
+    wait_until(lambda: platform.event_log.read_state(topic).beginnings[0] == 3)
     fill(platform, 0, images(1, "later"))
     assert platform.land().missing == 3
     assert gaps_of(platform) == [(0, 0, 0, 3, "expired")]
@@ -126,11 +126,11 @@ def test_messages_that_compaction_took_out_are_gaps_and_the_others_land(platform
     fill(platform, 0, images(4))
     time.sleep(1.5)
     fill(platform, 0, images(1, "rolls the segment"))
-    with platform.event_log.reader(platform.event_log.look(topic), {0: 0}) as reader:
+    with platform.event_log.reader(platform.event_log.read_state(topic), {0: 0}) as reader:
         first = reader.read(5)
 
     def is_compacted() -> bool:
-        with platform.event_log.reader(platform.event_log.look(topic), {0: 0}) as reader:
+        with platform.event_log.reader(platform.event_log.read_state(topic), {0: 0}) as reader:
             return len(reader.read(5).messages) < len(first.messages)
 
     wait_until(is_compacted)
@@ -155,7 +155,7 @@ def test_an_offset_beyond_the_log_means_that_it_was_cut_and_all_is_landed_again(
 def test_an_offset_that_is_gone_is_told_by_the_reader(platform, admin):
     topic = platform.settings.kafka_topic
     fill(platform, 0, images(5))
-    state = platform.event_log.look(topic)
+    state = platform.event_log.read_state(topic)
     trim(admin, topic, 0, 4)
     with platform.event_log.reader(state, {0: 1, 1: 0}) as reader:
         with pytest.raises(OffsetsGoneError) as gone:
@@ -218,7 +218,7 @@ def test_partitions_added_during_a_run_are_landed_by_it(platform, admin):
     with landing_meanwhile(lingering) as landed:
         wait_until(lambda: next_offsets(platform).get(0) == 1)
         reconcile(admin, platform.settings.kafka_topic, replace(WANTED, partitions=4))
-        wait_until(lambda: 3 in platform.event_log.look(platform.settings.kafka_topic).ends)
+        wait_until(lambda: 3 in platform.event_log.read_state(platform.settings.kafka_topic).ends)
         fill(platform, 3, images(2, "added"))
     assert landed[0].new_images == 3
 
@@ -255,4 +255,4 @@ def test_a_file_that_the_brokers_refuse_is_counted_with_its_reason(platform, adm
     refused = send(platform.settings, outgoing, lambda image: done.append(image.name))
     assert done == ["small"]
     assert [one.name for one in refused] == ["large"]
-    assert "the brokers refuse it" in refused[0].reason
+    assert "the brokers refused it" in refused[0].reason

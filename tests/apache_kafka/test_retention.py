@@ -59,7 +59,7 @@ def without(setting: str) -> TopicDescription:
 
 
 def beginning(platform: Platform, partition: int = 0) -> int:
-    return platform.event_log.look(platform.settings.kafka_topic).beginnings[partition]
+    return platform.event_log.read_state(platform.settings.kafka_topic).beginnings[partition]
 
 
 def oldest(platform: Platform):

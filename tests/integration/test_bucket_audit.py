@@ -13,7 +13,7 @@ from assets.ingestion.bucket.sweep import Sweep
 from assets.ingestion.kafka import topics
 from assets.ingestion.kafka.source import landed_key
 from assets.ingestion.upload.source import upload_key
-from tests.integration.bucket import NOW, put, set_sweep
+from tests.integration.bucket import NOW, put, set_sweep, with_settings
 from tests.unit.arrivals import message
 
 GRACE = timedelta(minutes=25)
@@ -113,10 +113,8 @@ def test_an_audit_without_time_says_that_it_saw_a_part(platform):
 
 def test_the_check_counts_and_names_nothing(platform):
     platform.drop("somebodys-secret.jpg", b"x")
-    no_grace = platform.settings.model_copy(update={"sweep_interval_seconds": -15 * 60})
-    result = no_raw_object_is_unregistered(
-        settings=no_grace, object_store=platform.object_store, warehouse=platform.warehouse
-    )
+    no_grace = with_settings(platform, sweep_interval_seconds=-15 * 60)
+    result = no_raw_object_is_unregistered(platform=no_grace)
     assert (result.passed, result.metadata["unregistered"].value) == (False, 1)
     assert "1 of them are in no row" in result.description
     assert "secret" not in f"{result}"

@@ -79,7 +79,6 @@ def test_a_repeated_fetch_changes_nothing_and_its_copy_is_purged(sftp, platform)
     assert Audit(platform).run(later, 60) == (AuditCounts(looked_at=3), True)
     assert purged(platform, later).items() == 1
     clock = RetentionClock(later, platform.settings.purge_age)
-    inventory = Inventory(platform.settings, platform.object_store, platform.warehouse, clock)
-    compared, _ = inventory.take()
+    compared, _ = Inventory(platform, clock).take()
     raw = compared[ImageBucket.RAW]
-    assert (raw.names, raw.objects, raw.missing, raw.unknown) == (2, 2, 0, 0)
+    assert (raw.references, raw.objects, raw.missing, raw.unknown) == (2, 2, 0, 0)

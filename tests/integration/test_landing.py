@@ -151,13 +151,13 @@ def test_a_key_of_a_message_says_nothing_of_the_image(platform):
 def test_a_topic_that_does_not_exist_is_named(platform):
     nowhere = platform.settings.model_copy(update={"kafka_topic": "no-such-topic"})
     with pytest.raises(TopicMissingError, match="no-such-topic"):
-        EventLog(nowhere).look("no-such-topic")
+        EventLog(nowhere).read_state("no-such-topic")
 
 
 def test_a_broker_that_is_down_is_said_in_one_plain_sentence(platform):
     nowhere = platform.settings.model_copy(update={"kafka_bootstrap_servers": "127.0.0.1:1"})
     with pytest.raises(ServerUnavailableError, match=r"Kafka at 127\.0\.0\.1:1 does not answer"):
-        EventLog(nowhere).look("images")
+        EventLog(nowhere).read_state("images")
 
 
 def test_a_database_that_is_down_is_said_in_one_plain_sentence_without_its_password():

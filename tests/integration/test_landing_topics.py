@@ -34,7 +34,7 @@ def short_timeouts(platform):
 
 
 def check(platform):
-    return no_offset_gap_is_unexplained(warehouse=platform.warehouse)
+    return no_offset_gap_is_unexplained(platform=platform)
 
 
 def test_a_topic_made_anew_is_landed_from_its_beginning_beside_the_old_one(platform):
@@ -110,7 +110,7 @@ def test_a_run_that_reads_a_topic_which_another_run_found_made_anew_gives_way(
         lock_topic(connection, opened)
 
     monkeypatch.setattr(topics, "lock_topic", lock_late)
-    with pytest.raises(TopicChangedError, match="this one gives way"):
+    with pytest.raises(TopicChangedError, match="this run gives way"):
         platform.land()
     assert origins(platform) == set()
 

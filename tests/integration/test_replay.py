@@ -155,4 +155,4 @@ def test_the_job_says_in_one_sentence_what_is_wrong_with_its_config(platform):
     assert not failed.success
     [event] = [event for event in failed.all_events if event.is_step_failure]
     told = event.step_failure_data.user_failure_data.description
-    assert told == "Offsets count within a partition: say which partition as well."
+    assert told == "Offsets count within a partition: enter the partition as well."

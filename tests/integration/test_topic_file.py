@@ -127,8 +127,11 @@ def test_gaps_are_listed_and_explained(command, platform):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["explain-gap", "4711", "--because", "why"], "There is no gap 4711; `make gaps` lists"),
-        (["explain-gap", "1", "--because", "  "], "Say what happened, such as: make explain-gap"),
+        (
+            ["explain-gap", "4711", "--because", "why"],
+            "There is no gap 4711; `darkroom topic gaps` lists",
+        ),
+        (["explain-gap", "1", "--because", "  "], "Say what happened: darkroom topic explain-gap"),
         (["explain-gap", "1", "--because", "x" * 1001], "has at most 1000 characters"),
     ],
 )
@@ -212,7 +215,7 @@ def test_an_image_that_the_broker_only_says_to_have_is_sent_once_more(platform, 
 
 
 def test_an_empty_folder_is_said_to_be_empty(command, tmp_path):
-    assert "holds no file to send" in command("images", "produce", tmp_path).output
+    assert "contains no file to send" in command("images", "produce", tmp_path).output
 
 
 def test_files_that_are_no_images_are_counted_and_asked_about(
@@ -238,7 +241,7 @@ def test_a_folder_of_images_is_sent_without_a_question(command, pictures, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["/nonexistent"], "/nonexistent is no folder"),
+        (["/nonexistent"], "/nonexistent is not a folder"),
         ([""], "after “produce” is empty"),
         ([], "Missing argument 'FOLDER'"),
     ],

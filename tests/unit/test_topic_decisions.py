@@ -172,7 +172,7 @@ def test_an_object_that_is_not_to_be_had_is_a_rejected_message(found: ObjectHead
         (Difference("topic", None, "3 partitions"), "topic is missing; the file says 3 partitions"),
         (
             Difference("cleanup.policy", "compact", None),
-            "cleanup.policy is compact; the file says nothing of it",
+            "cleanup.policy is compact; the file does not mention it",
         ),
     ],
 )

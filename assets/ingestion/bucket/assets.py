@@ -32,8 +32,8 @@ def image_ledger(
 ) -> dg.MaterializeResult[None]:
     """One row per image known to the platform, from the moment it is durable.
 
-    Registers what people and programs put into the raw bucket: told by notifications, found by a
-    listing that resumes where it stood.
+    Registers objects that people and programs put into the raw bucket. Notifications say where to
+    look first; a listing that resumes where it stopped finds all.
     """
     registered = Registration(platform).run()
     return dg.MaterializeResult(

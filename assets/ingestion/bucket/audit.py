@@ -1,4 +1,4 @@
-"""The raw bucket held against the ledger: how many object versions are in it that no row knows."""
+"""The audit compares the raw bucket with the ledger and counts unregistered object versions."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from assets.platform import Platform
 from assets.resources.objects import ObjectVersion
 
 REGISTRATION_GRACE = timedelta(minutes=15)
-"""How long an object may stay unknown, beside the time until the next slice of the listing."""
+"""How long an object may stay unregistered, in addition to the interval of the listing."""
 
 LANDING_DELAY = timedelta(days=1)
-"""How long an object may be left to the landing before somebody should look."""
+"""How long an object may be left to its source before a person should look."""
 
 
 @dataclass(frozen=True)
 class AuditCounts(Counts):
-    """What an audit saw: counts of object versions.
+    """What an audit found: counts of object versions.
 
     Attributes:
         looked_at: All that were listed.
         unregistered: Those that should be in the ledger by now.
-        left_to_landing: Those under a landed key that the landing has left alone for a day.
+        left_to_landing: Those that their source should have registered a day ago.
     """
 
     looked_at: int = 0
@@ -38,24 +38,24 @@ class AuditCounts(Counts):
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing is amiss in what was looked at."""
+        """Whether every listed version is accounted for."""
         return not self.unregistered and not self.left_to_landing
 
 
 @dataclass(frozen=True)
 class Audit:
-    """Looks for object versions that no row knows, page by page."""
+    """Looks for unregistered object versions, page by page."""
 
     platform: Platform
 
     def run(self, now: datetime, seconds: float) -> tuple[AuditCounts, bool]:
-        """Lists the raw bucket for so many seconds, beginning where the sweep stands.
+        """Lists the raw bucket for so many seconds, starting at the sweep's position.
 
-        That is where it has not been for longest, so a bucket too big for one audit is seen part by
-        part.
+        There the last listing is longest ago, so a bucket too large for one audit is audited in
+        parts.
 
         Returns:
-            What was seen, and whether that was the whole bucket.
+            What was found, and whether the whole bucket was listed.
         """
         ends = time.monotonic() + seconds
         audited = AuditCounts()

@@ -16,7 +16,7 @@ _AUDIT_SECONDS = 60
 def no_raw_object_is_unregistered(
     platform: dg.ResourceParam[Platform],
 ) -> dg.AssetCheckResult:
-    """Every object version in the raw bucket is known, unless it is very new or very old."""
+    """Every object version in the raw bucket is registered, unless it is very new or very old."""
     audit = Audit(platform)
     seen, is_whole = audit.run(utc_now(), _AUDIT_SECONDS)
     return dg.AssetCheckResult(
@@ -27,18 +27,18 @@ def no_raw_object_is_unregistered(
 
 
 def evaluate_audit(seen: AuditCounts, *, is_whole: bool) -> str:
-    """Returns a sentence or more on what an audit of the raw bucket saw."""
-    extent = "all there are" if is_whole else "a part; the next look goes on elsewhere"
+    """Describes what an audit of the raw bucket found, in one or more sentences."""
+    extent = "all there are" if is_whole else "a part; the next audit continues elsewhere"
     said = [f"{seen.looked_at} object versions were looked at, {extent}."]
     if seen.unregistered:
         said.append(
             f"{seen.unregistered} of them are in no row: do runs of register_objects succeed, is "
-            "the sensor raw_bucket on, and is the listing (image_catalog.bucket_sweep) still to "
-            "come to them?"
+            "the sensor raw_bucket on, and has the listing (image_catalog.bucket_sweep) yet to "
+            "reach them?"
         )
     if seen.left_to_landing:
         said.append(
             f"{seen.left_to_landing} have been left to the Kafka landing for a day: is the sensor "
-            "kafka_images on? What somebody copied under such keys is to be put under other ones."
+            "kafka_images on? Objects that a person copied under such keys belong under other keys."
         )
     return " ".join(said)

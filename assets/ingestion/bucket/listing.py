@@ -1,8 +1,8 @@
-"""The listing of the raw bucket, in slices of bounded cost: recent hours, then the whole.
+"""The listing of the raw bucket, in slices of bounded cost: recent hours, then a part of the sweep.
 
-A slice lists the folders of the last hours, where uploads and drops that keep to them are found
-soon whatever the bucket holds, and goes on with the sweep of the whole bucket from where the last
-slice stood. What is put behind that position meanwhile is found by the next sweep.
+A slice lists the hourly folders of the last hours, where new objects are found soon however large
+the bucket is, and continues the sweep of the whole bucket where the last slice stopped. Objects
+that are put before that position meanwhile are found by the next sweep.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from assets.resources.objects import ListingPage, ObjectVersion
 from assets.timing import utc_now
 
 RECENT_HOURS = 3
-"""The hour that runs and those before it."""
+"""The current hour and those before it."""
 
 
 @dataclass(frozen=True)
 class ListedPage:
-    """A page of versions, and the sweep's progress once they are known; None: no progress."""
+    """A page of versions, and the sweep's position once they are registered, if it changes."""
 
     versions: tuple[ObjectVersion, ...]
     sweep: Sweep | None
 
 
 def pages_of_slice(platform: Platform, sweep: Sweep) -> Iterator[ListedPage]:
-    """Lists one slice: the folders of the last hours, then the sweep from where it stood.
+    """Lists one slice: the folders of the last hours, then a part of the sweep.
 
-    Each part is at most `sweep_pages` long (and one page per folder). The last page tells that the
-    slice has ended; a slice that is cut short before it is due at once.
+    Each of the two has at most `sweep_pages` pages, or one page per folder. The last page marks the
+    slice as ended; a slice that is interrupted before is due again at once.
     """
     settings = platform.settings
     configured = settings.hourly_folders
@@ -51,10 +51,10 @@ def recent_folders(prefixes: Sequence[str], now: datetime) -> list[str]:
 
 
 def next_position(page: ListingPage) -> tuple[str | None, str | None]:
-    """Returns the key and version behind which to go on after a page; no key at the end.
+    """Returns the key and version after which the listing resumes; no key at the end.
 
-    A key that the page may have cut is listed again as a whole. So no version needs to be there
-    still when the listing goes on, unless one key has more versions than a page.
+    A key whose versions the page may have cut is listed again as a whole. So no version needs to
+    exist any more when the listing resumes, unless one key has more versions than a page.
     """
     if page.next_key is None:
         return None, None

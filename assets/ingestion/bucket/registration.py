@@ -1,4 +1,4 @@
-"""Objects in the raw bucket made known: notifications for speed, a listing for truth."""
+"""Registration of objects in the raw bucket: notifications are fast, a listing is complete."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _WAIT_SECONDS = 1  # the least that SQS waits; a wait that would outlast the lin
 
 
 class RegistrationBusyError(Exception):
-    """Another run registers objects right now."""
+    """Another run is registering objects."""
 
 
 @dataclass(frozen=True)
 class Registered(Counts):
-    """What one run found: counts only."""
+    """What one run registered: counts only."""
 
     notified: int = 0
     listed: int = 0
@@ -40,15 +40,15 @@ class Registered(Counts):
 
 @dataclass(frozen=True)
 class Registration:
-    """The way from the raw bucket to the ledger."""
+    """Registers objects of the raw bucket in the ledger."""
 
     platform: Platform
 
     def run(self) -> Registered:
-        """Takes notifications and lists the bucket when that is due, in turns, while there is more.
+        """Reads notifications and, when it is due, lists the bucket, in turns, while there is more.
 
         Raises `ServerUnavailableError` when a server goes away; unacknowledged notifications come
-        back, and the listing resumes where it stood.
+        back, and the listing resumes where it stopped.
         """
         done, pages, wait_seconds = Registered(), self._pages(), 0
         budget_ends = time.monotonic() + self.platform.settings.run_budget_seconds
@@ -71,7 +71,7 @@ class Registration:
         return done
 
     def _drain(self, wait_seconds: int) -> Registered:
-        """Takes the notifications that wait, as many as one transaction should hold."""
+        """Registers the objects of waiting notifications, at most one transaction's worth."""
         notifications = self._receive(wait_seconds)
         if not notifications:
             return Registered()
@@ -89,7 +89,7 @@ class Registration:
         return notifications
 
     def _pages(self) -> Iterator[ListedPage | None]:
-        """Lists a slice of the bucket whenever one is due; tells None in between."""
+        """Lists a slice of the bucket whenever one is due; yields None in between."""
         with self.platform.warehouse.connect() as connection:
             sweep = read_sweep(connection, self.platform.settings.raw_bucket)
         while True:
@@ -100,7 +100,7 @@ class Registration:
             yield None
 
     def _register(self, found: Iterable[ObjectVersion], sweep: Sweep | None = None) -> int:
-        """Makes new images known, and the listing's progress with them; returns how many."""
+        """Registers new images and the listing's progress in a transaction; returns how many."""
         arrivals = self._arrivals(
             [one for one in found if one.bucket == self.platform.settings.raw_bucket]
         )
@@ -108,14 +108,16 @@ class Registration:
             return 0
         with self.platform.warehouse.connect() as connection:
             if not try_lock(connection, "register_raw_objects"):
-                raise RegistrationBusyError("Another run registers objects; this one gives way.")
+                raise RegistrationBusyError(
+                    "Another run is registering objects; this run gives way."
+                )
             new_images = ledger.register(connection, arrivals, utc_now())
             if sweep is not None:
                 write_sweep(connection, self.platform.settings.raw_bucket, sweep)
         return new_images
 
     def _arrivals(self, found: list[ObjectVersion]) -> list[Arrival]:
-        """Returns what is to be made known of some object versions of the raw bucket."""
+        """Returns the object versions that are to be registered, as arrivals."""
         if not found:
             return []
         with self.platform.warehouse.connect() as connection:
@@ -126,10 +128,10 @@ class Registration:
             return [arrival for arrival in threads.map(self._describe, new) if arrival]
 
     def _describe(self, found: ObjectVersion) -> Arrival | None:
-        """Describes an object version; an upload that is gone before anybody saw it is none.
+        """Describes an object version; None for an upload that no longer exists.
 
-        A drop that is gone becomes a row all the same, which processing rejects: who put it there
-        has no other answer.
+        A drop that no longer exists becomes a row nevertheless, which processing rejects: its
+        sender gets no other answer.
         """
         if not needs_metadata(found):
             return describe(found)

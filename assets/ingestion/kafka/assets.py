@@ -32,15 +32,15 @@ def landed_images(
 ) -> dg.MaterializeResult[None]:
     """One object in the raw bucket and one ledger row per Kafka message.
 
-    The bytes become durable first; ledger rows and offsets follow in one transaction. Reads on
-    while there is more, up to the time budget of a run. A message without bytes may name an object
-    that is in the bucket already; messages that the brokers have lost are recorded as gaps.
+    The bytes become durable first; ledger rows and offsets follow in one transaction. A run reads
+    while there is more, up to its time budget. A message without bytes may name an object that is
+    already in the bucket; messages that the brokers have lost are recorded as gaps.
     """
     landed = Landing(platform).run()
     if landed.missing:
         context.log.warning(
             f"{landed.missing} messages were gone before they could be landed; "
-            "`make gaps` shows where."
+            "`darkroom topic gaps` lists them."
         )
     return dg.MaterializeResult(
         metadata={

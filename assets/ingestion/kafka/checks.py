@@ -13,17 +13,17 @@ _MAX_GAPS_SHOWN = 100
 def no_offset_gap_is_unexplained(
     platform: dg.ResourceParam[Platform],
 ) -> dg.AssetCheckResult:
-    """For every range of messages that was gone before it could be landed, somebody says why."""
+    """Every range of messages that was gone before it could be landed has an explanation."""
     with platform.warehouse.connect() as connection:
         found = gaps.read_gaps(connection)
     unexplained = [one for one in found if one.explanation is None]
-    missing = gaps.count_missing(one.gap for one in unexplained)
+    missing = gaps.count_missing(unexplained)
     return dg.AssetCheckResult(
         passed=not unexplained,
         description=(
             f"{missing} messages were gone before they could be landed, in {len(unexplained)} "
-            "ranges of offsets that nobody has explained: `make gaps` lists them, "
-            "`make explain-gap GAP=… BECAUSE=…` says what happened."
+            "ranges of offsets that nobody has explained: `darkroom topic gaps` lists them, "
+            "`darkroom topic explain-gap` records what happened."
             if unexplained
             else f"No message is missing without an explanation; {len(found)} gaps have one."
         ),

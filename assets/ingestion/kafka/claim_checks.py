@@ -1,7 +1,7 @@
-"""Claim checks: messages without bytes that name an object which somebody put into the raw bucket.
+"""Claim checks: messages without bytes that name an object in the raw bucket.
 
-The image is the one that the raw bucket's own door makes of that object version: it does not matter
-which of the two learns of it first.
+The image is the one that registration makes of that object version, whichever of the two comes
+first.
 """
 
 from __future__ import annotations
@@ -26,32 +26,33 @@ _MAX_KEY_BYTES = 1024
 
 @dataclass(frozen=True)
 class ClaimCheck:
-    """A claim check: the key it names, and the message as an arrival of its own."""
+    """A claim check: the key that it names, and the message as an arrival of its own."""
 
     key: str
     message: Arrival
 
 
 def claim_check_key(message: Message) -> str | None:
-    """Returns the raw bucket's key that a message without bytes names, if it does."""
+    """Returns the key in the raw bucket that a message without bytes names, if it names one."""
     return None if message.value else message.headers.get("s3-key") or None
 
 
 @dataclass(frozen=True)
 class ClaimCheckResolver:
-    """Where claim checks are redeemed.
+    """Resolves claim checks.
 
     Args:
-        threads: What looks at several objects at once.
+        platform: Where their objects are.
+        threads: Look up several objects at once.
     """
 
     platform: Platform
     threads: ThreadPoolExecutor
 
     def resolve(self, checks: Sequence[ClaimCheck], now: datetime) -> list[Arrival]:
-        """Returns the images that claim checks are for, without those that are known or erased.
+        """Returns the arrivals that claim checks name, without those that are known or erased.
 
-        A check whose object is not there becomes a rejected image without bytes.
+        A claim check whose object is missing becomes a rejected image without bytes.
         """
         if not checks:
             return []
@@ -82,24 +83,24 @@ def image_of(
     now: datetime,
     purge_age: timedelta,
 ) -> Arrival | None:
-    """Decides which image a claim check is for; None: one known, erased, or landed by itself.
+    """Returns the arrival that a claim check names; None if it is known, erased or landed itself.
 
     Args:
         check: The claim check.
-        head: What the store says of the object; None: it is not there.
-        known: What ledger and offsets tell of the object.
+        head: The object's version and metadata; None if it is missing.
+        known: What ledger and sources know about the object.
         now: The present.
-        purge_age: The age at which retention takes an image.
+        purge_age: The age at which retention deletes an image.
     """
-    what = classify(head.version, known, now, purge_age) if head else None
-    if what in {ObjectStatus.KNOWN, ObjectStatus.ERASED, ObjectStatus.LANDING}:
+    status = classify(head.version, known, now, purge_age) if head else None
+    if status in {ObjectStatus.KNOWN, ObjectStatus.ERASED, ObjectStatus.LANDING}:
         return None
-    if head is None or what is not ObjectStatus.NEW:
+    if head is None or status is not ObjectStatus.NEW:
         return replace(check.message, reason=Reason.OBJECT_MISSING, quarantine_key=None)
-    image, told = describe_object(head.version, head), check.message
+    image, message = describe_object(head.version, head), check.message
     return replace(
         image,
-        declared_content_type=image.declared_content_type or told.declared_content_type,
-        filename=image.filename or told.filename,
-        uploader=image.uploader or told.uploader,
+        declared_content_type=image.declared_content_type or message.declared_content_type,
+        filename=image.filename or message.filename,
+        uploader=image.uploader or message.uploader,
     )

@@ -1,6 +1,6 @@
-"""Gaps: offsets that were never landed and cannot be any more, and what people found out of them.
+"""Gaps: offsets that were never landed and cannot be any more, and how people explain them.
 
-A gap is recorded in the transaction that moves past it. Until somebody explains it, a check is red.
+A gap is recorded in the transaction that moves past it. Until a person explains it, a check is red.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from enum import StrEnum
 import pandas as pd
 
 from assets.errors import DarkroomError
+from assets.resources.rows import read_rows
 from assets.resources.warehouse import Connection
 
 _MAX_EXPLANATION_LENGTH = 1000
 
 
 class GapError(DarkroomError):
-    """A gap cannot be explained so; the message says why and what to do."""
+    """A gap cannot be explained like this; the message says why and what to do."""
 
 
 class GapReason(StrEnum):
@@ -32,14 +33,20 @@ class GapReason(StrEnum):
 
 @dataclass(frozen=True)
 class Gap:
-    """A range of offsets of one partition, from the first missing to behind the last."""
+    """A range of offsets of one partition.
+
+    Attributes:
+        first_offset: The first missing offset.
+        next_offset: The offset after the last missing one.
+        reason: Why the messages are missing: a `GapReason`.
+    """
 
     topic: str
     incarnation: int
     partition: int
     first_offset: int
     next_offset: int
-    reason: GapReason
+    reason: str
 
     @property
     def messages(self) -> int:
@@ -48,17 +55,16 @@ class Gap:
 
 
 @dataclass(frozen=True)
-class RecordedGap:
-    """A gap as it stands in the warehouse."""
+class RecordedGap(Gap):
+    """A gap in the warehouse, and how a person explained it, if one did."""
 
     gap_id: int
-    gap: Gap
     noticed_at: datetime
     explanation: str | None
 
 
 def count_missing(gaps: Iterable[Gap]) -> int:
-    """Returns how many messages may be missing in all of them."""
+    """Returns how many messages may be missing in all gaps together."""
     return sum(gap.messages for gap in gaps)
 
 
@@ -90,26 +96,27 @@ def write_gaps(connection: Connection, gaps: Sequence[Gap]) -> None:
 
 def read_gaps(connection: Connection) -> list[RecordedGap]:
     """Returns all gaps ever noticed, newest first, those without an explanation before others."""
-    rows = connection.execute(
+    return read_rows(
+        connection,
+        RecordedGap,
         """
         select
-            gap_id, reason_code, noticed_at, explanation,
-            topic, incarnation, partition_no, first_offset, next_offset
+            topic, incarnation, partition_no as partition, first_offset, next_offset,
+            reason_code as reason, gap_id, noticed_at, explanation
         from image_catalog.kafka_gap
         order by explanation is not null, noticed_at desc, gap_id desc
-        """
+        """,
     )
-    return [_recorded(*row) for row in rows]  # type: ignore[arg-type]
 
 
 def explain(connection: Connection, gap_id: int, because: str, now: datetime) -> RecordedGap:
-    """Records what a person found out about a gap; a later explanation replaces an earlier one.
+    """Records how a person explains a gap; a later explanation replaces an earlier one.
 
-    Raises `GapError` when there is no such gap, or nothing that explains it.
+    Raises `GapError` when there is no such gap, or the explanation is empty or too long.
     """
     because = " ".join(because.split())
     if not because:
-        raise GapError(f"Say what happened, such as: make explain-gap GAP={gap_id} BECAUSE='…'.")
+        raise GapError(f"Say what happened: darkroom topic explain-gap {gap_id} --because '…'.")
     if len(because) > _MAX_EXPLANATION_LENGTH:
         raise GapError(f"An explanation has at most {_MAX_EXPLANATION_LENGTH} characters.")
     explained = connection.execute(
@@ -117,30 +124,23 @@ def explain(connection: Connection, gap_id: int, because: str, now: datetime) ->
         [now, because, gap_id],
     )
     if not explained.rowcount:
-        raise GapError(f"There is no gap {gap_id}; `make gaps` lists them.")
+        raise GapError(f"There is no gap {gap_id}; `darkroom topic gaps` lists them.")
     return next(found for found in read_gaps(connection) if found.gap_id == gap_id)
 
 
 def as_table(found: Sequence[RecordedGap]) -> pd.DataFrame:
-    """Returns gaps as a table with a row for each."""
+    """Returns gaps as a table with one row per gap."""
     columns = ["gap", "topic", "partition", "first_offset", "messages", "reason", "noticed_at"]
     rows = [
         (
             one.gap_id,
-            one.gap.topic,
-            one.gap.partition,
-            one.gap.first_offset,
-            one.gap.messages,
-            one.gap.reason.value,
+            one.topic,
+            one.partition,
+            one.first_offset,
+            one.messages,
+            one.reason,
             one.noticed_at,
         )
         for one in found
     ]
     return pd.DataFrame(rows, columns=columns)
-
-
-def _recorded(
-    gap_id: int, reason: str, noticed_at: datetime, explanation: str | None, *place: object
-) -> RecordedGap:
-    gap = Gap(*place, reason=GapReason(reason))  # type: ignore[arg-type,misc]
-    return RecordedGap(gap_id, gap, noticed_at, explanation)

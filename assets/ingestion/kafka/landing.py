@@ -1,4 +1,4 @@
-"""Kafka messages landed in the raw bucket: bytes first, then rows and offsets together."""
+"""Landing: Kafka messages are stored in the raw bucket, then rows and offsets are committed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NOTHING: Mapping[int, int] = {}
 
 @dataclass(frozen=True)
 class Landed(Counts):
-    """What one run landed: counts only. `missing` are messages that were no longer there."""
+    """What one run landed: counts only; `missing` messages were no longer on the brokers."""
 
     messages: int = 0
     new_images: int = 0
@@ -36,9 +36,9 @@ class Landed(Counts):
 
 @dataclass(frozen=True)
 class _Read:
-    """What one read gave, and where it ended."""
+    """The messages of one read, which are being stored, and where it ended."""
 
-    taken: StoringBatch
+    batch: StoringBatch
     skipped: Sequence[SkippedOffsets]
     positions: Mapping[int, tuple[int, int]]
 
@@ -49,7 +49,7 @@ class _LandingState:
 
     Attributes:
         in_flight: Reads whose messages are being stored while more are read.
-        reached: The next offsets that are in the ledger.
+        reached: The next offsets as last committed.
     """
 
     opened: OpenedTopic
@@ -60,23 +60,24 @@ class _LandingState:
 
     @property
     def bytes_in_flight(self) -> int:
-        """The memory that messages under way take."""
-        return sum(read.taken.size_bytes for read in self.in_flight)
+        """The memory that messages in flight occupy."""
+        return sum(read.batch.size_bytes for read in self.in_flight)
 
 
 @dataclass(frozen=True)
 class Landing:
-    """The way from a topic to the raw bucket and the ledger."""
+    """Lands the messages of the configured topic."""
 
     platform: Platform
 
     def run(self) -> Landed:
         """Lands messages until none has come for a while or the time budget is used up.
 
-        A topic that changes meanwhile, by partitions added or by being made anew, is opened again.
+        A topic that changes meanwhile, because partitions are added or it is recreated, is opened
+        again.
 
         Raises `ServerUnavailableError` when a server goes away; what was committed stays, the rest
-        is read again next time.
+        is read again by the next run.
         """
         landed = Landed()
         gone: Mapping[int, int] | None = _NOTHING
@@ -92,33 +93,35 @@ class Landing:
         return landed
 
     def _open(self, gone: Mapping[int, int]) -> OpenedTopic:
-        state = self.platform.event_log.look(self.platform.settings.kafka_topic)
+        state = self.platform.event_log.read_state(self.platform.settings.kafka_topic)
         with self.platform.warehouse.connect() as connection:
             return topics.open_topic(connection, state, gone)
 
     def _read(
         self, source: _LandingState, budget_ends: float
     ) -> tuple[Landed, Mapping[int, int] | None]:
-        """Lands what comes; tells also whether to open the topic again, and which offsets are gone.
+        """Lands what arrives.
 
-        None: there is no need to.
+        Returns:
+            What was landed, and the offsets that are gone if the topic must be opened again, else
+            None.
         """
         landed, reader = Landed(), source.reader
         idle_since = looked_at = time.monotonic()
         while (now := time.monotonic()) < budget_ends:
             try:
-                is_news = self._begin(source)
+                has_read = self._begin(source)
             except OffsetsGoneError as error:
                 return landed + self._land_oldest(source, 0), error.next_offsets
-            if is_news or source.in_flight:
+            if has_read or source.in_flight:
                 idle_since = now
-                landed += self._land_oldest(source, self._max_bytes if is_news else 0)
+                landed += self._land_oldest(source, self._max_bytes if has_read else 0)
             elif self._has_waited(reader, idle_since):
                 break
-            if not is_news or now - looked_at >= _TOPIC_CHECK_SECONDS:
+            if not has_read or now - looked_at >= _TOPIC_CHECK_SECONDS:
                 looked_at = now
                 reader.report(source.reached)
-                # Silence is checked by asking: a broker that has gone is found out here, too.
+                # A poll does not fail when the brokers are gone; this request does.
                 if not reader.is_topic_unchanged():
                     return landed + self._land_oldest(source, 0), _NOTHING
         landed += self._land_oldest(source, 0)
@@ -126,41 +129,41 @@ class Landing:
         return landed, None
 
     def _has_waited(self, reader: Reader, idle_since: float) -> bool:
-        """Tells whether it is time to end: sooner where nothing more is announced."""
+        """Returns whether to end the run: sooner if the brokers announce nothing more."""
         linger = self.platform.settings.run_linger_seconds
         patience = linger if reader.is_at_end() else max(linger, reader.delivery_timeout_seconds)
         return time.monotonic() - idle_since >= patience
 
     def _begin(self, source: _LandingState) -> bool:
-        """Reads, and begins to store what came; does not wait while there is other work."""
+        """Reads messages and begins to store them; does not wait while others are in flight."""
         wait = min(_READ_SECONDS, self.platform.settings.run_linger_seconds)
         chunk = source.reader.read(0 if source.in_flight else wait)
         if not chunk.messages and not chunk.skipped:
             return False
-        taken = source.storer.begin(chunk.messages, source.opened.incarnation, utc_now())
-        source.in_flight.append(_Read(taken, chunk.skipped, source.reader.positions()))
+        batch = source.storer.begin(chunk.messages, source.opened.incarnation, utc_now())
+        source.in_flight.append(_Read(batch, chunk.skipped, source.reader.positions()))
         return True
 
     @property
     def _max_bytes(self) -> int:
-        """What may be under way before the next read, which takes as much at most."""
+        """The largest size in flight before the next read, which adds at most as much."""
         return self.platform.settings.kafka_chunk_bytes // 2
 
     def _land_oldest(self, source: _LandingState, max_bytes: int) -> Landed:
-        """Lands what came first if more than so much is under way, until half of that is left.
+        """Lands the oldest reads if more than `max_bytes` are in flight, until half of it is left.
 
-        The other half is stored meanwhile. Of nothing, nothing is left.
+        The other half is stored meanwhile; with 0 all reads are landed.
         """
-        ripe: list[_Read] = []
+        oldest: list[_Read] = []
         if source.bytes_in_flight > max_bytes:
             while source.in_flight and source.bytes_in_flight > max_bytes // 2:
-                ripe.append(source.in_flight.popleft())
-        return self._land(source, ripe) if ripe else Landed()
+                oldest.append(source.in_flight.popleft())
+        return self._land(source, oldest) if oldest else Landed()
 
     def _land(self, source: _LandingState, reads: Sequence[_Read]) -> Landed:
-        """Makes reads known once their objects are there: rows, gaps, offsets in a transaction."""
+        """Waits until reads are stored, then commits rows, gaps and offsets in one transaction."""
         now, opened, positions = utc_now(), source.opened, reads[-1].positions
-        arrivals = [one for read in reads for one in source.storer.finish(read.taken, now)]
+        arrivals = [one for read in reads for one in source.storer.finish(read.batch, now)]
         gaps = topics.missing_offsets(opened, (one for read in reads for one in read.skipped))
         with self.platform.warehouse.connect() as connection:
             topics.lock_topic(connection, opened)
@@ -169,7 +172,7 @@ class Landing:
             topics.write_offsets(connection, opened.state.name, positions)
         source.reached = {partition: offset for partition, (offset, _) in positions.items()}
         return Landed(
-            messages=sum(read.taken.messages for read in reads),
+            messages=sum(read.batch.messages for read in reads),
             new_images=new_images,
             rejected=sum(arrival.reason is not None for arrival in arrivals),
             size_bytes=sum(arrival.size_bytes for arrival in arrivals),

@@ -1,7 +1,4 @@
-"""Kafka messages made durable: their bytes stored, or their claim check redeemed.
-
-What comes out are arrivals, which the ledger does not know yet.
-"""
+"""Kafka messages become arrivals: their bytes are stored, or their claim checks resolved."""
 
 from __future__ import annotations
 
@@ -28,10 +25,10 @@ _MESSAGE_OVERHEAD_BYTES = 4096
 
 @dataclass(frozen=True)
 class StoringBatch:
-    """Messages on their way: being stored, or claim checks that are redeemed in the end.
+    """Messages that are being stored, and claim checks, which are resolved when it is finished.
 
     Attributes:
-        size_bytes: About the memory that they take until they are stored; never 0.
+        size_bytes: Roughly the memory that they occupy until they are stored; never 0.
     """
 
     storing: Sequence[Future[Arrival]]
@@ -42,17 +39,18 @@ class StoringBatch:
 
 @dataclass(frozen=True)
 class MessageStorer:
-    """The way from messages to objects in the raw bucket.
+    """Stores messages in the raw bucket.
 
     Args:
-        threads: What stores and looks at several objects at once.
+        platform: Where.
+        threads: Store and look up several objects at once.
     """
 
     platform: Platform
     threads: ThreadPoolExecutor
 
     def begin(self, messages: Sequence[Message], incarnation: int, now: datetime) -> StoringBatch:
-        """Begins to store messages, and returns at once."""
+        """Begins to store messages and returns immediately."""
         storing: list[Future[Arrival]] = []
         checks: list[ClaimCheck] = []
         for message in messages:
@@ -66,14 +64,14 @@ class MessageStorer:
         )
         return StoringBatch(storing, checks, len(messages), size_bytes + _MESSAGE_OVERHEAD_BYTES)
 
-    def finish(self, taken: StoringBatch, now: datetime) -> list[Arrival]:
-        """Waits until messages are durable, and returns the images that they are."""
-        stored = [future.result() for future in taken.storing]
+    def finish(self, batch: StoringBatch, now: datetime) -> list[Arrival]:
+        """Waits until messages are durable, and returns their arrivals."""
+        stored = [future.result() for future in batch.storing]
         resolver = ClaimCheckResolver(self.platform, self.threads)
-        return stored + resolver.resolve(taken.checks, now)
+        return stored + resolver.resolve(batch.checks, now)
 
     def _store(self, message: Message, arrival: Arrival) -> Arrival:
-        """Makes a message's bytes durable; what cannot be an image goes to quarantine."""
+        """Stores a message's bytes; what cannot be an image goes to quarantine."""
         bucket, key = (
             (self.platform.settings.quarantine_bucket, arrival.quarantine_key)
             if arrival.quarantine_key
@@ -86,7 +84,7 @@ class MessageStorer:
 
 @contextmanager
 def open_message_storer(platform: Platform) -> Iterator[MessageStorer]:
-    """Opens the way; what has not begun to be stored when the block fails is left."""
+    """Opens a storer; if the block fails, messages whose storing has not begun are left."""
     share_heaps()
     threads = ThreadPoolExecutor(_STORE_THREADS)
     try:

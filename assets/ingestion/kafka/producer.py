@@ -1,6 +1,6 @@
-"""Files sent to the topic as a sender of images would: several under way, each confirmed.
+"""Sends files to the topic as a sender of images would: several in flight, each acknowledged.
 
-The image is the message's value, or, as a claim check, an object in the raw bucket that an empty
+The image is the message's value, or, with a claim check, an object in the raw bucket that an empty
 message names.
 """
 
@@ -20,6 +20,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, RetriableError
 
 from assets.errors import ServerUnavailableError, TopicError
+from assets.ingestion.bucket.source import SOURCE
 from assets.resources.object_store import ObjectStore
 from assets.settings import Settings
 from assets.validation.headers import MAX_IMAGE_BYTES
@@ -37,9 +38,9 @@ class OutgoingImage:
     """One image to send; every header is optional.
 
     Attributes:
-        name: Which file it is; also the key that decides its partition.
+        name: Name of the file; also the message's key, which decides its partition.
         body: Its bytes.
-        headers: Name and value, as they go into the message.
+        headers: Names and values of the message's headers.
     """
 
     name: str
@@ -49,7 +50,7 @@ class OutgoingImage:
 
 @dataclass(frozen=True)
 class NotSent:
-    """A file that the brokers do not have, and why."""
+    """A file that was not sent, and why."""
 
     name: str
     reason: str
@@ -59,13 +60,13 @@ def files_in(folder: Path) -> tuple[list[Path], list[NotSent]]:
     """Finds the files of a folder and its subfolders, hidden ones left out.
 
     Returns:
-        Those to send in the order of their paths, and those that are too large for the platform.
+        The files to send in the order of their paths, and those that are too large.
 
     Raises:
-        TopicError: there is no such folder, or no file in it.
+        TopicError: The folder does not exist or contains no file.
     """
     if not folder.is_dir():
-        raise TopicError(f"{folder} is no folder; name one: make produce DIR=~/Pictures.")
+        raise TopicError(f"{folder} is not a folder; name one: darkroom images produce ~/Pictures.")
     small: list[Path] = []
     large: list[NotSent] = []
     for path in sorted(path for path in folder.rglob("*") if _is_visible_file(path, folder)):
@@ -75,33 +76,33 @@ def files_in(folder: Path) -> tuple[list[Path], list[NotSent]]:
         else:
             large.append(NotSent(path.relative_to(folder).as_posix(), _too_large(size_bytes)))
     if not small and not large:
-        raise TopicError(f"The folder {folder} holds no file to send.")
+        raise TopicError(f"The folder {folder} contains no file to send.")
     return small, large
 
 
 def read_files(
     folder: Path, paths: Iterable[Path], uploader: str | None
 ) -> Iterator[OutgoingImage]:
-    """Reads files one by one as they are taken, with headers that tell what is known of them."""
+    """Reads files one at a time, with headers that describe them."""
     for path in paths:
         name = path.relative_to(folder).as_posix()
         captured_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        told = {
+        described = {
             "content-type": mimetypes.guess_type(path.name)[0] or _OCTETS,
             "filename": name,
             "uploader": uploader,
             "captured-at": captured_at.isoformat(timespec="seconds"),
         }
-        headers = tuple((key, value) for key, value in told.items() if value)
+        headers = tuple((key, value) for key, value in described.items() if value)
         yield OutgoingImage(name, path.read_bytes(), headers)
 
 
 def store_as_claim_checks(
     store: ObjectStore, outgoing: Iterable[OutgoingImage], now: datetime
 ) -> Iterator[OutgoingImage]:
-    """Puts images into the raw bucket; what is left to send are their claim checks."""
+    """Puts images into the raw bucket and returns their claim checks, which are to be sent."""
     for image in outgoing:
-        key = f"drop/{now.astimezone(UTC):%Y-%m-%d/%H}/{uuid.uuid4()}"
+        key = f"{SOURCE.hourly_folder}/{now.astimezone(UTC):%Y-%m-%d/%H}/{uuid.uuid4()}"
         content_type = dict(image.headers).get("content-type", _OCTETS)
         store.put(store.settings.raw_bucket, key, image.body, content_type)
         yield OutgoingImage(image.name, b"", (*image.headers, ("s3-key", key)))
@@ -110,19 +111,19 @@ def store_as_claim_checks(
 def send(
     settings: Settings, outgoing: Iterable[OutgoingImage], done: Callable[[OutgoingImage], None]
 ) -> list[NotSent]:
-    """Sends images, several under way, and waits until the brokers have each of them.
+    """Sends images, several in flight, and waits until the brokers have acknowledged each.
 
     Args:
         settings: Where the brokers are, and the topic.
-        outgoing: What to send; taken as there is room.
-        done: Called with each image that the brokers have.
+        outgoing: The images; read as earlier ones are acknowledged.
+        done: Called with each image that the brokers have acknowledged.
 
     Returns:
-        Those that the brokers refused.
+        The images that the brokers refused.
 
     Raises:
-        ServerUnavailableError: the brokers do not answer; those that `done` was not called with may
-            have arrived or not.
+        ServerUnavailableError: The brokers do not answer; images for which `done` was not called
+            may or may not have arrived.
     """
     with _producer(settings) as producer:
         sender = _Sender(producer, settings.kafka_topic, done)
@@ -134,43 +135,43 @@ def send(
 
 
 class _Sender:
-    """Images under way to the brokers, settled in the order in which they were begun."""
+    """Images in flight to the brokers, acknowledged in the order in which they were sent."""
 
     def __init__(
         self, producer: KafkaProducer, topic: str, done: Callable[[OutgoingImage], None]
     ) -> None:
         self.refused: list[NotSent] = []
         self._producer, self._topic, self._done = producer, topic, done
-        self._under_way: deque[tuple[OutgoingImage, Any]] = deque()
+        self._in_flight: deque[tuple[OutgoingImage, Any]] = deque()
 
     def begin(self, image: OutgoingImage) -> None:
-        """Gives an image to the client, which sends it by and by."""
+        """Hands an image to the client, which sends it in the background."""
         headers = [(key, value.encode(errors="replace")) for key, value in image.headers]
         key = image.name.encode(errors="replace")
         body = image.body or None
         future = self._producer.send(self._topic, key=key, value=body, headers=headers)
-        self._under_way.append((image, future))
+        self._in_flight.append((image, future))
 
-    def wait_for_acks(self, most: int, max_bytes: int) -> None:
-        """Waits until no more than so many images, of so many bytes, are under way."""
-        while len(self._under_way) > most or self._bytes_under_way() > max_bytes:
-            image, future = self._under_way.popleft()
+    def wait_for_acks(self, max_images: int, max_bytes: int) -> None:
+        """Waits until at most so many images, of at most so many bytes, are in flight."""
+        while len(self._in_flight) > max_images or self._bytes_in_flight() > max_bytes:
+            image, future = self._in_flight.popleft()
             try:
                 offset = future.get(timeout=2 * _DELIVERY_MS / 1000).offset
             except RetriableError:
                 raise
             except KafkaError as error:
-                self.refused.append(NotSent(image.name, f"the brokers refuse it ({error})"))
+                self.refused.append(NotSent(image.name, f"the brokers refused it ({error})"))
                 continue
             if offset < 0:
-                # Said to be a repetition of what the brokers have. Tansu says so, too, of what it
-                # lost when it was killed while it stored it; so the image goes once more.
+                # The brokers report a duplicate. Tansu also does so for messages that it lost when
+                # it was killed while storing them, so the image is sent again.
                 self.begin(image)
             else:
                 self._done(image)
 
-    def _bytes_under_way(self) -> int:
-        return sum(len(image.body) for image, _ in self._under_way)
+    def _bytes_in_flight(self) -> int:
+        return sum(len(image.body) for image, _ in self._in_flight)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
-"""A range of a topic landed once more: what the ledger lacks is stored and made known.
+"""Replay: a range of a topic is landed again, and what the ledger lacks is stored and registered.
 
-It moves no offsets. What the ledger knows is left alone; what is erased, or has reached the age at
-which retention takes it, stays gone.
+It moves no offsets. Known images are left alone; images that are erased or have reached the purge
+age stay gone.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Replayed(Counts):
     """What a replay did: counts only.
 
     Attributes:
-        known: Messages that the ledger knows, or whose images are erased.
-        too_old: Messages that retention would take at once.
-        empty: Offsets of the range without a message: gone, or never one.
+        known: Messages whose images are in the ledger or erased.
+        too_old: Messages that have reached the purge age.
+        empty: Offsets of the range without a message.
     """
 
     messages: int = 0
@@ -46,7 +46,7 @@ class Replayed(Counts):
 
 @dataclass(frozen=True)
 class _Part:
-    """Offsets of one partition, from the first to behind the last; None: to the end."""
+    """Offsets of one partition; `end` is the first one not included, None means all."""
 
     partition: int
     first: int
@@ -55,17 +55,19 @@ class _Part:
 
 @dataclass(frozen=True)
 class Replay:
-    """The way from a range of a topic to the raw bucket and the ledger."""
+    """Lands ranges of topics again."""
 
     platform: Platform
 
     def run(self, wanted: ReplayRange) -> Replayed:
-        """Replays a range, partition by partition; repeated it changes nothing.
+        """Replays a range, partition by partition; a repetition changes nothing.
 
         Raises `ReplayRangeError` when the topic has no such range, `TopicMissingError`, and
         `ServerUnavailableError` when a server goes away.
         """
-        state = self.platform.event_log.look(wanted.topic or self.platform.settings.kafka_topic)
+        state = self.platform.event_log.read_state(
+            wanted.topic or self.platform.settings.kafka_topic
+        )
         incarnation, replayed = self._incarnation(state), Replayed()
         with open_message_storer(self.platform) as storer:
             for part in self._parts(state, wanted):
@@ -77,7 +79,7 @@ class Replay:
             known = topics.read_topic(connection, state.name)
         if topics.is_recreated(known, state):
             raise ReplayRangeError(
-                f"The topic {state.name} was made anew and nothing has been landed of the new one; "
+                f"The topic {state.name} was recreated and nothing of the new one has been landed; "
                 "run land_messages first, then replay."
             )
         return known.incarnation if known else 0
@@ -156,15 +158,15 @@ def _unregistered(
 
 
 def _messages_of(reader: Reader, part: _Part) -> Iterator[list[Message]]:
-    """Reads a part of a partition, as far as the brokers have it."""
+    """Reads a part of a partition, as far as the brokers still have it."""
     idle_since = time.monotonic()
     while time.monotonic() - idle_since < reader.delivery_timeout_seconds:
         try:
             chunk = reader.read(_READ_SECONDS)
         except OffsetsGoneError as error:
             raise ReplayRangeError(
-                f"Partition {part.partition} has nothing from offset {part.first} on; "
-                "it was trimmed, or is not so long."
+                f"Partition {part.partition} has nothing from offset {part.first} on: "
+                "those messages expired, or the partition is shorter."
             ) from error
         if chunk.messages:
             idle_since = time.monotonic()

@@ -1,4 +1,4 @@
-"""Which messages are to be landed once more, as a person says it."""
+"""Which messages to land again, as a person specifies them."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from assets.errors import DarkroomError
 
 
 class ReplayRangeError(DarkroomError):
-    """There is no such range of messages; the message says why and what to say instead."""
+    """There is no such range of messages; the error says why and what to enter instead."""
 
 
 @dataclass(frozen=True)
 class ReplayRange:
     """Messages by offsets of one partition, or by the times of their arrival in any.
 
-    An end that is left out is open. Raises `ReplayRangeError` when the parts do not go together.
+    An end that is None is open. Raises `ReplayRangeError` when the fields contradict each other.
 
     Attributes:
         topic: The topic; None: the one that is landed.
-        partition: Its partition; None: all of them, which goes with times only.
+        partition: Its partition; None: all of them, with times only.
         first_offset: The first offset.
         last_offset: The last offset, included.
-        from_time: Time of the first message, as the topic keeps it.
-        to_time: Messages of this time and later are left out.
+        from_time: The earliest timestamp.
+        to_time: Messages with this timestamp or a later one are left out.
     """
 
     topic: str | None = None
@@ -35,17 +35,17 @@ class ReplayRange:
     to_time: datetime | None = None
 
     def __post_init__(self) -> None:
-        if (fault := _fault(self)) is not None:
-            raise ReplayRangeError(fault)
+        if (mistake := _mistake(self)) is not None:
+            raise ReplayRangeError(mistake)
 
     @property
     def is_by_time(self) -> bool:
-        """Whether it is told by times, and not by offsets."""
+        """Whether it is given by times, not by offsets."""
         return self.from_time is not None or self.to_time is not None
 
 
 def read_moment(name: str, text: str | None) -> datetime | None:
-    """Reads a time as a person writes it, in ISO 8601 with its zone.
+    """Parses a time in ISO 8601 with a time zone.
 
     Raises `ReplayRangeError` that names the field.
     """
@@ -64,21 +64,22 @@ def read_moment(name: str, text: str | None) -> datetime | None:
     return moment
 
 
-def _fault(wanted: ReplayRange) -> str | None:
-    """Returns what is wrong with a range, as a sentence."""
+def _mistake(wanted: ReplayRange) -> str | None:
+    """Returns a sentence that says what is wrong with a range, if anything is."""
     offsets = (wanted.first_offset, wanted.last_offset)
     is_by_offset = offsets != (None, None)
     if is_by_offset == wanted.is_by_time:
         return (
-            "Say either offsets (partition, first_offset, last_offset) "
+            "Enter either offsets (partition, first_offset, last_offset) "
             "or times (from_time, to_time) of the messages to replay."
         )
     if is_by_offset and wanted.partition is None:
-        return "Offsets count within a partition: say which partition as well."
+        return "Offsets count within a partition: enter the partition as well."
     if any(number is not None and number < 0 for number in (wanted.partition, *offsets)):
         return "Partitions and offsets count from 0: none is negative."
-    if None not in offsets and wanted.first_offset > wanted.last_offset:  # type: ignore[operator]
-        return f"first_offset {offsets[0]} is behind last_offset {offsets[1]}: swap them."
+    first, last = offsets
+    if first is not None and last is not None and first > last:
+        return f"first_offset {first} is greater than last_offset {last}: swap them."
     if wanted.from_time and wanted.to_time and wanted.from_time >= wanted.to_time:
         return "from_time is not before to_time: swap them, or leave one out."
     return None

@@ -121,7 +121,7 @@ def find_work(platform: Platform) -> RequestRun | SkipTick:
 
     Offsets say nothing about a recreated topic, however few messages it has.
     """
-    state = platform.event_log.look(platform.settings.kafka_topic)
+    state = platform.event_log.read_state(platform.settings.kafka_topic)
     with platform.warehouse.connect() as connection:
         known = topics.read_topic(connection, state.name)
         stored = topics.read_offsets(connection, state.name)

@@ -1,7 +1,7 @@
-"""Topics as the landing knows them: their incarnations, and where each partition goes on.
+"""Topics as the landing knows them: their incarnations, and the next offset of each partition.
 
-A topic that is deleted and made again begins at offset 0 once more. Its incarnation is counted up
-then, so that no image of the new topic is taken for one of the old.
+A topic that is deleted and recreated starts at offset 0 again. Its incarnation is incremented then,
+so that no image of the new topic is taken for one of the old.
 """
 
 from __future__ import annotations
@@ -16,17 +16,19 @@ from assets.resources.rows import read_rows
 from assets.resources.warehouse import Connection
 
 _KNOWN = """
-    select incarnation, broker_topic_id from image_catalog.kafka_topic where topic = %s
+    select incarnation, broker_topic_id as topic_id
+    from image_catalog.kafka_topic
+    where topic = %s
 """
 
 
 class TopicChangedError(Exception):
-    """Another run found the topic made anew while this one was reading it."""
+    """Another run found that the topic was recreated while this one was reading it."""
 
 
 @dataclass(frozen=True)
 class KnownTopic:
-    """A topic as it was last landed; `topic_id` is None where the brokers told none."""
+    """A topic as it was last landed; `topic_id` is None if the brokers reported none."""
 
     incarnation: int
     topic_id: UUID | None
@@ -37,10 +39,10 @@ class OpenedTopic:
     """A topic that is about to be read.
 
     Attributes:
-        state: What the brokers tell of it.
-        incarnation: How often it was found made anew.
-        next_offsets: Where to go on, by partition.
-        gaps: What was found missing on opening it.
+        state: Its state on the brokers.
+        incarnation: How often it has been recreated.
+        next_offsets: The next offset to read, by partition.
+        gaps: What was found missing when it was opened.
     """
 
     state: TopicState
@@ -58,6 +60,13 @@ class LandedTopic:
 
 
 @dataclass(frozen=True)
+class _Position:
+    partition_no: int
+    next_offset: int
+    high_watermark: int
+
+
+@dataclass(frozen=True)
 class _Offset:
     topic: str
     incarnation: int
@@ -67,7 +76,9 @@ class _Offset:
 
 def read_offsets(connection: Connection, topic: str) -> dict[int, tuple[int, int]]:
     """Returns per partition of a topic the next offset to land and the last high watermark seen."""
-    rows = connection.execute(
+    rows = read_rows(
+        connection,
+        _Position,
         """
         select partition_no, next_offset, high_watermark
         from image_catalog.kafka_offset
@@ -75,7 +86,7 @@ def read_offsets(connection: Connection, topic: str) -> dict[int, tuple[int, int
         """,
         [topic],
     )
-    return {row[0]: (row[1], row[2]) for row in rows}  # type: ignore[misc]
+    return {row.partition_no: (row.next_offset, row.high_watermark) for row in rows}
 
 
 def write_offsets(
@@ -129,9 +140,9 @@ def read_landed(
 
 
 def read_topic(connection: Connection, topic: str) -> KnownTopic | None:
-    """Returns what is known of a topic; None before its first landing."""
-    row = connection.execute(_KNOWN, [topic]).fetchone()
-    return KnownTopic(*row) if row else None  # type: ignore[arg-type]
+    """Returns a topic as it was last landed; None before its first landing."""
+    found = read_rows(connection, KnownTopic, _KNOWN, [topic])
+    return found[0] if found else None
 
 
 def lag(ends: Mapping[int, int], stored: Mapping[int, tuple[int, int]]) -> int:
@@ -148,16 +159,16 @@ def lag(ends: Mapping[int, int], stored: Mapping[int, tuple[int, int]]) -> int:
 
 
 def is_recreated(known: KnownTopic | None, state: TopicState) -> bool:
-    """Tells whether the brokers' own identity of a topic is another one than it was."""
+    """Returns whether the brokers' id of a topic differs from the stored one."""
     if known is None or known.topic_id is None or state.topic_id is None:
         return False
     return known.topic_id != state.topic_id
 
 
 def may_be_recreated(state: TopicState, stored: Mapping[int, tuple[int, int]]) -> bool:
-    """Tells whether a topic without an identity ends before what was landed of it.
+    """Returns whether a topic without an id ends before an offset that was landed.
 
-    A reason to look: reading there shows whether the log really is shorter.
+    Only a suspicion: reading from there shows whether the log really is shorter.
     """
     return state.topic_id is None and any(
         state.ends.get(partition, 0) < offset for partition, (offset, _) in stored.items()
@@ -165,18 +176,18 @@ def may_be_recreated(state: TopicState, stored: Mapping[int, tuple[int, int]]) -
 
 
 def open_topic(connection: Connection, state: TopicState, gone: Mapping[int, int]) -> OpenedTopic:
-    """Finds where to go on in a topic, and records what is missing; belongs to one transaction.
+    """Finds the next offsets of a topic, and records what is missing; belongs to one transaction.
 
-    New partitions begin at their beginning. A topic made anew, and one whose log was cut before
-    what has been landed, begins at its beginning with another incarnation. Where offsets are not
-    exact, a listed beginning proves nothing; the reader finds out what is missing there.
+    New partitions are read from their beginning. So is a topic that was recreated or whose log was
+    truncated before what has been landed; it gets another incarnation. Where offsets are not exact,
+    a listed beginning proves nothing; the reader finds out what is missing there.
 
     Args:
         connection: The warehouse.
-        state: What the brokers tell of the topic.
-        gone: Offsets, by partition, that the brokers did not have when they were asked for them.
+        state: The topic's state on the brokers.
+        gone: Offsets, by partition, that the brokers did not have when they were requested.
     """
-    known = _lock_topic(connection, state)
+    known = _lock_or_create(connection, state)
     incarnation = known.incarnation if known else 0
     stored = read_offsets(connection, state.name)
     gaps: list[Gap] = []
@@ -188,7 +199,7 @@ def open_topic(connection: Connection, state: TopicState, gone: Mapping[int, int
         partition: offset if state.is_exact or partition in gone else 0
         for partition, offset in state.beginnings.items()
     }
-    # Messages that were gone before the topic was landed for the first time were nobody's to land.
+    # Messages that were gone before the first landing of the topic are no gap.
     first = dict.fromkeys(begins, 0) if known else begins
     reached = {one: stored.get(one, (first[one], first[one])) for one in begins}
     gaps += [
@@ -206,35 +217,36 @@ def open_topic(connection: Connection, state: TopicState, gone: Mapping[int, int
 
 
 def lock_topic(connection: Connection, opened: OpenedTopic) -> None:
-    """Makes sure, for the rest of the transaction, that the topic still is the one that was opened.
+    """Locks a topic for the rest of the transaction.
 
-    Raises `TopicChangedError` when another run has found it made anew meanwhile.
+    Raises `TopicChangedError` when it is no longer the incarnation that was opened.
     """
-    row = connection.execute(f"{_KNOWN} for update", [opened.state.name]).fetchone()
-    if row is None or row[0] != opened.incarnation:
+    found = read_rows(connection, KnownTopic, f"{_KNOWN} for update", [opened.state.name])
+    if [one.incarnation for one in found] != [opened.incarnation]:
         raise TopicChangedError(
-            f"The topic {opened.state.name} was made anew, as another run has found; "
-            "this one gives way, and the next goes on."
+            f"Another run found that the topic {opened.state.name} was recreated; "
+            "this run gives way, and the next continues."
         )
 
 
 def missing_offsets(opened: OpenedTopic, skipped: Iterable[SkippedOffsets]) -> list[Gap]:
-    """Returns the skipped at which messages may be missing.
+    """Returns the skipped offsets at which messages may be missing, as gaps.
 
-    In a topic that is trimmed only they are where transactions ended or were taken back.
+    In a topic without compaction none are: there, offsets are skipped by transaction markers and
+    aborted transactions only.
     """
     if opened.state.cleanup_policy == "delete":
         return []
-    place = (opened.state.name, opened.incarnation)
+    topic = (opened.state.name, opened.incarnation)
     return [
-        Gap(*place, one.partition, one.first_offset, one.next_offset, GapReason.MISSING)
+        Gap(*topic, one.partition, one.first_offset, one.next_offset, GapReason.MISSING)
         for one in skipped
     ]
 
 
-def _lock_topic(connection: Connection, state: TopicState) -> KnownTopic | None:
-    """Returns what was known of a topic before, and keeps it for this transaction alone."""
-    made = connection.execute(
+def _lock_or_create(connection: Connection, state: TopicState) -> KnownTopic | None:
+    """Locks a topic and returns how it was last landed; stores it and returns None if it is new."""
+    created = connection.execute(
         """
         insert into image_catalog.kafka_topic (topic, broker_topic_id)
         values (%s, %s)
@@ -242,10 +254,9 @@ def _lock_topic(connection: Connection, state: TopicState) -> KnownTopic | None:
         """,
         [state.name, state.topic_id],
     )
-    row = connection.execute(f"{_KNOWN} for update", [state.name]).fetchone()
-    if made.rowcount or row is None:
+    [known] = read_rows(connection, KnownTopic, f"{_KNOWN} for update", [state.name])
+    if created.rowcount:
         return None
-    known = KnownTopic(*row)  # type: ignore[arg-type]
     if known.topic_id is None and state.topic_id is not None:
         connection.execute(
             "update image_catalog.kafka_topic set broker_topic_id = %s where topic = %s",
@@ -267,7 +278,7 @@ def _start_incarnation(connection: Connection, state: TopicState, incarnation: i
 
 
 def _is_truncated(state: TopicState, stored: Iterable[int], gone: Mapping[int, int]) -> bool:
-    """Tells whether a log ends before an offset that was landed, or a partition has gone."""
+    """Returns whether a log ends before an offset that was landed, or a partition is gone."""
     return not state.beginnings.keys() >= set(stored) or any(
         offset >= state.beginnings[partition] for partition, offset in gone.items()
     )
@@ -276,7 +287,7 @@ def _is_truncated(state: TopicState, stored: Iterable[int], gone: Mapping[int, i
 def _gaps_of_deleted_topic(
     topic: str, incarnation: int, stored: Mapping[int, tuple[int, int]]
 ) -> Iterable[Gap]:
-    """Finds messages that were known to be there, and went with the old topic."""
+    """Returns the messages that were known to exist and were deleted with the old topic."""
     for partition, (offset, watermark) in sorted(stored.items()):
         if watermark > offset:
             yield Gap(topic, incarnation, partition, offset, watermark, GapReason.TOPIC_RECREATED)

@@ -1,4 +1,4 @@
-"""Uploads as the ledger knows them: by id for whoever repeats one, and to their uploader alone.
+"""Uploads in the ledger: by id for repeated requests, and as lists for their uploader alone.
 
 As in `ledger`, the functions take an open connection and never commit.
 """
@@ -6,28 +6,37 @@ As in `ledger`, the functions take an open connection and never commit.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
+
+from psycopg import sql
 
 from assets.catalog import ledger
 from assets.catalog.records import Arrival, RenditionRecord
 from assets.catalog.visibility import VISIBLE
+from assets.resources.rows import read_rows
 from assets.resources.warehouse import Connection
 
-_COLUMNS = """
-    image_id, arrived_at, state, reason_code, object_key, object_version, size_bytes,
-    declared_content_type, filename, sha256
-"""
+_UPLOADS = sql.SQL(
+    """
+    select
+        image_id, arrived_at, state, reason_code, object_key, object_version, size_bytes,
+        declared_content_type as content_type, filename, sha256
+    from image_catalog.image
+    where {visible} and
+    """
+).format(visible=sql.SQL(VISIBLE))
+_OWN = sql.SQL("uploader = %(uploader)s and source = 'upload' and arrived_at > %(after)s")
 
 
 @dataclass(frozen=True)
 class Upload:
-    """An upload that is known.
+    """A registered upload.
 
     Attributes:
         state: `waiting`, `processed` or `rejected`.
-        sha256: Digest of its bytes; None where neither the door nor processing has told it.
+        sha256: Digest of its bytes; None if neither the upload API nor processing has computed it.
     """
 
     image_id: UUID
@@ -50,8 +59,13 @@ class Position:
     image_id: UUID
 
 
+@dataclass(frozen=True)
+class _Rendition(RenditionRecord):
+    image_id: UUID
+
+
 def as_registered(arrival: Arrival) -> Upload:
-    """Returns an arrival as the ledger has it when it was not known before."""
+    """Returns an arrival as the ledger has it once it is registered."""
     return Upload(
         image_id=arrival.image_id,
         arrived_at=arrival.arrived_at,
@@ -68,31 +82,21 @@ def as_registered(arrival: Arrival) -> Upload:
 
 def find(connection: Connection, images: Collection[UUID]) -> Mapping[UUID, Upload]:
     """Returns those of the images that are known and visible, whoever sent them."""
-    rows = connection.execute(
-        f"select {_COLUMNS} from image_catalog.image where image_id = any(%s) and {VISIBLE}",  # noqa: S608
-        [list(images)],
-    )
-    found = (_upload(row) for row in rows)
+    query = _UPLOADS + sql.SQL("image_id = any(%(images)s)")
+    found = _read(connection, query, {"images": list(images)})
     return {upload.image_id: upload for upload in found}
 
 
 def is_gone(connection: Connection, image: UUID) -> bool:
-    """Tells whether an image that `find` does not find was known: it has expired, or is erased."""
+    """Returns whether an image that `find` does not find was known: expired or erased."""
     return bool(ledger.find_known(connection, [image]))
 
 
 def find_own(connection: Connection, uploader: str, image: UUID, after: datetime) -> Upload | None:
-    """Returns an uploader's visible image that arrived after a moment; None when it is not one."""
-    row = connection.execute(
-        f"""
-        select {_COLUMNS}
-        from image_catalog.image
-        where image_id = %s and uploader = %s and source = 'upload' and arrived_at > %s
-          and {VISIBLE}
-        """,  # noqa: S608
-        [image, uploader, after],
-    ).fetchone()
-    return _upload(row) if row else None
+    """Returns an uploader's visible image that arrived after a moment; None if there is none."""
+    query = _UPLOADS + _OWN + sql.SQL(" and image_id = %(image)s")
+    found = _read(connection, query, {"uploader": uploader, "after": after, "image": image})
+    return found[0] if found else None
 
 
 def page_of_own(
@@ -101,26 +105,28 @@ def page_of_own(
     """Returns an uploader's visible images that arrived after a moment, newest first.
 
     Args:
-        connection: Of a role that may read the ledger.
-        uploader: Whose.
-        after: Those that arrived then or earlier are left out.
-        limit: How many at most.
-        behind: Where the page before ended; None for the first page.
+        connection: With a role that may read the ledger.
+        uploader: The uploader.
+        after: Images that arrived at that moment or earlier are left out.
+        limit: The largest number of images to return.
+        behind: Where the previous page ended; None for the first page.
     """
     begin = behind or Position(datetime.max.replace(tzinfo=UTC), UUID(int=0))
-    rows = connection.execute(
-        f"""
-        select {_COLUMNS}
-        from image_catalog.image
-        where uploader = %(uploader)s
-          and source = 'upload'
-          and arrived_at > %(after)s
-          and {VISIBLE}
-          and arrived_at <= %(begin)s
-          and (arrived_at < %(begin)s or image_id > %(image)s)
-        order by arrived_at desc, image_id
-        limit %(limit)s
-        """,  # noqa: S608
+    query = (
+        _UPLOADS
+        + _OWN
+        + sql.SQL(
+            """
+            and arrived_at <= %(begin)s
+            and (arrived_at < %(begin)s or image_id > %(image)s)
+            order by arrived_at desc, image_id
+            limit %(limit)s
+            """
+        )
+    )
+    return _read(
+        connection,
+        query,
         {
             "uploader": uploader,
             "after": after,
@@ -129,17 +135,18 @@ def page_of_own(
             "limit": limit,
         },
     )
-    return [_upload(row) for row in rows]
 
 
 def renditions(
     connection: Connection, uploads: Sequence[Upload]
 ) -> Mapping[UUID, list[RenditionRecord]]:
     """Returns the renditions of uploads, largest first; none for those that have none."""
-    found: dict[UUID, list[RenditionRecord]] = {upload.image_id: [] for upload in uploads}
-    rows = connection.execute(
+    rows = read_rows(
+        connection,
+        _Rendition,
         """
-        select image_id, rendition_name, object_key, format, width_px, height_px, size_bytes
+        select
+            rendition_name as name, object_key, format, width_px, height_px, size_bytes, image_id
         from image_catalog.rendition
         inner join unnest(%s::uuid[], %s::timestamptz[]) as wanted (image_id, arrived_at)
             using (image_id, arrived_at)
@@ -147,11 +154,14 @@ def renditions(
         """,
         [[upload.image_id for upload in uploads], [upload.arrived_at for upload in uploads]],
     )
-    for image, *facts in rows:
-        found[image].append(RenditionRecord(*facts))  # type: ignore[index, arg-type]
+    found: dict[UUID, list[RenditionRecord]] = {upload.image_id: [] for upload in uploads}
+    for rendition in rows:
+        found[rendition.image_id].append(rendition)
     return found
 
 
-def _upload(row: tuple[object, ...]) -> Upload:
-    image, arrived_at, *rest = row
-    return Upload(image, arrived_at.astimezone(UTC), *rest)  # type: ignore[arg-type, attr-defined]
+def _read(
+    connection: Connection, query: sql.Composed, parameters: Mapping[str, object]
+) -> list[Upload]:
+    found = read_rows(connection, Upload, query, parameters)
+    return [replace(one, arrived_at=one.arrived_at.astimezone(UTC)) for one in found]

@@ -81,7 +81,7 @@ def collect(
         stuck_runs=stuck_runs,
         unbalanced_hours=unbalanced,
         unexplained_gaps=gaps,
-        may_have_gaps=not EventLog(settings).look(settings.kafka_topic).is_exact,
+        may_have_gaps=not EventLog(settings).read_state(settings.kafka_topic).is_exact,
         rows_missing_in_views=abs(len(rows) - seen),
     )
 
