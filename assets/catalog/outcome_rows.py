@@ -38,8 +38,8 @@ def _of_rejected(
 
 
 KEY: tuple[Column[Outcome], ...] = (
-    Column("image_id", "uuid", lambda one: one.claim.image_id),
-    Column("arrived_at", "timestamptz", lambda one: one.claim.arrived_at),
+    Column("image_id", "uuid", lambda one: one.leased.image_id),
+    Column("arrived_at", "timestamptz", lambda one: one.leased.arrived_at),
 )
 RESULT: tuple[Column[Outcome], ...] = (
     Column("state", "text", lambda one: one.state),
@@ -78,8 +78,8 @@ RESULT: tuple[Column[Outcome], ...] = (
 OUTCOME = (*KEY, *RESULT)
 
 RENDITION: tuple[Column[StoredRendition], ...] = (
-    Column("image_id", "uuid", lambda one: one.outcome.claim.image_id),
-    Column("arrived_at", "timestamptz", lambda one: one.outcome.claim.arrived_at),
+    Column("image_id", "uuid", lambda one: one.outcome.leased.image_id),
+    Column("arrived_at", "timestamptz", lambda one: one.outcome.leased.arrived_at),
     Column("rendition_name", "text", lambda one: one.rendition.name),
     Column("object_key", "text", lambda one: one.rendition.object_key),
     Column("recipe_hash", "text", lambda one: one.outcome.recipe.hash),

@@ -83,7 +83,7 @@ def write(connection: Connection, run_id: str, outcomes: Sequence[Outcome], now:
     copy_rows(connection, _NEW, OUTCOME, outcomes)
     finished_ids = _finish(connection, run_id, now)
     connection.execute("drop table outcome")
-    finished = [outcome for outcome in outcomes if outcome.claim.image_id in finished_ids]
+    finished = [outcome for outcome in outcomes if outcome.leased.image_id in finished_ids]
     _write_renditions(connection, finished)
     return len(finished_ids)
 
@@ -99,8 +99,8 @@ def _finish(connection: Connection, run_id: str, now: datetime) -> set[UUID]:
 def _write_renditions(connection: Connection, outcomes: Sequence[Outcome]) -> None:
     """Writes the renditions of finished images in place of those that they had."""
     keys = {
-        "ids": [outcome.claim.image_id for outcome in outcomes],
-        "times": [outcome.claim.arrived_at for outcome in outcomes],
+        "ids": [outcome.leased.image_id for outcome in outcomes],
+        "times": [outcome.leased.arrived_at for outcome in outcomes],
     }
     renditions = list(stored_renditions(outcomes))
     if read_value(connection, _HAVE_RENDITIONS, keys):  # rarely, hence asked first

@@ -91,7 +91,7 @@ class Processed:
 
     state: ClassVar = "processed"
 
-    claim: LeasedImage
+    leased: LeasedImage
     facts: ImageFacts
     recipe: RecipeRecord
     processor: str
@@ -105,7 +105,7 @@ class Rejected:
 
     state: ClassVar = "rejected"
 
-    claim: LeasedImage
+    leased: LeasedImage
     reason: Reason
     quarantine_key: str | None
 

@@ -196,14 +196,14 @@ class OutcomeRecorder:
 
         What another run has stored for a visible image stays: it has the same keys.
         """
-        ids = [outcome.claim.image_id for outcome in group]
+        ids = [outcome.leased.image_id for outcome in group]
         query = sql.SQL(
             "select image_id from image_catalog.image where image_id = any(%s::uuid[]) and {}"
         ).format(sql.SQL(VISIBLE))
         visible = set(read_values(self._connection, query, [ids]))
         settings = self._platform.settings
         for outcome in group:
-            if outcome.claim.image_id in visible:
+            if outcome.leased.image_id in visible:
                 continue
             if isinstance(outcome, Rejected):
                 bucket, keys = settings.quarantine_bucket, [outcome.quarantine_key]

@@ -25,10 +25,10 @@ MAX_FRAMES = 500
 ALLOWED_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF")
 
 HEADER_BYTES = 64 * 1024
-"""So many first bytes are read for an image's size: a bound on the time that this takes."""
+"""An image's size is read from this many bytes at most, which bounds the time it takes."""
 
 _AVIF_SIZE = re.compile(rb"\0\0\0\x14ispe\0\0\0\0(.{8})", re.DOTALL)
-# Pillow reads these headers in Python alone; of WebP and AVIF it would begin to decode.
+# Pillow reads these headers in Python alone; for WebP and AVIF it would start to decode.
 _HEADERS: Mapping[str, type[ImageFile]] = {
     "JPEG": JpegImageFile,
     "PNG": PngImageFile,
@@ -39,11 +39,11 @@ UNREADABLE = (
     *(SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError),
     *(OSError, EOFError, RuntimeError, struct.error, zlib.error),
 )
-"""What Pillow raises on headers and EXIF that are broken or end too early."""
+"""What Pillow raises on headers and EXIF that are broken or truncated."""
 
 
 def reject_size(size_bytes: int) -> Reason | None:
-    """Returns why a body of that length cannot be an image here, or None."""
+    """Returns why a body of that length is rejected, or None."""
     if size_bytes == 0:
         return Reason.EMPTY
     if size_bytes > MAX_IMAGE_BYTES:
@@ -62,7 +62,7 @@ def check_header(image: Image.Image) -> None:
 
 
 def reject_unknown(first: bytes) -> Reason:
-    """Returns why a file that is of no allowed format is rejected, by its first bytes."""
+    """Returns why a file of no allowed format is rejected, by its first bytes."""
     return Reason.FORMAT_NOT_ALLOWED if other_format_of(first) else Reason.NOT_AN_IMAGE
 
 
@@ -90,7 +90,7 @@ def reject_header(first: bytes) -> Reason | None:
 
 
 def pixels_of(first: bytes) -> int | None:
-    """Returns how many pixels a file announces in its first `HEADER_BYTES`, if it does there."""
+    """Returns the number of pixels that a file's first `HEADER_BYTES` announce, or None."""
     first = first[:HEADER_BYTES]
     name = format_of(first)
     try:
@@ -104,7 +104,7 @@ def pixels_of(first: bytes) -> int | None:
 
 
 def _has_too_many_pages(image: Image.Image) -> bool:
-    """Turns the pages of a TIFF up to the limit: Pillow's count of all takes quadratic time."""
+    """Seeks through a TIFF up to the limit: Pillow's page count takes quadratic time."""
     if not isinstance(image, TiffImageFile):
         return False
     try:

@@ -1,11 +1,11 @@
-"""Which kind of file it is, by its first bytes: signatures, as the formats' specifications say."""
+"""The format of a file by the signature in its first bytes."""
 
 from __future__ import annotations
 
 import re
 
 SIGNATURE_BYTES = 64
-"""So many first bytes tell an image's format."""
+"""The number of first bytes that identify an allowed format."""
 
 _ALLOWED = {
     b"\xff\xd8\xff": "JPEG",
@@ -72,7 +72,7 @@ def format_of(first: bytes) -> str | None:
 
 
 def other_format_of(first: bytes) -> str | None:
-    """Returns the format of a picture that is known and not taken, as people call it, or None.
+    """Returns the usual name of a known image format that is not allowed, or None.
 
     `first` are a file's first bytes; 256 of them are enough. Source: ISO/IEC 23008-12 for the
     brands of HEIF and HEIC, which AVIF may carry beside its own.
