@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.markup import escape
@@ -20,6 +20,9 @@ from typer.main import get_group
 from assets.errors import DarkroomError
 from cli.options import Json, Kafka, Yes
 from infra.console import FAILED, notices
+
+MARKUP: Final = "markdown"
+"""Paragraphs of help are filled to the terminal's width."""
 
 GROUPS = {
     "images": "Send, requeue, erase and prove images.",
@@ -75,7 +78,9 @@ class LazyGroup(TyperGroup):
 
     def _load(self) -> None:
         if not self.commands:
-            self.commands.update(get_group(import_module(f"cli.{self.name}").app).commands)
+            group: typer.Typer = import_module(f"cli.{self.name}").app
+            group.rich_markup_mode = MARKUP
+            self.commands.update(get_group(group).commands)
 
 
 app = typer.Typer(
@@ -83,6 +88,7 @@ app = typer.Typer(
     cls=Root,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=MARKUP,
     help="A Dagster data platform: images in, analysts' views out, and everything gone after "
     "seven days.",
 )
