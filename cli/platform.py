@@ -114,7 +114,7 @@ def _print_status(stack: Stack, found: PlatformStatus) -> None:
     facts = Table(show_header=False, box=None)
     facts.add_row("backlog", found.backlog_sentence)
     facts.add_row("disk use", found.disk_sentence)
-    facts.add_row("oldest copy", found.oldest_copy or "unknown")
+    facts.add_row("oldest copy", found.oldest_copy or "not measured; Dagster does so hourly")
     console.print(facts)
     print_sentences("[red]![/]", found.red)
 

@@ -76,9 +76,12 @@ class Stack:
         """Returns the stack that commands work on: state in `.local`, the rest from environment.
 
         A variable that is empty counts as unset.
+
+        Raises `StackError` when DARKROOM_STATE names a folder that holds something else.
         """
         given = {name: value for name, value in os.environ.items() if value}
         state = StateFolder(Path(given.get("DARKROOM_STATE", PROJECT / ".local")).resolve())
+        state.require_ours()
         return Stack(state, Ports.from_environment(given), given, say)
 
     @cached_property

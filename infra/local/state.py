@@ -77,19 +77,22 @@ class StateFolder:
         """Whether the folder carries the platform's marker, without which it is never deleted."""
         return self.root.joinpath(MARKER).is_file()
 
+    def require_ours(self) -> None:
+        """Raises `StackError` when the folder is there and holds something else."""
+        if self.root.exists() and not self.is_marked and not self._is_ours():
+            raise StackError(
+                f"DARKROOM_STATE is {self.root}, which is not a state folder of Darkroom; "
+                "name a new or an empty folder."
+            )
+
     def mark(self) -> None:
         """Creates the folder with the platform's marker, and marks one of an earlier version.
 
         Raises `StackError` when the folder holds something else.
         """
-        if self.is_marked:
-            return
-        if self.root.exists() and not self._is_ours():
-            raise StackError(
-                f"DARKROOM_STATE is {self.root}, which is not a state folder of Darkroom; "
-                "name a new or an empty folder."
-            )
-        self.path(MARKER).write_text(_MARKER_TEXT)
+        self.require_ours()
+        if not self.is_marked:
+            self.path(MARKER).write_text(_MARKER_TEXT)
 
     def _is_ours(self) -> bool:
         """Recognises the folder of an earlier version, which carries no marker, by its content."""
