@@ -21,7 +21,7 @@ def withdraw(platform: Platform, origin: str = "%") -> None:
             with withdrawn as (
                 update image_catalog.image
                 set withdrawn_at = now(), claimed_by = null, lease_until = null
-                where origin like %s
+                where origin like %s and withdrawn_at is null
                 returning image_id
             )
             insert into image_catalog.erased_image (image_id)
