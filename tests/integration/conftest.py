@@ -131,13 +131,22 @@ def own_warehouse(stack: Stack) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def settings(own_warehouse: dict[str, str]) -> Settings:
+def overrides() -> dict[str, str]:
+    """Settings that differ from their defaults: runs end soon, and start one decoding process.
+
+    Modules about processing override this fixture and take as many processes as a real run.
+    """
+    return {"RUN_LINGER_SECONDS": "0.2", "PROCESSING_WORKERS": "1"}
+
+
+@pytest.fixture
+def settings(own_warehouse: dict[str, str], overrides: dict[str, str]) -> Settings:
     """Settings of a warehouse, buckets, a queue and a topic that only this test uses."""
     token = uuid.uuid4().hex[:12]
     names = ("RAW_BUCKET", "PROCESSED_BUCKET", "QUARANTINE_BUCKET", "LOGS_BUCKET")
     names += ("RECEIPTS_BUCKET", "RAW_EVENTS_QUEUE", "KAFKA_TOPIC", "KAFKA_GROUP")
     own = {name: f"{name.lower().replace('_', '-')}-{token}" for name in names}
-    made = Settings.of(own_warehouse | own | {"RUN_LINGER_SECONDS": "0.2"})
+    made = Settings.of(own_warehouse | own | overrides)
     store = ObjectStore(made)
     provision_buckets(store.s3, store.sqs, made)
     provision_topic(made.kafka_bootstrap_servers, made.kafka_topic)

@@ -19,6 +19,11 @@ from tests.integration.catalogue import lease_request
 TODAY = datetime.now(UTC).date()
 
 
+@pytest.fixture
+def overrides() -> dict[str, str]:
+    return {"RUN_LINGER_SECONDS": "0.2"}
+
+
 def test_every_waiting_image_gets_its_renditions(platform, pictures):
     platform.produce([picture.body for picture in pictures])
     platform.land()

@@ -13,6 +13,11 @@ from tests.unit.hostile_processors import EVIL
 HOSTILE = "tests.unit.hostile_processors:"
 
 
+@pytest.fixture
+def overrides() -> dict[str, str]:
+    return {"RUN_LINGER_SECONDS": "0.2"}
+
+
 def test_a_companys_own_function_processes_the_images(platform, pictures):
     own = with_settings(platform, image_processor="tests.integration.company_processor:process")
     platform.produce([picture.body for picture in pictures])

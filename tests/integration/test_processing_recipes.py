@@ -37,6 +37,11 @@ B = Recipe.model_validate(
 
 
 @pytest.fixture
+def overrides() -> dict[str, str]:
+    return {"RUN_LINGER_SECONDS": "0.2"}
+
+
+@pytest.fixture
 def processed(platform, pictures):
     """A platform with pictures that recipe A has made the renditions of."""
     platform.produce([picture.body for picture in pictures])

@@ -25,6 +25,11 @@ TODAY = datetime.now(UTC).date()
 HOSTILE = "tests.unit.hostile_processors:"
 
 
+@pytest.fixture
+def overrides() -> dict[str, str]:
+    return {"RUN_LINGER_SECONDS": "0.2"}
+
+
 def claimed_by(platform) -> set[str]:
     rows = platform.query(
         "select distinct claimed_by from image_catalog.image where claimed_by is not null"
