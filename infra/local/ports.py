@@ -38,9 +38,28 @@ class Ports:
 
 
 def free_ports() -> Ports:
-    """Returns ports that nothing listens on at this moment, for stacks that live briefly."""
+    """Returns ports for a stack that lives briefly: nothing listens there.
+
+    No other call returns them as long as this process lives, in whichever process it is made.
+    """
     candidates = random.sample(range(20_000, 32_000), k=200)
-    return Ports(*islice(filter(_is_free, candidates), len(fields(Ports))))
+    found = (port for port in candidates if _is_free(port) and _reserve(port))
+    return Ports(*islice(found, len(fields(Ports))))
+
+
+_reservations: list[socket.socket] = []
+
+
+def _reserve(port: int) -> bool:
+    """Takes a name that only one process can have; the kernel frees it when the process ends."""
+    reservation = socket.socket(socket.AF_UNIX)
+    try:
+        reservation.bind(f"\0darkroom-port-{port}")
+    except OSError:
+        reservation.close()
+        return False
+    _reservations.append(reservation)
+    return True
 
 
 def _is_free(port: int) -> bool:

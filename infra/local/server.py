@@ -23,9 +23,6 @@ import requests
 from assets.errors import StackError
 from infra.local.state import StateFolder
 
-_ORPHAN_SECONDS = 10.0
-"""How long a child that outlived its server may take to end by itself, such as a Dagster run."""
-
 
 class Health(StrEnum):
     """How a server is, seen from outside."""
@@ -60,6 +57,8 @@ class Server:
         more_ports: Further ports that it listens on, by the variables that move them.
         stop_signal: The signal that asks it to end cleanly.
         needs: Servers without which it cannot become ready.
+        orphan_seconds: How long a child that outlived the server may take to end by itself, such
+            as a Dagster run.
     """
 
     name: str
@@ -76,6 +75,7 @@ class Server:
     needs: Sequence[Server] = ()
     start_seconds: float = 60.0
     stop_seconds: float = 30.0
+    orphan_seconds: float = 10.0
 
     @property
     def log(self) -> Path:
@@ -176,7 +176,7 @@ class Server:
             if process.info["create_time"] >= record.created and _group(process) == record.pid
         ]
         _signal(group, signal.SIGTERM)
-        _wait_until_gone(group, _ORPHAN_SECONDS)
+        _wait_until_gone(group, self.orphan_seconds)
         _signal(group, signal.SIGKILL)
         _wait_until_gone(group, self.stop_seconds)
 

@@ -93,7 +93,7 @@ def test_a_killed_server_starts_again(tiny: MakeServer) -> None:
 
 
 def test_a_server_that_does_not_listen_to_reason_is_ended(tiny: MakeServer) -> None:
-    server = tiny(STUBBORN + LISTEN + WAIT, stop_seconds=0.2)
+    server = tiny(STUBBORN + LISTEN + WAIT, stop_seconds=0.2, orphan_seconds=0.2)
     server.start()
     process = server.process()
     server.stop()

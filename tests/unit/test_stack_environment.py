@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import random
+import re
+import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from assets.errors import StackError
-from infra.local.ports import Ports
+from infra.local.ports import Ports, free_ports
 from infra.local.stack import Stack
 from infra.local.state import StateFolder
 
@@ -60,6 +64,18 @@ def test_a_port_that_is_no_number_is_told_in_a_sentence(value: str) -> None:
 def test_a_port_that_cannot_exist_is_told_in_a_sentence(value: str) -> None:
     with pytest.raises(StackError):
         Ports.from_environment({"DAGSTER_PORT": value})
+
+
+def test_free_ports_are_given_to_one_process_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even before its servers listen on them."""
+    program = "from infra.local import ports; print(ports.free_ports())"
+    always = "import random; random.sample = lambda numbers, k: list(numbers)[:k]; "
+    monkeypatch.setattr(random, "sample", lambda numbers, k: list(numbers)[:k])
+    ours = set(asdict(free_ports()).values())
+    told = subprocess.check_output([sys.executable, "-c", always + program], text=True)
+    theirs = {int(number) for number in re.findall(r"=(\d+)", told)}
+    assert len(ours) == len(theirs) == 6
+    assert ours.isdisjoint(theirs)
 
 
 def test_with_every_address_outside_nothing_embedded_starts(state: StateFolder) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -19,7 +19,7 @@ from assets.access.policy import load_policy
 from assets.errors import StackError
 from assets.ingestion.upload import api_keys
 from assets.resources.warehouse import Warehouse
-from infra.local.ports import Ports, free_ports
+from infra.local.ports import free_ports
 from infra.local.stack import Stack
 from infra.local.state import StateFolder
 from infra.local.supervisor import supervise
@@ -88,16 +88,8 @@ def running_platform(
 def _stack(kafka: str, say: Callable[[str], None]) -> Stack:
     outside = {name: value for name, value in os.environ.items() if name not in _IGNORED_VARIABLES}
     outside |= {"KAFKA": kafka, **_INTERVALS}
-    ports, listens = _two_sets_of_ports()
     folder = Path(tempfile.mkdtemp(prefix="darkroom-chaos-"))
-    return Stack(StateFolder(folder), ports, outside, say, listens)
-
-
-def _two_sets_of_ports() -> tuple[Ports, Ports]:
-    first, second = free_ports(), free_ports()
-    while set(astuple(first)) & set(astuple(second)):
-        second = free_ports()
-    return first, second
+    return Stack(StateFolder(folder), free_ports(), outside, say, listens=free_ports())
 
 
 @contextmanager
