@@ -13,7 +13,7 @@ from assets.ingestion.bucket.audit import Audit, AuditCounts
 from assets.retention.image_buckets import ImageBucket, RetentionClock
 from assets.retention.inventory import Inventory
 from tests.integration.bucket import NOW, keys_of_rows, put
-from tests.integration.holdings import purged
+from tests.integration.orphan_helpers import purged
 
 CONSTRAINT = "image_source_check"
 KEY = f"sftp/{NOW:%Y-%m-%d/%H}/warsaw/7"
