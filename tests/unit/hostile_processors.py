@@ -1,6 +1,6 @@
 """Processors that do to a worker process what a broken decoder might; workers load them by name.
 
-They do it to every image that is not the sound picture with which a processor is tried first.
+They do it to every image except the self-test image.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ _is_broken = False
 
 
 def choosy(body: bytes, recipe: Recipe) -> ProcessedImage:
-    """Takes the sound picture only."""
+    """Accepts the self-test image only."""
     if body != self_test_image():
         raise RejectedImageError(Reason.CORRUPT)
     return process(body, recipe)
