@@ -1,6 +1,6 @@
 # What a newcomer and CI need; everything else is the `darkroom` command (.venv/bin/darkroom --help).
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-check setup-browser up demo test test-apache-kafka test-browser check format lock
+.PHONY: help setup setup-check setup-browser up demo test test-apache-kafka test-browser check format lock mutate
 
 PYTHON ?= python3
 VENV := .venv
@@ -76,3 +76,11 @@ format: setup-check ## format the code and fix what the linters can
 
 lock: setup ## lock the newest allowed versions, with hashes, without addresses
 	@$(BIN)/python requirements/lock.py
+
+mutate: setup-check ## change the modules that decide, line by line, and print the share that unit tests notice
+	@$(BIN)/mutmut run --max-children $(WORKERS)
+	@$(BIN)/mutmut export-cicd-stats
+	@$(BIN)/python -c 'import json; s = json.load(open("mutants/mutmut-cicd-stats.json")); \
+	    killed, unrun = s["killed"] + s["timeout"], s["no_tests"]; \
+	    count = killed + s["survived"] + s["suspicious"]; \
+	    print(f"{killed / count:.1%} of {count} mutants killed; {unrun} more are in code that no unit test runs")'
