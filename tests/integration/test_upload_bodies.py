@@ -10,8 +10,8 @@ import pytest
 
 from assets.validation.headers import MAX_IMAGE_BYTES
 from tests.integration.upload_api import Api, create_key, serving, upload_settings
+from tests.unit.bare_headers import HEADERS
 from tests.unit.pictures import encoded, noise
-from tests.unit.test_upload_headers import HEADERS
 
 JPEG = encoded(noise(), "JPEG")
 PIECE = 64 * 1024

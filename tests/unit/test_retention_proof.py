@@ -1,4 +1,4 @@
-"""What a proof says, which days it covers, and how a choice of images is read. Pure functions."""
+"""What a proof of deletion says, and which days it covers."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.retention.erasure import choose, image_named
-from assets.retention.ledger_rows import ErasureSelectionError, LedgerRow
+from assets.retention.ledger_rows import LedgerRow
 from assets.retention.proof import Chain, Proof, ReceiptMention, days_to_search
 from assets.retention.receipts import DeletionReason
 from assets.settings import Settings
@@ -96,26 +95,3 @@ def test_the_days_that_a_receipt_tells_of_are_looked_at_however_long_ago(arrived
 def test_days_are_in_order_and_each_is_there_once():
     days = days_to_search(NOON, WEEK, [TOLD, TOLD])
     assert list(days) == sorted(set(days))
-
-
-@given(st.uuids())
-def test_an_id_is_read_as_it_is_written_by_the_ledger(image):
-    assert image_named(str(image)) == image
-
-
-@given(st.text(max_size=30))
-def test_what_is_no_id_is_refused_without_being_repeated(text):
-    with pytest.raises(ErasureSelectionError) as refused:
-        image_named(f"…{text}")
-    assert f"…{text}" not in str(refused.value)
-
-
-def test_a_choice_holds_what_was_named():
-    chosen = choose([str(IMAGE)], "kafka", "ann")
-    assert (chosen.images, chosen.source, chosen.uploader) == ((IMAGE,), "kafka", "ann")
-
-
-def test_what_is_left_empty_chooses_nothing():
-    assert choose([], "", "ann").source is None
-    with pytest.raises(ErasureSelectionError, match="Say which images"):
-        choose([], "", "")

@@ -11,12 +11,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect
 
-from assets.validation.headers import HEADER_BYTES, MAX_IMAGE_BYTES
+from assets.validation.headers import (
+    ALLOWED_FORMATS,
+    HEADER_BYTES,
+    MAX_IMAGE_BYTES,
+)
 from assets.validation.signatures import SIGNATURE_BYTES
-from services.upload_api.body import BodyTimeouts, BodyValidator, MemoryBudget, read_body
+from services.upload_api.body import (
+    BodyTimeouts,
+    BodyValidator,
+    MemoryBudget,
+    check_format,
+    read_body,
+)
 from services.upload_api.problems import ProblemError
+from tests.unit.bare_headers import png
+from tests.unit.other_formats import OTHERS
 from tests.unit.pictures import encoded, noise
-from tests.unit.test_upload_headers import png
 
 JPEG = encoded(noise(), "JPEG")
 
@@ -143,3 +154,21 @@ def test_memory_is_released_however_a_body_ends() -> None:
     assert (refused.value.kind.status, refused.value.headers["Retry-After"]) == (503, "1")
     with memory.reserve(10):
         pass
+
+
+def detail(first: bytes) -> str:
+    with pytest.raises(ProblemError) as refused:
+        check_format(first)
+    assert refused.value.kind.status == 415
+    return refused.value.detail
+
+
+def test_the_uploader_of_a_heic_file_is_told_its_format() -> None:
+    told = detail(OTHERS["HEIC of a telephone"])
+    assert told.startswith("By its first bytes the file is HEIC, which is not accepted, ")
+    assert "JPEG" in told
+
+
+def test_the_uploader_of_a_text_is_told_the_accepted_formats() -> None:
+    told = detail(b"Dear photograph, I am a letter.")
+    assert all(name in told for name in ALLOWED_FORMATS)

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.ingestion.kafka.landing import Landed
 from assets.ingestion.kafka.message_storer import describe
 from assets.validation.reasons import Reason
 from tests.unit.arrivals import NOON, message, some_settings
@@ -102,16 +101,3 @@ def test_every_header_becomes_bounded_text_that_postgresql_can_store(text: str) 
         assert 1 <= len(kept) <= 255
         assert "\0" not in kept
         kept.encode()
-
-
-counts = st.builds(Landed, *[st.integers(0, 10**6)] * 5)
-
-
-@given(counts, counts)
-def test_counts_add_up_field_by_field(one: Landed, other: Landed) -> None:
-    both = one + other
-    assert both.messages == one.messages + other.messages
-    assert both.new_images == one.new_images + other.new_images
-    assert both.rejected == one.rejected + other.rejected
-    assert both.size_bytes == one.size_bytes + other.size_bytes
-    assert both.missing == one.missing + other.missing
