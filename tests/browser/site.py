@@ -17,8 +17,7 @@ from assets.ingestion.upload import api_keys
 from assets.platform import Platform
 from assets.processing.batch_runner import BatchRunner
 from assets.processing.recipe import read_recipe
-from assets.resources.object_store import ObjectStore, open_client
-from assets.resources.warehouse import Warehouse
+from assets.resources.object_store import ObjectStore
 from assets.settings import Settings
 from infra.local.server import Server
 from infra.local.stack import Stack
@@ -79,10 +78,8 @@ class Site:
 
     def process(self) -> None:
         """Processes every image that waits."""
-        warehouse = Warehouse.from_settings(self.settings)
-        object_store = ObjectStore(self.settings)
-        processing = BatchRunner(self.settings, object_store, warehouse, read_recipe("standard"))
-        processing.run(datetime.now(UTC).date(), f"run {uuid.uuid4()}")
+        runner = BatchRunner(Platform.from_settings(self.settings), read_recipe("standard"))
+        runner.run(datetime.now(UTC).date(), f"run {uuid.uuid4()}")
 
     def filenames(self, uploader: str) -> list[str]:
         """File names of an uploader's images in the ledger, one for each row."""
@@ -117,10 +114,12 @@ def open_site(stack: Stack, folder: Path) -> Iterator[Site]:
             "RECEIPTS_BUCKET": f"receipts-{token}",
             "RAW_EVENTS_QUEUE": f"raw-events-{token}",
             "RUN_LINGER_SECONDS": "0.2",
+            "PROCESSING_WORKERS": "1",
             "UPLOAD_STORE_SECONDS": "3",
         }
         settings = Settings.of(env)
-        provision_buckets(open_client("s3", settings), open_client("sqs", settings), settings)
+        store = ObjectStore(settings)
+        provision_buckets(store.s3, store.sqs, settings)
         server = upload_api_server(StateFolder(folder), stack.ports.upload_api, env)
         object_store = next(one for one in stack.servers if one.name == "object_store")
         try:
