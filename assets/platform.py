@@ -19,7 +19,6 @@ class Platform:
     """Settings and the clients of the three servers, passed as one.
 
     Attributes:
-        settings: Names, limits and addresses.
         object_store: S3 buckets and their notification queue.
         event_log: Kafka topics.
         warehouse: PostgreSQL, as the role of this process.

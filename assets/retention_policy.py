@@ -14,12 +14,7 @@ class ImplausiblePurgeError(DarkroomError):
 def cutoff(now: datetime, age: timedelta) -> datetime:
     """Returns the time (UTC) at or before which whatever arrived is due.
 
-    Args:
-        now: The current time, aware.
-        age: The age at which an image is due.
-
-    Raises:
-        ValueError: `now` is naive, or the age is not positive.
+    Raises `ValueError` when `now` is naive, or the age is not positive.
     """
     if now.tzinfo is None:
         raise ValueError("now must be aware: pass a datetime with a time zone")
@@ -37,9 +32,6 @@ def is_plausible(due: int, total: int, max_share: float, free: int) -> bool:
     """Returns whether so many images can be deleted without confirmation by a person.
 
     Args:
-        due: Number of due images.
-        total: Number of all images.
-        max_share: The largest share of them that is plausible.
         free: The number that is plausible whatever its share.
     """
     return due <= max(free, max_share * total)

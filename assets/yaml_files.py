@@ -20,10 +20,7 @@ def read_yaml(path: Path) -> object:
 
 
 def parse_yaml(text: str, name: str) -> object:
-    """Parses the text of the file `name`.
-
-    Raises `YamlError`.
-    """
+    """Parses the text of the file `name`. Raises `YamlError`."""
     try:
         return YAML(typ="safe", pure=True).load(text)
     except MarkedYAMLError as error:

@@ -28,8 +28,7 @@ class Renditions:
 def naive(body: bytes) -> Renditions:
     """Decodes at full size, turns upright, and makes each rendition from the whole picture.
 
-    Raises:
-        OSError: Pillow cannot decode the bytes.
+    Raises `OSError` when Pillow cannot decode the bytes.
     """
     with Image.open(io.BytesIO(body)) as image:
         upright = ImageOps.exif_transpose(image).convert("RGB")
@@ -41,8 +40,7 @@ def tuned(body: bytes) -> Renditions:
 
     Transparent pixels become white.
 
-    Raises:
-        OSError: Pillow cannot decode the bytes.
+    Raises `OSError` when Pillow cannot decode the bytes.
     """
     with Image.open(io.BytesIO(body)) as image:
         size = _fitted(image.size, LARGE_PX)
@@ -56,8 +54,7 @@ def tuned(body: bytes) -> Renditions:
 def vips(body: bytes) -> Renditions:
     """Makes the large rendition while it decodes, and the small one from it.
 
-    Raises:
-        ModuleNotFoundError: pyvips is not installed.
+    Raises `ModuleNotFoundError` when pyvips is not installed.
     """
     os.environ.setdefault("VIPS_CONCURRENCY", "1")  # there is one process per core
     import pyvips

@@ -25,12 +25,9 @@ def copy_topic(settings: Settings, messages: int, put: Callable[[str, bytes], ob
     """Reads a whole topic from its beginning and puts the value of every message.
 
     Args:
-        settings: Brokers and topic.
-        messages: How many messages the topic holds.
         put: Stores bytes under a name: partition and offset.
 
-    Raises:
-        MeasurementError: no message came for half a minute.
+    Raises `MeasurementError` when no message came for half a minute.
     """
     puts: list[Future[object]] = []
     consumer, silent = _open(settings), 0

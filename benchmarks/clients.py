@@ -32,8 +32,7 @@ class Target:
 def request_rate(target: Target, body: bytes, requests: int, clients: int) -> float:
     """Sends from a process of its own; returns requests per second.
 
-    Raises:
-        MeasurementError: an answer was not 201.
+    Raises `MeasurementError` when an answer was not 201.
     """
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:

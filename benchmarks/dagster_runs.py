@@ -54,8 +54,7 @@ def runs_since(conninfo: str, moment: float) -> list[JobRuns]:
 def wait_for_success(conninfo: str, job: str, seconds: float) -> None:
     """Waits until a run of a job has succeeded.
 
-    Raises:
-        MeasurementError: none has after as many seconds.
+    Raises `MeasurementError` when none has after as many seconds.
     """
     problem = f"No run of {job} succeeded"
     _wait_until(conninfo, _HAS_SUCCEEDED, [job], seconds, problem)
@@ -64,8 +63,7 @@ def wait_for_success(conninfo: str, job: str, seconds: float) -> None:
 def wait_until_idle(conninfo: str, jobs: Sequence[str], seconds: float) -> None:
     """Waits until no run of these jobs is in flight.
 
-    Raises:
-        MeasurementError: some still are after as many seconds.
+    Raises `MeasurementError` when some still are after as many seconds.
     """
     problem = f"Runs of {', '.join(jobs)} did not end"
     _wait_until(conninfo, _IS_IDLE, [list(jobs)], seconds, problem)

@@ -87,8 +87,7 @@ def run(
 def parse_rates(text: str) -> list[float]:
     """Returns rates from a list such as `8,11,14`.
 
-    Raises:
-        MeasurementError: the text is not such a list.
+    Raises `MeasurementError` when the text is not such a list.
     """
     try:
         return [float(part) for part in text.split(",")]

@@ -69,16 +69,9 @@ def measure_landing(
 def measure_memory(
     settings: Settings, env: Mapping[str, str], size_bytes: int, messages: int
 ) -> MemoryUse:
-    """Fills a topic of its own and lands it in a process of its own.
+    """Fills a topic of its own with messages and lands it in a process of its own.
 
-    Args:
-        settings: The platform's settings.
-        env: The variables by which a program finds the same platform.
-        size_bytes: Size of each message.
-        messages: How many of them.
-
-    Raises:
-        MeasurementError: the run failed, or landed another number of messages.
+    Raises `MeasurementError` when the run failed, or landed another number of messages.
     """
     own = fill_dedicated_topic(settings, size_bytes, messages)
     names = {

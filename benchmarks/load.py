@@ -51,8 +51,7 @@ class Load:
     ) -> tuple[TrackedSend, DeliveryCount]:
         """Sends images, waits until all are finished, and counts every one.
 
-        Raises:
-            MeasurementError: an image was lost, duplicated, or not finished in time.
+        Raises `MeasurementError` when an image was lost, duplicated, or not finished in time.
         """
         platform = self.platform
         record = platform.stack.state.path("records", f"{name}.jsonl")

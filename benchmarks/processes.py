@@ -33,8 +33,7 @@ class Child:
         Args:
             kind: The class of the answer; its fields are the keys of the JSON object.
 
-        Raises:
-            MeasurementError: it failed.
+        Raises `MeasurementError` when it failed.
         """
         output, errors = self.process.communicate("begin\n", timeout=_WAIT_SECONDS)
         if self.process.returncode != 0:

@@ -46,7 +46,6 @@ class Run:
     Attributes:
         seconds: Of the asset's materialisation, the start of its workers included.
         run_cpu_seconds: Of the run's process during the materialisation.
-        worker_peak_bytes: Of the largest worker.
     """
 
     processed: int
@@ -155,8 +154,7 @@ def report_growth(report: Report, few: Run, many: Run) -> None:
 def arrive(settings: Settings, folder: str, bodies: Sequence[bytes], count: int) -> None:
     """Puts images into the raw bucket and registers them, before anything is measured.
 
-    Raises:
-        MeasurementError: fewer were registered.
+    Raises `MeasurementError` when fewer were registered.
     """
     platform = Platform.from_settings(settings)
     for number in range(count):
@@ -174,8 +172,7 @@ def arrive(settings: Settings, folder: str, bodies: Sequence[bytes], count: int)
 def process_all(stack: Stack, count: int) -> Measured:
     """Processes all waiting images, in a process of its own.
 
-    Raises:
-        MeasurementError: the run failed, or processed another number of images.
+    Raises `MeasurementError` when the run failed, or processed another number of images.
     """
     names = {"RUN_LINGER_SECONDS": "0", "PROCESSING_WORKERS": str(PROCESSES)}
     before = _servers_cpu_seconds(stack)

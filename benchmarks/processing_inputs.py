@@ -27,7 +27,6 @@ class Inputs:
     """Some photographs of one format and size.
 
     Attributes:
-        megapixels: Size of each.
         count: How many a measurement processes; the bodies are repeated.
     """
 
@@ -48,13 +47,7 @@ class Inputs:
 
 
 def make_inputs(format_: str, megapixels: int, total_megapixels: int) -> Inputs:
-    """Makes photographs of a format and size.
-
-    Args:
-        format_: `JPEG`, `PNG` or `WEBP`.
-        megapixels: Size of each.
-        total_megapixels: How much a measurement processes.
-    """
+    """Makes photographs of a format (`JPEG`, `PNG` or `WEBP`) and size for one measurement."""
     # A PNG with a sensor's grain at full size would exceed the largest accepted image.
     scale = _ENLARGED if format_ == "PNG" else 1
     made = photographs(_DISTINCT, megapixels=megapixels / scale**2)

@@ -110,8 +110,7 @@ def measure_loop(loop: Loop, inputs: Inputs) -> Cost:
 def measure_workers(processor: str, inputs: Inputs) -> Cost:
     """Measures a processor in the platform's isolated workers; bytes are sent both ways.
 
-    Raises:
-        MeasurementError: a photograph was rejected.
+    Raises `MeasurementError` when a photograph was rejected.
     """
     with (
         WorkerPool(PROCESSES, processor, read_recipe("standard")) as pool,
@@ -132,8 +131,7 @@ def measure_workers(processor: str, inputs: Inputs) -> Cost:
 def measure_sharp(inputs: Inputs) -> Cost:
     """Measures sharp in a Node process, with as many images at once as the others have processes.
 
-    Raises:
-        MeasurementError: Node failed.
+    Raises `MeasurementError` when Node failed.
     """
     with tempfile.TemporaryDirectory(prefix="darkroom-sharp-") as folder:
         for number, body in enumerate(inputs.bodies):

@@ -32,7 +32,6 @@ class RawCopy:
     """A COPY in one format.
 
     Attributes:
-        schema: Where its tables are.
         variant: `raw COPY` or `raw binary COPY`.
     """
 
@@ -45,8 +44,6 @@ class RawCopy:
         """Writes rows.
 
         Args:
-            connection: May write to the schema.
-            table: Name of the table of the ledger.
             columns: Types by name, in the order of the rows' values.
             rows: One value per column.
         """

@@ -79,7 +79,6 @@ class Cost:
 
     Attributes:
         seconds: Until it is committed.
-        wal_bytes: Size of the write-ahead log.
         wait_seconds: The longest that one transaction of the writer took meanwhile.
         locked_seconds: How long readers and writers were locked out.
     """

@@ -67,11 +67,9 @@ def rates_of(moments: Sequence[datetime], began: datetime, ended: datetime) -> d
 
     Args:
         moments: When each message was landed; all is measured from the first on.
-        began: When the purge began.
         ended: When it ended; what is after the last message does not count.
 
-    Raises:
-        MeasurementError: too few messages were landed during the purge, or otherwise.
+    Raises `MeasurementError` when too few messages were landed during the purge, or otherwise.
     """
     in_order = sorted(moments)
     first, last = in_order[0], in_order[-1]

@@ -64,12 +64,7 @@ class Deleted:
 
 
 def waiting_purge(settings: Settings, env: Mapping[str, str]) -> AbstractContextManager[Child]:
-    """Starts the process of a purge of these buckets' images, which waits to begin.
-
-    Args:
-        settings: They name the buckets.
-        env: The variables by which a program finds the same servers.
-    """
+    """Starts the process of a purge of these buckets' images, which waits to begin."""
     return child("benchmarks.retention_run", {**env, **bucket_variables(settings)})
 
 

@@ -51,7 +51,6 @@ def print_rounds(title: str, rounds: Sequence[Rates], megabytes: float | None = 
     """Prints every variant's rate per second in each round, and its median.
 
     Args:
-        title: What is counted per second.
         megabytes: Size of one of the things counted; gives a column of MB/s.
     """
     table = Table("", title=title, title_justify="left")
@@ -73,8 +72,6 @@ class Comparison:
     """A variant of the platform's own beside others, and how good it has to be.
 
     Attributes:
-        ours: The platform's variant.
-        unit: What is counted per second.
         limits: By the other variant, the least ratio of the rates; None where there is no bound.
     """
 
@@ -96,9 +93,6 @@ class Comparison:
         """Reports the rate of every variant, and the ratios.
 
         Args:
-            report: Where to.
-            rounds: Rates of all variants.
-            size: Size of what is counted, where sizes differ.
             megabytes: The same as a number; gives megabytes per second.
         """
         title = " ".join(filter(None, (self.unit, size, "per second")))

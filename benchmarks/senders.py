@@ -35,11 +35,8 @@ class Plan:
 
     Attributes:
         name: Distinguishes its images from those of other senders.
-        addresses: Where the sources are.
         bodies: JPEG files, sent in turn, each time made unique.
         rate: Images per second, through all sources together.
-        images: How many.
-        record: The file of the record.
         through: The sources to use in turn.
     """
 
@@ -85,11 +82,7 @@ class Sender:
 
     @property
     def is_done(self) -> bool:
-        """Whether the process has sent everything.
-
-        Raises:
-            MeasurementError: it failed.
-        """
+        """Whether the process has sent everything. Raises `MeasurementError` when it failed."""
         if self.process.exitcode:
             raise MeasurementError(
                 f"The sender failed after {self.count} of {self.plan.images} images; "

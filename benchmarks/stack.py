@@ -26,11 +26,7 @@ _UPLOADER = "bench"
 
 @contextmanager
 def fresh_stack(kafka: str = "tansu") -> Iterator[Stack]:
-    """Starts servers over a temporary folder, and stops them and deletes it afterwards.
-
-    Args:
-        kafka: Which broker, as in the variable KAFKA: `tansu` or `apache`.
-    """
+    """Runs servers, Kafka as `tansu` or `apache`, over a temporary folder for the block."""
     outside = {"KAFKA": kafka, **_NO_RATE_LIMIT}
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as by Ctrl-C
     with tempfile.TemporaryDirectory(prefix="darkroom-bench-") as folder:

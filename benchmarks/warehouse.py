@@ -240,7 +240,6 @@ class Measured:
     Attributes:
         scale: `large` or `medium`.
         smaller: The build from nothing over a tenth of the rows.
-        full: The build from nothing.
         first: The refresh from a cold disk.
         refreshed: The median refresh.
         nothing: A refresh without changes.

@@ -41,7 +41,6 @@ def purge_progress(doing: str, images: int | None) -> Iterator[ProgressCallback]
     """Shows a bar of images, and beside it how many copies of all kinds were deleted with them.
 
     Args:
-        doing: What goes on.
         images: How many are about to be deleted; None where that is unknown.
     """
     with progress_bar(TextColumn("images, {task.fields[copies]:,} copies")) as bar:

@@ -43,7 +43,6 @@ class Bound:
     """A measured value and the limit that it has to keep.
 
     Attributes:
-        name: What was measured, as people read it.
         unit: `s`, `ms`, `MiB`, `%` of a share, or whatever is counted; empty for a ratio.
     """
 
@@ -88,7 +87,6 @@ class Report:
 
     Args:
         name: Names the file that it is written to.
-        figures: What is known at the start, such as the number of rounds.
     """
 
     name: str
@@ -133,8 +131,7 @@ class Report:
     def finish(self) -> None:
         """Prints all bounds, writes the JSON file, and gives the verdict.
 
-        Raises:
-            BoundMissedError: at least one bound was missed.
+        Raises `BoundMissedError` when at least one bound was missed.
         """
         if self.bounds:
             console.print(self._table())

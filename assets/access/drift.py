@@ -92,17 +92,14 @@ def apply(conninfo: str, policy: Policy, revoke: bool = False) -> Applied:
     """Grants what is missing, in one transaction.
 
     Args:
-        conninfo: The administration role's connection.
-        policy: The access file.
         revoke: Whether to revoke what is not in the file as well.
 
     Returns:
         What was done, and the drift afterwards, read again: the administration role may not change
         everything.
 
-    Raises:
-        AccessError: The file names a role that the server does not have.
-        ServerUnavailableError: The database does not answer.
+    Raises `AccessError` when the file names a role that the server does not have, and
+    `ServerUnavailableError` when the database does not answer.
     """
     with Warehouse(conninfo).connect() as connection:
         lock(connection, "assets.access.apply")

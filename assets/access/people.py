@@ -80,19 +80,12 @@ def list_people(conninfo: str, policy: Policy) -> list[Person]:
 
 
 def create_person(conninfo: str, policy: Policy, name: str, team: str) -> str:
-    """Creates a login role for a person in a team.
-
-    Args:
-        conninfo: The administration role's connection.
-        policy: The access file.
-        name: Login name.
-        team: A team of the policy.
+    """Creates a login role for a person in a team of the policy.
 
     Returns:
         The generated password.
 
-    Raises:
-        AccessError: The name is invalid or taken.
+    Raises `AccessError` when the name is invalid or taken.
     """
     if not _NAME.fullmatch(name) or _RESERVED.fullmatch(name):
         raise AccessError(
@@ -117,9 +110,8 @@ def reset_person(conninfo: str, policy: Policy, name: str) -> str:
 def remove_person(conninfo: str, policy: Policy, name: str) -> None:
     """Ends a person's sessions and drops the role with all its privileges.
 
-    Raises:
-        AccessError: The role is not a person, owns objects, or has privileges that only a superuser
-            can revoke.
+    Raises `AccessError` when the role is not a person, owns objects, or has privileges that only a
+    superuser can revoke.
     """
     with administration(conninfo) as connection:
         _teams(connection, policy, name)

@@ -177,9 +177,8 @@ class Policy(_Model):
 def load_policy(path: Path = ACCESS_FILE) -> Policy:
     """Reads the access file.
 
-    Raises:
-        YamlError: The file is not valid YAML.
-        PolicyError: It is not a valid access file.
+    Raises `YamlError` when the file is not valid YAML, and `PolicyError` when it is not a valid
+    access file.
     """
     return parse_policy(path.read_text(), path.name)
 

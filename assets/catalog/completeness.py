@@ -55,7 +55,6 @@ class Unfinished:
 
     Attributes:
         on_day: Visible images of one day that wait or are outdated.
-        days_known: UTC days of which images are in the ledger.
         days_complete: Those of which no image waits or is outdated.
     """
 

@@ -18,12 +18,9 @@ class ImageFacts:
         mode: Pixel mode of the original, as Pillow names it.
         width_px: Width as it is looked at, orientation applied.
         height_px: Height as it is looked at, orientation applied.
-        sha256: Digest of the original's bytes.
         frames: How many pictures the file holds; renditions show the first.
         has_alpha: Whether anything in it may be transparent.
         orientation: EXIF orientation, 1 to 8; None where the file says nothing.
-        camera_make: Maker of the camera, as the file says.
-        camera_model: Model of the camera, as the file says.
         captured_at: By the camera's clock, whose time zone is not known.
         brightness: Mean of the grey values, 0 (black) to 1 (white).
         contrast: Standard deviation of the grey values, 0 to 0.5.

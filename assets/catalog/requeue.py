@@ -74,10 +74,7 @@ _REQUEUE = sql.SQL(
 
 
 def reason_named(name: str) -> Reason:
-    """Returns the reason of that name.
-
-    Raises `RequeueError` when there is none.
-    """
+    """Returns the reason of that name. Raises `RequeueError` when there is none."""
     if name not in set(Reason):
         raise RequeueError(
             f"There is no reason “{name}”; choose one of {', '.join(sorted(Reason))}."

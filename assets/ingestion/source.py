@@ -32,7 +32,6 @@ class ParsedKey:
     It proves nothing: anybody may store an object under a key of that form.
 
     Attributes:
-        image_id: Id of the image.
         origin: Origin of the image, unique within the source.
         begins_at: Start of the period in which the image arrived (UTC); None if the key names no
             date that exists.
@@ -65,9 +64,6 @@ class IngestionJob:
 
     Attributes:
         name: Name of the job; at most one of its runs executes at a time.
-        description: What the job does, for the Dagster UI.
-        sensor: Name of the sensor.
-        sensor_description: When the sensor requests a run, for the Dagster UI.
         find_work: Decides at each tick whether there is anything to do, in bounded time; called
             when no run of the job is in flight.
         asset: Key of the asset that it materializes; None: the ledger.

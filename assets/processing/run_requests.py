@@ -49,7 +49,6 @@ def days_to_process(
 
     Args:
         backlog: The days on which images wait, the oldest first.
-        in_flight: How many processing runs are in flight, by day.
         max_runs: How many may be in flight altogether.
     """
     waiting = sum(day.waiting for day in backlog)

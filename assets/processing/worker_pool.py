@@ -75,9 +75,8 @@ class WorkerPool:
         An image whose worker died or hung is tried once more, alone in a process of its own. A pool
         that broke while the image was not at work says nothing about the image.
 
-        Raises:
-            ProcessorError: the processor fails with the self-test image too.
-            CancelledError: the pool was closed before the image was finished.
+        Raises `ProcessorError` when the processor fails with the self-test image too, and
+        `CancelledError` when the pool was closed before the image was finished.
         """
         for _ in range(_ATTEMPTS_AMONG_OTHERS):
             try:

@@ -21,9 +21,6 @@ class Column(Generic[Row]):
     """A column of a table, and where its values come from.
 
     Attributes:
-        name: Its name in the table.
-        type: Its type in PostgreSQL.
-        read: Returns its value for a row.
         keeps: Whether an update leaves a stored value alone when the row has none.
     """
 

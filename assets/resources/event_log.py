@@ -28,10 +28,7 @@ class EventLog:
     settings: Settings
 
     def read_state(self, topic: str) -> TopicState:
-        """Returns the current state of a topic.
-
-        Raises `TopicMissingError`.
-        """
+        """Returns the current state of a topic. Raises `TopicMissingError`."""
         with self.administrator() as admin:
             return read_state(admin, topic)
 

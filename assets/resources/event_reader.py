@@ -61,8 +61,6 @@ class Reader:
 
     Args:
         consumer: Assigned to the partitions and to nothing else.
-        admin: Asked whether the topic is still the same.
-        topic: The topic as it was when the reader was opened.
         next_offsets: Where to begin, for each partition to be read.
         skip_confirmation_seconds: How long a skipped offset that may still appear is watched.
     """

@@ -19,8 +19,6 @@ class Message:
     """One message of a topic partition.
 
     Attributes:
-        partition: Its partition.
-        offset: Its offset in the partition.
         sent_at: Its timestamp (UTC).
         is_broker_time: Whether the broker's clock gave the timestamp, or the sender's.
         value: Its bytes; None for a null value.
@@ -41,7 +39,6 @@ class TopicState:
     """A topic as the brokers describe it at one time.
 
     Attributes:
-        name: Its name.
         topic_id: The brokers' own identity of it, another one when it is recreated; None when
             they give none (Kafka before 2.8).
         cleanup_policy: `delete`, `compact` or both; None when the brokers report no defaults.

@@ -56,11 +56,7 @@ class ObjectMissingError(Exception):
 
 @dataclass(frozen=True)
 class ObjectStore:
-    """The object store and its notification queue; clients are opened when first used.
-
-    Args:
-        settings: Addresses, bucket names, credentials.
-    """
+    """The object store and its notification queue; clients are opened when first used."""
 
     settings: Settings
 
@@ -85,10 +81,6 @@ class ObjectStore:
         """Stores an object and returns its version id, if the bucket keeps versions.
 
         Args:
-            bucket: The bucket.
-            key: The object's key.
-            body: Its bytes.
-            content_type: Its media type.
             metadata: Metadata that S3 keeps with it, by lower-case names.
         """
         named = dict(metadata or {})
@@ -137,12 +129,7 @@ class ObjectStore:
         return read_head(bucket, key, answer)
 
     def copy(self, source: tuple[str, str, str | None], target: tuple[str, str]) -> None:
-        """Copies an object inside the store, whatever its size.
-
-        Args:
-            source: Bucket, key and version id.
-            target: Bucket and key.
-        """
+        """Copies an object (bucket, key, version id) to a bucket and key, whatever its size."""
         bucket, key, version = source
         origin: CopySourceTypeDef = {"Bucket": bucket, "Key": key}
         if version is not None:

@@ -20,11 +20,9 @@ class ObjectVersion:
     """One version of one object, from a listing or a notification.
 
     Attributes:
-        bucket: Its bucket.
         key: Its key, decoded.
         version: Its version id; None in a bucket that keeps no versions.
         etag: Its entity tag without quotes.
-        size_bytes: Its length.
         modified_at: When it was stored (UTC).
     """
 
@@ -41,9 +39,7 @@ class ObjectHead:
     """The metadata of one object.
 
     Attributes:
-        version: The version that the metadata belong to.
         metadata: What its sender stored with it; names in lower case.
-        content_type: As its sender declared it.
     """
 
     version: ObjectVersion

@@ -17,11 +17,7 @@ Connection = psycopg.Connection[tuple[object, ...]]
 
 @dataclass(frozen=True)
 class Warehouse:
-    """The warehouse as one role.
-
-    Args:
-        conninfo: Connection URL; it holds a password and is never shown.
-    """
+    """The warehouse as one role; `conninfo` holds a password and is never shown."""
 
     conninfo: str = field(repr=False)
 

@@ -50,7 +50,6 @@ def evaluate_ages(
 
     Args:
         oldest: When the oldest copy of each kind arrived; None if there is none.
-        now: The current time.
         warning_age: Age from which the check warns.
         retention: Age from which the check fails.
     """

@@ -43,8 +43,6 @@ class DeletionContext:
     """What all receipts of one purge or erasure have in common.
 
     Attributes:
-        reason: Why copies are deleted.
-        began_at: When the purge or erasure began (UTC).
         until: The cutoff: whatever arrived at or before it is due; None for an erasure.
     """
 
@@ -74,7 +72,6 @@ class Deletion:
     Raises `ServerError` when a server goes away or refuses; the next purge finishes the rest.
 
     Attributes:
-        throttle: Limits the rate of deletion.
         show: Called with what each batch has deleted, from several threads.
     """
 
@@ -152,7 +149,6 @@ class Deletion:
         """Deletes the objects of images, and counts all their copies.
 
         Args:
-            images: The images.
             with_duplicates: Whether to search for duplicates of the originals that a killed landing
                 or a repeated upload stored; a purge finds them as orphans.
         """

@@ -80,8 +80,7 @@ def image_named(text: str, position: int | None = None) -> UUID:
         position: Its position among several ids, from 1. The error then names the position and not
             the text: errors of runs are kept, and must not contain ids of images.
 
-    Raises:
-        ErasureSelectionError: The text is not an id.
+    Raises `ErasureSelectionError` when the text is not an id.
     """
     try:
         return UUID(text)
@@ -96,8 +95,7 @@ def image_named(text: str, position: int | None = None) -> UUID:
 def choose(images: Sequence[str], source: str | None, uploader: str | None) -> ErasureSelection:
     """Returns the selection of images by id, source and uploader; empty criteria do not count.
 
-    Raises:
-        ErasureSelectionError: There is no criterion, or one that cannot exist.
+    Raises `ErasureSelectionError` when there is no criterion, or one that cannot exist.
     """
     if source and source not in source_names():
         raise ErasureSelectionError(

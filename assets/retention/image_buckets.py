@@ -144,10 +144,7 @@ def is_orphan(
     copy of an erased image is one at any age.
 
     Args:
-        bucket: Where the object is.
-        found: The object, as listed.
         snapshot: What the ledger holds about its image, read after the listing.
-        clock: The current time and the purge age.
     """
     images = images_of(bucket, found)
     if is_referenced(found, snapshot) or not snapshot.leased.isdisjoint(images):

@@ -77,8 +77,7 @@ class DueImage:
 class ErasureSelection:
     """Images by id, of a source, of an uploader; of several criteria all must hold.
 
-    Raises:
-        ErasureSelectionError: There is no criterion; that would select all images.
+    Raises `ErasureSelectionError` when there is no criterion; that would select all images.
     """
 
     images: tuple[UUID, ...] = ()

@@ -44,9 +44,6 @@ class OrphanPurge:
     """Deletes orphans page by page; holds one page in memory.
 
     Attributes:
-        now: The current time, aware.
-        throttle: Limits the rate of deletion.
-        show: Called with what each batch has deleted.
         may_take_any_share: Whether to delete however many objects of a bucket belong to no row.
     """
 

@@ -31,12 +31,9 @@ class ReceiptMention:
     """A receipt that names an image.
 
     Attributes:
-        number: Its number.
-        reason: Why the image was deleted.
         images: How many images the receipt names.
         ended_at: When it was written.
         oldest_at: The earliest time at which the image can have arrived.
-        newest_at: The latest time.
     """
 
     number: int
@@ -52,13 +49,11 @@ class Proof:
     """What was found about an image.
 
     Attributes:
-        ledger_row: Its row, if there is one.
         mentions: The receipts that name it.
         rows_left: Rows of its renditions.
         objects_left: Its objects by bucket, including all versions and delete markers.
         days: The days of arrival for which processed and quarantine bucket were searched.
         raw_versions: How many versions of the raw bucket were examined: all of them.
-        chain: The receipt chain as a whole.
     """
 
     image: UUID

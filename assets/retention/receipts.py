@@ -123,8 +123,6 @@ class ReceiptDraft:
     """What the receipt of a transaction will say, before it has a number.
 
     Attributes:
-        reason: Why the copies were deleted.
-        began_at: When the purge or erasure began.
         expired_until: The cutoff: whatever arrived at or before it was due; None for an erasure.
         ids: Images whose rows the transaction deletes.
         gone: Deleted copies by kind.
@@ -145,16 +143,12 @@ class Receipt:
 
     Attributes:
         number: Its place in the chain, from 1.
-        why: Why the copies were deleted.
-        began_at: When the purge or erasure began.
         ended_at: When the receipt was written.
         expired_until: The cutoff: whatever arrived at or before it was due; None for an erasure.
         images: Number of images whose rows were deleted.
         salt: Random bytes that are hashed before each id.
         id_hashes: The hashes of the ids, sorted and concatenated.
         gone: Deleted copies by kind, in alphabetical order.
-        previous_hash: The digest of the previous receipt.
-        hash: The digest of this receipt.
     """
 
     number: int

@@ -37,7 +37,6 @@ class DeletionThrottle:
         share: Share of the time for deletion while images arrive; 1 disables the throttle.
         count_landed: Returns how many images have arrived so far.
         clock: Returns monotonic seconds.
-        sleep: Waits for so many seconds.
     """
 
     share: float

@@ -45,11 +45,9 @@ class DemoResult:
 
     Attributes:
         sent: Images sent per source.
-        outcomes: What became of them.
         members: First rows of the member sales summary, as the analyst sees them.
         days: First rows of the daily image summary, as the analyst sees them.
         retention: How old the oldest copy is, and what is proven of those that were deleted.
-        checks: How many asset checks were run.
         seconds: How long the steps took, by name.
     """
 
@@ -71,11 +69,7 @@ class DemoResult:
 
 @dataclass
 class StallDetector:
-    """Notices that nothing has changed for some time.
-
-    Attributes:
-        limit_seconds: How long nothing may change.
-    """
+    """Notices that nothing has changed for some time."""
 
     limit_seconds: float
     _state: object = None
@@ -100,9 +94,8 @@ class Demo:
     def run(self) -> DemoResult:
         """Sends, waits, runs the checks and collects.
 
-        Raises:
-            DemoIncompleteError: Something did not become visible, or a check failed.
-            PhotographsError: The person's own folder has no image.
+        Raises `DemoIncompleteError` when something did not become visible, or a check failed, and
+        `PhotographsError` when the person's own folder has no image.
         """
         pictures = self._pictures()
         env = self.stack.environment()

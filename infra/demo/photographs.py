@@ -57,7 +57,6 @@ class Photograph:
     Attributes:
         name: file name, or path relative to the folder it was found in, with forward slashes.
         content_type: what a sender would declare, which for a broken file need not be true.
-        body: the file's bytes.
         expected_reason: reason code the platform must refuse it with; `None` when it is acceptable
             or, for a person's own file, unknown.
     """
@@ -117,13 +116,11 @@ def photographs(
     and one WebP.
 
     Args:
-        count: how many.
         seed: same seed, same bytes (with the same versions of Pillow and its codecs).
         megapixels: size of every photograph; `None` mixes 0.5 to 2 (PNG and WebP 0.3 to 0.9).
 
-    Raises:
-        ValueError: the count is negative or the size is not positive.
-        PhotographsError: scikit-image is not installed.
+    Raises `ValueError` when the count is negative or the size is not positive, and
+    `PhotographsError` when scikit-image is not installed.
     """
     if count < 0:
         raise ValueError(f"Cannot make {count} photographs; ask for none or more.")
@@ -138,8 +135,7 @@ def photographs_in(folder: Path) -> Iterator[Photograph]:
 
     Known by their suffix (any case); hidden files are left out. Files are read as they are taken.
 
-    Raises:
-        PhotographsError: the folder is missing, is no folder, or holds no image.
+    Raises `PhotographsError` when the folder is missing, is no folder, or holds no image.
     """
     if not folder.exists():
         raise PhotographsError(f"The folder {folder} does not exist; check its spelling.")
@@ -162,8 +158,7 @@ def photographs_in(folder: Path) -> Iterator[Photograph]:
 def broken_files() -> tuple[Photograph, ...]:
     """Makes one file for each way of being unusable, with the reason code it must be refused with.
 
-    Raises:
-        PhotographsError: scikit-image is not installed.
+    Raises `PhotographsError` when scikit-image is not installed.
     """
     jpeg, jpg = _wheel_file("rocket.jpg"), "image/jpeg"
     return (

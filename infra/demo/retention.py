@@ -18,10 +18,7 @@ class RetentionState:
     """The oldest copy in ledger and buckets, and what is proven of those that went.
 
     Attributes:
-        oldest_copy: Its kind.
-        oldest_hours: Its age.
         hours: The age at which it has to be gone.
-        receipts: How many there are.
         is_chain_intact: Whether none is missing, changed or out of its place.
         first_goes_at: When the purge begins to take the first image of this demo.
     """

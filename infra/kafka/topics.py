@@ -29,10 +29,7 @@ class TopicDescription:
 
 
 def load_description(described_as: str = "images", path: Path = TOPICS) -> TopicDescription:
-    """Reads one entry of the topic file.
-
-    Raises `TopicError` when the file does not describe it.
-    """
+    """Reads one entry of the topic file. Raises `TopicError` when the file does not describe it."""
     try:
         entry = cast(Any, read_yaml(path))[described_as]
         config = {str(key): _plain(value) for key, value in entry["config"].items()}
@@ -82,8 +79,6 @@ def provision_topic(bootstrap_servers: str, name: str, described_as: str = "imag
     """Creates the topic unless it exists.
 
     Args:
-        bootstrap_servers: Where the brokers are.
-        name: The topic's name.
         described_as: The entry of `topics.yaml` that describes it.
 
     Returns:

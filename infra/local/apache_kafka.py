@@ -31,7 +31,6 @@ class Listeners:
     """The ports of the node, all on 127.0.0.1.
 
     Attributes:
-        broker: Where it listens for clients.
         advertised: Where clients are told to find it.
         controller: Where its own quorum of one meets.
     """

@@ -67,10 +67,8 @@ class CheckState:
 
     Attributes:
         asset: The key of its asset, joined by slashes.
-        jobs: The jobs that run it.
         status: Dagster's word, such as SUCCEEDED; None: not run since the asset was last made.
         is_error: Whether it failed, and not as a warning only.
-        description: What it said.
         evaluated_at: When, as a Unix timestamp.
         figures: Its numbers, by label.
     """

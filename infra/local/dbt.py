@@ -32,7 +32,6 @@ def run_dbt(env: Mapping[str, str], *arguments: str, outputs: Path | None = None
 
     Args:
         env: The whole environment of the command; a stack's `environment()` has what it needs.
-        arguments: The command and its options.
         outputs: Folder for compiled SQL and logs, when not the project's own.
     """
     folders = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]

@@ -15,15 +15,7 @@ KAFKA_BUCKET = "darkroom-kafka"
 def kafka_server(
     state: StateFolder, port: int, advertised_port: int, s3_endpoint: str, region: str
 ) -> Server:
-    """Describes the broker; its bucket must exist before it starts.
-
-    Args:
-        state: Where its log goes.
-        port: Where it listens.
-        advertised_port: Where clients are told to find it.
-        s3_endpoint: The object store that keeps its topics.
-        region: The region that the object store answers for.
-    """
+    """Describes the broker; its bucket must exist before it starts."""
     return Server(
         name="kafka",
         title="Kafka (Tansu)",

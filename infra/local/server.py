@@ -48,11 +48,8 @@ class Server:
     Args:
         name: Short name, used for its files.
         title: What people call it.
-        argv: Program and arguments.
-        port: The TCP port on 127.0.0.1 that it listens on.
         port_variable: The environment variable that moves it to another port.
         is_ready: Whether it answers; called until it does.
-        env: Variables added to its environment.
         withheld: Variables of ours that it does not inherit.
         more_ports: Further ports that it listens on, by the variables that move them.
         stop_signal: The signal that asks it to end cleanly.

@@ -58,10 +58,8 @@ class Stack:
     """The embedded servers over one state folder.
 
     Args:
-        state: Where data, logs and passwords are kept.
         ports: Where the servers listen.
         outside: The environment to look for outside servers in.
-        say: Called with each step that begins.
         listens: Where the servers listen instead, if what stands at `ports` passes connections on.
     """
 
@@ -154,10 +152,7 @@ class Stack:
         return Settings.of(self.environment())
 
     def prepare(self, *programs: Server) -> None:
-        """Marks the state folder and checks every port, before anything starts.
-
-        Args:
-            programs: Programs that are about to start over the servers.
+        """Marks the state folder and checks every port, also of `programs`, before anything starts.
 
         Raises `StackError` when the folder is not the platform's, or a port is taken.
         """

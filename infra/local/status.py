@@ -37,13 +37,11 @@ class PlatformStatus:
     """The platform at one moment.
 
     Attributes:
-        servers: Every server and program.
         backlog: Images that wait, by UTC day of arrival; None when PostgreSQL does not answer.
         disk_bytes: What the state folder takes.
         disk_free_bytes: What is left of its file system.
         oldest_copy: What the hourly check said of the oldest copy; None when it has not run.
         oldest_copy_hours: The age of the oldest copy of each kind, when the check ran.
-        oldest_copy_measured_at: When the check ran.
         red: A sentence per server that was killed, check that failed and job whose last run failed.
     """
 

@@ -37,11 +37,9 @@ def supervise(stack: Stack, report: Callable[[str], None]) -> None:
     """Waits until the stack is stopped from elsewhere; starts again what was killed.
 
     Args:
-        stack: A stack that was started.
         report: Called with a sentence about what ended, and about what runs again.
 
-    Raises:
-        StackError: Something could not be started again, often as it was tried.
+    Raises `StackError` when something could not be started again, often as it was tried.
     """
     supervisor = Supervisor(stack, report)
     while stack.dagster.health() is not Health.STOPPED:
@@ -66,8 +64,7 @@ class Supervisor:
     def poll(self) -> None:
         """Starts again what has ended; a start that is disturbed is tried again at the next poll.
 
-        Raises:
-            StackError: Too many starts in a row were disturbed.
+        Raises `StackError` when too many starts in a row were disturbed.
         """
         self._kill_dagster_without_code()
         watched = (*self.stack.servers, *self.stack.programs)

@@ -21,13 +21,7 @@ _OF_OTHERS = (
 
 
 def upload_api_server(state: StateFolder, port: int, env: Mapping[str, str]) -> Server:
-    """Describes the server; it logs in to the database as darkroom_uploader.
-
-    Args:
-        state: Where its log goes.
-        port: Where it listens.
-        env: The stack's environment.
-    """
+    """Describes the server; it logs in to the database as darkroom_uploader."""
     names = {name.upper() for name in UploadSettings.model_fields} - {"KAFKA_BOOTSTRAP_SERVERS"}
     return Server(
         name="upload_api",

@@ -57,7 +57,6 @@ def bootstrap(superuser_conninfo: str, passwords: Mapping[str, str]) -> None:
 
     Args:
         superuser_conninfo: A superuser's connection to any database of the server.
-        passwords: The password of each program role that logs in.
     """
     with psycopg.connect(superuser_conninfo, autocommit=True) as server:
         for role, password in passwords.items():
@@ -86,10 +85,6 @@ def seal_audit_log(superuser_conninfo: str, database: str = WAREHOUSE) -> None:
 
     From then on not even the administration role, which owns all other tables, can change or drop
     it. The schema is transferred too, because the owner of a schema can drop its tables.
-
-    Args:
-        superuser_conninfo: A superuser's connection to any database of the server.
-        database: Name of the warehouse.
     """
     conninfo = make_conninfo(superuser_conninfo, dbname=database)
     names = {

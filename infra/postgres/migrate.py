@@ -13,11 +13,7 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def migrate(conninfo: str) -> None:
-    """Applies the missing migrations, each in one transaction.
-
-    Args:
-        conninfo: Connection of the administration role (URL or libpq keywords).
-    """
+    """Applies the missing migrations as the administration role, each in one transaction."""
     command.upgrade(_config(conninfo), "head")
 
 

@@ -149,9 +149,8 @@ class BodyTimeouts:
 async def read_image(receive: Receive, declared: Declared, timeouts: BodyTimeouts) -> Received:
     """Reads the image in a request's body, bare or as the only file of a form.
 
-    Raises:
-        ProblemError: The body is not an acceptable image, or arrives too slowly.
-        ClientDisconnect: The caller disconnected before the end.
+    Raises `ProblemError` when the body is not an acceptable image, or arrives too slowly, and
+    `ClientDisconnect` when the caller disconnected before the end.
     """
     image = BodyValidator()
     if not declared.is_form:
@@ -171,9 +170,8 @@ async def read_body(
 ) -> None:
     """Passes the chunks of a request's body to `feed`.
 
-    Raises:
-        ProblemError: The body arrives too slowly.
-        ClientDisconnect: The caller disconnected before the end.
+    Raises `ProblemError` when the body arrives too slowly, and `ClientDisconnect` when the caller
+    disconnected before the end.
     """
     now = asyncio.get_running_loop().time
     ends, waits_until = now() + timeouts.body_seconds, 0.0

@@ -67,9 +67,6 @@ async def authenticated(
 async def admitted(
     request: Request, caller: Annotated[Caller, Depends(authenticated)]
 ) -> Admission:
-    """Counts an upload of a caller.
-
-    Raises `ProblemError` when the rate limit is exceeded.
-    """
+    """Counts an upload of a caller. Raises `ProblemError` when the rate limit is exceeded."""
     headers = await app_state_of(request).rate_limit.admit(caller.uploader, utc_now())
     return Admission(caller, headers)

@@ -36,11 +36,7 @@ _METHODS = frozenset({"GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"
 
 
 def page_policy(images_from: str) -> str:
-    """Returns the content security policy: the own origin, and images from one other origin.
-
-    Args:
-        images_from: The origin of the signed URLs of renditions.
-    """
+    """Returns the content security policy: the own origin, and images from one other origin."""
     return (
         f"default-src 'self'; img-src 'self' blob: {images_from}; object-src 'none'; "
         "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -55,8 +51,6 @@ class EdgeMiddleware:
     resets it, and the reset may reach the caller before the response does.
 
     Args:
-        app: The app inside.
-        images_from: See `page_policy`.
         large_bodies: The path that accepts large bodies and limits them itself.
     """
 

@@ -20,7 +20,6 @@ class SingleFileForm:
     """Parses a body with exactly one part, named `file`.
 
     Args:
-        content_type: The request's Content-Type header.
         feed: Called with the bytes of the file as they arrive.
     """
 
@@ -52,10 +51,7 @@ class SingleFileForm:
             raise _malformed() from error
 
     def feed(self, chunk: bytes) -> None:
-        """Parses the next chunk of the body.
-
-        Raises `ProblemError` when it is not such a body.
-        """
+        """Parses the next chunk of the body. Raises `ProblemError` when it is not such a body."""
         self._size_bytes += len(chunk)
         try:
             self._parser.write(chunk)
@@ -67,10 +63,7 @@ class SingleFileForm:
             )
 
     def finish(self) -> None:
-        """Ends the body.
-
-        Raises `ProblemError` when it has no file or is incomplete.
-        """
+        """Ends the body. Raises `ProblemError` when it has no file or is incomplete."""
         if not self._is_complete:
             raise _malformed()
         if not self._parts:

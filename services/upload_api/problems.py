@@ -66,7 +66,6 @@ class ProblemError(Exception):
     """The request is answered with a problem.
 
     Args:
-        kind: The kind of problem.
         detail: What was wrong and what to do; reveals nothing about other callers or servers.
         headers: Headers of the response, such as Retry-After.
     """

@@ -65,12 +65,10 @@ class Storage:
 
         Args:
             key: Key of the object, which is never overwritten.
-            body: The bytes of the image.
             attributes: Content-Type, and the metadata of the object.
 
-        Raises:
-            AlreadyStoredError: The key already has an object.
-            ServerUnavailableError: S3 does not answer in time, or refuses.
+        Raises `AlreadyStoredError` when the key already has an object, and `ServerUnavailableError`
+        when S3 does not answer in time, or refuses.
         """
         with self._translated():
             async with asyncio.timeout(self.settings.upload_store_seconds):

@@ -66,12 +66,8 @@ class Attempt:
     """One statement to try.
 
     Args:
-        section: The section of the report.
-        on: The object, as in the report's row.
-        action: What is tried.
         statement: SQL that concerns no row.
         is_allowed: Whether the access file allows it.
-        column: The column, for an attempt on one column.
         denied_by: SQL states that mean a denial; any other error occurs after the privilege check.
         locks_last: Whether PostgreSQL checks the privilege before it waits for a lock.
     """

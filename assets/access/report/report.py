@@ -94,13 +94,8 @@ class _Plan:
 def make_report(environment: Mapping[str, str], policy: Policy) -> Report:
     """Tries everything as every subject; changes nothing, and can run beside a working platform.
 
-    Args:
-        environment: The addresses and passwords of the stack.
-        policy: The access file.
-
-    Raises:
-        AccessError: The views are not built, or the administration role may not create people.
-        ServerUnavailableError: The database does not answer.
+    Raises `AccessError` when the views are not built, or the administration role may not create
+    people, and `ServerUnavailableError` when the database does not answer.
     """
     with Warehouse(environment["DATABASE_ADMIN_URL"]).connect() as connection:
         catalog = read_catalog(connection, policy)

@@ -33,9 +33,7 @@ class Subject:
     """A login role that attempts are made with.
 
     Args:
-        title: Its name in the report.
         role: The team or program role of the access file; without a team, its own name.
-        conninfo: Its connection.
     """
 
     title: str
@@ -47,10 +45,8 @@ class Subject:
 def subjects(environment: Mapping[str, str], policy: Policy) -> Iterator[list[Subject]]:
     """Creates the people of the report, and removes them after the block.
 
-    Raises:
-        AccessError: The administration role may not create people, or a program role is not in
-            the file.
-        ServerUnavailableError: The database does not answer.
+    Raises `AccessError` when the administration role may not create people, or a program role is
+    not in the file, and `ServerUnavailableError` when the database does not answer.
     """
     admin = environment["DATABASE_ADMIN_URL"]
     _remove_left_over(admin)

@@ -70,10 +70,7 @@ def classify(
     """Decides what an object version of the raw bucket is.
 
     Args:
-        found: The version, as a listing or a notification describes it.
         known: What ledger and sources know about it, read after the version was found.
-        now: The present.
-        purge_age: The age at which retention deletes an image.
         delay: How much longer than its grace an object is left to the source that stored it. Within
             the grace it is left to the source even if that has passed it: a replay may be about to
             register it.
@@ -100,10 +97,6 @@ def is_copy(found: ObjectVersion, object_keys: Mapping[UUID, str]) -> bool:
 
     Where an image has one key only, an object under another key is somebody's drop: the key of a
     message contains a day, and under another day the object is not the message's.
-
-    Args:
-        found: The version.
-        object_keys: The object key by image id, of the images that have a row.
     """
     if (owner := parse_key(found.key)) is None:
         return False

@@ -18,7 +18,6 @@ class Sweep:
 
     Attributes:
         resume_key: The key to resume after; None at the beginning of the bucket.
-        resume_version: The version of that key to resume after.
         completed_at: When a listing last reached the end of the bucket; None: never.
         listed_at: When the last slice of the listing ended; None: none has.
     """

@@ -39,12 +39,7 @@ def claim_check_key(message: Message) -> str | None:
 
 @dataclass(frozen=True)
 class ClaimCheckResolver:
-    """Resolves claim checks.
-
-    Args:
-        platform: Where their objects are.
-        threads: Look up several objects at once.
-    """
+    """Resolves claim checks; `threads` look up several objects at once."""
 
     platform: Platform
     threads: ThreadPoolExecutor
@@ -86,11 +81,7 @@ def image_of(
     """Returns the arrival that a claim check names; None if it is known, erased or landed itself.
 
     Args:
-        check: The claim check.
         head: The object's version and metadata; None if it is missing.
-        known: What ledger and sources know about the object.
-        now: The present.
-        purge_age: The age at which retention deletes an image.
     """
     status = classify(head.version, known, now, purge_age) if head else None
     if status in {ObjectStatus.KNOWN, ObjectStatus.ERASED, ObjectStatus.LANDING}:

@@ -36,9 +36,7 @@ class Gap:
     """A range of offsets of one partition.
 
     Attributes:
-        first_offset: The first missing offset.
         next_offset: The offset after the last missing one.
-        reason: Why the messages are missing: a `GapReason`.
     """
 
     topic: str

@@ -39,12 +39,7 @@ class StoringBatch:
 
 @dataclass(frozen=True)
 class MessageStorer:
-    """Stores messages in the raw bucket.
-
-    Args:
-        platform: Where.
-        threads: Store and look up several objects at once.
-    """
+    """Stores messages in the raw bucket; `threads` store and look up several objects at once."""
 
     platform: Platform
     threads: ThreadPoolExecutor

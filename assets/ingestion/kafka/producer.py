@@ -39,8 +39,6 @@ class OutgoingImage:
 
     Attributes:
         name: Name of the file; also the message's key, which decides its partition.
-        body: Its bytes.
-        headers: Names and values of the message's headers.
     """
 
     name: str
@@ -62,8 +60,7 @@ def files_in(folder: Path) -> tuple[list[Path], list[NotSent]]:
     Returns:
         The files to send in the order of their paths, and those that are too large.
 
-    Raises:
-        TopicError: The folder does not exist or contains no file.
+    Raises `TopicError` when the folder does not exist or contains no file.
     """
     if not folder.is_dir():
         raise TopicError(f"{folder} is not a folder; name one: darkroom images produce ~/Pictures.")
@@ -114,16 +111,14 @@ def send(
     """Sends images, several in flight, and waits until the brokers have acknowledged each.
 
     Args:
-        settings: Where the brokers are, and the topic.
         outgoing: The images; read as earlier ones are acknowledged.
         done: Called with each image that the brokers have acknowledged.
 
     Returns:
         The images that the brokers refused.
 
-    Raises:
-        ServerUnavailableError: The brokers do not answer; images for which `done` was not called
-            may or may not have arrived.
+    Raises `ServerUnavailableError` when the brokers do not answer; images for which `done` was not
+    called may or may not have arrived.
     """
     with _producer(settings) as producer:
         sender = _Sender(producer, settings.kafka_topic, done)

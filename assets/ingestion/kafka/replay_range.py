@@ -21,9 +21,7 @@ class ReplayRange:
     Attributes:
         topic: The topic; None: the one that is landed.
         partition: Its partition; None: all of them, with times only.
-        first_offset: The first offset.
         last_offset: The last offset, included.
-        from_time: The earliest timestamp.
         to_time: Messages with this timestamp or a later one are left out.
     """
 

@@ -39,9 +39,7 @@ class OpenedTopic:
     """A topic that is about to be read.
 
     Attributes:
-        state: Its state on the brokers.
         incarnation: How often it has been recreated.
-        next_offsets: The next offset to read, by partition.
         gaps: What was found missing when it was opened.
     """
 
@@ -116,8 +114,6 @@ def read_landed(
     """Returns how far some topics have been landed; those that nobody lands are left out.
 
     Args:
-        connection: The warehouse.
-        names: Names of topics.
         landed_topic: The topic that is landed, even if no message of it has been yet.
     """
     offsets = read_rows(
@@ -183,8 +179,6 @@ def open_topic(connection: Connection, state: TopicState, gone: Mapping[int, int
     a listed beginning proves nothing; the reader finds out what is missing there.
 
     Args:
-        connection: The warehouse.
-        state: The topic's state on the brokers.
         gone: Offsets, by partition, that the brokers did not have when they were requested.
     """
     known = _lock_or_create(connection, state)

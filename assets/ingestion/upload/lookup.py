@@ -106,7 +106,6 @@ def page_of_own(
 
     Args:
         connection: With a role that may read the ledger.
-        uploader: The uploader.
         after: Images that arrived at that moment or earlier are left out.
         limit: The largest number of images to return.
         behind: Where the previous page ended; None for the first page.

@@ -48,15 +48,7 @@ class _Waiting:
 
 @dataclass
 class Campaign:
-    """A campaign on a platform that is running under supervision.
-
-    Args:
-        options: Counts, periods and seed.
-        injector: Injects the faults.
-        addresses: Where the sources are.
-        monitor: Polled all the time.
-        report: Called with a sentence about every fault that was skipped.
-    """
+    """A campaign on a platform that is running under supervision."""
 
     options: CampaignOptions
     injector: FaultInjector
@@ -68,9 +60,8 @@ class Campaign:
     def run(self) -> None:
         """Sends images and injects faults until all are sent and injected.
 
-        Raises:
-            CampaignError: A sender failed, or there was nothing left to kill.
-            StackError: A killed process could not be restarted.
+        Raises `CampaignError` when a sender failed, or there was nothing left to kill, and
+        `StackError` when a killed process could not be restarted.
         """
         started = time.monotonic()
         with self._sending() as senders:

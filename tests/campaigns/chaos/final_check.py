@@ -26,11 +26,8 @@ class FinalCheck:
     """The end of a campaign.
 
     Args:
-        monitor: Polled for the progress.
         analyst: The warehouse as a person of TEAM_ANALYTICS.
-        dagster_port: The port of Dagster's web server.
         seconds: How long the platform may take.
-        report: Called with a sentence about what is being waited for.
     """
 
     monitor: Monitor
@@ -42,9 +39,8 @@ class FinalCheck:
     def verdict(self) -> Verdict:
         """Waits, counts, and counts again while something is missing and time is left.
 
-        Raises:
-            CampaignError: Dagster did not recover in time.
-            ServerError: Another server did not.
+        Raises `CampaignError` when Dagster did not recover in time, and `ServerError` when another
+        server did not.
         """
         deadline = time.monotonic() + self.seconds
         self.report("everything is sent; waiting until everything is finished")

@@ -21,7 +21,6 @@ class FaultInjector:
 
     Args:
         rng: Chooses among several possible processes.
-        report: Called with a sentence about every injected fault.
     """
 
     stack: Stack

@@ -36,7 +36,6 @@ class Progress:
 
     Attributes:
         acknowledged: Images that the sources have acknowledged.
-        known: Rows of the ledger.
         finished: Rows that are processed or rejected.
         listed_at: When the last sweep of the raw bucket was completed (UTC).
     """
@@ -57,10 +56,8 @@ class Monitor:
     """Polls ledger, records and processes of a campaign.
 
     Args:
-        settings: Where the warehouse is.
         folder: The folder of the senders' records.
         supervision: The supervisor, which restarts what is killed; it ends only if it fails.
-        show: Called with the progress.
     """
 
     settings: Settings
@@ -74,9 +71,8 @@ class Monitor:
     def poll(self) -> None:
         """Waits a second, and updates the progress.
 
-        Raises:
-            CampaignError: A sender failed.
-            StackError: A killed process could not be restarted.
+        Raises `CampaignError` when a sender failed, and `StackError` when a killed process could
+        not be restarted.
         """
         time.sleep(_POLL_SECONDS)
         if self.supervision.done():

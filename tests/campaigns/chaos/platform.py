@@ -59,8 +59,6 @@ def running_platform(
     """Starts a platform and stops it afterwards; its state folder is left to whoever looks.
 
     Args:
-        kafka: Which broker: `tansu` or `apache`.
-        say: Called with each step that begins.
         report: Called with what ends unexpectedly, and what runs again.
     """
     stack = _stack(kafka, say)

@@ -15,11 +15,9 @@ _TIMEOUT_SECONDS = 10
 
 @dataclass
 class Proxy:
-    """Forwards every connection to a port of 127.0.0.1 to another port.
+    """Forwards every connection to `port` of 127.0.0.1 to the port `upstream`.
 
     Args:
-        port: Where it listens.
-        upstream: The port that connections are forwarded to.
         delay_seconds: How long every chunk is held before it is forwarded.
     """
 

@@ -36,15 +36,12 @@ def run(
     """Runs a campaign, prints its report and writes it as JSON.
 
     Args:
-        kills: How many faults are injected.
-        images: How many images are sent.
         kafka: Which broker: `tansu` or `apache`.
         minutes: How long images are sent; None: 12 seconds per fault.
         seed: Repeats the images and faults of an earlier campaign.
 
-    Raises:
-        BoundMissedError: An image was lost, duplicated or stuck, or something else is wrong.
-        DarkroomError: A server cannot be started, or the platform does not recover.
+    Raises `BoundMissedError` when an image was lost, duplicated or stuck, or something else is
+    wrong, and `DarkroomError` when a server cannot be started, or the platform does not recover.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # its servers end with it
     seed = secrets.randbelow(10**6) if seed is None else seed

@@ -30,12 +30,9 @@ class SenderConfig:
     """What one sender process does.
 
     Attributes:
-        source: The name of the source.
-        count: How many images it sends.
         seconds: The period that they are spread over; an outage delays them.
         give_up_seconds: When it stops sending.
         seed: Same seed, same images.
-        record: The file of its record.
     """
 
     source: str

@@ -41,7 +41,6 @@ class Addresses:
     Attributes:
         settings: Brokers, topic, object store and bucket.
         upload_url: The upload API's address for images.
-        api_key: A key of the upload API.
     """
 
     settings: Settings

@@ -35,7 +35,6 @@ class Evidence:
         orphaned_renditions: Objects in the processed bucket without a row.
         stuck_runs: Runs that have nothing left to do and do not end.
         unbalanced_hours: Hours in which landed ≠ waiting + processed + rejected + purged.
-        unexplained_gaps: Recorded gaps of Kafka offsets.
         may_have_gaps: Whether a killed broker leaves offsets without a message.
         rows_missing_in_views: Images that are missing in the analysts' views, or there twice.
     """

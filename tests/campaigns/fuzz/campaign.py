@@ -117,8 +117,7 @@ def run_campaign(
 ) -> Campaign:
     """Sends the files through `count` workers.
 
-    Raises:
-        HangError: nothing was finished for five minutes.
+    Raises `HangError` when nothing was finished for five minutes.
     """
     started, process = time.monotonic(), psutil.Process()
     results: list[FileResult] = []

@@ -20,14 +20,11 @@ def run(files: int, seed: int | None, workers: int, processor: str) -> None:
     """Runs a campaign, prints its report and writes it as JSON.
 
     Args:
-        files: Number of hostile files.
         seed: Repeats the files of an earlier campaign.
-        workers: Number of worker processes.
         processor: package.module:function
 
-    Raises:
-        BoundMissedError: A file was neither processed nor rejected, or memory grew too much.
-        DarkroomError: The processor cannot be used, or a worker hangs.
+    Raises `BoundMissedError` when a file was neither processed nor rejected, or memory grew too
+    much, and `DarkroomError` when the processor cannot be used, or a worker hangs.
     """
     seed = secrets.randbelow(10**6) if seed is None else seed
     console.print(f"[bold]Fuzz campaign[/], {files} files, --seed {seed}")
