@@ -77,10 +77,8 @@ format: setup-check ## format the code and fix what the linters can
 lock: setup ## lock the newest allowed versions, with hashes, without addresses
 	@$(BIN)/python requirements/lock.py
 
-mutate: setup-check ## change the modules that decide, line by line, and print the share that unit tests notice
+mutate: setup-check ## change the modules that decide, line by line, and require that unit tests notice 90 %
+	@rm -rf mutants # results of earlier tests
 	@$(BIN)/mutmut run --max-children $(WORKERS)
 	@$(BIN)/mutmut export-cicd-stats
-	@$(BIN)/python -c 'import json; s = json.load(open("mutants/mutmut-cicd-stats.json")); \
-	    killed, unrun = s["killed"] + s["timeout"], s["no_tests"]; \
-	    count = killed + s["survived"] + s["suspicious"]; \
-	    print(f"{killed / count:.1%} of {count} mutants killed; {unrun} more are in code that no unit test runs")'
+	@$(BIN)/python -m tests.campaigns.mutation_score

@@ -130,7 +130,7 @@ class Recipe(_Part):
     @property
     def hash(self) -> str:
         """Twelve hexadecimal digits of everything but the description, which changes no result."""
-        content = self.model_dump(mode="json", exclude={"description"})
+        content = self.model_dump(exclude={"description"})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
@@ -167,20 +167,20 @@ def read_recipe(name: str) -> Recipe:
 
 def _first_problem(error: ValidationError) -> str:
     """Describes the first problem as a part of a sentence."""
-    found = error.errors(include_url=False)[0]
+    found = error.errors()[0]
     place = ".".join(str(part) for part in found["loc"]) or "the file"
-    value, context = found["input"], found.get("ctx", {})
     match found["type"]:
         case "missing":
             return f"{place} is missing"
         case "extra_forbidden":
             return f"{place} is unknown"
         case "union_tag_invalid":
+            context = found["ctx"]
             return f"{place} has no step {context['tag']}; there are {context['expected_tags']}"
         case "union_tag_not_found":
             return f"{place} does not say what to do; write do: and the name of a step"
         case "model_type" | "model_attributes_type":
             return f"{place} is not a mapping of names to values"
         case "value_error":
-            return f"{place}: {context['error']}"
-    return f"{place} is {value!r}, and {found['msg'].lower().replace('input ', '')}"
+            return f"{place}: {found['ctx']['error']}"
+    return f"{place} is {found['input']!r}, and {found['msg'].lower().replace('input ', '')}"

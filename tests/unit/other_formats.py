@@ -5,17 +5,18 @@ from __future__ import annotations
 from tests.unit.pictures import encoded, four_corners
 
 
-def _brand(major: bytes, *compatible: bytes) -> bytes:
+def brands(major: bytes, *compatible: bytes) -> bytes:
+    """The first box of an HEIF or AVIF file, and the beginning of the second."""
     content = b"ftyp" + major + b"\0\0\0\0" + b"".join(compatible)
     return (4 + len(content)).to_bytes(4) + content + b"\0\0\0\x08meta"
 
 
 OTHERS = {
-    "HEIC of a telephone": _brand(b"heic", b"mif1", b"heic"),
-    "HEIC with more bits": _brand(b"heix", b"mif1", b"heix"),
-    "HEIC by a compatible brand": _brand(b"xxxx", b"miaf", b"heic"),
-    "HEIF": _brand(b"mif1", b"mif1", b"jpeg"),
-    "CR3 of a camera": _brand(b"crx ", b"crx ", b"isom"),
+    "HEIC of a telephone": brands(b"heic", b"mif1", b"heic"),
+    "HEIC with more bits": brands(b"heix", b"mif1", b"heix"),
+    "HEIC by a compatible brand": brands(b"xxxx", b"miaf", b"heic"),
+    "HEIF": brands(b"mif1", b"mif1", b"jpeg"),
+    "CR3 of a camera": brands(b"crx ", b"crx ", b"isom"),
     "RAF of a camera": b"FUJIFILMCCD-RAW 0201FF383501",
     "RW2 of a camera": b"IIU\0\x18\0\0\0",
     "ORF of a camera": b"IIRO\x08\0\0\0",

@@ -1,11 +1,12 @@
 """Drift: differences between the access file and the warehouse, their texts and severity."""
 
 import dagster as dg
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.access.checks import as_table, judge
-from assets.access.drift import Drift, Extra, Missing, compare
+from assets.access.drift import Applied, Drift, Extra, Missing, compare
 from assets.access.expected import Expected
 from assets.access.facts import (
     Attribute,
@@ -52,6 +53,21 @@ def test_another_value_of_a_setting_is_one_difference():
     drift = compare(Expected(frozenset(wanted)), held)
     assert {one.fact for one in drift.missing} == wanted
     assert drift.extra == ()
+
+
+def test_views_that_are_not_built_are_reported_apart():
+    drift = compare(Expected(frozenset(), ("analytics.view_item_catalogue",)), [])
+    assert drift.not_built == ("analytics.view_item_catalogue",)
+    assert drift.differences == ()
+
+
+@pytest.mark.parametrize(
+    ("granted", "revoked", "has_changed"), [(1, 0, True), (0, 1, True), (0, 0, False)]
+)
+def test_granting_or_revoking_anything_is_a_change(granted, revoked, has_changed):
+    facts = (Attribute("bob", "LOGIN"),)
+    applied = Applied(facts * granted, facts * revoked, Drift((), (), 0, ()))
+    assert applied.has_changed is has_changed
 
 
 def test_a_setting_for_one_database_is_a_difference_of_its_own():

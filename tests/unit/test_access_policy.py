@@ -222,6 +222,106 @@ def test_a_routine_is_granted_with_whatever_arguments_it_has():
     assert granted == {routine.name for routine in routines[:2]}
 
 
+SMALL = validate_policy(
+    {
+        "public": "nothing",
+        "personal": {},
+        "built_by_dbt": ["views"],
+        "owners": {"darkroom_admin": ["shop", "shop.*"]},
+        "operators": [],
+        "teams": {
+            "TEAM_SALES": {
+                "why": "Sells.",
+                "schemas": {"shop": ["usage", "grant option"], "views": ["usage"]},
+                "relations": {
+                    "shop.item": {"select": "all", "update": ["price", "colour"]},
+                    "views.sold": {"select": "all"},
+                    "views.*": {"select": "all"},
+                },
+                "people": {"connection_limit": 3, "settings": {"work_mem": "8MB"}},
+            }
+        },
+        "programs": {
+            "darkroom_admin": {
+                "why": "Owns.",
+                "attributes": ["login", "createrole"],
+                "admin_of": ["TEAM_SALES"],
+                "relations": {"shop.item": {"select": "all"}},
+            },
+            "darkroom_loader": {
+                "why": "Loads.",
+                "database": ["connect"],
+                "schemas": {"shop": ["usage"], "views": ["usage"]},
+                "sequences": {"shop.number": ["usage"]},
+                "routines": ["shop.add"],
+                "member_of": ["TEAM_SALES"],
+                "settings": {"work_mem": "64MB"},
+            },
+        },
+    }
+)
+
+
+def test_the_facts_that_follow_from_a_file_where_everything_exists():
+    catalog = Catalog(
+        "d",
+        "darkroom_admin",
+        {"shop": "darkroom_admin", "views": "darkroom_loader"},
+        [
+            relation("shop.item", "price", "colour"),
+            relation("shop.number", kind="S"),
+            relation("views.sold", kind="v"),
+        ],
+        [Routine(("shop", "add", "text"), False, "darkroom_admin")],
+        {"anna": ("TEAM_SALES",)},
+    )
+    wanted = expected(SMALL, catalog)
+    assert {str(fact) for fact in wanted.facts} == {
+        "TEAM_SALES has SELECT on shop.item",
+        "TEAM_SALES has SELECT on views.sold",
+        "TEAM_SALES has UPDATE(colour) on shop.item",
+        "TEAM_SALES has UPDATE(price) on shop.item",
+        "TEAM_SALES has USAGE on schema shop",
+        "TEAM_SALES has USAGE on schema views",
+        "TEAM_SALES may grant others USAGE on schema shop",
+        "anna has the rights of TEAM_SALES",
+        "anna is LOGIN",
+        "anna may have 3 sessions",
+        "anna starts sessions with work_mem = 8MB",
+        "darkroom_admin can admit others to TEAM_SALES",
+        "darkroom_admin can become TEAM_SALES",
+        "darkroom_admin has the rights of TEAM_SALES",
+        "darkroom_admin is CREATEROLE",
+        "darkroom_admin is LOGIN",
+        "darkroom_admin owns database d",
+        "darkroom_admin owns schema shop",
+        "darkroom_admin owns shop.add(text)",
+        "darkroom_admin owns shop.item",
+        "darkroom_admin owns shop.number",
+        "darkroom_loader can become TEAM_SALES",
+        "darkroom_loader has CONNECT on database d",
+        "darkroom_loader has EXECUTE on shop.add(text)",
+        "darkroom_loader has USAGE on schema shop",
+        "darkroom_loader has USAGE on schema views",
+        "darkroom_loader has USAGE on shop.number",
+        "darkroom_loader has the rights of TEAM_SALES",
+        "darkroom_loader starts sessions with work_mem = 64MB",
+    }
+    assert wanted.not_built == ()
+
+
+def test_the_facts_that_follow_from_a_file_where_nothing_exists():
+    wanted = expected(SMALL, Catalog("d", "darkroom_admin"))
+    assert {fact for fact in wanted.facts if isinstance(fact, Exists)} == {
+        Exists(Kind.SCHEMA, ("shop",)),
+        Exists(Kind.SCHEMA, ("views",)),
+        Exists(Kind.RELATION, ("shop", "item")),
+        Exists(Kind.SEQUENCE, ("shop", "number")),
+        Exists(Kind.ROUTINE, ("shop", "add")),
+    }
+    assert wanted.not_built == ("views.sold",)
+
+
 def test_a_view_that_is_not_built_yet_is_no_drift_and_a_missing_table_is():
     wanted = expected(load_policy(), Catalog("darkroom", "darkroom_admin"))
     assert "analytics.view_fulfilment" in wanted.not_built

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assets.catalog.facts import ImageFacts
+from assets.catalog.facts import ImageFacts, Seconds
 from assets.processing.contract import (
     BrokenContractError,
     ProcessedImage,
@@ -42,7 +42,8 @@ def test_what_our_processor_returns_passes_as_it_is() -> None:
 
 
 def test_the_self_test_image_is_small_and_processed_by_our_processor() -> None:
-    assert (MADE.facts.format, MADE.facts.width_px, MADE.facts.height_px) == ("JPEG", 256, 256)
+    facts = MADE.facts
+    assert (facts.format, facts.mode, facts.width_px, facts.height_px) == ("JPEG", "RGB", 256, 256)
 
 
 def test_numbers_of_numpy_become_pythons_own() -> None:
@@ -60,6 +61,20 @@ def test_a_processor_may_say_little() -> None:
     assert validate_result(silent, STANDARD) == silent
 
 
+@pytest.mark.parametrize(
+    "returned",
+    [
+        with_facts(width_px=1, height_px=2**31 - 1, frames=2**31 - 1),
+        with_facts(orientation=1, perceptual_hash=-(2**63)),
+        with_facts(orientation=8, perceptual_hash=2**63 - 1),
+        with_medium(width_px=1, height_px=2**31 - 1),
+        with_medium(width_px=2**31 - 1, height_px=1),
+    ],
+)
+def test_the_smallest_and_largest_values_are_accepted(returned: ProcessedImage) -> None:
+    assert validate_result(returned, STANDARD) == returned
+
+
 @pytest.mark.parametrize("returned", [None, b"bytes", MADE.renditions, ProcessedImage])
 def test_anything_but_a_result_is_refused(returned: object) -> None:
     with pytest.raises(BrokenContractError, match="not ProcessedImage"):
@@ -75,18 +90,25 @@ def test_anything_but_a_result_is_refused(returned: object) -> None:
         (with_facts(orientation=9), "orientation is not between 1 and 8"),
         (with_facts(perceptual_hash=2**63), "perceptual_hash is not between"),
         (with_facts(sha256=b"short"), "sha256 has 5 bytes"),
-        (with_facts(captured_at=datetime(2024, 5, 1, tzinfo=UTC)), "has a time zone"),
+        (
+            with_facts(captured_at=datetime(2024, 5, 1, tzinfo=UTC)),
+            "^captured_at has a time zone, which no camera's clock has$",
+        ),
         (with_facts(brightness=float("nan")), "brightness is not a finite number"),
-        (with_facts(sharpness=1e300), "sharpness is not a finite number"),
+        (with_facts(sharpness=1e30), "sharpness is not a finite number"),
+        (replace(MADE, seconds=Seconds(decode=float("inf"))), "decode is not a finite number"),
         (with_facts(width_px="wide"), "width_px: "),
+        (with_facts(dominant_colours=(1,)), r"^dominant_colours\.0: "),
         (with_facts(format=None), "format: "),
-        (replace(MADE, facts=None), "not a dataclass"),
+        (replace(MADE, facts=None), "^a part of it is not a dataclass$"),
         (replace(MADE, renditions=MADE.renditions[:1]), "the recipe wants"),
         (replace(MADE, renditions=(*reversed(MADE.renditions),)), "the recipe wants"),
         (replace(MADE, renditions=(b"a", b"b")), "not a dataclass"),
         (with_medium(body=b""), "is not a JPEG, PNG or WEBP file"),
         (with_medium(format="BMP"), "is not a JPEG, PNG or WEBP file"),
         (with_medium(width_px=0), "has no valid size"),
+        (with_medium(height_px=0), "has no valid size"),
+        (with_medium(height_px=2**31), "has no valid size"),
     ],
 )
 def test_what_the_catalogue_cannot_take_is_refused_with_a_reason(
@@ -144,6 +166,26 @@ def test_anything_but_a_function_is_refused_with_what_to_write(name: str, messag
         find_processor(name)
     assert str(refused.value).startswith(f"IMAGE_PROCESSOR={name} ")
     assert "package.module:function" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        (
+            "company.images:work",
+            "IMAGE_PROCESSOR=company.images:work cannot be loaded: No module named 'company'. "
+            "Write package.module:function, and install the package.",
+        ),
+        (
+            "json",
+            "IMAGE_PROCESSOR=json is not a function: write package.module:function.",
+        ),
+    ],
+)
+def test_a_refused_processor_is_reported_in_full_sentences(name: str, sentence: str) -> None:
+    with pytest.raises(ProcessorError) as refused:
+        find_processor(name)
+    assert str(refused.value) == sentence
 
 
 def test_a_module_that_lacks_a_package_is_refused_with_the_name_of_that_package(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 
 import pytest
@@ -21,8 +22,17 @@ from assets.validation.headers import (
 )
 from assets.validation.reasons import Reason, RejectedImageError
 from assets.validation.signatures import SIGNATURE_BYTES
-from tests.unit.bare_headers import HEADERS, avif, gif, ispe, jpeg, png
-from tests.unit.pictures import decoded, encoded, noise
+from tests.unit.bare_headers import (
+    HEADERS,
+    avif,
+    gif,
+    ispe,
+    jpeg,
+    png,
+    webp_lossless,
+    webp_lossy,
+)
+from tests.unit.pictures import encoded, noise
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 
@@ -88,6 +98,29 @@ def test_a_hostile_header_is_judged_or_left_to_processing(
 def test_a_header_is_read_no_further_than_it_may_be() -> None:
     late = b"\xff\xd8" + (b"\xff\xe1\xff\xff" + bytes(65_533)) * 3 + jpeg(9000, 9000)[2:]
     assert reject_header(late) is None
+    assert pixels_of(late) is None
+
+
+@pytest.mark.parametrize("kind", HEADERS)
+def test_the_number_of_pixels_is_read_from_the_header(kind: str) -> None:
+    assert pixels_of(HEADERS[kind](300, 200) + b"\xff" * 8) == 60_000
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"a letter", png(9, 9)[:20], webp_lossy(9, 9)[:26], avif(9, 9)[:SIGNATURE_BYTES]]
+)
+def test_a_file_without_a_whole_header_has_no_number_of_pixels(body: bytes) -> None:
+    assert pixels_of(body) is None
+
+
+def test_the_scaling_hints_of_a_lossy_webp_do_not_change_its_size() -> None:
+    assert pixels_of(webp_lossy(300 | 3 << 14, 200 | 3 << 14)) == 60_000
+
+
+def test_the_alpha_bit_of_a_lossless_webp_does_not_change_its_size() -> None:
+    body = bytearray(webp_lossless(300, 200))
+    body[24] |= 1 << 4
+    assert pixels_of(bytes(body)) == 60_000
 
 
 def test_the_largest_image_is_ten_mebibytes() -> None:
@@ -125,18 +158,24 @@ def test_a_row_or_column_more_is_too_many_pixels(size: tuple[int, int]) -> None:
     assert rejected.value.reason is Reason.TOO_MANY_PIXELS
 
 
-def film(frames: int) -> Image.Image:
+def film(name: str, frames: int) -> Image.Image:
     pictures = [Image.new("L", (2, 2), number % 256) for number in range(frames)]
-    return decoded(encoded(pictures[0], "GIF", save_all=True, append_images=pictures[1:]))
+    return Image.open(
+        io.BytesIO(encoded(pictures[0], name, save_all=True, append_images=pictures[1:]))
+    )
 
 
-def test_as_many_frames_as_allowed_pass() -> None:
-    check_header(film(MAX_FRAMES))
+@pytest.mark.parametrize("name", ["GIF", "TIFF"])
+def test_as_many_frames_as_allowed_pass_and_the_first_stays_selected(name: str) -> None:
+    image = film(name, MAX_FRAMES)
+    check_header(image)
+    assert image.tell() == 0
 
 
-def test_one_frame_more_is_too_many() -> None:
+@pytest.mark.parametrize("name", ["GIF", "TIFF"])
+def test_one_frame_more_is_too_many(name: str) -> None:
     with pytest.raises(RejectedImageError) as rejected:
-        check_header(film(MAX_FRAMES + 1))
+        check_header(film(name, MAX_FRAMES + 1))
     assert rejected.value.reason is Reason.TOO_MANY_FRAMES
 
 

@@ -252,6 +252,13 @@ def test_keys_of_what_is_made_begin_with_the_utc_day_of_arrival() -> None:
     assert identity.quarantine_key(AN_ID, late) == f"2024-05-17/{AN_ID}"
 
 
+@pytest.mark.usefixtures("local_time_is_tokyo")
+def test_keys_have_the_utc_day_wherever_the_machine_is() -> None:
+    late = datetime(2024, 5, 17, 23, tzinfo=UTC)
+    assert identity.rendition_key(AN_ID, late, "r", "n").startswith("2024-05-17/")
+    assert identity.quarantine_key(AN_ID, late).startswith("2024-05-17/")
+
+
 @pytest.mark.parametrize("sent_at", [NOON - timedelta(days=400), NOON, NOON + timedelta(days=1)])
 def test_the_brokers_time_is_believed(sent_at: datetime) -> None:
     told = message(sent_at=sent_at, is_broker_time=True)

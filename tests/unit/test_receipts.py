@@ -176,6 +176,11 @@ def test_receipts_that_changed_places_are_found() -> None:
     assert verify([first, third, second])
 
 
+@pytest.mark.usefixtures("local_time_is_tokyo")
+def test_a_receipt_has_the_same_digest_wherever_the_machine_is() -> None:
+    assert pinned().hash.hex().startswith("3ccb55d52482fac99dd6b26e067b0e")
+
+
 def test_the_same_moment_in_another_zone_has_the_same_digest() -> None:
     [receipt] = chain(1)
     elsewhere = receipt.began_at.astimezone(timezone(timedelta(hours=9)))
@@ -190,13 +195,15 @@ def test_a_receipt_names_the_images_that_went_and_no_other(images: set[UUID], ot
     assert receipt.names(other) == (other in images)
 
 
-def test_a_hash_that_lies_across_two_others_is_not_taken_for_an_image() -> None:
+@pytest.mark.parametrize("shift", [1, 8, ID_HASH_BYTES - 1])
+def test_a_hash_that_lies_across_two_others_is_not_taken_for_an_image(shift: int) -> None:
     image = uuid4()
     [receipt] = chain(1)
     wanted = hash_id(receipt.salt, image)
-    across = b"\0" * 8 + wanted + b"\0" * 8
+    across = b"\0" * shift + wanted + b"\0" * (ID_HASH_BYTES - shift)
     assert not replace(receipt, id_hashes=across).names(image)
-    assert replace(receipt, id_hashes=across + wanted).names(image)
+    assert replace(receipt, id_hashes=wanted + across).names(image)
+    assert replace(receipt, id_hashes=across + wanted + across).names(image)
 
 
 def test_two_receipts_know_one_image_by_different_hashes() -> None:

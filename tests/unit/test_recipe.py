@@ -119,8 +119,9 @@ def test_a_recipe_that_was_read_is_not_changed_by_anybody() -> None:
         STANDARD.version = 2
 
 
-def test_a_companys_own_recipe_is_read_by_the_path_of_its_file(tmp_path: Path) -> None:
-    file = tmp_path / "own.yaml"
+@pytest.mark.parametrize("name", ["own.yaml", "own.yml"])
+def test_a_companys_own_recipe_is_read_by_the_path_of_its_file(name: str, tmp_path: Path) -> None:
+    file = tmp_path / name
     file.write_text("name: own\nversion: 3\nrenditions: [{name: same}]\n")
     assert read_recipe(str(file)).title == "own v3"
 

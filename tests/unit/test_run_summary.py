@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,6 +84,36 @@ def test_rates_count_the_time_in_which_images_were_in_flight() -> None:
         "images_per_second": 0.5,
         "megapixels_per_second": 9.0,
     }
+
+
+def test_figures_are_rounded_for_people() -> None:
+    image = ImageTiming("processed", 1_234_567, 1.26, StageSeconds(1.23456, 0.0, Seconds(), 0.0))
+    summary = summary_of(image, image, image, busy_seconds=7.0)
+    assert summary.rates() == {"images_per_second": 0.43, "megapixels_per_second": 0.54}
+    assert summary.outcome_table().to_dict("records") == [
+        {"outcome": "processed", "images": 3, "MB": 3.7, "MP": 3.8, "share": bar(1)}
+    ]
+    assert summary.stage_table().to_dict("records")[0] == {
+        "stage": "fetch",
+        "ms per image": 1234.6,
+        "share": bar(1),
+    }
+
+
+def test_each_outcome_has_its_share_of_the_images() -> None:
+    table = summary_of(PROCESSED, LARGER, REJECTED).outcome_table()
+    assert list(table["share"]) == [bar(2 / 3), bar(1 / 3)]
+
+
+def test_images_that_took_no_time_have_no_shares_of_it() -> None:
+    unmeasured = ImageTiming("empty", 0, 0.0, StageSeconds(0.0, 0.0, Seconds(), 0.0))
+    assert set(summary_of(unmeasured).stage_table()["share"]) == {""}
+
+
+def test_failures_of_the_processor_are_counted_by_what_it_raised() -> None:
+    failed = replace(REJECTED, processor_failure="ValueError")
+    summary = summary_of(failed, failed, REJECTED)
+    assert summary.processor_failures == {"ValueError": 2}
 
 
 def test_a_run_without_images_has_rates_of_zero_and_empty_tables() -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 from assets.validation.headers import ALLOWED_FORMATS, reject_unknown
 from assets.validation.reasons import Reason
 from assets.validation.signatures import SIGNATURE_BYTES, format_of, other_format_of
-from tests.unit.other_formats import OTHERS
+from tests.unit.other_formats import OTHERS, brands
 from tests.unit.pictures import encoded, noise
 
 Image.init()
@@ -24,6 +24,40 @@ def test_a_known_format_that_is_not_taken_has_a_name_and_is_not_allowed(body: by
     assert format_of(first) is None
     assert other_format_of(first)
     assert reject_unknown(first) is Reason.FORMAT_NOT_ALLOWED
+
+
+@pytest.mark.parametrize(
+    ("example", "name"),
+    [
+        ("HEIC by a compatible brand", "HEIF"),
+        ("HEIC of a telephone", "HEIC"),
+        ("BMP", "BMP"),
+        ("PPM", "Netpbm"),
+        ("SVG", "SVG"),
+        ("PSD", "Photoshop"),
+    ],
+)
+def test_a_format_that_is_not_allowed_has_its_usual_name(example: str, name: str) -> None:
+    assert other_format_of(OTHERS[example]) == name
+
+
+@pytest.mark.parametrize(
+    "box", [brands(b"avif"), brands(b"avis"), brands(b"mif1", b"miaf", b"mif1", b"avif")]
+)
+def test_an_avif_is_recognized_by_any_of_its_brands(box: bytes) -> None:
+    assert format_of(box) == "AVIF"
+
+
+@pytest.mark.parametrize(
+    "bytes_",
+    [
+        brands(b"mif1", b"heic") + b"avif",
+        brands(b"mif1", b"heic").replace(b"mif1\0\0\0\0", b"mif1avif"),
+    ],
+    ids=["behind the box", "in place of the version"],
+)
+def test_avif_in_another_place_is_not_a_brand(bytes_: bytes) -> None:
+    assert format_of(bytes_) is None
 
 
 @pytest.mark.parametrize("name", ALLOWED_FORMATS)
@@ -75,6 +109,7 @@ def test_other_formats_of_images_are_not(name: str) -> None:
         b"\xff",
         b"<svg xmlns='http://www.w3.org/2000/svg'/>",
         b"RIFF\0\0\0\0WAVE",
+        b"JUNK\0\0\0\0WEBP",
         b"\0\0\0\x18ftypmp42\0\0\0\0isom",
         b"\0\0\0\x18ftypheic\0\0\0\0mif1",
         b"\xff\xff\xff\xffftypxxxx",

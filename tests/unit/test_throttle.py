@@ -6,7 +6,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from assets.retention.throttle import THROTTLED_BATCH_SIZE, UNTHROTTLED_BATCH_SIZE, DeletionThrottle
+from assets.retention.throttle import (
+    THROTTLED_BATCH_SIZE,
+    UNTHROTTLED_BATCH_SIZE,
+    DeletionThrottle,
+    unthrottled,
+)
 
 
 @dataclass
@@ -81,6 +86,10 @@ def test_a_short_pause_in_the_arrivals_does_not_end_the_care(world: World) -> No
 def test_a_purge_that_is_late_rests_for_nobody(world: World) -> None:
     assert world.delete(world.throttle(1.0), 3000, arriving=100) == [UNTHROTTLED_BATCH_SIZE] * 3
     assert world.rests == []
+
+
+def test_an_unthrottled_deletion_is_in_large_batches_from_the_start(world: World) -> None:
+    assert world.delete(unthrottled(), 3000) == [UNTHROTTLED_BATCH_SIZE] * 3
 
 
 def test_the_ledger_is_not_asked_before_every_portion(world: World) -> None:

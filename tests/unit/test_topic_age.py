@@ -73,7 +73,12 @@ def test_one_setting_is_enough_for_a_message_to_stay_for_ever(setting):
 
 
 def test_a_topic_that_is_compacted_and_trimmed_is_trimmed():
-    assert topic_bound(BOUNDED | {"cleanup.policy": "compact,delete"}) == topic_bound(BOUNDED)
+    assert topic_bound(BOUNDED | {"cleanup.policy": "compact, delete"}) == topic_bound(BOUNDED)
+
+
+def test_a_topic_whose_retention_is_not_reported_is_unlimited():
+    reported = {key: value for key, value in BOUNDED.items() if key != "retention.ms"}
+    assert topic_bound(reported) is None
 
 
 def test_brokers_that_tell_nothing_bound_nothing():
