@@ -206,6 +206,12 @@ def test_a_hash_that_lies_across_two_others_is_not_taken_for_an_image(shift: int
     assert replace(receipt, id_hashes=across + wanted + across).names(image)
 
 
+def test_the_hashes_of_a_receipt_can_be_read_one_by_one() -> None:
+    first, second = bytes([4]) * ID_HASH_BYTES, bytes([9]) * ID_HASH_BYTES
+    receipt = next_receipt(GOLDEN, 1, GENESIS_HASH, NOON)
+    assert receipt.separate_hashes() == {first, second}
+
+
 def test_two_receipts_know_one_image_by_different_hashes() -> None:
     image = uuid4()
     first, second = hashed([image]), hashed([image])
