@@ -20,6 +20,7 @@ from pathlib import Path
 
 import psutil
 import psycopg
+from filelock import FileLock
 
 from assets.errors import StackError
 from infra.local.server import Server
@@ -66,8 +67,10 @@ def make_data_folder(state: StateFolder) -> None:
     Raises `StackError` when initdb fails.
     """
     if _is_root():
-        _make_server_user()
-        _share_programs()
+        _SHARED.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(_SHARED.with_suffix(".lock")):  # platforms may start at the same time
+            _make_server_user()
+            _share_programs()
     data = _data_folder(state)
     if data.exists():
         return
