@@ -116,7 +116,10 @@ def test_of_all_that_is_written_in_a_file_the_facts_tell_camera_and_time_only(
     told = (facts.camera_make, facts.camera_model, str(facts.captured_at))
     assert told == ((None, None, "None") if facts.format == "GIF" else written)
     silent = replace(facts, camera_make=None, camera_model=None, captured_at=None)
-    assert not any(word in repr(silent) for word in ("Lumen", "Field", "2025", "52.0"))
+    # Digests and measurements differ with every run and may hold any digits.
+    measured = dict.fromkeys(("brightness", "contrast", "sharpness", "perceptual_hash"))
+    read = repr(replace(silent, sha256=b"", **measured))
+    assert not any(word in read for word in ("Lumen", "Field", "2025", "52.0"))
 
 
 words = st.binary(max_size=2000).map(lambda word: b"Ada Lovelace " + word)
