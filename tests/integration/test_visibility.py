@@ -175,7 +175,7 @@ def test_an_upload_that_is_repeated_when_its_image_is_hidden_is_refused_and_not_
     refused = upload_api.send(JPEG, Idempotency_Key="k")
     assert refused.status_code == 410
     assert refused.json()["type"] == "urn:darkroom:problem:image-deleted"
-    assert "take a new key" in refused.json()["detail"]
+    assert "use a new key" in refused.json()["detail"]
     after = platform.object_store.page_of_versions(platform.settings.raw_bucket, None, None)
     assert after.versions == before.versions
 
