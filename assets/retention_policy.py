@@ -29,7 +29,7 @@ def is_due(arrived_at: datetime, now: datetime, age: timedelta) -> bool:
 
 
 def is_plausible(due: int, total: int, max_share: float, free: int) -> bool:
-    """Returns whether so many images can be deleted without confirmation by a person.
+    """Returns whether that many images can be deleted without confirmation by a person.
 
     Args:
         free: The number that is plausible whatever its share.

@@ -71,7 +71,7 @@ class RetentionSettings(BaseSettings):
 
     @property
     def warning_age(self) -> timedelta:
-        """Age from which the checks of retention warn: time is left to mend what is wrong."""
+        """Age from which the checks of retention warn: it leaves time to fix what is wrong."""
         return self.retention * _WARN_AT
 
 

@@ -38,7 +38,7 @@ _HAS_SUCCEEDED = """
 
 @dataclass(frozen=True)
 class JobRuns:
-    """Runs of one job; the slowest took so many seconds from its request to its first step."""
+    """Runs of one job, and the longest time in seconds from a request to the first step."""
 
     job: str
     runs: int

@@ -86,7 +86,7 @@ def rates_of(moments: Sequence[datetime], began: datetime, ended: datetime) -> d
 
 
 def _wait_for(settings: Settings, messages: int, landing: Future[int]) -> None:
-    """Waits until so many messages are landed, or all are."""
+    """Waits until that many messages are landed, or all of them."""
     while len(_moments(settings)) < messages and not landing.done():
         time.sleep(_POLL_SECONDS)
 

@@ -52,7 +52,7 @@ def send_and_track(plan: Plan, warehouse: Warehouse, timeout_seconds: float) -> 
     Nothing else may send at the same time: the growth of the ledger is what is counted.
 
     Raises:
-        MeasurementError: some are not finished so many seconds after the last one was sent.
+        MeasurementError: some are not finished within the timeout after the last one was sent.
     """
     counts = TextColumn("finished   {task.fields[sent]} sent, {task.fields[known]} in the ledger")
     samples = []

@@ -17,7 +17,7 @@ from assets.resources.rows import read_rows
 from assets.resources.warehouse import Connection
 
 MAX_ATTEMPTS = 5
-"""An image is rejected after so many runs that claimed it and did not finish it."""
+"""An image is rejected after this number of runs claimed it and did not finish it."""
 
 # Not `<>`: an index finds smaller and larger values.
 OUTDATED = """

@@ -37,7 +37,7 @@ class _Part(BaseModel):
 
 
 class Resize(_Part):
-    """Shrinks the picture until its longest side has so many pixels; never enlarges it."""
+    """Shrinks the picture until its longest side has that length; never enlarges it."""
 
     do: Literal["resize"] = "resize"
     longest_side_px: Pixels

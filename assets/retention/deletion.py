@@ -35,7 +35,7 @@ _KEY_LOOKUPS_PER_PAGE = 10
 """Keys that can be looked up one by one in about the time in which a page of versions is listed."""
 
 TakeImages = Callable[[Connection, int], list[DueImage]]
-"""Locks up to so many images that are to be deleted, and returns them."""
+"""Locks up to the given number of images to be deleted, and returns them."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ _OTHER_RUNS = 4
 
 
 def instance_settings(processing_runs: int) -> str:
-    """Returns the text of `dagster.yaml` for so many processing runs at once."""
+    """Returns the text of `dagster.yaml` for a number of concurrent processing runs."""
     return Template(_TEMPLATE.read_text()).substitute(
         processing_runs=processing_runs, max_concurrent_runs=processing_runs + _OTHER_RUNS
     )

@@ -1,4 +1,4 @@
-"""Sends photographs through the doors that need no web service: raw bucket and Kafka topic."""
+"""Sends photographs through the sources that need no web service: raw bucket and Kafka topic."""
 
 from __future__ import annotations
 

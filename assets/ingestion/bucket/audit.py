@@ -49,7 +49,7 @@ class Audit:
     platform: Platform
 
     def run(self, now: datetime, seconds: float) -> tuple[AuditCounts, bool]:
-        """Lists the raw bucket for so many seconds, starting at the sweep's position.
+        """Lists the raw bucket for the given time, starting at the sweep's position.
 
         There the last listing is longest ago, so a bucket too large for one audit is audited in
         parts.

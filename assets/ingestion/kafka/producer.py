@@ -148,7 +148,7 @@ class _Sender:
         self._in_flight.append((image, future))
 
     def wait_for_acks(self, max_images: int, max_bytes: int) -> None:
-        """Waits until at most so many images, of at most so many bytes, are in flight."""
+        """Waits until the images in flight are within both limits, a count and bytes."""
         while len(self._in_flight) > max_images or self._bytes_in_flight() > max_bytes:
             image, future = self._in_flight.popleft()
             try:

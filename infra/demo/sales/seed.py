@@ -29,10 +29,10 @@ class Scale:
     """How many sales there are to be.
 
     Args:
-        members: There are at least so many members afterwards, the last tenth without purchases.
-        items: There are at least so many items afterwards, a few of them retired.
+        members: The least number of members afterwards, the last tenth without purchases.
+        items: The least number of items afterwards, a few of them retired.
         transactions: So many are added to what is there.
-        days: They spread over so many days until now.
+        days: The number of days until now over which they spread.
     """
 
     members: int
