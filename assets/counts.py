@@ -1,7 +1,5 @@
 """Named counts that can be added, as runs report them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 from typing import Self
 

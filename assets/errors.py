@@ -1,7 +1,5 @@
 """Errors whose messages people see: each is a sentence that says what to do."""
 
-from __future__ import annotations
-
 
 class DarkroomError(Exception):
     """The base of all errors whose message is meant for a person."""

@@ -1,7 +1,5 @@
 """Lets threads reuse the memory that other threads have freed."""
 
-from __future__ import annotations
-
 import ctypes
 
 _ARENA_MAX = -8  # M_ARENA_MAX of malloc.h

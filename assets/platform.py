@@ -3,8 +3,6 @@
 Opening a platform connects to nothing; each client connects when it is first used.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Self
 

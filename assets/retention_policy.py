@@ -1,7 +1,5 @@
 """The retention policy: the only place that decides from an age which images are due."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 from assets.errors import DarkroomError

@@ -4,8 +4,6 @@ Laptop and AWS differ in these values only. Nothing here is read at import; whoe
 calls `Settings()` when its work begins.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Self

@@ -1,7 +1,5 @@
 """The only reader of the clock; all other code takes `now` as an argument."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 

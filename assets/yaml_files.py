@@ -1,7 +1,5 @@
 """YAML files that people write: plain values only, and no key twice in one mapping."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from ruamel.yaml import YAML

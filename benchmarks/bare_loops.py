@@ -4,8 +4,6 @@
 None validates, isolates or stores anything: the distance to them is what the platform costs.
 """
 
-from __future__ import annotations
-
 import io
 import os
 from dataclasses import dataclass

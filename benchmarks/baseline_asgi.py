@@ -4,8 +4,6 @@ It has no framework, no key, no check and no ledger. `python -m benchmarks.basel
 serves it with Uvicorn, as the upload API is served.
 """
 
-from __future__ import annotations
-
 import sys
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping

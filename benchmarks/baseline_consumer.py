@@ -4,8 +4,6 @@ It keeps no ledger and no offsets, checks nothing, and holds the whole backlog i
 is slower than reading: what anyone would write first, and the most that a landing can reach.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any

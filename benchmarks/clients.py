@@ -1,7 +1,5 @@
 """HTTP clients that send one body repeatedly, each on a connection of its own."""
 
-from __future__ import annotations
-
 import multiprocessing
 import threading
 import time

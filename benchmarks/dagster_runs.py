@@ -1,7 +1,5 @@
 """Dagster's own record of runs: how many there were, and how long they took to start."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ last a bucket full of photographs is processed by the platform, and by the naive
 per object.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated

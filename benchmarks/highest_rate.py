@@ -1,7 +1,5 @@
 """The highest rate that the platform sustains, found in steps."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass

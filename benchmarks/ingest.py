@@ -5,8 +5,6 @@ the ledger beside a raw COPY, the upload API beside a bare ASGI app. And the mem
 run, over a backlog and over ten times as much.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated

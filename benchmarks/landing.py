@@ -4,8 +4,6 @@ Every round has a topic of its own, and so keys of its own: each put creates an 
 broker and a store can do on this machine is the same for all variants.
 """
 
-from __future__ import annotations
-
 import random
 import time
 import uuid

@@ -4,8 +4,6 @@ A raw COPY goes into a table of the same columns, checks, indexes and partitions
 trigger that counts arrivals.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime

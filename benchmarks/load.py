@@ -1,7 +1,5 @@
 """Load on a platform: photographs that are sent, tracked until they are finished, and counted."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field

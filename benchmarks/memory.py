@@ -1,7 +1,5 @@
 """The peak memory of processes: of all of them together, or of the largest one."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager

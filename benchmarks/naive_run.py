@@ -3,8 +3,6 @@
 It runs over the same servers as the platform, with the same instance settings.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

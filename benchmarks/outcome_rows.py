@@ -5,8 +5,6 @@ raw COPYs put the same rows, column for column, into tables of the same columns,
 partitions; they do not check who has claimed an image.
 """
 
-from __future__ import annotations
-
 import random
 import uuid
 from collections.abc import Callable, Iterator, Sequence

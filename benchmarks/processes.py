@@ -1,7 +1,5 @@
 """Parts of a benchmark that run in a process of their own, and answer with one line of JSON."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

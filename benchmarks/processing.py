@@ -5,8 +5,6 @@ the libvips engine beside bare loops, over photographs in memory; the whole asse
 and all servers beside a bare loop; a batch's metadata beside a raw COPY; and ten times the images.
 """
 
-from __future__ import annotations
-
 import os
 from enum import StrEnum
 from typing import Annotated

@@ -1,7 +1,5 @@
 """The whole asset with S3, ledger and servers on the same cores: its rate, stages and memory."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 

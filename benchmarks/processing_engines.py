@@ -1,7 +1,5 @@
 """The processor and the libvips engine beside bare loops and sharp, over photographs in memory."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """Photographs of known sizes in each format, kept in memory, for the engines to process."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The variants that are compared: each makes two renditions of photographs in memory."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import multiprocessing

@@ -4,8 +4,6 @@ A raw COPY locks nothing, fires no trigger, and fails on a row that exists. It i
 PostgreSQL's default format, text, and in the binary one, which takes less time.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ images with all their objects beside bare batch deletes; a landing alone beside 
 purge; and how long an erasure takes.
 """
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Mapping, Sequence
 from enum import StrEnum

@@ -4,8 +4,6 @@ Both days are filled alike, with two renditions per image. While each is deleted
 images of today, a few at a time: its longest wait is what a lock costs.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterator

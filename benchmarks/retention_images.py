@@ -1,7 +1,5 @@
 """Images for the purge to delete: small objects in buckets of their own, and their rows."""
 
-from __future__ import annotations
-
 import random
 import uuid
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ Both rates are of one landing, which begins long before the purge. The ledger ha
 each message was landed.
 """
 
-from __future__ import annotations
-
 import time
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence

@@ -3,8 +3,6 @@
 The kernel keeps a process's peak resident size, so no sample can miss it.
 """
 
-from __future__ import annotations
-
 import time
 
 from assets.platform import Platform

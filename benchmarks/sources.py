@@ -1,7 +1,5 @@
 """The three sources as a sender sees them: an HTTP address, a Kafka topic, a bucket."""
 
-from __future__ import annotations
-
 import threading
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath

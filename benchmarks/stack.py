@@ -1,7 +1,5 @@
 """Servers of a benchmark's own, so that a running platform is left alone."""
 
-from __future__ import annotations
-
 import signal
 import tempfile
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """How long each stage of an image took, read from the ledger."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass

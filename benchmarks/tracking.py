@@ -1,7 +1,5 @@
 """A sender tracked until everything that it sent is finished, with live counts."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Both run under Uvicorn in one process, and receive the same JPEG from eight clie
 connections. Only one of the two is loaded at a time.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager

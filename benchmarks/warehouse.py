@@ -6,8 +6,6 @@ refreshed; then an analyst's questions are asked over TCP, of the views and of p
 base tables. At the end the views are compared with the plain ones, row by row.
 """
 
-from __future__ import annotations
-
 import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """`darkroom access`: what the access file gives, and what the warehouse really grants."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """The report as people read it: relations by teams, what differs by column, and every mismatch."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby

@@ -1,7 +1,5 @@
 """`darkroom bench`: the benchmarks, each of which ends with exit code 1 when it misses a bound."""
 
-from __future__ import annotations
-
 import typer
 
 from benchmarks import freshness, ingest, processing, retention, warehouse

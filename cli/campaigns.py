@@ -1,7 +1,5 @@
 """`darkroom chaos` and `darkroom fuzz`: the campaigns of tests/campaigns."""
 
-from __future__ import annotations
-
 from tests.campaigns.chaos.run import run as run_chaos
 from tests.campaigns.fuzz.run import run as run_fuzz
 

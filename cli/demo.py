@@ -1,7 +1,5 @@
 """`darkroom demo`: the platform shown at work, and what an analyst then sees."""
 
-from __future__ import annotations
-
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path

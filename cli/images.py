@@ -1,7 +1,5 @@
 """`darkroom images`: send images, requeue rejected ones, erase some, and prove that one is gone."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """`darkroom keys`: keys with which programs and people send images to the upload API."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -5,8 +5,6 @@ help and completion of everything else stay quick. Exit codes: 0 done, 1 somethi
 be done, 2 wrong usage.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from importlib import import_module

@@ -1,7 +1,5 @@
 """`darkroom people`: who may log in to the warehouse."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """`darkroom up`, `down`, `status`, `reset` and `shell`: the platform of this machine as a whole."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """`darkroom retention`: the purge, and the receipts of what was deleted."""
 
-from __future__ import annotations
-
 from collections import deque
 from typing import Annotated
 

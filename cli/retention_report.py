@@ -1,7 +1,5 @@
 """What the commands about deletion print: what was deleted, receipts, a proof, and a bar."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock

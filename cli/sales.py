@@ -1,7 +1,5 @@
 """`darkroom sales`: invented sales in the sales tables."""
 
-from __future__ import annotations
-
 import time
 from typing import Annotated
 

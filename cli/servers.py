@@ -1,7 +1,5 @@
 """The servers that a command works on: those that run, or a database started for its duration."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 

@@ -1,7 +1,5 @@
 """`darkroom topic`: the Kafka topic beside its file, and the messages that were lost from it."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """How commands print: results to standard output; steps, progress and errors to standard error."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass

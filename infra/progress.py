@@ -1,7 +1,5 @@
 """The one progress bar of all commands."""
 
-from __future__ import annotations
-
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,

@@ -5,8 +5,6 @@ A bound that is printed is enforced: a missed one ends the command with an error
 code 1.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field

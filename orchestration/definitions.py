@@ -1,7 +1,5 @@
 """The code location: wires assets, jobs, schedules, sensors and resources, and nothing else."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import dagster as dg

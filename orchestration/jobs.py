@@ -3,8 +3,6 @@
 The jobs of ingestion sources are in `ingestion.py`.
 """
 
-from __future__ import annotations
-
 from functools import partial
 
 import dagster as dg

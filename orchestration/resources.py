@@ -1,7 +1,5 @@
 """Resource instances: created from the settings when a run or a tick starts, never at import."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping
 from pathlib import Path

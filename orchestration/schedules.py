@@ -1,7 +1,5 @@
 """Schedules, in UTC. On by default; each can be switched off in the UI."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from orchestration.jobs import (

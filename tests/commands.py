@@ -1,7 +1,5 @@
 """The `darkroom` command run within a test's process."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from typer.testing import CliRunner, Result

@@ -1,7 +1,5 @@
 """Fixtures of all tests; those that need servers are in `integration/`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """What the warehouse contains, from its system catalogs: schemas, relations, routines, people."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase

@@ -1,7 +1,5 @@
 """docs/access.md: the access file as tables."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 

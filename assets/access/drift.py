@@ -1,7 +1,5 @@
 """Differences between the access file and the warehouse, and the grants that remove them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What the access file means for a warehouse: the facts that should hold there."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

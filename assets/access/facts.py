@@ -4,8 +4,6 @@ The access file and PostgreSQL's catalogs are both read as sets of facts, so dri
 of two sets. A fact also knows the statement that establishes it and the one that ends it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 

@@ -4,8 +4,6 @@ A person has the rights of the team but cannot become it, so that the audit log 
 Passwords are generated here, shown once, and sent to the server only as SCRAM verifiers.
 """
 
-from __future__ import annotations
-
 import re
 import secrets
 from collections.abc import Iterator

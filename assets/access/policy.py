@@ -1,7 +1,5 @@
 """The access file: its schema and its validation. `expected` derives what it means."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What PostgreSQL holds about access, as facts: privileges, memberships, settings, owners."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import chain
 

@@ -1,7 +1,5 @@
 """What a dbt test checks, as a sentence, and whether a failure holds up other models."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

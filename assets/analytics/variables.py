@@ -1,7 +1,5 @@
 """What the dbt project needs to know of the platform's settings."""
 
-from __future__ import annotations
-
 import json
 
 from assets.settings import RetentionSettings

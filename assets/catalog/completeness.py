@@ -1,7 +1,5 @@
 """Which days are complete: no image waits, and the current recipe has made all renditions."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date
 

@@ -3,8 +3,6 @@
 Worker processes import this module; it needs nothing but the standard library.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

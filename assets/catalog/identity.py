@@ -3,8 +3,6 @@
 Which origin and which key an image of the raw bucket has is for its ingestion source to say.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
 

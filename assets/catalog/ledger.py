@@ -7,8 +7,6 @@ These functions take an open connection and never commit: the caller decides wha
 transaction. A repeated write changes nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from uuid import UUID

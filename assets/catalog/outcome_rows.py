@@ -4,8 +4,6 @@ Numbers were checked when the processor returned them (`processing.contract`). T
 files, which may contain anything: it is cleaned here, the last place before COPY.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from typing import LiteralString, NamedTuple
 

@@ -3,8 +3,6 @@
 Like all functions of the ledger these take an open connection and never commit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID

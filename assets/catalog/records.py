@@ -1,7 +1,5 @@
 """What is written to the ledger and read from it, as plain data."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import ClassVar

@@ -3,8 +3,6 @@
 Requeued images are read from quarantine; an object that was missing is fetched from the raw bucket.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 

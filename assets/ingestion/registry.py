@@ -1,7 +1,5 @@
 """The registry of ingestion sources: one line per source."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec

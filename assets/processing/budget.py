@@ -1,7 +1,5 @@
 """A bound on what is in flight, by weight rather than by count."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Condition

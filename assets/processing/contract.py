@@ -4,8 +4,6 @@ A processor is a function `(bytes, Recipe) -> ProcessedImage`. It raises `Reject
 bytes that are not an acceptable image. It runs in a worker process without any credential.
 """
 
-from __future__ import annotations
-
 import io
 import pkgutil
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Facts about an image: from its header, its EXIF and a small picture of it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple

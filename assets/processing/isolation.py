@@ -4,8 +4,6 @@ It holds no credential: its environment is emptied, and so is the copy that the 
 Whatever a processor prints is discarded, because it may come out of an image.
 """
 
-from __future__ import annotations
-
 import ctypes
 import math
 import os

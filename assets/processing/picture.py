@@ -1,7 +1,5 @@
 """From a file to a picture: upright, in sRGB, on white, no larger than needed."""
 
-from __future__ import annotations
-
 import io
 import math
 from functools import cache, lru_cache

@@ -4,8 +4,6 @@ Rules from Pillow's security handbook: formats by allow-list, decompression-bomb
 errors, truncated files are refused.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import time

@@ -4,8 +4,6 @@ A recipe defines the steps and the encoding of each rendition. `steps` implement
 folder `recipes` holds the recipes that come with the platform.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from pathlib import Path

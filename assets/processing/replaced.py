@@ -3,8 +3,6 @@
 Their keys are in `image_catalog.replaced_object`: what a killed run leaves there, the next deletes.
 """
 
-from __future__ import annotations
-
 from assets.platform import Platform
 from assets.resources.locks import try_lock
 from assets.resources.rows import read_values

@@ -1,7 +1,5 @@
 """For which days processing runs are requested: pure functions over numbers."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

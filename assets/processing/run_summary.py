@@ -3,8 +3,6 @@
 No image is named and none is kept: memory does not grow with the number of images.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 

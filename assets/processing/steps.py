@@ -1,7 +1,5 @@
 """The steps of a recipe, each from an RGB picture to an RGB picture."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import assert_never
 

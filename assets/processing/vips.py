@@ -6,8 +6,6 @@ libvips cannot decode, so that a rejection has the same reason with both engines
 difference: a JPEG that is broken after a complete picture is processed here and corrupt to Pillow.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any
 

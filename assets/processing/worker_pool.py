@@ -4,8 +4,6 @@ Workers are spawned, never forked; `isolation` is what runs inside them. This si
 that decodes.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import signal
 from concurrent.futures import CancelledError, Future

@@ -1,7 +1,5 @@
 """Columns that are declared once each, and binary COPY of rows into them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, LiteralString, TypeVar

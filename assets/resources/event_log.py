@@ -1,7 +1,5 @@
 """Messages of a Kafka topic, read by offsets that the caller keeps."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass

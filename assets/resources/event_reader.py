@@ -1,7 +1,5 @@
 """Reading a topic: a position in each of its partitions, messages from there, skipped offsets."""
 
-from __future__ import annotations
-
 import gc
 import time
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Advisory locks of PostgreSQL, held until the end of the transaction that takes them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from assets.resources.rows import read_value

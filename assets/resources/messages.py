@@ -1,7 +1,5 @@
 """Topics and messages of Kafka, as plain data."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

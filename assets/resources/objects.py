@@ -1,7 +1,5 @@
 """Object versions in listings and notifications of S3, as plain data."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Typed rows of queries: a dataclass per row, or one value."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, LiteralString, TypeVar
 

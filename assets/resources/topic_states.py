@@ -1,7 +1,5 @@
 """The state of a topic, read with an administrator's client; nothing is changed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID

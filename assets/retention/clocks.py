@@ -1,7 +1,5 @@
 """The clocks that ages are measured by: of this machine, of PostgreSQL, and of S3."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 

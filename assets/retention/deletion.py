@@ -1,7 +1,5 @@
 """Deletes images in parallel batches: objects first, then rows and their receipt together."""
 
-from __future__ import annotations
-
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """Erasure on demand: deletes selected images with all their copies, before they are due."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Pure functions except for `list_bucket`. `orphans` deletes by them, `inventory` checks by them.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace

@@ -4,8 +4,6 @@ It changes nothing. While the platform works, a listing and the rows read beside
 little: each difference is looked up again, and counts only if it still exists.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 Functions take an open connection and never commit, except for `read_references`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator
 from uuid import UUID
 

@@ -4,8 +4,6 @@ Functions take an open connection and never commit. What rows reference in the b
 `ledger_references`, receipts are in `receipt_store`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta

@@ -4,8 +4,6 @@ A listing is outdated as soon as it is read. Before an orphan is deleted its ima
 locked and looked up again, and the object is deleted before that transaction ends.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The proof that an image is gone: what ledger, receipts and buckets hold about it now."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta

@@ -1,7 +1,5 @@
 """The purge: deletes everything that has reached the purge age, and records it in receipts."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

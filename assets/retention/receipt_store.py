@@ -4,8 +4,6 @@ Functions that take a connection never commit. A database restored from a dump l
 receipts; `restore` reads them from the archive.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime

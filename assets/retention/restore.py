@@ -3,8 +3,6 @@
 The receipts that the restored database lacks are read from the archive.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

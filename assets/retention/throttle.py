@@ -4,8 +4,6 @@ A deletion costs the client little and the object store much: it answers nothing
 unlimited purge would slow down ingestion.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Kafka's copies: how old a message can become before the brokers delete it, and the oldest one."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta

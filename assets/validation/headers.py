@@ -1,7 +1,5 @@
 """What is accepted as an image, decided from its first bytes and its header, without decoding."""
 
-from __future__ import annotations
-
 import io
 import math
 import re

@@ -1,7 +1,5 @@
 """Why an image is rejected: the codes, and the error that carries one."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 

@@ -4,8 +4,6 @@ The texts are a variable of the dbt project, so that `analytics.view_image_rejec
 upload API show the same ones, and a reader of the view locks no table that a build must write.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path

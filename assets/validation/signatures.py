@@ -1,7 +1,5 @@
 """The format of a file by the signature in its first bytes."""
 
-from __future__ import annotations
-
 import re
 
 SIGNATURE_BYTES = 64

@@ -4,8 +4,6 @@ Whoever prepares a `DAGSTER_HOME` writes them there, so that Dagster's limit of 
 the sensor's (`PROCESSING_RUNS`) are one number.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from string import Template
 

@@ -5,8 +5,6 @@ stops looking for good when the database is down at that moment: a dead run then
 until its longest time was over, and no other of its kind could start.
 """
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import psutil

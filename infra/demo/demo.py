@@ -1,7 +1,5 @@
 """The demo: photographs and sales sent through a platform until an analyst sees all of them."""
 
-from __future__ import annotations
-
 import secrets
 import time
 from collections.abc import Iterator, Sequence

@@ -5,8 +5,6 @@ same for the same seed. Also here: a person's own folder, and files that the pla
 Sending them is elsewhere, as is every rule about what the platform accepts.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """How retention stands at the end of the demo: the oldest copy, the receipts, what goes when."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta

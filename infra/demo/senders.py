@@ -1,7 +1,5 @@
 """Sends photographs through the sources that need no web service: raw bucket and Kafka topic."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 

@@ -1,7 +1,5 @@
 """Drift between the topic file and the topic on the brokers, and how it is fixed."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

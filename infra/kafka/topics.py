@@ -1,7 +1,5 @@
 """Topics as `topics.yaml` describes them: reads the file and creates missing topics."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass

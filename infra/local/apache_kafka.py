@@ -4,8 +4,6 @@ Maven fetches the jars once; they are kept in the user's cache, for every state 
 here needs Java: `KAFKA=apache` asks for this broker.
 """
 
-from __future__ import annotations
-
 import hashlib
 import shutil
 import subprocess

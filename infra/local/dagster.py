@@ -1,7 +1,5 @@
 """Dagster in the embedded stack: `dagster dev` on the workspace, storage in PostgreSQL."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Dagster's GraphQL API: runs in flight, runs that failed, asset checks, launches."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Runs the dbt of this Python environment on the project."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -3,8 +3,6 @@
 A program of its own, so that starting and stopping the stack need not import Dagster.
 """
 
-from __future__ import annotations
-
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
 _LIVE = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]

@@ -1,7 +1,5 @@
 """The embedded Kafka broker: Tansu, whose topics live as objects in the embedded S3."""
 
-from __future__ import annotations
-
 import socket
 from importlib.resources import files
 

@@ -1,7 +1,5 @@
 """The embedded S3 and SQS: one MiniStack process that keeps objects and queues on disk."""
 
-from __future__ import annotations
-
 import sys
 
 from infra.local.server import Server, answers_http

@@ -6,8 +6,6 @@ to the data, and a copy of the programs, whose checks of themselves no capabilit
 folder's permissions change.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

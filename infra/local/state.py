@@ -1,7 +1,5 @@
 """The state folder: data, logs, process records and passwords of the embedded servers."""
 
-from __future__ import annotations
-
 import json
 import os
 import secrets

@@ -1,7 +1,5 @@
 """How the platform stands: its servers, its backlog, its disk use, and what is red."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterator

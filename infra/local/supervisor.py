@@ -1,7 +1,5 @@
 """Keeps a started stack up: what ended without being stopped is started again."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The upload API in the embedded stack, with what it needs in its environment and no more."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping
 from pathlib import Path

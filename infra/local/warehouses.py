@@ -1,7 +1,5 @@
 """Further warehouses on the embedded server, for tests and benchmarks: copies of the empty one."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -3,8 +3,6 @@
 Everything after it, including migrations, runs as one of the roles created here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import psycopg

@@ -1,7 +1,5 @@
 """Upgrades the warehouse to the newest migration, as the administration role."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from alembic import command

@@ -1,7 +1,5 @@
 """Runs of a job: which are in flight, whether one has succeeded, when the last was requested."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 import dagster as dg

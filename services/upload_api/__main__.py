@@ -1,7 +1,5 @@
 """`python -m services.upload_api` serves until a signal, then finishes the uploads in flight."""
 
-from __future__ import annotations
-
 import logging
 
 import uvicorn

@@ -1,7 +1,5 @@
 """Accepting an image: stored first, then registered, and only once however often it is sent."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The assembled upload API: routes, page, error handlers, middleware, configuration of Uvicorn."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,7 +1,5 @@
 """Who sends a request and how often: the API key cache and the rate limit, each per process."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import math

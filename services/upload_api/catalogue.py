@@ -1,7 +1,5 @@
 """The images of one uploader, read from the ledger, with signed URLs of their renditions."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 from collections.abc import Callable, Mapping, Sequence

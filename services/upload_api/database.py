@@ -4,8 +4,6 @@ The queries are the synchronous functions of `assets`, so psycopg's asynchronous
 them.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import socket

@@ -1,7 +1,5 @@
 """FastAPI dependencies of the routes: a valid API key, and an upload left in this minute."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated

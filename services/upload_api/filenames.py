@@ -4,8 +4,6 @@ The steps are calls of the standard library; a sanitizer such as pathvalidate wo
 characters that only a file system forbids, and senders see their names again.
 """
 
-from __future__ import annotations
-
 from email.message import Message
 from email.utils import collapse_rfc2231_value
 from urllib.parse import quote, unquote_to_bytes

@@ -1,7 +1,5 @@
 """Health, readiness and metrics of this process, for load balancers and Prometheus."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Awaitable

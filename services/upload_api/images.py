@@ -1,7 +1,5 @@
 """The routes under /v1: sending images and requesting their state."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated
 from uuid import UUID, uuid4

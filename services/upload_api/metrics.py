@@ -1,7 +1,5 @@
 """The Prometheus metrics of one process; no label holds an id, a name or an address."""
 
-from __future__ import annotations
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from services.upload_api.acceptance import Accepted, Outcome

@@ -5,8 +5,6 @@ closing of connections; prometheus-fastapi-instrumentator and starlette-exporter
 labels differently, and the names of metrics must not change.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Iterator

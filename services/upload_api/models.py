@@ -1,7 +1,5 @@
 """The JSON bodies of the API."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID

@@ -1,7 +1,5 @@
 """The single file of a multipart/form-data body, parsed while the body arrives."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from python_multipart import MultipartParser

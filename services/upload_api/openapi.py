@@ -1,7 +1,5 @@
 """The OpenAPI document: what FastAPI cannot derive from the routes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from fastapi import FastAPI

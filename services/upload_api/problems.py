@@ -4,8 +4,6 @@ Source: RFC 9457, “Problem Details for HTTP APIs”. fastapi-problem would rep
 the exception below; the handlers, which say what to do and list allowed methods, would remain.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

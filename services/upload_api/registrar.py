@@ -1,7 +1,5 @@
 """Registers uploads in batches: those that wait at the same time share one transaction."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

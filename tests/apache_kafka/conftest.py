@@ -3,8 +3,6 @@
 `make test-apache-kafka` runs what is here; `make test` does not, for it must need neither.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """What only Apache Kafka does: messages that expire or are compacted, transactions, partitions."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """What Apache Kafka forgets: topics as the file describes them, with all times made shorter."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace

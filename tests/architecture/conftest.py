@@ -1,7 +1,5 @@
 """The project as source files and as loaded definitions."""
 
-from __future__ import annotations
-
 import importlib
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What `workspace.yaml` names loads, and holds what the platform promises."""
 
-from __future__ import annotations
-
 import dagster as dg
 import pytest
 

@@ -1,7 +1,5 @@
 """Locked requirements name no address, and the README can be read in one go."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

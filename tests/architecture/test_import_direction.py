@@ -1,7 +1,5 @@
 """Which modules may use Dagster, the clock and the environment; pyproject has import contracts."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator
 from pathlib import Path

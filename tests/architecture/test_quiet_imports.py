@@ -1,7 +1,5 @@
 """Importing a module touches no network and reads no variable of ours."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """One upload API and one Chromium for the session; an uploader and a page for each test."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import uuid

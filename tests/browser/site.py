@@ -1,7 +1,5 @@
 """The upload API as its own process over a warehouse and buckets of the browser tests."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Somebody with a key who looks at the upload page in Chromium."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field

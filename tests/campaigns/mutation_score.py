@@ -1,7 +1,5 @@
 """The share of mutants that the unit tests kill, from the statistics that mutmut exports."""
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The whole platform as `darkroom up` starts it, in a folder and on ports of its own."""
 
-from __future__ import annotations
-
 import os
 import re
 import time

@@ -1,7 +1,5 @@
 """Short ways to put things into a raw bucket, and to move its listing."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable

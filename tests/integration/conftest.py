@@ -3,8 +3,6 @@
 Outside servers given by the environment (`KAFKA_BOOTSTRAP_SERVERS`, …) are used instead.
 """
 
-from __future__ import annotations
-
 import os
 import uuid
 from collections.abc import Iterator, Sequence

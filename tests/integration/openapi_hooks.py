@@ -3,8 +3,6 @@
 Loaded by its own process; see `test_upload_openapi.py`.
 """
 
-from __future__ import annotations
-
 import re
 import uuid
 from typing import Any

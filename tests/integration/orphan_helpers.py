@@ -1,7 +1,5 @@
 """Helpers that create orphans and observe what a purge of orphans does."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 

@@ -1,7 +1,5 @@
 """BatchRunner runs as processes of their own, as a launcher for many machines starts them."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """The check that no raw object is unregistered: the clock is moved, not waited for."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from uuid import uuid4
 

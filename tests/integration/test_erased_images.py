@@ -1,7 +1,5 @@
 """An erased image stays gone, whichever door it comes to once more."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import replace
 from uuid import uuid4

@@ -1,7 +1,5 @@
 """Images that somebody wants gone before their time, with all their copies."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """What analysts see of images: formats, times, repetitions, and not whose they are."""
 
-from __future__ import annotations
-
 import io
 import re
 import uuid

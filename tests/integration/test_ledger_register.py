@@ -1,7 +1,5 @@
 """An image that several doors learn of becomes one row, and a known one is left as it is."""
 
-from __future__ import annotations
-
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace

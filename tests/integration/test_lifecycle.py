@@ -1,7 +1,5 @@
 """The buckets' lifecycle rules: the backstop covers everything, and stays as it was put."""
 
-from __future__ import annotations
-
 import pytest
 
 from assets.resources.object_store import open_client

@@ -1,7 +1,5 @@
 """The purge of orphans deletes what nothing needs, and nothing else; time is passed in."""
 
-from __future__ import annotations
-
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """What a run found out of its images is in the catalogue, once."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Renditions that another recipe, or a rejection, has replaced are noted and never forgotten."""
 
-from __future__ import annotations
-
 import pytest
 
 from assets.catalog import leases, outcomes

@@ -1,7 +1,5 @@
 """Whatever the keys, and whoever tells of them first: every object version is one row."""
 
-from __future__ import annotations
-
 from enum import Enum
 from uuid import uuid4
 

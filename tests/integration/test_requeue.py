@@ -1,7 +1,5 @@
 """Rejected images go through again, with real processing, and nothing else moves."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import pytest

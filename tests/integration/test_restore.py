@@ -1,7 +1,5 @@
 """The drill: a dump from before a purge is restored, and the receipts delete again what was due."""
 
-from __future__ import annotations
-
 import subprocess
 import uuid
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The purge, with time moved instead of waited for."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

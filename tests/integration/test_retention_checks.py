@@ -1,7 +1,5 @@
 """The checks of retention on a real platform: green when all is well, red for each thing amiss."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import timedelta
 from uuid import uuid4

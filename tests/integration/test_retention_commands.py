@@ -1,7 +1,5 @@
 """The commands of retention, on real servers: what they do, what they print, how they end."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 

@@ -1,7 +1,5 @@
 """One number of hours decides: the dbt cutoff, the lifecycle rules and the check follow it."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import psycopg

@@ -1,7 +1,5 @@
 """Invented sales: as many as asked, believable, and the tables afterwards as they were before."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import psycopg

@@ -1,7 +1,5 @@
 """The topic on the broker and in its file: compared, brought together, and what is said of it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

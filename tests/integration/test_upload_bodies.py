@@ -1,7 +1,5 @@
 """Bodies on a real socket: the limits exactly, never read to the end, nothing half kept."""
 
-from __future__ import annotations
-
 import json
 import socket
 from collections.abc import Iterator

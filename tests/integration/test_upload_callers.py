@@ -1,7 +1,5 @@
 """Who may send: keys made, listed and revoked; limits; and errors that say what to do."""
 
-from __future__ import annotations
-
 import re
 
 import psycopg

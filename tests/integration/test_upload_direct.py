@@ -1,7 +1,5 @@
 """Uploads straight to S3: the form takes what it was made for, and nothing else."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """An image sent: stored, known, processed, shown to its uploader alone, and gone in time."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """The OpenAPI document is right: what it promises is held, and what it does not is refused."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

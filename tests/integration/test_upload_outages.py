@@ -1,7 +1,5 @@
 """Servers that are down, hang, or come back: what is answered is true, and nothing is half kept."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

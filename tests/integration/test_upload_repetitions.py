@@ -1,7 +1,5 @@
 """The same image sent again, at the same time, or by others: one image, and the first answer."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 

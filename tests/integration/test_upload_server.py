@@ -1,7 +1,5 @@
 """The upload API as a program of the stack: started, killed, ended, measured, behind a proxy."""
 
-from __future__ import annotations
-
 import json
 import socket
 import threading

@@ -1,7 +1,5 @@
 """What has expired or is withdrawn is not there for anybody, whether or not it is deleted yet."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, time, timedelta

@@ -1,7 +1,5 @@
 """Short ways to fill a topic, to lose messages of it, and to look at what has been landed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace

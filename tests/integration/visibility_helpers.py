@@ -1,7 +1,5 @@
 """Short ways to hide images as a purge and an erasure do before they delete anything."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from tests.integration.conftest import Platform

@@ -1,7 +1,5 @@
 """Messages and object versions as the servers tell of them, and settings, for tests without any."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Any
 

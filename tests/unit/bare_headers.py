@@ -1,7 +1,5 @@
 """Headers of images of any size, with little or nothing behind them."""
 
-from __future__ import annotations
-
 import struct
 import zlib
 

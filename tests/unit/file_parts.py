@@ -1,7 +1,5 @@
 """Files taken apart by their specifications, so that nothing in them goes unnoticed."""
 
-from __future__ import annotations
-
 import struct
 import zlib
 from collections.abc import Iterator

@@ -5,8 +5,6 @@ and kept without loss; nothing of the processor is in them. `.venv/bin/python -m
 tests.unit.golden_pictures` makes them anew, which is needed when a photograph or a size changes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 They do it to every image except the self-test image.
 """
 
-from __future__ import annotations
-
 import ctypes
 import os
 import resource

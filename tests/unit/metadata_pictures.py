@@ -1,7 +1,5 @@
 """Originals full of what does not belong into a rendition: each place of it carries a canary."""
 
-from __future__ import annotations
-
 import struct
 import zlib
 

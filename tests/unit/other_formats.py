@@ -1,7 +1,5 @@
 """Beginnings of pictures in formats that the platform does not take."""
 
-from __future__ import annotations
-
 from tests.unit.pictures import encoded, four_corners
 
 

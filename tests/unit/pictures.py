@@ -1,7 +1,5 @@
 """Small pictures and their encodings, for tests of what is done to pictures."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable
 from importlib.resources import files

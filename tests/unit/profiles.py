@@ -1,7 +1,5 @@
 """ICC profiles whose effect can be worked out by hand (ICC.1:2001-04, “ICC profile format”)."""
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Mapping, Sequence
 from itertools import product

@@ -1,7 +1,5 @@
 """A benchmark fails when a bound of it is missed: measured figures in, the verdict out."""
 
-from __future__ import annotations
-
 import json
 import math
 import re

@@ -1,7 +1,5 @@
 """The parts of the benchmarks that need no server."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 

@@ -1,7 +1,5 @@
 """The listing's slices: when one is due, which hours come first, where the next page begins."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest

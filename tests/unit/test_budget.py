@@ -1,7 +1,5 @@
 """What is in flight stays within its budget; a single item may exceed it."""
 
-from __future__ import annotations
-
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 

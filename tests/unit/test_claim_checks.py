@@ -1,7 +1,5 @@
 """Claim checks: messages without bytes that name an object in the raw bucket."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 

@@ -1,7 +1,5 @@
 """How the `darkroom` command ends: sentences, exit codes, and state that is never deleted."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

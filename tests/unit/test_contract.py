@@ -1,7 +1,5 @@
 """What a processor is and what it may return; anything else is refused where it returns it."""
 
-from __future__ import annotations
-
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Counts of runs add up."""
 
-from __future__ import annotations
-
 from hypothesis import given
 from hypothesis import strategies as st
 

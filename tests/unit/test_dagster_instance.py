@@ -1,7 +1,5 @@
 """Dagster's limits follow from PROCESSING_RUNS; nothing else says how many runs there may be."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

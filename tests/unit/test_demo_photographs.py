@@ -1,7 +1,5 @@
 """The photographs the demo sends are many, real and repeatable; the broken ones are broken."""
 
-from __future__ import annotations
-
 import io
 from collections import Counter
 from hashlib import sha256

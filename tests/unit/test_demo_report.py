@@ -1,7 +1,5 @@
 """The demo's closing words: what is missing in one sentence, what happened as tables and JSON."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta

@@ -1,7 +1,5 @@
 """What a picture looks like, in numbers that are known beforehand."""
 
-from __future__ import annotations
-
 from itertools import combinations
 
 import pytest

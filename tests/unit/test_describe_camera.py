@@ -1,7 +1,5 @@
 """What a camera wrote is read with care: it may be missing, broken, endless or of another kind."""
 
-from __future__ import annotations
-
 import struct
 from datetime import datetime
 

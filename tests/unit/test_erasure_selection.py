@@ -1,7 +1,5 @@
 """Which images an erasure is asked to delete."""
 
-from __future__ import annotations
-
 from uuid import uuid4
 
 import pytest

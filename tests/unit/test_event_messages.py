@@ -1,7 +1,5 @@
 """Records of the Kafka client as messages: nothing that a sender can write stops the reading."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any

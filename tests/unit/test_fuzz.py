@@ -1,7 +1,5 @@
 """A small part of `darkroom fuzz`: every file is explained, and an unexpected outcome is found."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from itertools import islice
 

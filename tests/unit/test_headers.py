@@ -1,7 +1,5 @@
 """What is refused before decoding: by size, and by the header of a file or of an open image."""
 
-from __future__ import annotations
-
 import io
 import struct
 

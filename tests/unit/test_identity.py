@@ -1,7 +1,5 @@
 """An image's id and keys follow from its origin alone, and no two origins share them."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 

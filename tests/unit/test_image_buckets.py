@@ -1,7 +1,5 @@
 """What an object in a bucket means, and how references and objects are compared."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 

@@ -1,7 +1,5 @@
 """A topic by its offsets: whether it was recreated, what is missing, how many messages wait."""
 
-from __future__ import annotations
-
 from typing import Any
 from uuid import UUID
 

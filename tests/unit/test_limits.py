@@ -1,7 +1,5 @@
 """The limits at the upload door and at processing are the same, to the pixel, frame and byte."""
 
-from __future__ import annotations
-
 import pytest
 
 from assets.processing.contract import ProcessedImage

@@ -1,7 +1,5 @@
 """Messages as arrivals: what a sender's headers say is kept in a form that every store accepts."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """An object is asked for under its own key, whatever characters S3 allows in it."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

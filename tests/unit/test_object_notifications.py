@@ -1,7 +1,5 @@
 """What S3's notifications tell of: decoded keys, creations only, what a listing tells too."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 from typing import Any

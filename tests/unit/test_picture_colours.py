@@ -1,7 +1,5 @@
 """Colours come out in sRGB, whichever way the file says what its numbers mean."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from PIL import Image

@@ -5,8 +5,6 @@ libjpeg rounds otherwise. The floors are one decibel, and one hundredth, below w
 what remains above is the noise of JPEG at quality 85 on so small a picture.
 """
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Where the embedded servers listen: defaults, environment variables, and free ports."""
 
-from __future__ import annotations
-
 import random
 import re
 import subprocess

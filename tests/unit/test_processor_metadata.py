@@ -1,7 +1,5 @@
 """Renditions carry pixels only: what a camera or a person wrote into a file stays out."""
 
-from __future__ import annotations
-
 import io
 from dataclasses import replace
 from functools import cache

@@ -1,7 +1,5 @@
 """Pictures in every pixel mode that the formats have come out in plain RGB, looking the same."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import struct

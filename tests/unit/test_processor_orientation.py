@@ -1,7 +1,5 @@
 """Pictures come out upright, whichever way their camera was held."""
 
-from __future__ import annotations
-
 import pytest
 from PIL import Image, ImageOps
 

@@ -1,7 +1,5 @@
 """What cannot be processed is rejected for a reason, and nothing but a rejection is ever raised."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Renditions are as large as the recipe says, never larger than the original."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st

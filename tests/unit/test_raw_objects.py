@@ -1,7 +1,5 @@
 """What an object version in the raw bucket is: whose, and which image."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Receipts: what they say cannot be changed, taken out or put in unnoticed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone

@@ -1,7 +1,5 @@
 """A recipe says what is made, its hash names what was made, and a wrong one is refused plainly."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

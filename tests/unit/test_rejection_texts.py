@@ -1,7 +1,5 @@
 """Every rejection reason has one explanation and one advice, for analysts and uploaders alike."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from pathlib import Path

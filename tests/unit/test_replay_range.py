@@ -1,7 +1,5 @@
 """What a person may ask to be replayed, and what is said when it makes no sense."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from typing import Any
 

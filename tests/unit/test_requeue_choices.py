@@ -1,7 +1,5 @@
 """What may be sent through again, as people write it; what cannot be meant is one sentence."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """How the checks of retention judge what they saw, to the second."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg

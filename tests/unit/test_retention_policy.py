@@ -1,7 +1,5 @@
 """Seven days to the second: what is due."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 

@@ -1,7 +1,5 @@
 """What a proof of deletion says, and which days it covers."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID

@@ -1,7 +1,5 @@
 """For which days processing runs are requested."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """The summary of a run counts every image once, under its outcome."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

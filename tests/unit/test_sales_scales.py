@@ -1,7 +1,5 @@
 """The scales of invented sales, and what `darkroom sales seed` says about them."""
 
-from __future__ import annotations
-
 import math
 import re
 from dataclasses import astuple

@@ -3,8 +3,6 @@
 Source: Pillow, docs/handbook/security.rst; S, T, R, I, D and E are its numbers.
 """
 
-from __future__ import annotations
-
 import ast
 import io
 import os

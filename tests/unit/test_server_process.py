@@ -1,7 +1,5 @@
 """One server of the stack, tried on a tiny real process: start, readiness, end, plain sentences."""
 
-from __future__ import annotations
-
 import os
 import signal
 import socket

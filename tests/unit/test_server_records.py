@@ -1,7 +1,5 @@
 """Records of started processes: old or half made, they never make us signal what is not ours."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import subprocess

@@ -1,7 +1,5 @@
 """Settings: what is missing or out of range is named, and what is secret is never shown."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

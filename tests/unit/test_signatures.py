@@ -1,7 +1,5 @@
 """Formats are told by the first bytes, and nothing that is taken is told as another."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """Ingestion sources by their contract, and a made-up fourth one, registered by one line."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Where programs find the servers: embedded and outside addresses, and whose credentials."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

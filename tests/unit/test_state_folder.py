@@ -1,7 +1,5 @@
 """The state folder: passwords made once and kept private, files written whole or not at all."""
 
-from __future__ import annotations
-
 import json
 import os
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """Each step of a recipe does what its name says, and nothing to the picture that it is given."""
 
-from __future__ import annotations
-
 from typing import get_args
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a dbt test checks, as a sentence, and which tests hold up other models."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

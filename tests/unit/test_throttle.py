@@ -1,7 +1,5 @@
 """While images arrive, those that delete take turns and rest; otherwise nobody waits."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import pytest

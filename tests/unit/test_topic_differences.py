@@ -1,7 +1,5 @@
 """How a difference between a topic and its description is reported."""
 
-from __future__ import annotations
-
 import pytest
 
 from infra.kafka.reconcile import Difference

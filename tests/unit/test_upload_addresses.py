@@ -1,7 +1,5 @@
 """Addresses of objects as callers get them, on AWS: made without asking anybody."""
 
-from __future__ import annotations
-
 import asyncio
 from urllib.parse import urlsplit
 

@@ -1,7 +1,5 @@
 """Bodies read chunk by chunk: exact limits, and a refusal as early as possible."""
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 from collections.abc import Iterator

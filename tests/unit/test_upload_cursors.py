@@ -1,7 +1,5 @@
 """Cursors: they lead back to where a page ended, and made-up ones lead nowhere."""
 
-from __future__ import annotations
-
 import base64
 from datetime import datetime, timedelta, timezone
 from uuid import UUID

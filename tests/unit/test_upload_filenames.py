@@ -1,7 +1,5 @@
 """File names and content types as callers write them, made fit for a ledger and for metadata."""
 
-from __future__ import annotations
-
 import json
 from urllib.parse import unquote
 

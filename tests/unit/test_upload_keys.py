@@ -1,7 +1,5 @@
 """API keys: their form, their digest, and what is never shown."""
 
-from __future__ import annotations
-
 import hashlib
 
 import pytest

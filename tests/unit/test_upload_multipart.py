@@ -1,7 +1,5 @@
 """Forms with one file: found in pieces of any size, and everything else refused."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

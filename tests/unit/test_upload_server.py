@@ -1,7 +1,5 @@
 """The upload API as a server of the stack: what it is told, and what it is not."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

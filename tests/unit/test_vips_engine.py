@@ -1,7 +1,5 @@
 """The libvips engine makes what the Pillow engine makes, and refuses what it refuses."""
 
-from __future__ import annotations
-
 import io
 import math
 import subprocess

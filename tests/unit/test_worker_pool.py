@@ -1,7 +1,5 @@
 """Worker processes: a decoder that dies, swells or hangs costs one image, and the pool goes on."""
 
-from __future__ import annotations
-
 import os
 import select
 import time

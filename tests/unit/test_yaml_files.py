@@ -1,7 +1,5 @@
 """YAML files that people write: what is refused, and what the message says."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """A server of the stack that is one line of Python, for tests of starting and ending servers."""
 
-from __future__ import annotations
-
 import socket
 import sys
 from collections.abc import Callable, Iterator

@@ -5,8 +5,6 @@ test as one that does. Writing through a view also needs privileges on the table
 owner of a view only reads it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The access report: every right of every kind of person, tried on the running database."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """What the access file allows one role: the expected answer to every attempt of the report."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from assets.access.catalog import Relation, Routine

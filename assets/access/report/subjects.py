@@ -4,8 +4,6 @@ The people are created for the report and removed after it. If the report is kil
 expire within the hour, and the next report removes them.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager

@@ -1,7 +1,5 @@
 """The audit compares the raw bucket with the ledger and counts unregistered object versions."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass

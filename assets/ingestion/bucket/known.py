@@ -1,7 +1,5 @@
 """What ledger and sources know about object versions that were found in the raw bucket."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID

@@ -5,8 +5,6 @@ the bucket is, and continues the sweep of the whole bucket where the last slice 
 that are put before that position meanwhile are found by the next sweep.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """What an object version in the raw bucket is: whose, and which image. Pure functions."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta

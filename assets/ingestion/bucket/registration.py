@@ -1,7 +1,5 @@
 """Registration of objects in the raw bucket: notifications are fast, a listing is complete."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor

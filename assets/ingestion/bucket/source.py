@@ -3,8 +3,6 @@
 Every object is a drop unless its key has another source's format and that source recognizes it.
 """
 
-from __future__ import annotations
-
 from assets.catalog.identity import image_id
 from assets.catalog.records import Arrival
 from assets.ingestion.bucket import sweep

@@ -3,8 +3,6 @@
 It is committed in the transaction that registers the listed objects, never before.
 """
 
-from __future__ import annotations
-
 from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 

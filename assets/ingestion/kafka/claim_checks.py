@@ -4,8 +4,6 @@ The image is the one that registration makes of that object version, whichever o
 first.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace

@@ -3,8 +3,6 @@
 A gap is recorded in the transaction that moves past it. Until a person explains it, a check is red.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Landing: Kafka messages are stored in the raw bucket, then rows and offsets are committed."""
 
-from __future__ import annotations
-
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Kafka messages become arrivals: their bytes are stored, or their claim checks resolved."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager

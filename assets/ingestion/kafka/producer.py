@@ -4,8 +4,6 @@ The image is the message's value, or, with a claim check, an object in the raw b
 message names.
 """
 
-from __future__ import annotations
-
 import mimetypes
 import uuid
 from collections import deque

@@ -4,8 +4,6 @@ It moves no offsets. Known images are left alone; images that are erased or have
 age stay gone.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Which messages to land again, as a person specifies them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

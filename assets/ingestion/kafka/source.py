@@ -4,8 +4,6 @@ Its landing stores the bytes of a message and registers the image itself, so obj
 are left to it until it is past their offsets.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ A topic that is deleted and recreated starts at offset 0 again. Its incarnation 
 so that no image of the new topic is taken for one of the old.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID

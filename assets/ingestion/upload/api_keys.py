@@ -4,8 +4,6 @@ A key is `dr_<key id>_<secret>`. Its id is public; of the secret only the digest
 are long and random, so a plain digest is enough.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import secrets

@@ -3,8 +3,6 @@
 As in `ledger`, the functions take an open connection and never commit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime

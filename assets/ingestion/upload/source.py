@@ -4,8 +4,6 @@ The API registers the images itself when it can; those that it only stored, and 
 send to the bucket directly, are registered from the raw bucket by their keys and metadata.
 """
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime
 from urllib.parse import unquote

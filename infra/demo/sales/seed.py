@@ -1,7 +1,5 @@
 """Makes invented sales inside PostgreSQL: six hundred transactions for the demo, or millions."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass

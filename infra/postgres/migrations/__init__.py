@@ -1,7 +1,5 @@
 """Alembic migrations: numbered SQL files, each with the few lines that Alembic needs beside it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from alembic import op

@@ -1,7 +1,5 @@
 """Alembic's entry point: connects as the administration role and runs what is missing."""
 
-from __future__ import annotations
-
 from alembic import context
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool

@@ -1,7 +1,5 @@
 """One campaign on a running platform: senders at its sources, and random faults."""
 
-from __future__ import annotations
-
 import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Collects what the platform has after a campaign, from ledger, buckets, topic and views."""
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping

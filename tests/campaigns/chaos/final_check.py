@@ -1,7 +1,5 @@
 """After the last fault: waits until the platform has nothing left to do, and counts."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Injects faults: kills processes, cuts and delays connections."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random

@@ -1,7 +1,5 @@
 """Monitors the progress of a campaign, and whether everything that it needs is still running."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future

@@ -1,7 +1,5 @@
 """Which faults are injected, and when: drawn from a seed, so that a campaign can be repeated."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """A platform of the campaign's own: temporary state, free ports, proxies before every server."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 import time

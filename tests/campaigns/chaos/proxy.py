@@ -1,7 +1,5 @@
 """TCP proxies between the platform and its servers, which cut and delay connections on demand."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress

@@ -3,8 +3,6 @@
 It is the campaign's only source of what was sent; the platform never sees it.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """What a campaign found: tables for a person, and a report whose bounds must be kept."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """A chaos campaign from start to report: faults while images stream through all sources."""
 
-from __future__ import annotations
-
 import secrets
 import shutil
 import signal

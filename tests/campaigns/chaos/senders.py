@@ -1,7 +1,5 @@
 """Sender processes, one per source: each image is sent until the source has acknowledged it."""
 
-from __future__ import annotations
-
 import signal
 import time
 from collections import deque

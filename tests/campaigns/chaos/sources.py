@@ -1,7 +1,5 @@
 """Clients of the three sources: each sends an image and waits for its acknowledgement."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Finds the processes of a fault's target among those that the campaign's stack has started."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Sequence
 from random import Random

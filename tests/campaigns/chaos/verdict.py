@@ -1,7 +1,5 @@
 """The verdict: compares what the senders' records say was sent with what the platform has."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A campaign sends hostile files through the real isolated workers and checks every outcome."""
 
-from __future__ import annotations
-
 import gc
 import io
 import time

@@ -1,7 +1,5 @@
 """Valid files that are cut, flipped, spliced and overwritten: at every tenth, then at random."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count

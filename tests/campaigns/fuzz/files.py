@@ -1,7 +1,5 @@
 """A hostile file and its expected outcomes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Polyglots, files that are not images, and images in formats that are not allowed."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Hostile JPEG files: sizes, endless scans and inconsistent segments (ITU-T T.81, annex B)."""
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterator
 from functools import partial

@@ -3,8 +3,6 @@
 Sources: GIF89a specification, RFC 9649 for WebP, ISO/IEC 23008-12 for AVIF.
 """
 
-from __future__ import annotations
-
 import io
 import struct
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Hostile PNG files: bombs, sizes and inconsistent chunks (W3C PNG specification, section 5)."""
 
-from __future__ import annotations
-
 import struct
 import zlib
 from collections.abc import Iterator

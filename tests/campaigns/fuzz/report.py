@@ -1,7 +1,5 @@
 """The report of a campaign: a table for people, figures as JSON, and the files that failed."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from pathlib import Path

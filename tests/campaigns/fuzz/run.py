@@ -1,7 +1,5 @@
 """A fuzz campaign from start to report: hostile files through the real worker processes."""
 
-from __future__ import annotations
-
 import secrets
 import warnings
 

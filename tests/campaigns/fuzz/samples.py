@@ -1,7 +1,5 @@
 """Valid small files in every allowed format, the same on every machine; to be damaged."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Sequence
 from functools import cache

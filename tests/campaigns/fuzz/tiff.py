@@ -1,7 +1,5 @@
 """Hostile TIFF files: endless directories, inconsistent tiles and strips (TIFF 6.0)."""
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterator, Sequence
 from functools import partial

@@ -1,7 +1,5 @@
 """Its contract: the program stores files below `sftp/`; registration finds them there."""
 
-from __future__ import annotations
-
 import re
 
 from assets.catalog.identity import image_id
