@@ -166,8 +166,10 @@ def test_erased_ids_are_forgotten_when_nothing_can_bring_the_images_back(platfor
 def test_erasing_again_changes_nothing(platform, pictures):
     fill(platform, pictures)
     erase(platform, ErasureSelection(source="bucket"))
+    issued = receipts(platform)
+    assert issued
     assert erase(platform, ErasureSelection(source="bucket")).items() == 0
-    assert len(receipts(platform)) == 1
+    assert receipts(platform) == issued
 
 
 def test_a_choice_of_nothing_is_refused_and_not_taken_for_everything():

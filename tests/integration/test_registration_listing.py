@@ -84,7 +84,8 @@ def test_a_key_with_more_versions_than_a_slice_is_listed_to_its_end(platform, sm
     assert sorted(keys_of_rows(platform)) == ["same.jpg"] * 5 + ["z.jpg"]
 
 
-def test_the_last_hours_are_listed_before_the_sweep_gets_there(platform, small_pages):
+def test_the_last_hours_are_listed_before_the_sweep_gets_there(platform, small_pages, monkeypatch):
+    monkeypatch.setattr(registration, "utc_now", lambda: NOW)
     bounded = with_settings(platform, sweep_pages=1)
     folders = [f"{NOW - timedelta(hours=back):%Y-%m-%d/%H}" for back in range(4)]
     for folder in folders:

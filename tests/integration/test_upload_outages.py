@@ -45,7 +45,10 @@ def proxied(stack, settings) -> Iterator[ProxiedServers]:
         upload_keys_seconds=0.2,
     )
     with network.running(), serving(made) as address:
-        yield ProxiedServers(Api(address, create_key(stack, settings, "shop")), network, made)
+        api = Api(address, create_key(stack, settings, "shop"))
+        while api.get("/v1/images").status_code != 200:  # a busy machine connects slowly at first
+            continue
+        yield ProxiedServers(api, network, made)
 
 
 def break_off(network: Network, name: str, way: str) -> None:
