@@ -1,4 +1,4 @@
-"""The whole platform, its plug pulled in several places."""
+"""The whole platform while its processes and servers are killed."""
 
 import psutil
 import pytest
@@ -13,7 +13,7 @@ from tests.e2e.conftest import Running, wait_until
 
 
 def send(running: Running, folder: str, count: int) -> int:
-    """Sends photographs through both doors; returns how many images that are."""
+    """Sends photographs to Kafka and to the bucket; returns the number of images."""
     pictures = list(photographs(count, seed=len(folder), megapixels=0.4))
     drop_into_bucket(running.object_store, folder, pictures, lambda: None)
     produce_to_topic(running.stack.settings(), pictures, lambda: None)

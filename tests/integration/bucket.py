@@ -25,7 +25,7 @@ def read_sweep(platform: Platform) -> Sweep:
 
 
 def not_due(platform: Platform) -> None:
-    """From here on only notifications tell of objects."""
+    """Postpones the listing: from here on only notifications announce objects."""
     set_sweep(platform, Sweep(completed_at=NOW, listed_at=datetime.now(UTC)))
 
 
@@ -58,7 +58,7 @@ def notify(platform: Platform, body: str) -> None:
 
 
 def notification(platform: Platform, key: str, **changes: object) -> str:
-    """What S3 would tell of an object; of one that is there, or was, or never was."""
+    """The notification that S3 sends for an object, whether or not the object exists."""
     told = {"key": key, "size": 1, "eTag": "e", "versionId": "v1", "sequencer": "1"} | changes
     record = {
         "eventName": "ObjectCreated:Put",

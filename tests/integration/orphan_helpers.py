@@ -26,7 +26,7 @@ def orphans(platform: Platform, now: datetime) -> OrphanPurge:
 
 
 def put_in(platform: Platform, bucket: ImageBucket, key: str, body: bytes = b"x") -> ObjectVersion:
-    """Stores an object; returns it as a listing tells of it."""
+    """Stores an object; returns it as a listing shows it."""
     platform.object_store.put(bucket.name_in(platform.settings), key, body, "image/jpeg")
     return max(
         (one for one in listed(platform, bucket) if one.key == key), key=lambda one: one.modified_at

@@ -21,7 +21,7 @@ def instance():
 
 
 def fill(platform, pictures) -> None:
-    """Lets images in by two doors, processes them, and has one of each rejected."""
+    """Sends images from two sources and processes them; one of each source is rejected."""
     platform.produce([pictures[0].body, b"no image"], headers=[("uploader", b"ann")])
     platform.drop("own.jpg", pictures[1].body)
     platform.drop("letter.jpg", b"Dear colleagues")

@@ -1,4 +1,4 @@
-"""An erased image stays gone, whichever door it comes to once more."""
+"""An erased image stays gone, from whichever source it arrives again."""
 
 import asyncio
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""An image that several doors learn of becomes one row, and a known one is left as it is."""
+"""An image registered by several processes is one row, and a known one stays as it is."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -146,14 +146,14 @@ def test_a_door_whose_transaction_fails_leaves_the_image_to_the_other(platform, 
 def test_many_doors_with_the_same_images_in_any_order_make_one_row_each(platform, settings):
     images = [some_arrival() for _ in range(40)]
 
-    def door(number: int) -> int:
+    def register_again(number: int) -> int:
         later = timedelta(seconds=number)
         mine = [replace(one, arrived_at=NOW + later) for one in images[number:] + images[:number]]
         with Warehouse.from_settings(settings).connect() as connection:
             return ledger.register(connection, mine, NOW)
 
     with ThreadPoolExecutor(6) as threads:
-        assert sum(threads.map(door, range(6))) == len(images)
+        assert sum(threads.map(register_again, range(6))) == len(images)
     assert platform.query("select count(*), count(distinct image_id) from image_catalog.image") == [
         (len(images), len(images))
     ]
@@ -169,4 +169,4 @@ def _wait_for_a_lock(platform) -> None:
         if platform.query(waiting) != [(0,)]:
             return
         threading.Event().wait(0.02)
-    raise AssertionError("nobody waits for the first door's image")
+    raise AssertionError("nobody waits for the image that is registered first")

@@ -229,7 +229,7 @@ def test_where_an_implausible_share_belongs_to_no_row_nothing_goes_until_somebod
     assert listed(platform, ImageBucket.PROCESSED) == [found]
 
 
-def test_whoever_has_looked_lets_any_share_go(platform):
+def test_an_operator_can_allow_any_share(platform):
     found = put_rendition(platform)
     careful = with_settings(platform, purge_free_images=0)
     purged(careful, found.modified_at + HOUR, may_take_any_share=True)

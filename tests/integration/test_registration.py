@@ -37,11 +37,11 @@ def create_orphaned_objects(platform, monkeypatch) -> None:
     """A landing that is killed after it has stored the objects."""
 
     def crash(*_):
-        raise RuntimeError("pulled the plug")
+        raise RuntimeError("killed")
 
     with monkeypatch.context() as patch:
         patch.setattr("assets.catalog.ledger.register", crash)
-        with pytest.raises(RuntimeError, match="pulled the plug"):
+        with pytest.raises(RuntimeError, match="killed"):
             platform.land()
 
 

@@ -1,4 +1,4 @@
-"""The listing finds what no notification told of, in slices, and survives being killed."""
+"""The listing finds what no notification announced, in slices, and survives being killed."""
 
 from datetime import timedelta
 
@@ -124,11 +124,11 @@ def test_a_listing_killed_anywhere_loses_and_doubles_nothing(
         if len(pages) == 2:
             if moment == "after the commit":
                 connection.commit()
-            raise RuntimeError("pulled the plug")
+            raise RuntimeError("killed")
 
     with monkeypatch.context() as patch:
         patch.setattr(registration, "write_sweep", write_then_crash)
-        with pytest.raises(RuntimeError, match="pulled the plug"):
+        with pytest.raises(RuntimeError, match="killed"):
             bounded.register()
     left = read_sweep(platform)
     assert left.listed_at is None

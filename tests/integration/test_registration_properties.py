@@ -1,4 +1,4 @@
-"""Whatever the keys, and whoever tells of them first: every object version is one row."""
+"""Whatever the keys and the order of announcements: every object version is one row."""
 
 from enum import Enum
 from uuid import uuid4
@@ -67,11 +67,11 @@ def run_killed_after_writing(platform, monkeypatch) -> None:
 
     def write_then_crash(*args):
         register(*args)
-        raise RuntimeError("pulled the plug")
+        raise RuntimeError("killed")
 
     with monkeypatch.context() as patch:
         patch.setattr(ledger, "register", write_then_crash)
-        with pytest.raises(RuntimeError, match="pulled the plug"):
+        with pytest.raises(RuntimeError, match="killed"):
             platform.register()
 
 

@@ -1,4 +1,4 @@
-"""The oldest message, as the embedded broker tells of it."""
+"""The oldest message, as the embedded broker reports it."""
 
 import dagster as dg
 

@@ -102,8 +102,8 @@ def test_the_commands_show_a_difference_and_mend_it(command, admin, settings):
     drift = command("topic", "diff")
     assert drift.exit_code == 1
     assert "retention.ms is 60000; the file says 540000000" in drift.output
-    mended = command("topic", "apply")
-    assert (mended.exit_code, "✓ retention.ms is 60000" in mended.output) == (0, True)
+    fixed = command("topic", "apply")
+    assert (fixed.exit_code, "✓ retention.ms is 60000" in fixed.output) == (0, True)
     assert command("topic", "diff").exit_code == 0
 
 

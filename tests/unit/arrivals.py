@@ -1,4 +1,4 @@
-"""Messages and object versions as the servers tell of them, and settings, for tests without any."""
+"""Messages, object versions and settings for tests without servers."""
 
 from datetime import UTC, datetime
 from typing import Any

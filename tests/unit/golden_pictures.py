@@ -2,7 +2,7 @@
 
 The pictures in `golden/` are the photographs themselves, made small by Pillow's plain resampling
 and kept without loss; nothing of the processor is in them. `.venv/bin/python -m
-tests.unit.golden_pictures` makes them anew, which is needed when a photograph or a size changes.
+tests.unit.golden_pictures` makes them again, which is needed when a photograph or a size changes.
 """
 
 from collections.abc import Callable

@@ -20,7 +20,7 @@ def plain(colour: str | tuple[int, int, int]) -> Image.Image:
 
 
 def stripes(colours: dict[str, int]) -> Image.Image:
-    """Stripes of these colours, each of so many pixels in width."""
+    """Stripes of these colours, with their widths in pixels."""
     image, left = Image.new("RGB", (sum(colours.values()), 64)), 0
     for colour, width in colours.items():
         image.paste(colour, (left, 0, left + width, 64))

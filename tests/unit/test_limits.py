@@ -1,4 +1,4 @@
-"""The limits at the upload door and at processing are the same, to the pixel, frame and byte."""
+"""The limits at upload and at processing are the same, to the pixel, frame and byte."""
 
 import pytest
 
@@ -19,7 +19,7 @@ STANDARD = read_recipe("standard")
 VALID_IMAGE = encoded(four_corners(), "PNG")
 
 
-def door(body: bytes) -> Reason | None:
+def at_upload(body: bytes) -> Reason | None:
     return reject_size(len(body)) or reject_header(body)
 
 
@@ -40,11 +40,11 @@ BEYOND_THE_LIMIT = {
 
 @pytest.mark.parametrize("body", AT_THE_LIMIT.values(), ids=AT_THE_LIMIT)
 def test_what_is_at_a_limit_passes_the_door_and_is_processed(body: bytes) -> None:
-    assert door(body) is None
+    assert at_upload(body) is None
     assert isinstance(outcome(body), ProcessedImage)
 
 
 @pytest.mark.parametrize("body", BEYOND_THE_LIMIT.values(), ids=BEYOND_THE_LIMIT)
 def test_what_is_beyond_a_limit_is_refused_at_the_door_as_at_processing(body: bytes) -> None:
-    assert door(body) is not None
-    assert door(body) is outcome(body)
+    assert at_upload(body) is not None
+    assert at_upload(body) is outcome(body)

@@ -1,4 +1,4 @@
-"""What S3's notifications tell of: decoded keys, creations only, what a listing tells too."""
+"""What is read from S3's notifications: decoded keys, creations only, as a listing shows them."""
 
 import json
 from datetime import UTC, datetime

@@ -30,7 +30,7 @@ class World:
     def delete(
         self, throttle: DeletionThrottle, keys: int, seconds: float = 2.0, arriving: int = 0
     ) -> list[int]:
-        """Deletes so many keys; each batch takes so long, and so many images arrive meanwhile."""
+        """Deletes keys; each batch takes some seconds, and images arrive meanwhile."""
         sizes = []
         for batch in throttle.batches(range(keys)):
             sizes.append(len(batch))
