@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from assets.resources.rows import Parameters, Query, read_rows, read_value
+from assets.resources.warehouse import Parameters, Query, read_rows, read_value
 from infra.report import MeasurementError
 
 IMAGE_JOBS = ("land_messages", "register_objects", "process_images")

@@ -15,7 +15,7 @@ from assets.ingestion.kafka.landing import Landing
 from assets.ingestion.kafka.producer import OutgoingImage, send
 from assets.platform import Platform
 from assets.resources.object_store import ObjectStore, open_client
-from assets.resources.rows import read_value
+from assets.resources.warehouse import read_value
 from assets.settings import Settings
 from assets.timing import utc_now
 from benchmarks.baseline_consumer import copy_topic

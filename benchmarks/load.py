@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-from assets.resources.rows import read_value
+from assets.resources.warehouse import read_value
 from benchmarks.dagster_runs import IMAGE_JOBS, wait_for_success, wait_until_idle
 from benchmarks.highest_rate import Step, growth
 from benchmarks.senders import Plan

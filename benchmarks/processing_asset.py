@@ -5,8 +5,7 @@ from dataclasses import dataclass, fields
 
 from assets.ingestion.bucket.registration import Registration
 from assets.platform import Platform
-from assets.resources.rows import read_rows
-from assets.resources.warehouse import Warehouse
+from assets.resources.warehouse import Warehouse, read_rows
 from assets.settings import Settings
 from benchmarks.bare_loops import tuned
 from benchmarks.processes import run_module

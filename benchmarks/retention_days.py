@@ -16,8 +16,7 @@ import psycopg
 from psycopg import sql
 
 from assets.catalog import ledger
-from assets.resources.rows import read_value
-from assets.resources.warehouse import Connection, Warehouse
+from assets.resources.warehouse import Connection, Warehouse, read_value
 from assets.retention import ledger_rows
 from assets.retention.receipts import Copy, Tally
 from assets.settings import Settings

@@ -11,8 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 from assets.platform import Platform
-from assets.resources.rows import read_values
-from assets.resources.warehouse import Warehouse
+from assets.resources.warehouse import Warehouse, read_values
 from assets.settings import Settings
 from assets.timing import utc_now
 from benchmarks.landing import fill_dedicated_topic, land

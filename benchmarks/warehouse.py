@@ -23,7 +23,7 @@ from typer import Option
 
 from assets.access.people import create_person
 from assets.access.policy import load_policy
-from assets.resources.rows import Query, read_value
+from assets.resources.warehouse import Query, read_value
 from benchmarks.memory import peak_memory
 from benchmarks.rounds import key
 from benchmarks.stack import fresh_stack

@@ -10,8 +10,7 @@ from psycopg.rows import args_row
 
 from assets.access.facts import Kind, Name
 from assets.access.policy import Policy
-from assets.resources.rows import Query
-from assets.resources.warehouse import Connection
+from assets.resources.warehouse import Connection, Query
 
 Row = TypeVar("Row")
 

@@ -12,9 +12,7 @@ from assets.access.facts import Fact
 from assets.access.policy import Policy
 from assets.access.privileges import read_facts
 from assets.errors import AccessError
-from assets.resources.locks import lock
-from assets.resources.rows import read_values
-from assets.resources.warehouse import Connection, Warehouse
+from assets.resources.warehouse import Connection, Warehouse, lock, read_values
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,7 @@ from assets.access.catalog import read_catalog
 from assets.access.expected import people_defaults
 from assets.access.policy import Policy
 from assets.errors import AccessError
-from assets.resources.rows import read_value, read_values
-from assets.resources.warehouse import Connection, Warehouse
+from assets.resources.warehouse import Connection, Warehouse, read_value, read_values
 
 _NAME = re.compile(r"[a-z][a-z0-9_.-]{0,30}")
 _RESERVED = re.compile(r"pg_.*|darkroom_.*|public|none")

@@ -7,8 +7,7 @@ from psycopg import sql
 
 from assets.catalog.leases import OUTDATED
 from assets.catalog.visibility import VISIBLE
-from assets.resources.rows import read_rows
-from assets.resources.warehouse import Connection
+from assets.resources.warehouse import Connection, read_rows
 
 _UNFINISHED = sql.SQL(
     """

@@ -11,8 +11,7 @@ from psycopg import sql
 
 from assets.catalog.records import LeasedImage
 from assets.catalog.visibility import VISIBLE
-from assets.resources.rows import read_rows
-from assets.resources.warehouse import Connection
+from assets.resources.warehouse import Connection, read_rows
 
 MAX_ATTEMPTS = 5
 """An image is rejected after this number of runs claimed it and did not finish it."""

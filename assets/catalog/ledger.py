@@ -16,9 +16,7 @@ from psycopg import sql
 from assets.catalog.records import Arrival, DayBacklog
 from assets.catalog.visibility import VISIBLE
 from assets.resources.columns import Column, copy_rows
-from assets.resources.locks import lock_images
-from assets.resources.rows import read_rows, read_values
-from assets.resources.warehouse import Connection
+from assets.resources.warehouse import Connection, lock_images, read_rows, read_values
 
 _IMAGE = sql.Identifier("image_catalog", "image")
 # Looks in both tables at once: between two queries an erased image could be missed.

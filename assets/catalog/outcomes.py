@@ -13,8 +13,7 @@ from assets.catalog.outcome_rows import OUTCOME, RENDITION, RESULT, stored_rendi
 from assets.catalog.records import Outcome
 from assets.catalog.visibility import VISIBLE
 from assets.resources.columns import copy_rows, create_temporary
-from assets.resources.rows import read_value, read_values
-from assets.resources.warehouse import Connection
+from assets.resources.warehouse import Connection, read_value, read_values
 
 _NEW = sql.Identifier("outcome")
 _RENDITION = sql.Identifier("image_catalog", "rendition")

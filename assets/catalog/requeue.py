@@ -10,8 +10,7 @@ from psycopg import sql
 
 from assets.catalog.visibility import VISIBLE
 from assets.errors import DarkroomError
-from assets.resources.rows import read_rows
-from assets.resources.warehouse import Connection
+from assets.resources.warehouse import Connection, read_rows
 from assets.retention_policy import cutoff
 from assets.validation.reasons import Reason
 

@@ -8,11 +8,7 @@ from types import ModuleType
 from assets.errors import DarkroomError
 from assets.ingestion.source import IngestionSource, ParsedKey
 
-PACKAGES = (
-    "assets.ingestion.kafka",
-    "assets.ingestion.bucket",
-    "assets.ingestion.upload",
-)
+PACKAGES = ("assets.ingestion.kafka", "assets.ingestion.bucket", "assets.ingestion.upload")
 """The packages of the sources. Named, not imported: the sources themselves use this registry."""
 
 

@@ -41,8 +41,7 @@ from assets.processing.recipe import read_recipe
     partitions_def=asset_keys.ARRIVAL_DAYS,
 )
 def renditions(
-    context: dg.AssetExecutionContext,
-    platform: dg.ResourceParam[Platform],
+    context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetObservation]:
     """The recipe's renditions of every waiting image of a day, and the image's outcome.
 

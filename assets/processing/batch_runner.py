@@ -35,8 +35,7 @@ from assets.processing.image_stages import FinishedImage, ImageStages
 from assets.processing.recipe import Recipe
 from assets.processing.replaced import delete_replaced
 from assets.processing.run_summary import RunSummary
-from assets.resources.rows import read_values
-from assets.resources.warehouse import Connection, Warehouse
+from assets.resources.warehouse import Connection, Warehouse, read_values
 from assets.timing import utc_now
 
 LEASE_DURATION = timedelta(seconds=90)
@@ -93,11 +92,7 @@ class BatchRunner:
         return recorder.summary
 
     def _process_until_idle(
-        self,
-        claims: _Claims,
-        stages: ImageStages,
-        recorder: OutcomeRecorder,
-        heartbeat: Heartbeat,
+        self, claims: _Claims, stages: ImageStages, recorder: OutcomeRecorder, heartbeat: Heartbeat
     ) -> None:
         settings = self.platform.settings
         began = idle_since = time.monotonic()

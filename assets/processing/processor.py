@@ -16,12 +16,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from assets.catalog.facts import ImageFacts, Seconds
 from assets.processing.contract import ProcessedImage, Rendition
-from assets.processing.describe import (
-    SMALL_PX,
-    measure_visuals,
-    read_camera,
-    read_header,
-)
+from assets.processing.describe import SMALL_PX, measure_visuals, read_camera, read_header
 from assets.processing.picture import load as load_picture
 from assets.processing.picture import normalise
 from assets.processing.recipe import Recipe, RenditionSpec

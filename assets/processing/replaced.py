@@ -4,9 +4,7 @@ Their keys are in `image_catalog.replaced_object`: what a killed run leaves ther
 """
 
 from assets.platform import Platform
-from assets.resources.locks import try_lock
-from assets.resources.rows import read_values
-from assets.resources.warehouse import Connection
+from assets.resources.warehouse import Connection, read_values, try_lock
 
 _BATCH_OBJECTS = 1000
 _TABLE = "image_catalog.replaced_object"

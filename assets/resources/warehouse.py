@@ -1,18 +1,24 @@
-"""Connections to the PostgreSQL warehouse."""
+"""Connections to the PostgreSQL warehouse, rows of queries, and advisory locks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any, LiteralString, TypeVar
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import TupleRow, class_row, scalar_row
 
 from assets.errors import ServerUnavailableError
 from assets.settings import Settings
 
-Connection = psycopg.Connection[tuple[object, ...]]
+Row = TypeVar("Row")
+Connection = psycopg.Connection[TupleRow]
+Query = LiteralString | sql.SQL | sql.Composed
+Parameters = Sequence[object] | Mapping[str, object] | None
 
 
 @dataclass(frozen=True)
@@ -36,14 +42,59 @@ class Warehouse:
             with psycopg.connect(self.conninfo, connect_timeout=5) as connection:
                 yield connection
         except psycopg.OperationalError as error:
-            raise ServerUnavailableError(
-                "PostgreSQL", self._address(), _first_line(error)
-            ) from error
-
-    def _address(self) -> str:
-        parts = conninfo_to_dict(self.conninfo)
-        return f"{parts.get('host')}:{parts.get('port', 5432)}"
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise ServerUnavailableError("PostgreSQL", address(self.conninfo), reason) from error
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+def address(conninfo: str) -> str:
+    """Returns host and port of a connection string, without its password."""
+    parts = conninfo_to_dict(conninfo)
+    return f"{parts.get('host')}:{parts.get('port', 5432)}"
+
+
+def read_rows(
+    connection: Connection, kind: type[Row], query: Query, parameters: Parameters = None
+) -> list[Row]:
+    """Returns the rows of a query as instances of a class whose fields are named as its columns."""
+    with connection.cursor(row_factory=class_row(kind)) as cursor:
+        return cursor.execute(query, parameters).fetchall()
+
+
+def read_values(connection: Connection, query: Query, parameters: Parameters = None) -> list[Any]:
+    """Returns the first column of a query, as psycopg converts its type."""
+    with connection.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(query, parameters).fetchall()
+
+
+def read_value(connection: Connection, query: Query, parameters: Parameters = None) -> Any:
+    """Returns the first column of the only row of a query.
+
+    Raises `ValueError` when there is not exactly one row.
+    """
+    [value] = read_values(connection, query, parameters)
+    return value
+
+
+def lock(connection: Connection, work: str) -> None:
+    """Makes this transaction the only one that does a kind of work; waits for another to end."""
+    connection.execute("select pg_advisory_xact_lock(hashtext(%s))", [work])
+
+
+def try_lock(connection: Connection, work: str) -> bool:
+    """Makes this transaction the only one that does a kind of work; returns whether it could."""
+    return bool(read_value(connection, "select pg_try_advisory_xact_lock(hashtext(%s))", [work]))
+
+
+def lock_images(connection: Connection, ids: Iterable[str]) -> None:
+    """Makes this transaction the only one that registers or deletes these images.
+
+    `ids` are UUIDs as text. Transactions lock in the order of the ids, so that none waits for
+    another in a circle.
+    """
+    connection.execute(
+        """
+        select count(pg_advisory_xact_lock(uuid_hash_extended(image_id, 0)))
+        from (select image_id from unnest(%s::uuid[]) as image_id order by image_id) as one
+        """,
+        ["{" + ",".join(ids) + "}"],
+    )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from assets.platform import Platform
-from assets.resources.rows import read_value
+from assets.resources.warehouse import read_value
 from assets.timing import utc_now
 
 TOLERANCE = timedelta(minutes=1)

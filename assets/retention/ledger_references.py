@@ -10,8 +10,7 @@ from psycopg import sql
 from psycopg.rows import class_row, dict_row
 
 from assets.catalog.visibility import VISIBLE
-from assets.resources.rows import Query, read_rows, read_values
-from assets.resources.warehouse import Connection
+from assets.resources.warehouse import Connection, Query, read_rows, read_values
 from assets.retention.image_buckets import ImageBucket, LedgerSnapshot, ObjectReference
 
 _FETCH_BATCH_SIZE = 2000

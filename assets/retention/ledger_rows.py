@@ -13,9 +13,7 @@ import psycopg
 from psycopg import sql
 
 from assets.errors import DarkroomError
-from assets.resources.locks import lock_images
-from assets.resources.rows import read_rows, read_value, read_values
-from assets.resources.warehouse import Connection
+from assets.resources.warehouse import Connection, lock_images, read_rows, read_value, read_values
 from assets.retention.receipts import Copy, Tally
 
 _SELECT_DUE = sql.SQL(

@@ -13,9 +13,7 @@ from psycopg.rows import dict_row
 from pydantic import ConfigDict, TypeAdapter
 
 from assets.platform import Platform
-from assets.resources.locks import lock
-from assets.resources.rows import read_value
-from assets.resources.warehouse import Connection
+from assets.resources.warehouse import Connection, lock, read_value
 from assets.retention.receipts import (
     GENESIS_HASH,
     Copy,

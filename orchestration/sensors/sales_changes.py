@@ -5,7 +5,7 @@ from datetime import timedelta
 import dagster as dg
 
 from assets.platform import Platform
-from assets.resources.rows import read_values
+from assets.resources.warehouse import read_values
 from assets.timing import utc_now
 from orchestration.jobs import build_views, refresh_sales
 from orchestration.sensors.in_flight import has_succeeded, last_requested_at, runs_in_flight

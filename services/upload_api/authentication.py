@@ -70,10 +70,7 @@ class RateLimit:
         is_admitted = await self._limiter.hit(self._limit, uploader)
         ends, left = await self._limiter.get_window_stats(self._limit, uploader)
         seconds = max(1, math.ceil(ends - now.timestamp()))
-        headers = {
-            "RateLimit-Policy": self._policy,
-            "RateLimit": f'"uploads";r={left};t={seconds}',
-        }
+        headers = {"RateLimit-Policy": self._policy, "RateLimit": f'"uploads";r={left};t={seconds}'}
         if not is_admitted:
             raise ProblemError(
                 RATE_LIMITED,

@@ -13,11 +13,10 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool
 
 from assets.errors import ServerRefusedError, ServerUnavailableError
-from assets.resources.warehouse import Connection
+from assets.resources.warehouse import Connection, address
 
 _CONNECTIONS = 4
 _PAUSE_SECONDS = 1.0
@@ -48,8 +47,7 @@ class Database:
             reconnect_timeout=seconds,
             open=False,
         )
-        parts = conninfo_to_dict(conninfo)
-        self._address = f"{parts.get('host')}:{parts.get('port', 5432)}"
+        self._address = address(conninfo)
 
     def open(self) -> None:
         """Starts to connect; a database that does not answer yet is not an error."""

@@ -23,12 +23,7 @@ _BYTES = {"schema": {"type": "string", "format": "binary", "minLength": 1}}
 CALLER_PROBLEMS = (problems.UNAUTHORIZED, problems.INVALID, problems.INTERNAL, problems.UNAVAILABLE)
 """Problems of every route that needs an API key."""
 
-SENDER_PROBLEMS = (
-    *CALLER_PROBLEMS,
-    problems.TOO_LARGE,
-    problems.RATE_LIMITED,
-    problems.BUSY,
-)
+SENDER_PROBLEMS = (*CALLER_PROBLEMS, problems.TOO_LARGE, problems.RATE_LIMITED, problems.BUSY)
 """Problems of every route that begins an upload."""
 
 

@@ -18,8 +18,7 @@ from assets.access.report.attempts import Attempt, escalations, on_relations, on
 from assets.access.report.rights import Rights
 from assets.access.report.subjects import Subject, subjects
 from assets.errors import AccessError
-from assets.resources.rows import read_values
-from assets.resources.warehouse import Warehouse
+from assets.resources.warehouse import Warehouse, read_values
 
 _MAX_ATTEMPTS = 4
 _CONNECTION_LIMIT = "connection limit"

@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from assets.access.people import administration, create_person, drop_login, generate_password
 from assets.access.policy import Policy
 from assets.errors import AccessError
-from assets.resources.rows import read_value, read_values
+from assets.resources.warehouse import read_value, read_values
 
 NO_TEAM = "no team"
 _PREFIX = "report_"

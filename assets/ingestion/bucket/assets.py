@@ -27,9 +27,7 @@ dropped_images = dg.AssetSpec(
     owners=asset_keys.DATA_ENGINEERING,
     kinds={"s3", "postgres", "python"},
 )
-def image_ledger(
-    platform: dg.ResourceParam[Platform],
-) -> dg.MaterializeResult[None]:
+def image_ledger(platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult[None]:
     """One row per image known to the platform, from the moment it is durable.
 
     Registers objects that people and programs put into the raw bucket. Notifications say where to

@@ -13,9 +13,7 @@ _AUDIT_SECONDS = 60
 
 
 @dg.asset_check(asset=asset_keys.IMAGE)
-def no_raw_object_is_unregistered(
-    platform: dg.ResourceParam[Platform],
-) -> dg.AssetCheckResult:
+def no_raw_object_is_unregistered(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
     """Every object version in the raw bucket is registered, unless it is very new or very old."""
     audit = Audit(platform)
     seen, is_whole = audit.run(utc_now(), _AUDIT_SECONDS)

@@ -7,8 +7,7 @@ from uuid import UUID
 from assets.ingestion.bucket.raw_objects import KnownObjects, possible_ids
 from assets.ingestion.registry import sources
 from assets.resources.objects import ObjectVersion
-from assets.resources.rows import read_rows, read_values
-from assets.resources.warehouse import Connection
+from assets.resources.warehouse import Connection, read_rows, read_values
 from assets.settings import Settings
 
 

@@ -13,9 +13,9 @@ from assets.ingestion.bucket.listing import ListedPage, pages_of_slice
 from assets.ingestion.bucket.raw_objects import ObjectStatus, classify, describe, needs_metadata
 from assets.ingestion.bucket.sweep import Sweep, read_sweep, write_sweep
 from assets.platform import Platform
-from assets.resources.locks import try_lock
 from assets.resources.object_store import ObjectMissingError
 from assets.resources.objects import Notification, ObjectVersion
+from assets.resources.warehouse import try_lock
 from assets.timing import utc_now
 
 _NOTIFICATIONS_PER_TRANSACTION = 500

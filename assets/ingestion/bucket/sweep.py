@@ -6,8 +6,7 @@ It is committed in the transaction that registers the listed objects, never befo
 from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 
-from assets.resources.rows import read_rows
-from assets.resources.warehouse import Connection
+from assets.resources.warehouse import Connection, read_rows
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,7 @@ image_messages = dg.AssetSpec(
     kinds={"kafka", "s3", "python"},
 )
 def landed_images(
-    context: dg.AssetExecutionContext,
-    platform: dg.ResourceParam[Platform],
+    context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> dg.MaterializeResult[None]:
     """One object in the raw bucket and one ledger row per Kafka message.
 

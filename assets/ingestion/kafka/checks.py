@@ -10,9 +10,7 @@ _MAX_GAPS_SHOWN = 100
 
 
 @dg.asset_check(asset=dg.AssetKey(LANDED_IMAGES))
-def no_offset_gap_is_unexplained(
-    platform: dg.ResourceParam[Platform],
-) -> dg.AssetCheckResult:
+def no_offset_gap_is_unexplained(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
     """Every range of messages that was gone before it could be landed has an explanation."""
     with platform.warehouse.connect() as connection:
         found = gaps.read_gaps(connection)

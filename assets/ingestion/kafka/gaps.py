@@ -11,8 +11,7 @@ from enum import StrEnum
 import pandas as pd
 
 from assets.errors import DarkroomError
-from assets.resources.rows import read_rows
-from assets.resources.warehouse import Connection
+from assets.resources.warehouse import Connection, read_rows
 
 _MAX_EXPLANATION_LENGTH = 1000
 

@@ -10,8 +10,7 @@ from uuid import UUID
 
 from assets.ingestion.kafka.gaps import Gap, GapReason, write_gaps
 from assets.resources.messages import SkippedOffsets, TopicState
-from assets.resources.rows import read_rows
-from assets.resources.warehouse import Connection
+from assets.resources.warehouse import Connection, read_rows
 
 _KNOWN = """
     select incarnation, broker_topic_id as topic_id

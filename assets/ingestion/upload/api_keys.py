@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from assets.resources.rows import read_rows
-from assets.resources.warehouse import Connection
+from assets.resources.warehouse import Connection, read_rows
 
 UPLOADER = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 """The names that an uploader may have."""

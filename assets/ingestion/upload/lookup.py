@@ -13,8 +13,7 @@ from psycopg import sql
 from assets.catalog import ledger
 from assets.catalog.records import Arrival, RenditionRecord
 from assets.catalog.visibility import VISIBLE
-from assets.resources.rows import read_rows
-from assets.resources.warehouse import Connection
+from assets.resources.warehouse import Connection, read_rows
 
 _UPLOADS = sql.SQL(
     """

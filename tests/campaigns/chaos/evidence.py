@@ -16,8 +16,7 @@ from assets.errors import ServerUnavailableError
 from assets.processing.recipe import read_recipe
 from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectMissingError, ObjectStore
-from assets.resources.rows import read_rows, read_value, read_values
-from assets.resources.warehouse import Connection, Warehouse
+from assets.resources.warehouse import Connection, Warehouse, read_rows, read_value, read_values
 from assets.settings import Settings
 from tests.campaigns.chaos.record import Sent
 from tests.campaigns.chaos.sources import FOLDER
