@@ -8,7 +8,7 @@ from assets.access.document import DOCUMENT, write_document
 from assets.access.drift import Drift, read_drift
 from assets.access.drift import apply as apply_policy
 from assets.access.policy import load_policy
-from assets.access.report.report import make_report
+from assets.access.report import make_report
 from assets.errors import AccessError
 from assets.resources.warehouse import Warehouse
 from cli.access_matrix import print_report
@@ -32,14 +32,14 @@ def apply(
         if revoke and not yes:
             with Warehouse(env[ADMIN]).connect() as connection:
                 extra = read_drift(connection, policy).extra
-            print_sentences("[yellow]-[/]", extra)
+            print_sentences("[yellow]-[/]", map("Not in the access file: {}.".format, extra))
             if extra:
                 typer.confirm("Revoke all of this?", abort=True)
         applied = apply_policy(env[ADMIN], policy, revoke)
     print_sentences("[green]+[/]", applied.granted)
     print_sentences("[yellow]-[/]", applied.revoked)
     _print_drift(applied.left)
-    if not applied.has_changed and not applied.left.differences:
+    if not (applied.granted or applied.revoked or applied.left.differences):
         console.print("Everything is as the access file says; nothing was changed.")
     if applied.left.extra and not revoke:
         console.print("What is too much stays until `darkroom access apply --revoke`.")
@@ -58,8 +58,8 @@ def diff(json: Json = False) -> None:
     if json:
         print_json(
             {
-                "missing": [str(one.fact) for one in found.missing],
-                "extra": [str(one.fact) for one in found.extra],
+                "missing": list(map(str, found.missing)),
+                "extra": list(map(str, found.extra)),
                 "agreed": found.agreed,
                 "not_built": found.not_built,
             }

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from assets.access.report.attempts import OF_COLUMNS, OF_RELATIONS, OF_SEQUENCES
-from assets.access.report.report import Outcome, Report, Result
+from assets.access.attempts import OF_COLUMNS, OF_RELATIONS, OF_SEQUENCES
+from assets.access.report import Outcome, Report, Result
 
 _MARKS = {Outcome.ALLOWED: "✓", Outcome.DENIED: "–", Outcome.UNDECIDED: "?"}
 _NOT_TRIED = " "

@@ -72,8 +72,7 @@ _ROUTINES = sql.SQL(
     order by nspname, proname
     """
 ).format(**FRAGMENTS)
-_PEOPLE = sql.SQL(
-    """
+_PEOPLE = """
     select person.rolname::text, array_agg(distinct team.rolname::text order by team.rolname::text)
     from pg_auth_members
     join pg_roles as person on person.oid = member
@@ -84,8 +83,7 @@ _PEOPLE = sql.SQL(
         and not person.rolname = any(%(known)s)
     group by person.rolname
     order by person.rolname
-    """
-)
+"""
 
 
 @dataclass(frozen=True)

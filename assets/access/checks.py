@@ -4,7 +4,7 @@ import dagster as dg
 import pandas as pd
 
 from assets import asset_keys
-from assets.access.drift import Drift, Extra, read_drift
+from assets.access.drift import Drift, read_drift
 from assets.access.policy import load_policy
 from assets.platform import Platform
 
@@ -24,33 +24,27 @@ def judge(drift: Drift) -> tuple[dg.AssetCheckSeverity, str]:
     """Returns severity and description of a drift: extra is an error, missing a warning."""
     counts = f"{len(drift.extra)} extra, {len(drift.missing)} missing"
     if drift.extra:
-        return (
-            dg.AssetCheckSeverity.ERROR,
+        return dg.AssetCheckSeverity.ERROR, (
             f"Roles have rights that are not in the access file ({counts}); "
-            "`darkroom access apply --revoke` revokes them.",
+            "`darkroom access apply --revoke` revokes them."
         )
     if drift.missing:
-        return (
-            dg.AssetCheckSeverity.WARN,
+        return dg.AssetCheckSeverity.WARN, (
             f"Roles lack rights that are in the access file ({counts}); "
-            "`darkroom access apply` grants them.",
+            "`darkroom access apply` grants them."
         )
     return dg.AssetCheckSeverity.ERROR, f"All {drift.agreed} facts match the access file."
 
 
 def as_table(drift: Drift) -> str:
     """Returns the differences as a Markdown table without rows where there are none."""
-    rows = [
-        {"drift": "extra" if isinstance(one, Extra) else "missing", "fact": str(one.fact)}
-        for one in drift.differences
-    ]
+    rows = [("extra", str(fact)) for fact in drift.extra]
+    rows += [("missing", str(fact)) for fact in drift.missing]
     return pd.DataFrame(rows, columns=["drift", "fact"]).to_markdown(index=False)
 
 
 @dg.asset_check(asset=asset_keys.GRANTS)
-def grants_match_the_access_file(
-    platform: dg.ResourceParam[Platform],
-) -> dg.AssetCheckResult:
+def grants_match_the_access_file(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
     """Every role has exactly the rights that the access file states."""
     with platform.warehouse.connect() as connection:
         drift = read_drift(connection, load_policy())

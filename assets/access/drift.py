@@ -1,6 +1,7 @@
 """Differences between the access file and the warehouse, and the grants that remove them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psycopg
@@ -8,7 +9,13 @@ from psycopg import sql
 
 from assets.access.catalog import read_catalog
 from assets.access.expected import Expected, expected
-from assets.access.facts import Fact
+from assets.access.facts import (
+    ConnectionLimit,
+    Fact,
+    Setting,
+    grant_statement,
+    revoke_statement,
+)
 from assets.access.policy import Policy
 from assets.access.privileges import read_facts
 from assets.errors import AccessError
@@ -16,38 +23,24 @@ from assets.resources.warehouse import Connection, Warehouse, lock, read_values
 
 
 @dataclass(frozen=True)
-class Missing:
-    """A fact that the file states and that does not hold."""
-
-    fact: Fact
-
-    def __str__(self) -> str:
-        return f"Missing: {self.fact}."
-
-
-@dataclass(frozen=True)
-class Extra:
-    """A fact that holds and that the file does not state."""
-
-    fact: Fact
-
-    def __str__(self) -> str:
-        return f"Not in the access file: {self.fact}."
-
-
-@dataclass(frozen=True)
 class Drift:
-    """All differences, the number of facts that agree, and the views that dbt has not built yet."""
+    """The facts that differ, the number of those that agree, and the views not built by dbt yet.
 
-    missing: tuple[Missing, ...]
-    extra: tuple[Extra, ...]
+    Attributes:
+        missing: What the file states and does not hold, in the order of their texts.
+        extra: What holds and the file does not state, in the order of their texts.
+    """
+
+    missing: tuple[Fact, ...]
+    extra: tuple[Fact, ...]
     agreed: int
     not_built: tuple[str, ...]
 
     @property
-    def differences(self) -> tuple[Missing | Extra, ...]:
-        """Every difference, what is not in the file first."""
-        return (*self.extra, *self.missing)
+    def differences(self) -> tuple[str, ...]:
+        """A sentence for every difference, what is not in the file first."""
+        extra = (f"Not in the access file: {fact}." for fact in self.extra)
+        return (*extra, *(f"Missing: {fact}." for fact in self.missing))
 
 
 @dataclass(frozen=True)
@@ -58,24 +51,29 @@ class Applied:
     revoked: tuple[Fact, ...]
     left: Drift
 
-    @property
-    def has_changed(self) -> bool:
-        """Whether anything was granted or revoked."""
-        return bool(self.granted or self.revoked)
-
 
 def compare(wanted: Expected, actual: Iterable[Fact]) -> Drift:
     """Compares what should hold with what holds; a changed value is one difference, not two."""
     actual = frozenset(actual)
     missing = wanted.facts - actual
-    replaced = {fact.slot for fact in missing} - {None}
-    extra = (fact for fact in actual - wanted.facts if fact.slot not in replaced)
+    replaced = {_slot(fact) for fact in missing} - {None}
+    extra = (fact for fact in actual - wanted.facts if _slot(fact) not in replaced)
     return Drift(
-        missing=tuple(Missing(fact) for fact in sorted(missing, key=str)),
-        extra=tuple(Extra(fact) for fact in sorted(extra, key=str)),
+        missing=tuple(sorted(missing, key=str)),
+        extra=tuple(sorted(extra, key=str)),
         agreed=len(wanted.facts & actual),
         not_built=wanted.not_built,
     )
+
+
+def _slot(fact: Fact) -> tuple[str, ...] | None:
+    """Names what can have only one value at a time; None for facts that exclude no other."""
+    match fact:
+        case ConnectionLimit(role):
+            return (role,)
+        case Setting(role, name, _, database):
+            return role, name, database or ""
+    return None
 
 
 # pragma: no mutate block, the rest needs PostgreSQL: tests/integration/test_access.py
@@ -88,12 +86,10 @@ def read_drift(connection: Connection, policy: Policy) -> Drift:
 def apply(conninfo: str, policy: Policy, revoke: bool = False) -> Applied:
     """Grants what is missing, in one transaction.
 
+    The drift is read again afterwards: the administration role may not change everything.
+
     Args:
         revoke: Whether to revoke what is not in the file as well.
-
-    Returns:
-        What was done, and the drift afterwards, read again: the administration role may not change
-        everything.
 
     Raises `AccessError` when the file names a role that the server does not have, and
     `ServerUnavailableError` when the database does not answer.
@@ -103,14 +99,14 @@ def apply(conninfo: str, policy: Policy, revoke: bool = False) -> Applied:
         _refuse_unknown_roles(connection, policy)
         before = read_drift(connection, policy)
         if revoke:
-            _execute_each(connection, (one.fact.revoke_statement() for one in before.extra))
+            _execute_each(connection, map(revoke_statement, before.extra))
         # Revoking a privilege on a table also revokes it on the columns, so read again.
         missing = read_drift(connection, policy).missing if revoke else before.missing
-        _execute_each(connection, (one.fact.grant_statement() for one in missing))
+        _execute_each(connection, map(grant_statement, missing))
         after = read_drift(connection, policy) if missing or revoke else before
     return Applied(
-        granted=_ended(before.missing, after.missing),
-        revoked=_ended(before.extra, after.extra),
+        granted=tuple(fact for fact in before.missing if fact not in after.missing),
+        revoked=tuple(fact for fact in before.extra if fact not in after.extra),
         left=after,
     )
 
@@ -126,16 +122,7 @@ def _refuse_unknown_roles(connection: Connection, policy: Policy) -> None:
 
 def _execute_each(connection: Connection, statements: Iterable[sql.Composed | None]) -> None:
     """Executes what the role may; the next reading of the catalogs shows what it may not."""
-    for statement in statements:
-        if statement is None:
-            continue
-        try:
-            with connection.transaction():
-                connection.execute(statement)
-        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidGrantOperation):
-            continue
-
-
-def _ended(before: Sequence[Missing | Extra], after: Sequence[Missing | Extra]) -> tuple[Fact, ...]:
-    remaining = {one.fact for one in after}
-    return tuple(one.fact for one in before if one.fact not in remaining)
+    refused = (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidGrantOperation)
+    for statement in filter(None, statements):
+        with suppress(*refused), connection.transaction():
+            connection.execute(statement)

@@ -13,7 +13,6 @@ from assets.access.facts import (
     Kind,
     Member,
     Membership,
-    Name,
     Owner,
     Setting,
 )
@@ -32,15 +31,12 @@ class Expected:
 
 def expected(policy: Policy, catalog: Catalog) -> Expected:
     """Returns what should hold in a warehouse with these objects and people."""
-    owners = set(_owners(policy, catalog))
-    owned = {(owner.role, owner.kind, owner.object) for owner in owners}
-    facts: set[Fact] = {*owners, *_memberships(policy, catalog)}
-    facts.update(_program_roles(policy))
-    facts.update(_people(policy, catalog))
+    facts: set[Fact] = {*_owners(policy, catalog), *_programs(policy), *_people(policy, catalog)}
     not_built: set[str] = set()
     for role, holder in policy.holders.items():
-        grants = _grants(role, holder, catalog)
-        facts.update(one for one in grants if (role, one.kind, one.object) not in owned)
+        for grant in _grants(role, holder, catalog):
+            if Owner(role, grant.kind, grant.object) not in facts:
+                facts.add(grant)
         for absent in _absent(holder, catalog):
             if absent.kind is Kind.RELATION and absent.object[0] in policy.built_by_dbt:
                 not_built.add(".".join(absent.object))
@@ -50,51 +46,39 @@ def expected(policy: Policy, catalog: Catalog) -> Expected:
 
 
 def _owners(policy: Policy, catalog: Catalog) -> Iterator[Owner]:
+    """Yields the owners of objects, which own them by their whole names, or else by `schema.*`."""
+    yield Owner(policy.database_owner, Kind.DATABASE, (catalog.database,))
+    owners = {name: owner for owner, names in policy.owners.items() for name in names}
     for _, kind, name in catalog.owned_objects():
-        if owner := _owner_of(policy, kind, name):
+        owner = owners.get(".".join(name[:2])) or owners.get(f"{name[0]}.*")
+        if owner and kind is not Kind.DATABASE:
             yield Owner(owner, kind, name)
-
-
-def _owner_of(policy: Policy, kind: Kind, name: Name) -> str | None:
-    """Returns the role that owns an object by its whole name, or else by `schema.*`."""
-    if kind is Kind.DATABASE:
-        return policy.database_owner
-    for pattern in (".".join(name[:2]), f"{name[0]}.*"):
-        for owner, names in policy.owners.items():
-            if pattern in names:
-                return owner
-    return None
 
 
 def _grants(role: str, holder: Holder, catalog: Catalog) -> Iterator[Grant]:
     """Yields the privileges of a role's entry on what exists."""
-    for database_privilege in holder.database:
-        yield _whole(role, Kind.DATABASE, (catalog.database,), database_privilege)
+    for privilege in holder.database:
+        yield Grant(role, Kind.DATABASE, (catalog.database,), None, privilege.upper())
     for schema, privileges in holder.schemas.items():
-        for privilege in (one for one in privileges if one != _GRANT_OPTION):
-            yield _whole(role, Kind.SCHEMA, (schema,), privilege)
-            if _GRANT_OPTION in privileges:
-                yield _whole(role, Kind.SCHEMA, (schema,), privilege, is_grantable=True)
+        for given in (one.upper() for one in privileges if one != _GRANT_OPTION):
+            for is_grantable in {False, _GRANT_OPTION in privileges}:
+                yield Grant(role, Kind.SCHEMA, (schema,), None, given, is_grantable)
     yield from _object_grants(role, holder, catalog)
 
 
 def _object_grants(role: str, holder: Holder, catalog: Catalog) -> Iterator[Grant]:
     for pattern, rights in holder.relations.items():
         for relation in catalog.relations_like(pattern):
-            for privilege, columns in rights.given():
+            for allowed, columns in rights.given():
                 for column in [None] if columns == "all" else columns:
-                    yield Grant(role, Kind.RELATION, relation.name, column, privilege.upper())
-    for name, privileges in holder.sequences.items():
-        for sequence in catalog.relations_like(name, Kind.SEQUENCE):
-            for sequence_privilege in privileges:
-                yield _whole(role, Kind.SEQUENCE, sequence.name, sequence_privilege)
-    for name in holder.routines:
-        for routine in catalog.routines_named(name):
-            yield _whole(role, Kind.ROUTINE, routine.name, "execute")
-
-
-def _whole(role: str, kind: Kind, name: Name, privilege: str, is_grantable: bool = False) -> Grant:
-    return Grant(role, kind, name, None, privilege.upper(), is_grantable)
+                    yield Grant(role, Kind.RELATION, relation.name, column, allowed.upper())
+    for pattern, uses in holder.sequences.items():
+        for sequence in catalog.relations_like(pattern, Kind.SEQUENCE):
+            for use in uses:
+                yield Grant(role, Kind.SEQUENCE, sequence.name, None, use.upper())
+    for qualified in holder.routines:
+        for routine in catalog.routines_named(qualified):
+            yield Grant(role, Kind.ROUTINE, routine.name, None, "EXECUTE")
 
 
 def _absent(holder: Holder, catalog: Catalog) -> Iterator[Exists]:
@@ -117,21 +101,13 @@ def _absent(holder: Holder, catalog: Catalog) -> Iterator[Exists]:
             yield Exists(Kind.ROUTINE, tuple(name.split(".")))
 
 
-def _memberships(policy: Policy, catalog: Catalog) -> Iterator[Member]:
-    """Yields memberships; people cannot become their team, so that the audit log names people."""
+def _programs(policy: Policy) -> Iterator[Fact]:
     for name, program in policy.programs.items():
         for group in (*program.member_of, *program.admin_of):
             yield Member(name, group, Membership.INHERIT)
             yield Member(name, group, Membership.SET)
         for group in program.admin_of:
             yield Member(name, group, Membership.ADMIN)
-    for person, teams in catalog.people.items():
-        for team in teams:
-            yield Member(person, team, Membership.INHERIT)
-
-
-def _program_roles(policy: Policy) -> Iterator[Fact]:
-    for name, program in policy.programs.items():
         for attribute in program.attributes:
             yield Attribute(name, attribute.upper())
         for setting, value in program.settings.items():
@@ -139,13 +115,15 @@ def _program_roles(policy: Policy) -> Iterator[Fact]:
 
 
 def _people(policy: Policy, catalog: Catalog) -> Iterator[Fact]:
+    """Yields the facts about people, who cannot become their team: the audit log names people."""
     for person, teams in catalog.people.items():
         yield Attribute(person, "LOGIN")
         for team in teams:
+            yield Member(person, team, Membership.INHERIT)
             yield from people_defaults(policy, person, team)
 
 
-def people_defaults(policy: Policy, person: str, team: str) -> Iterator[ConnectionLimit | Setting]:
+def people_defaults(policy: Policy, person: str, team: str) -> Iterator[Fact]:
     """Yields the connection limit and the settings that people of a team have."""
     people = policy.teams[team].people
     yield ConnectionLimit(person, people.connection_limit)

@@ -1,7 +1,7 @@
 """Facts about access: each holds in the warehouse or does not, and reads as a sentence.
 
 The access file and PostgreSQL's catalogs are both read as sets of facts, so drift is the difference
-of two sets. A fact also knows the statement that establishes it and the one that ends it.
+of two sets.
 """
 
 from dataclasses import dataclass
@@ -36,25 +36,8 @@ class Membership(StrEnum):
     ADMIN = "admin"
 
 
-class Fact:
-    """The base of all facts. Where a statement is None, only a person can decide what to do."""
-
-    @property
-    def slot(self) -> Name | None:
-        """Names what can have only one value at a time; None for facts that exclude no other."""
-        return None
-
-    def grant_statement(self) -> sql.Composed | None:
-        """Returns the statement that establishes the fact."""
-        return None
-
-    def revoke_statement(self) -> sql.Composed | None:
-        """Returns the statement that ends the fact."""
-        return None
-
-
 @dataclass(frozen=True)
-class Grant(Fact):
+class Grant:
     """A role's privilege on an object, or on one column of it."""
 
     role: str
@@ -69,42 +52,9 @@ class Grant(Fact):
         verb = "may grant others" if self.is_grantable else "has"
         return f"{self.role} {verb} {privilege} on {describe(self.kind, self.object)}"
 
-    def grant_statement(self) -> sql.Composed:
-        """Returns a GRANT, with grant option where the privilege may be granted to others."""
-        option = " with grant option" if self.is_grantable else ""
-        return self._fill("grant {privilege} on {object} to {role}" + option)
-
-    def revoke_statement(self) -> sql.Composed:
-        """Returns a REVOKE of the privilege, or of its grant option."""
-        option = "grant option for " if self.is_grantable else ""
-        revoke = f"revoke {option}{{privilege}} on {{object}} from {{role}} cascade"
-        if self.kind is Kind.DEFAULT:
-            in_schema = " in schema {schema}" if self.object[2] else ""
-            return self._fill(f"alter default privileges for role {{owner}}{in_schema} {revoke}")
-        return self._fill(revoke)
-
-    def _fill(self, template: str) -> sql.Composed:
-        privilege: sql.Composable = sql.SQL(self.privilege)
-        if self.column:
-            privilege = _fill("{} ({})", privilege, sql.Identifier(self.column))
-        names: dict[str, sql.Composable] = {}
-        if self.kind is Kind.DEFAULT:
-            owner, objects, schema = self.object
-            names = {"owner": sql.Identifier(owner), "schema": sql.Identifier(schema)}
-            on: sql.Composable = sql.SQL(objects)
-        elif self.kind is Kind.ROUTINE:
-            schema, name, *arguments = self.object
-            types = sql.SQL(", ".join(arguments))  # written by PostgreSQL itself
-            on = _fill("routine {}({})", sql.Identifier(schema, name), types)
-        else:
-            keyword = "table" if self.kind is Kind.RELATION else self.kind.value
-            on = _fill(keyword + " {}", sql.Identifier(*self.object))
-        role = sql.SQL("public") if self.role == PUBLIC else sql.Identifier(self.role)
-        return _fill(template, privilege=privilege, object=on, role=role, **names)
-
 
 @dataclass(frozen=True)
-class Member(Fact):
+class Member:
     """One right that a role has as a member of another."""
 
     role: str
@@ -119,15 +69,9 @@ class Member(Fact):
         }
         return f"{self.role} {means[self.right]} {self.group}"
 
-    def revoke_statement(self) -> sql.Composed:
-        """Returns a REVOKE of the membership, or of one of its options."""
-        option = "" if self.right is Membership.INHERIT else f"{self.right} option for "
-        names = sql.Identifier(self.group), sql.Identifier(self.role)
-        return _fill(f"revoke {option}{{}} from {{}} cascade", *names)
-
 
 @dataclass(frozen=True)
-class InTeams(Fact):
+class InTeams:
     """A person who is in more than one team."""
 
     role: str
@@ -138,7 +82,7 @@ class InTeams(Fact):
 
 
 @dataclass(frozen=True)
-class Attribute(Fact):
+class Attribute:
     """An attribute of a role, such as LOGIN or SUPERUSER."""
 
     role: str
@@ -147,13 +91,9 @@ class Attribute(Fact):
     def __str__(self) -> str:
         return f"{self.role} is {self.name}"
 
-    def revoke_statement(self) -> sql.Composed:
-        """Returns an ALTER ROLE without the attribute."""
-        return _fill(f"alter role {{}} no{self.name.lower()}", sql.Identifier(self.role))
-
 
 @dataclass(frozen=True)
-class ConnectionLimit(Fact):
+class ConnectionLimit:
     """How many sessions a role may have at once."""
 
     role: str
@@ -162,19 +102,9 @@ class ConnectionLimit(Fact):
     def __str__(self) -> str:
         return f"{self.role} may have {'any number of' if self.limit < 0 else self.limit} sessions"
 
-    @property
-    def slot(self) -> Name:
-        """A role has one limit."""
-        return (self.role,)
-
-    def grant_statement(self) -> sql.Composed:
-        """Returns an ALTER ROLE with the limit."""
-        names = sql.Identifier(self.role), sql.Literal(self.limit)
-        return _fill("alter role {} connection limit {}", *names)
-
 
 @dataclass(frozen=True)
-class Setting(Fact):
+class Setting:
     """A setting with which sessions of a role start, in all databases or in one."""
 
     role: str
@@ -186,25 +116,9 @@ class Setting(Fact):
         where = f" in database {self.database}" if self.database else ""
         return f"{self.role} starts sessions{where} with {self.name} = {self.value}"
 
-    @property
-    def slot(self) -> Name:
-        """A setting has one value in one place."""
-        return self.role, self.name, self.database or ""
-
-    def grant_statement(self) -> sql.Composed:
-        """Returns an ALTER ROLE with the setting."""
-        names = sql.Identifier(self.role), sql.Identifier(self.name)
-        return _fill("alter role {} set {} = {}", *names, sql.Literal(self.value))
-
-    def revoke_statement(self) -> sql.Composed:
-        """Returns an ALTER ROLE that resets the setting."""
-        where = _fill(" in database {}", sql.Identifier(self.database)) if self.database else None
-        names = sql.Identifier(self.role), where or sql.SQL(""), sql.Identifier(self.name)
-        return _fill("alter role {}{} reset {}", *names)
-
 
 @dataclass(frozen=True)
-class Owner(Fact):
+class Owner:
     """A role owns an object."""
 
     role: str
@@ -216,7 +130,7 @@ class Owner(Fact):
 
 
 @dataclass(frozen=True)
-class Exists(Fact):
+class Exists:
     """An object that the access file names exists."""
 
     kind: Kind
@@ -224,6 +138,69 @@ class Exists(Fact):
 
     def __str__(self) -> str:
         return f"{describe(self.kind, self.object)} exists"
+
+
+Fact = Grant | Member | InTeams | Attribute | ConnectionLimit | Setting | Owner | Exists
+
+
+def grant_statement(fact: Fact) -> sql.Composed | None:
+    """Returns the statement that establishes a fact; None where only a person can decide."""
+    match fact:
+        case Grant():
+            option = " with grant option" if fact.is_grantable else ""
+            return fill(f"grant {{}} on {{}} to {{}}{option}", *_terms(fact))
+        case ConnectionLimit(role, limit):
+            return fill("alter role {} connection limit {}", role, sql.Literal(limit))
+        case Setting(role, name, value):
+            return fill("alter role {} set {} = {}", role, name, sql.Literal(value))
+    return None
+
+
+def revoke_statement(fact: Fact) -> sql.Composed | None:
+    """Returns the statement that ends a fact; None where only a person can decide."""
+    match fact:
+        case Grant():
+            option = "grant option for " if fact.is_grantable else ""
+            revoke = fill(f"revoke {option}{{}} on {{}} from {{}} cascade", *_terms(fact))
+            if fact.kind is not Kind.DEFAULT:
+                return revoke
+            owner, _, schema = fact.object
+            where = fill(" in schema {}", schema) if schema else sql.SQL("")
+            return fill("alter default privileges for role {}{} {}", owner, where, revoke)
+        case Member(role, group, right):
+            option = "" if right is Membership.INHERIT else f"{right} option for "
+            return fill(f"revoke {option}{{}} from {{}} cascade", group, role)
+        case Attribute(role, name):
+            return fill(f"alter role {{}} no{name.lower()}", role)
+        case Setting(role, name, _, database):
+            where = fill(" in database {}", database) if database else sql.SQL("")
+            return fill("alter role {}{} reset {}", role, where, name)
+    return None
+
+
+def _terms(grant: Grant) -> tuple[sql.Composable, sql.Composable, sql.Composable]:
+    """Returns the privilege, the object and the role of a GRANT or REVOKE."""
+    privilege: sql.Composable = sql.SQL(grant.privilege)
+    if grant.column:
+        privilege = fill("{} ({})", privilege, grant.column)
+    if grant.kind is Kind.DEFAULT:
+        on: sql.Composable = sql.SQL(grant.object[1])
+    elif grant.kind is Kind.ROUTINE:
+        schema, name, *arguments = grant.object
+        types = sql.SQL(", ".join(arguments))  # written by PostgreSQL itself
+        on = fill("routine {}({})", sql.Identifier(schema, name), types)
+    else:
+        keyword = "table" if grant.kind is Kind.RELATION else grant.kind.value
+        on = fill(f"{keyword} {{}}", sql.Identifier(*grant.object))
+    role = sql.SQL("public") if grant.role == PUBLIC else sql.Identifier(grant.role)
+    return privilege, on, role
+
+
+def fill(template: str, *parts: str | sql.Composable) -> sql.Composed:
+    """Returns a statement with the parts in place of its `{}`; text becomes an identifier."""
+    return sql.SQL(template).format(
+        *(sql.Identifier(part) if isinstance(part, str) else part for part in parts)
+    )
 
 
 def describe(kind: Kind, name: Name) -> str:
@@ -237,7 +214,3 @@ def describe(kind: Kind, name: Name) -> str:
     if kind in {Kind.DATABASE, Kind.SCHEMA, Kind.PARAMETER}:
         return f"{kind} {name[0]}"
     return ".".join(name)
-
-
-def _fill(template: str, *parts: sql.Composable, **named_parts: sql.Composable) -> sql.Composed:
-    return sql.SQL(template).format(*parts, **named_parts)

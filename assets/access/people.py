@@ -15,6 +15,7 @@ from psycopg import sql
 
 from assets.access.catalog import read_catalog
 from assets.access.expected import people_defaults
+from assets.access.facts import fill, grant_statement
 from assets.access.policy import Policy
 from assets.errors import AccessError
 from assets.resources.warehouse import Connection, Warehouse, read_value, read_values
@@ -77,10 +78,7 @@ def list_people(conninfo: str, policy: Policy) -> list[Person]:
 
 
 def create_person(conninfo: str, policy: Policy, name: str, team: str) -> str:
-    """Creates a login role for a person in a team of the policy.
-
-    Returns:
-        The generated password.
+    """Creates a login role for a person in a team, and returns the generated password.
 
     Raises `AccessError` when the name is invalid or taken.
     """
@@ -91,7 +89,7 @@ def create_person(conninfo: str, policy: Policy, name: str, team: str) -> str:
         )
     with administration(conninfo) as connection:
         _refuse_taken_name(connection, policy, name)
-        connection.execute(_sql("create role {} login", name))
+        connection.execute(fill("create role {} login", name))
         return _grant_team_defaults(connection, policy, name, team)
 
 
@@ -122,13 +120,13 @@ def remove_person(conninfo: str, policy: Policy, name: str) -> None:
 
 def drop_login(connection: Connection, name: str) -> None:
     """Disables a login role, ends its sessions and drops it; errors as `remove_person`."""
-    connection.execute(_sql("alter role {} connection limit 0 password null", name))
+    connection.execute(fill("alter role {} connection limit 0 password null", name))
     connection.commit()  # nobody can log in from here on, whatever fails below
-    connection.execute(_sql("grant {} to current_user with inherit true", name))
+    connection.execute(fill("grant {} to current_user with inherit true", name))
     connection.execute(_END_SESSIONS, [name])
     try:
-        connection.execute(_sql("drop owned by {}", name))
-        connection.execute(_sql("drop role {}", name))
+        connection.execute(fill("drop owned by {}", name))
+        connection.execute(fill("drop role {}", name))
     except psycopg.errors.DependentObjectsStillExist as error:
         raise AccessError(
             f"{name} can no longer log in, but has privileges that only a superuser can revoke "
@@ -147,22 +145,19 @@ def _teams(connection: Connection, policy: Policy, name: str) -> tuple[str, ...]
 
 
 def _refuse_taken_name(connection: Connection, policy: Policy, name: str) -> None:
-    found = connection.execute("select from pg_roles where rolname = %s", [name]).fetchone()
-    if found is None:
-        return
-    teams = read_catalog(connection, policy).people.get(name)
-    if teams:
+    if teams := read_catalog(connection, policy).people.get(name):
         raise AccessError(
             f"{name} is in {teams[0]} already; `darkroom people password {name}` sets a new "
             f"password, `darkroom people remove {name}` removes the person."
         )
-    raise AccessError(f"There is a role “{name}” that is not a person; choose another name.")
+    if read_values(connection, "select rolname from pg_roles where rolname = %s", [name]):
+        raise AccessError(f"There is a role “{name}” that is not a person; choose another name.")
 
 
 def _grant_team_defaults(connection: Connection, policy: Policy, name: str, team: str) -> str:
-    connection.execute(_sql("grant {} to {} with inherit true, set false", team, name))
-    for fact in people_defaults(policy, name, team):
-        connection.execute(fact.grant_statement())
+    connection.execute(fill("grant {} to {} with inherit true, set false", team, name))
+    for statement in filter(None, map(grant_statement, people_defaults(policy, name, team))):
+        connection.execute(statement)
     return generate_password(connection, name)
 
 
@@ -175,11 +170,6 @@ def generate_password(connection: Connection, name: str) -> str:
 
 def set_password(connection: Connection, name: str, password: str) -> None:
     """Sets the password of a role; only its SCRAM verifier is sent, so no server log has it."""
-    verifier = connection.pgconn.encrypt_password(
-        password.encode(), name.encode(), b"scram-sha-256"
-    )
-    connection.execute(_sql("alter role {} password ", name) + sql.Literal(verifier.decode()))
-
-
-def _sql(template: str, *names: str) -> sql.Composed:
-    return sql.SQL(template).format(*map(sql.Identifier, names))
+    words = password.encode(), name.encode()
+    verifier = connection.pgconn.encrypt_password(*words, b"scram-sha-256")
+    connection.execute(fill("alter role {} password {}", name, sql.Literal(verifier.decode())))

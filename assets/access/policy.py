@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from assets.errors import DarkroomError
-from assets.yaml_files import parse_yaml
+from assets.yaml_files import read_yaml
 
 ACCESS_FILE = Path(__file__).parents[2] / "infra" / "postgres" / "access.yaml"
 
@@ -57,8 +57,7 @@ class Rights(_Model):
     def given(self) -> Iterator[tuple[str, Columns]]:
         """Yields each granted privilege with its columns."""
         for privilege in (*COLUMN_PRIVILEGES, "delete", "truncate"):
-            columns = getattr(self, privilege)
-            if columns is not None:
+            if (columns := getattr(self, privilege)) is not None:
                 yield privilege, columns
 
 
@@ -66,22 +65,22 @@ class People(_Model):
     """The limit and the settings of each person of a team."""
 
     connection_limit: int = Field(ge=1)
-    settings: dict[str, str] = Field(default_factory=dict)
+    settings: dict[str, str] = {}
 
 
 class Holder(_Model):
     """A role with privileges."""
 
     why: str
-    database: list[Literal["connect", "temporary", "create"]] = Field(default_factory=list)
+    database: list[Literal["connect", "temporary", "create"]] = []
     schemas: dict[str, list[Literal["usage", "create", "grant option"]]] = Field(
         default_factory=dict
     )
-    relations: dict[QualifiedName, Rights] = Field(default_factory=dict)
+    relations: dict[QualifiedName, Rights] = {}
     sequences: dict[QualifiedName, list[Literal["usage", "select", "update"]]] = Field(
         default_factory=dict
     )
-    routines: list[QualifiedName] = Field(default_factory=list)
+    routines: list[QualifiedName] = []
 
 
 class Team(Holder):
@@ -93,10 +92,10 @@ class Team(Holder):
 class Program(Holder):
     """A role of the platform."""
 
-    attributes: list[Literal["login", "createrole"]] = Field(default_factory=list)
-    member_of: list[str] = Field(default_factory=list)
-    admin_of: list[str] = Field(default_factory=list)
-    settings: dict[str, str] = Field(default_factory=dict)
+    attributes: list[Literal["login", "createrole"]] = []
+    member_of: list[str] = []
+    admin_of: list[str] = []
+    settings: dict[str, str] = {}
 
 
 class Policy(_Model):
@@ -122,7 +121,7 @@ class Policy(_Model):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
-        for message in self._errors():
+        if message := next(self._errors(), None):
             raise ValueError(message)
         return self
 
@@ -144,50 +143,36 @@ class Policy(_Model):
                 yield f"{name} has a grant option on {schema} without a privilege"
         for relation in [*holder.relations, *holder.sequences, *holder.routines]:
             schema = relation.split(".")[0]
-            if not self._may_use(name, holder, schema):
+            is_owner = schema in self.owners.get(name, [])
+            if not is_owner and "usage" not in holder.schemas.get(schema, []):
                 yield f"{name} is granted {relation} without usage of the schema {schema}"
         for relation, rights in holder.relations.items():
-            is_pattern = "*" in relation
-            if is_pattern and relation.split(".")[0] not in self.built_by_dbt:
-                yield f"{name} is granted {relation}; a pattern is allowed only for what dbt builds"
-            for privilege, columns in rights.given():
-                if is_pattern and columns != "all":
-                    yield f"{name} is granted columns of {relation}; a pattern covers whole views"
-                yield from self._personal_errors(name, relation, privilege, columns)
-            if not list(rights.given()):
-                yield f"{name} is granted nothing on {relation}; remove the line"
+            yield from self._errors_of_rights(f"{name} is granted", relation, rights)
 
-    def _may_use(self, name: str, holder: Holder, schema: str) -> bool:
-        return "usage" in holder.schemas.get(schema, []) or schema in self.owners.get(name, [])
-
-    def _personal_errors(
-        self, name: str, relation: str, privilege: str, columns: Columns
-    ) -> Iterator[str]:
-        personal = self.personal.get(relation, [])
-        named = [column for column in personal if columns == "all" or column in columns]
-        if named and privilege in COLUMN_PRIVILEGES:
-            yield (
-                f"{name} is granted {privilege} of {relation} with {', '.join(named)}, "
-                "which the file lists as personal"
-            )
+    def _errors_of_rights(self, granted: str, relation: str, rights: Rights) -> Iterator[str]:
+        is_pattern = "*" in relation
+        if is_pattern and relation.split(".")[0] not in self.built_by_dbt:
+            yield f"{granted} {relation}; a pattern is allowed only for what dbt builds"
+        for privilege, columns in rights.given():
+            if is_pattern and columns != "all":
+                yield f"{granted} columns of {relation}; a pattern covers whole views"
+            personal = self.personal.get(relation, []) if privilege in COLUMN_PRIVILEGES else []
+            if named := [column for column in personal if columns == "all" or column in columns]:
+                yield (
+                    f"{granted} {privilege} of {relation} with {', '.join(named)}, which the file "
+                    "lists as personal"
+                )
+        if not list(rights.given()):
+            yield f"{granted} nothing on {relation}; remove the line"
 
 
 def load_policy(path: Path = ACCESS_FILE) -> Policy:
-    """Reads the access file.
-
-    Raises `YamlError` when the file is not valid YAML, and `PolicyError` when it is not a valid
-    access file.
-    """
-    return parse_policy(path.read_text(), path.name)
-
-
-def parse_policy(text: str, name: str = ACCESS_FILE.name) -> Policy:
-    """Reads the text of an access file; errors as `load_policy`."""
-    return validate_policy(parse_yaml(text, name), name)
+    """Reads an access file; raises `YamlError` and `PolicyError`."""
+    return validate_policy(read_yaml(path), path.name)
 
 
 def validate_policy(content: object, name: str = ACCESS_FILE.name) -> Policy:
-    """Validates the content of an access file; errors as `load_policy`."""
+    """Validates the content of an access file. Raises `PolicyError`."""
     try:
         return Policy.model_validate(content)
     except ValidationError as error:

@@ -1,6 +1,5 @@
 """What PostgreSQL holds about access, as facts: privileges, memberships, settings, owners."""
 
-from collections.abc import Iterator
 from itertools import chain
 
 from psycopg import sql
@@ -110,8 +109,7 @@ _GRANTS = sql.SQL(
     relation_kind=sql.SQL("case when relkind = 'S' then 'sequence' else 'relation' end"),
     **FRAGMENTS,
 )
-_ATTRIBUTES = sql.SQL(
-    """
+_ATTRIBUTES = """
     select rolname::text, attribute.name
     from pg_roles
     cross join lateral (
@@ -121,8 +119,7 @@ _ATTRIBUTES = sql.SQL(
         ('LOGIN', rolcanlogin and rolname = any(%(known)s))
     ) as attribute (name, is_so)
     where attribute.is_so and rolname !~ '^pg_' and not rolname = any(%(operators)s)
-    """
-)
+"""
 # PostgreSQL grants the creator of a role its administration without its rights. CREATEROLE implies
 # that for people, but not for a role of the access file.
 _MEMBERSHIPS = """
@@ -178,16 +175,18 @@ def read_facts(connection: Connection, policy: Policy, catalog: Catalog) -> set[
         "operators": policy.operators,
         "creator": policy.database_owner,
     }
-    grants = rows_of(connection, _grants, _GRANTS, **values)
-    memberships = rows_of(connection, _members, _MEMBERSHIPS, **values)
     return {
-        *chain.from_iterable(grants),
-        *chain.from_iterable(memberships),
+        *chain.from_iterable(rows_of(connection, _grants, _GRANTS, **values)),
+        *chain.from_iterable(rows_of(connection, _members, _MEMBERSHIPS, **values)),
         *rows_of(connection, Attribute, _ATTRIBUTES, **values),
         *rows_of(connection, Setting, _SETTINGS, **values),
         *rows_of(connection, ConnectionLimit, _LIMITS, **values),
         *(InTeams(name, teams) for name, teams in catalog.people.items() if len(teams) > 1),
-        *_owners(policy, catalog),
+        *(
+            Owner(role, kind, name)
+            for role, kind, name in catalog.owned_objects()
+            if role not in policy.operators and not role.startswith("pg_")
+        ),
     }
 
 
@@ -202,10 +201,3 @@ def _grants(
 def _members(role: str, group: str, *rights: bool) -> list[Member]:
     given = zip(Membership, rights, strict=True)
     return [Member(role, group, right) for right, is_given in given if is_given]
-
-
-def _owners(policy: Policy, catalog: Catalog) -> Iterator[Owner]:
-    """Yields the owner of each object that does not belong to the server's own roles."""
-    for role, kind, name in catalog.owned_objects():
-        if role not in policy.operators and not role.startswith("pg_"):
-            yield Owner(role, kind, name)

@@ -10,8 +10,8 @@ from psycopg.conninfo import make_conninfo
 from rich.console import Console
 
 from assets.access.policy import load_policy
-from assets.access.report.report import Outcome, Report, Result, make_report
-from assets.access.report.subjects import subjects
+from assets.access.report import Outcome, Report, Result, make_report
+from assets.access.subjects import subjects
 from assets.errors import AccessError
 from cli.access_matrix import print_report
 from infra.demo.sales.seed import SCALES, seed

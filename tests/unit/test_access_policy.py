@@ -15,7 +15,6 @@ from assets.access.policy import (
     Policy,
     PolicyError,
     load_policy,
-    parse_policy,
     validate_policy,
 )
 from assets.yaml_files import YamlError, read_yaml
@@ -155,15 +154,18 @@ def test_an_invalid_file_is_refused_with_a_sentence(way, value, sentence):
     assert message.endswith(".")
 
 
-def test_a_key_that_is_written_twice_is_refused():
-    twice = ACCESS_FILE.read_text() + "\npublic: nothing\n"
+def test_a_key_that_is_written_twice_is_refused(tmp_path):
+    file = tmp_path / "access.yaml"
+    file.write_text(ACCESS_FILE.read_text() + "\npublic: nothing\n")
     with pytest.raises(YamlError, match=r'^access.yaml, line \d+: found duplicate key "public"\.$'):
-        parse_policy(twice)
+        load_policy(file)
 
 
-def test_what_is_not_yaml_is_refused_in_one_sentence():
+def test_what_is_not_yaml_is_refused_in_one_sentence(tmp_path):
+    file = tmp_path / "access.yaml"
+    file.write_text("teams: [")
     with pytest.raises(YamlError, match=r"^access.yaml, line 1: [^\n]*\.$"):
-        parse_policy("teams: [")
+        load_policy(file)
 
 
 @given(

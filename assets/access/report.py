@@ -1,22 +1,20 @@
 """The access report: every right of every kind of person, tried on the running database."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 
 import psycopg
-from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from assets.access.attempts import Attempt, Attempts
 from assets.access.catalog import Catalog, read_catalog
 from assets.access.expected import Expected, expected
-from assets.access.facts import Kind
+from assets.access.facts import fill
 from assets.access.policy import Policy
-from assets.access.report.attempts import Attempt, escalations, on_relations, on_routines
-from assets.access.report.rights import Rights
-from assets.access.report.subjects import Subject, subjects
+from assets.access.subjects import Subject, subjects
 from assets.errors import AccessError
 from assets.resources.warehouse import Warehouse, read_values
 
@@ -80,14 +78,6 @@ class Report:
         return [result for result in self.results if not result.matches_policy]
 
 
-@dataclass(frozen=True)
-class _Plan:
-    policy: Policy
-    catalog: Catalog
-    wanted: Expected
-    other_databases: tuple[str, ...]
-
-
 def make_report(environment: Mapping[str, str], policy: Policy) -> Report:
     """Tries everything as every subject; changes nothing, and can run beside a working platform.
 
@@ -97,94 +87,83 @@ def make_report(environment: Mapping[str, str], policy: Policy) -> Report:
     with Warehouse(environment["DATABASE_ADMIN_URL"]).connect() as connection:
         catalog = read_catalog(connection, policy)
         dagster = conninfo_to_dict(environment["DAGSTER_DATABASE_URL"])["dbname"]
-        others = tuple(read_values(connection, _DATABASE_EXISTS, [dagster]))
-    plan = _Plan(policy, catalog, expected(policy, catalog), others)
-    _refuse_unbuilt(plan)
+        others = read_values(connection, _DATABASE_EXISTS, [dagster])
+    wanted = expected(policy, catalog)
+    _refuse_unbuilt(policy, catalog, wanted)
+
+    def try_all(subject: Subject) -> list[Result]:
+        attempts = Attempts(subject.role, wanted.facts, policy, catalog)
+        return list(_try_all(subject, attempts, others))
+
     try:
         with subjects(environment, policy) as found, ThreadPoolExecutor(2) as threads:
-            results = list(threads.map(lambda subject: list(_try_all(plan, subject)), found))
+            results = tuple(chain.from_iterable(threads.map(try_all, found)))
     except psycopg.OperationalError as error:
         raise AccessError(
             f"The connection to PostgreSQL was lost ({' '.join(str(error).split())}); "
             "try again when the server answers."
         ) from error
-    titles = tuple(subject.title for subject in found)
-    return Report(titles, tuple(result for each in results for result in each))
+    return Report(tuple(subject.title for subject in found), results)
 
 
-def _refuse_unbuilt(plan: _Plan) -> None:
-    missing = list(plan.wanted.not_built)
-    patterns = {name for team in plan.policy.teams.values() for name in team.relations}
-    missing += sorted(name for name in patterns if not plan.catalog.relations_like(name))
-    if missing:
+def _refuse_unbuilt(policy: Policy, catalog: Catalog, wanted: Expected) -> None:
+    patterns = {name for team in policy.teams.values() for name in team.relations}
+    absent = sorted(name for name in patterns if not catalog.relations_like(name))
+    if missing := dict.fromkeys([*wanted.not_built, *absent]):
         raise AccessError(
-            f"Not built yet: {', '.join(dict.fromkeys(missing))}; build the views first, with the "
+            f"Not built yet: {', '.join(missing)}; build the views first, with the "
             "job build_views or `darkroom demo`."
         )
 
 
-def _try_all(plan: _Plan, subject: Subject) -> Iterator[Result]:
+def _try_all(
+    subject: Subject, attempts: Attempts, other_databases: Iterable[str]
+) -> Iterator[Result]:
     """Yields the results of all attempts by one subject."""
-    rights = Rights(subject.role, plan.wanted.facts)
-    database = plan.catalog.database
-    for other in plan.other_databases:
-        yield _try_connection(subject.conninfo, subject.title, other, is_allowed=False)
-    may_connect = rights.has(Kind.DATABASE, (database,), "CONNECT")
-    connected = _try_connection(subject.conninfo, subject.title, database, may_connect)
+    for other in other_databases:
+        yield _try_connection(subject, other, is_allowed=False)
+    connected = _try_connection(subject, attempts.catalog.database, attempts.may_connect)
     yield connected
     if connected.outcome is not Outcome.ALLOWED:
         return
-    with _session(subject.conninfo) as connection:
-        yield from _check_defaults(connection, subject.title, _defaults(plan.policy, subject))
+    with psycopg.connect(subject.conninfo, connect_timeout=5, prepare_threshold=None) as connection:
+        yield from _check_defaults(connection, subject, attempts.policy)
         connection.execute(_SESSION)
         connection.commit()
-        for attempt in (
-            *on_relations(plan.policy, plan.catalog, rights),
-            *on_routines(plan.catalog, rights),
-            *escalations(plan.policy, plan.catalog, rights),
-        ):
-            outcome, answer = _try(connection, attempt)
-            yield Result(subject.title, attempt, outcome, answer)
-
-
-def _defaults(policy: Policy, subject: Subject) -> Mapping[str, str]:
-    """Returns the settings with which sessions of the subject start; none without a team."""
-    if subject.role in policy.teams:
-        people = policy.teams[subject.role].people
-        return {**people.settings, _CONNECTION_LIMIT: str(people.connection_limit)}
-    return policy.programs[subject.role].settings if subject.role in policy.programs else {}
-
-
-@contextmanager
-def _session(conninfo: str) -> Iterator[psycopg.Connection]:
-    """Opens a session with the defaults of its role."""
-    with psycopg.connect(conninfo, connect_timeout=5, prepare_threshold=None) as connection:
-        yield connection
+        for attempt in attempts.each():
+            yield Result(subject.title, attempt, *_try(connection, attempt))
         connection.rollback()
 
 
 def _check_defaults(
-    connection: psycopg.Connection, subject: str, settings: Mapping[str, str]
+    connection: psycopg.Connection, subject: Subject, policy: Policy
 ) -> Iterator[Result]:
-    """Yields whether a new session has each of the settings."""
+    """Yields whether a new session has each setting that the file states for the subject."""
+    settings: Mapping[str, str] = {}
+    if subject.role in policy.teams:
+        people = policy.teams[subject.role].people
+        settings = {**people.settings, _CONNECTION_LIMIT: str(people.connection_limit)}
+    elif subject.role in policy.programs:
+        settings = policy.programs[subject.role].settings
     for name, value in settings.items():
         query = _LIMIT if name == _CONNECTION_LIMIT else _SETTING
         [(found,)] = connection.execute(query, {"name": name}).fetchall()
-        attempt = Attempt("escalations", f"{name} = {value}", "start with", sql.SQL(""), True)
+        attempt = Attempt("escalations", f"{name} = {value}", "start with", fill(""), True)
         outcome = Outcome.ALLOWED if found == value else Outcome.DENIED
-        yield Result(subject, attempt, outcome, f"it is {found}")
+        yield Result(subject.title, attempt, outcome, f"it is {found}")
 
 
-def _try_connection(conninfo: str, subject: str, database: str, is_allowed: bool) -> Result:
+def _try_connection(subject: Subject, database: str, is_allowed: bool) -> Result:
     """Tries to open a session in a database."""
-    attempt = Attempt("escalations", database, "connect to", sql.SQL(""), is_allowed)
+    attempt = Attempt("escalations", database, "connect to", fill(""), is_allowed)
     try:
-        psycopg.connect(conninfo, dbname=database, connect_timeout=5).close()
+        psycopg.connect(subject.conninfo, dbname=database, connect_timeout=5).close()
     except psycopg.OperationalError as error:
         answer = " ".join(str(error).split())
         refused = "permission denied for database" in answer
-        return Result(subject, attempt, Outcome.DENIED if refused else Outcome.UNDECIDED, answer)
-    return Result(subject, attempt, Outcome.ALLOWED)
+        outcome = Outcome.DENIED if refused else Outcome.UNDECIDED
+        return Result(subject.title, attempt, outcome, answer)
+    return Result(subject.title, attempt, Outcome.ALLOWED)
 
 
 def _try(connection: psycopg.Connection, attempt: Attempt) -> tuple[Outcome, str]:
