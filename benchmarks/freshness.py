@@ -8,29 +8,28 @@ per object.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Annotated
 
-from rich.table import Table
+import psycopg
 from typer import Option
 
+from assets.resources.warehouse import read_rows
 from assets.timing import utc_now
-from benchmarks.dagster_runs import JobRuns, runs_since
-from benchmarks.highest_rate import VISIBLE_SECONDS, Step, raise_rate
-from benchmarks.load import Load, jpeg_pool
-from benchmarks.naive_run import naive_rate
-from benchmarks.options import Kafka
-from benchmarks.rounds import key
-from benchmarks.stack import fresh_platform
-from benchmarks.stages import (
-    ALL_SOURCES,
-    LEDGER,
-    STAGES,
-    VISIBLE,
-    DeliveryCount,
-    SourceStages,
-    read_stages,
+from benchmarks.load import (
+    VISIBLE_SECONDS,
+    Delivery,
+    Load,
+    Step,
+    digests,
+    jpeg_pool,
+    raise_rate,
 )
+from benchmarks.naive_run import naive_rate
+from benchmarks.rounds import Kafka, key, table_of
+from benchmarks.stack import fresh_platform
 from infra.console import console
+from infra.local.dagster_api import cancel_runs
 from infra.report import Bound, Direction, MeasurementError, Report
 
 LEDGER_SECONDS = 10.0
@@ -40,12 +39,78 @@ _STEPS = "8,11,14,17,20,25,30"
 _POOL = 24
 
 
+ALL_SOURCES = "all sources"
+LEDGER, VISIBLE = "arrival_to_ledger", "arrival_to_visible"
+_SHOWN = {
+    LEDGER: "arrival → ledger",
+    "ledger_to_finished": "ledger → finished",
+    "processing": "of it processing",
+    VISIBLE: "arrival → visible",
+}
+# The views are live: an image is visible in them as soon as it is finished.
+_STAGES = """
+    select
+        case when grouping(source) = 1 then %(all)s else source end as source,
+        stage,
+        count(*) as images,
+        percentile_cont(0.5) within group (order by seconds) as median,
+        percentile_cont(0.95) within group (order by seconds) as p95,
+        max(seconds) as longest
+    from image_catalog.image
+    cross join unnest(
+        %(stages)s::text[],
+        array[
+            extract(epoch from registered_at - arrived_at),
+            extract(epoch from finished_at - registered_at),
+            processing_seconds,
+            extract(epoch from finished_at - arrived_at)
+        ]::float8[]
+    ) with ordinality as timed (stage, seconds, number)
+    where state = 'processed' and sha256 = any(%(digests)s)
+    group by grouping sets ((source, stage, number), (stage, number))
+    order by grouping(source), image.source, number
+"""
+_RUNS = """
+    select
+        pipeline_name as job,
+        count(*) as runs,
+        coalesce(
+            max(start_time - extract(epoch from create_timestamp at time zone 'UTC')), 0
+        )::float8 as slowest_start_seconds
+    from runs
+    where create_timestamp >= to_timestamp(%s) at time zone 'UTC'
+    group by pipeline_name
+    order by pipeline_name
+"""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Seconds that one stage took the images of a source: median, 95th percentile and maximum."""
+
+    source: str
+    stage: str
+    images: int
+    median: float
+    p95: float
+    longest: float
+
+
+@dataclass(frozen=True)
+class JobRuns:
+    """Runs of one job, and the longest time in seconds from a request to the first step."""
+
+    job: str
+    runs: int
+    slowest_start_seconds: float
+
+
 @dataclass(frozen=True)
 class Freshness:
-    """What was measured at a steady rate: stages by source, deliveries, and runs by job."""
+    """What was measured at a steady rate; the stages are those of each source, then of all."""
 
-    sources: Sequence[SourceStages]
-    deliveries: DeliveryCount
+    stages: Sequence[Stage]
+    delivery: Delivery
     runs: Sequence[JobRuns]
 
 
@@ -65,8 +130,8 @@ def run(
         bodies = jpeg_pool(_POOL, megapixels)
     report = Report("freshness", {"rate": rate, "minutes": minutes, "megapixels": megapixels})
     report.add({"mean_bytes": sum(map(len, bodies)) / len(bodies)})
-    with fresh_platform(kafka) as platform:
-        load = Load(platform, bodies)
+    with fresh_platform(kafka) as (stack, addresses):
+        load = Load(stack, addresses, bodies)
         load.warm_up(rate)
         if minutes:
             console.print(f"[bold]{rate:g} images per second for {minutes:g} minutes[/]")
@@ -77,8 +142,10 @@ def run(
         if naive:
             console.print("[bold]Beside the naive pattern[/], one run per object")
             ours = load.drop(drop)
-            platform.stop_programs()
-            report_naive(report, ours, naive_rate(platform.stack, bodies, naive))
+            cancel_runs(stack.ports.dagster)
+            for program in reversed(stack.programs):
+                program.stop()
+            report_naive(report, ours, naive_rate(stack, bodies, naive))
     report.finish()
 
 
@@ -96,10 +163,11 @@ def parse_rates(text: str) -> list[float]:
 def measure_freshness(load: Load, rate: float, images: int) -> Freshness:
     """Sends at a steady rate through all sources and reads how long each stage took."""
     began = utc_now().timestamp()
-    tracked, deliveries = load.send("freshness", rate, images)
-    with load.platform.warehouse.connect() as connection:
-        sources = read_stages(connection, tracked.record)
-    return Freshness(sources, deliveries, runs_since(load.platform.dagster_conninfo, began))
+    delivery = load.send("freshness", rate, images)
+    wanted = {"all": ALL_SOURCES, "stages": list(_SHOWN), "digests": digests(delivery.record)}
+    with load.warehouse.connect() as ledger, psycopg.connect(load.dagster_conninfo) as dagster:
+        stages = read_rows(ledger, Stage, _STAGES, wanted)
+        return Freshness(stages, delivery, read_rows(dagster, JobRuns, _RUNS, [began]))
 
 
 def find_highest_rate(load: Load, rates: Sequence[float], seconds: float) -> list[Step]:
@@ -117,50 +185,42 @@ def find_highest_rate(load: Load, rates: Sequence[float], seconds: float) -> lis
 
 def report_freshness(report: Report, measured: Freshness) -> None:
     """Reports the stages of each source and checks two 95th percentiles."""
-    _print_stages(measured)
-    [overall] = [source for source in measured.sources if source.source == ALL_SOURCES]
+    _print_freshness(measured)
+    p95 = {one.stage: one.p95 for one in measured.stages if one.source == ALL_SOURCES}
     for stage, limit in ((LEDGER, LEDGER_SECONDS), (VISIBLE, VISIBLE_SECONDS)):
-        report.check(Bound(f"p95 {stage}", overall.stages[stage].p95, Direction.UNDER, limit, "s"))
-    for source in measured.sources:
-        for name, spread in source.stages.items():
-            stage = key(source.source, STAGES[name])
-            report.add(
-                {
-                    f"{stage}_median_seconds": spread.median,
-                    f"{stage}_p95_seconds": spread.p95,
-                    f"{stage}_longest_seconds": spread.longest,
-                }
-            )
-    deliveries = measured.deliveries
+        report.check(Bound(f"p95 {_SHOWN[stage]}", p95[stage], Direction.UNDER, limit, "s"))
+    for one in measured.stages:
+        for figure in ("median", "p95", "longest"):
+            report.add({f"{key(one.source, one.stage)}_{figure}_seconds": getattr(one, figure)})
+    delivery = measured.delivery
     report.add(
         {
-            "images": deliveries.sent,
-            "lost": deliveries.lost,
-            "duplicated": deliveries.duplicated,
-            "sent_to_visible_p95_seconds": deliveries.visible_p95,
-            "sender_late_p95_seconds": deliveries.late_p95,
+            "images": len(delivery.record),
+            "lost": delivery.lost,
+            "duplicated": delivery.duplicated,
+            "sent_to_visible_p95_seconds": delivery.visible_p95,
+            "sender_late_p95_seconds": delivery.late_p95,
             "runs_meanwhile": sum(job.runs for job in measured.runs),
         }
     )
 
 
-def _print_stages(measured: Freshness) -> None:
-    table = Table("source", "stage", title="Seconds that each stage took", title_justify="left")
-    for column in ("median", "p95", "longest"):
-        table.add_column(column, justify="right")
-    for source in measured.sources:
-        title = f"{source.source} ({source.images} images)"
-        for name, spread in source.stages.items():
-            times = (spread.median, spread.p95, spread.longest)
-            table.add_row(title, name, *(f"{seconds:.2f}" for seconds in times))
-            title = ""
+def _print_freshness(measured: Freshness) -> None:
+    title = "Seconds that each stage took"
+    table = table_of(title, "source", "stage", "median", "p95", "longest")
+    table.columns[1].justify = "left"
+    for source, stages in groupby(measured.stages, lambda one: one.source):
+        for number, one in enumerate(stages):
+            times = (f"{seconds:.2f}" for seconds in (one.median, one.p95, one.longest))
+            first = "" if number else f"{source} ({one.images} images)"
+            table.add_row(first, _SHOWN[one.stage], *times)
         table.add_section()
     console.print(table)
-    deliveries = measured.deliveries
+    delivery = measured.delivery
     console.print(
-        f"{deliveries.sent} sent, {deliveries.lost} lost, {deliveries.duplicated} duplicated; "
-        f"by the sender's clock p95 from sending to visible {deliveries.visible_p95:.2f} s "
-        f"(p95 of its own delay {deliveries.late_p95:.2f} s)"
+        f"{len(delivery.record)} sent, {delivery.lost} lost, {delivery.duplicated} duplicated; "
+        f"by the sender's clock p95 from sending to visible {delivery.visible_p95:.2f} s "
+        f"(p95 of its own delay {delivery.late_p95:.2f} s)"
     )
     for job in measured.runs:
         console.print(
@@ -177,12 +237,8 @@ def report_highest_rate(report: Report, steps: Sequence[Step]) -> None:
     console.print(f"highest sustained rate [bold]{highest:g}[/] images per second{more}")
     report.add({"highest_sustained_rate": highest})
     for step in steps:
-        report.add(
-            {
-                f"visible_p95_seconds_at_{step.rate:g}": step.visible_p95,
-                f"growth_at_{step.rate:g}": step.growth,
-            }
-        )
+        report.add({f"visible_p95_seconds_at_{step.rate:g}": step.visible_p95})
+        report.add({f"growth_at_{step.rate:g}": step.growth})
 
 
 def report_naive(report: Report, ours: float, naive: float) -> None:
@@ -191,10 +247,5 @@ def report_naive(report: Report, ours: float, naive: float) -> None:
         f"platform {ours:.1f} images/s, naive pattern {naive:.2f} images/s: "
         f"[bold]{ours / naive:.2f}[/] times as many"
     )
-    report.add(
-        {
-            "platform_images_per_second": ours,
-            "naive_images_per_second": naive,
-            "platform_to_naive": ours / naive,
-        }
-    )
+    report.add({"platform_images_per_second": ours, "naive_images_per_second": naive})
+    report.add({"platform_to_naive": ours / naive})

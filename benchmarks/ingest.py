@@ -5,8 +5,8 @@ the ledger beside a raw COPY, the upload API beside a bare ASGI app. And the mem
 run, over a backlog and over ten times as much.
 """
 
-from collections.abc import Sequence
 from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 from typer import Option
@@ -15,14 +15,13 @@ from benchmarks.landing import (
     LANDING,
     OBSTORE_LOOP,
     PUT_OBJECT_LOOP,
-    MemoryUse,
     measure_landing,
     measure_memory,
 )
-from benchmarks.ledger_rows import REGISTER, create_tables, measure_ledger
-from benchmarks.options import ONLY, Kafka, Rounds
+from benchmarks.ledger_rows import REGISTER, TABLES, measure_ledger
 from benchmarks.raw_copy import BINARY_COPY, RAW_COPY
-from benchmarks.rounds import Comparison, Rates, measure_rounds
+from benchmarks.rounds import ONLY, Comparison, Kafka, Rounds, measure_rounds
+from benchmarks.runs import LandingRun
 from benchmarks.stack import fresh_stack
 from benchmarks.uploads import API, BARE_APP, baseline_app, measure_uploads, upload_api
 from infra.console import console
@@ -37,7 +36,7 @@ LEDGER_RATES = Comparison(REGISTER, "rows", {RAW_COPY: 0.60, BINARY_COPY: None})
 UPLOAD_RATES = Comparison(API, "requests", {BARE_APP: 0.70})
 MEMORY_LIMIT_MIB = 512
 
-_SIZES = {"200kB": 200_000, "2MB": 2_000_000}
+_SMALL, _LARGE = ("200kB", 200_000), ("2MB", 2_000_000)
 _GROWTH = 10
 _MIB = 1024**2
 
@@ -58,64 +57,49 @@ def run(
     parts = only or list(Part)
     with fresh_stack(kafka) as stack:
         if "landing" in parts:
-            _bench_landing(report, stack, rounds, (small_messages, large_messages))
+            _bench_landing(report, stack, rounds, small_messages, large_messages)
         if "ledger" in parts:
             _bench_ledger(report, stack, rounds, ledger_rows)
         if "memory" in parts:
             _bench_memory(report, stack, backlog)
         if "upload" in parts:
-            _bench_uploads(report, stack, rounds, (small_uploads, large_uploads))
+            _bench_uploads(report, stack, rounds, small_uploads, large_uploads)
     report.finish()
 
 
-def _bench_landing(report: Report, stack: Stack, rounds: int, counts: Sequence[int]) -> None:
-    settings = stack.settings()
-    for (size, size_bytes), count in zip(_SIZES.items(), counts, strict=True):
-
-        def measure(turn: int, size_bytes: int = size_bytes, count: int = count) -> Rates:
-            return measure_landing(settings, size_bytes, count, turn)
-
+def _bench_landing(report: Report, stack: Stack, rounds: int, small: int, large: int) -> None:
+    for (size, size_bytes), count in ((_SMALL, small), (_LARGE, large)):
+        measure = partial(measure_landing, stack.settings(), size_bytes, count)
         measured = measure_rounds(f"landing {count} messages of {size}", rounds, measure)
         LANDING_RATES.report_rates(report, measured, size, size_bytes / 1e6)
 
 
 def _bench_ledger(report: Report, stack: Stack, rounds: int, rows: int) -> None:
-    settings, admin = stack.settings(), stack.environment()["DATABASE_ADMIN_URL"]
-    create_tables(admin)
-    measured = measure_rounds(
-        f"ledger, {rows} rows", rounds, lambda turn: measure_ledger(settings, admin, rows, turn)
-    )
-    LEDGER_RATES.report_rates(report, measured)
+    TABLES.create(stack)
+    measure = partial(measure_ledger, stack, rows)
+    LEDGER_RATES.report_rates(report, measure_rounds(f"ledger, {rows} rows", rounds, measure))
 
 
 def _bench_memory(report: Report, stack: Stack, backlog: int) -> None:
-    env = stack.environment()
-    parse_dbt_project(env)
+    parse_dbt_project(stack.environment())
     for messages in (backlog, _GROWTH * backlog):
         with console.status(f"memory: a backlog of {messages} messages"):
-            used = measure_memory(stack.settings(), env, _SIZES["2MB"], messages)
+            used = measure_memory(stack, _LARGE[1], messages)
         report_memory(report, used)
 
 
-def _bench_uploads(report: Report, stack: Stack, rounds: int, counts: Sequence[int]) -> None:
+def _bench_uploads(report: Report, stack: Stack, rounds: int, small: int, large: int) -> None:
     with upload_api(stack) as api, baseline_app(stack) as bare:
-        for (size, size_bytes), count in zip(_SIZES.items(), counts, strict=True):
-
-            def measure(turn: int, size_bytes: int = size_bytes, count: int = count) -> Rates:
-                return measure_uploads(api, bare, size_bytes, count, turn)
-
+        for (size, size_bytes), count in ((_SMALL, small), (_LARGE, large)):
+            measure = partial(measure_uploads, api, bare, size_bytes, count)
             measured = measure_rounds(f"uploading {count} images of {size}", rounds, measure)
             UPLOAD_RATES.report_rates(report, measured, size, size_bytes / 1e6)
 
 
-def report_memory(report: Report, used: MemoryUse) -> None:
+def report_memory(report: Report, used: LandingRun) -> None:
     """Reports the peak resident size of a landing run."""
     peak, idle = used.peak_bytes / _MIB, used.idle_bytes / _MIB
     name = f"peak memory of a landing run over {used.messages} messages of 2 MB"
     report.check(Bound(name, peak, Direction.UNDER, MEMORY_LIMIT_MIB, "MiB"))
-    report.add(
-        {
-            f"landing_peak_mib_over_{used.messages}": peak,
-            f"landing_idle_mib_over_{used.messages}": idle,
-        }
-    )
+    report.add({f"landing_peak_mib_over_{used.messages}": peak})
+    report.add({f"landing_idle_mib_over_{used.messages}": idle})

@@ -5,30 +5,18 @@ trigger that counts arrivals.
 """
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from operator import attrgetter
 
-import psycopg
-
 from assets.catalog import identity, ledger
 from assets.catalog.records import Arrival
-from assets.resources.warehouse import Connection, Warehouse
-from assets.settings import Settings
 from assets.timing import utc_now
-from benchmarks.raw_copy import (
-    BATCH_ROWS,
-    BINARY_COPY,
-    RAW_COPY,
-    RawCopy,
-    batch_rates,
-    committed,
-    create_raw_tables,
-)
+from benchmarks.raw_copy import BATCH_ROWS, RawTables, measure_writes
+from infra.local.stack import Stack
 
 REGISTER = "ledger.register"
 
-_SCHEMA = "raw_copy"
 _CREATE_TABLE = """
     create table {image} (like image_catalog.image including all)
     partition by range (arrived_at);
@@ -54,40 +42,26 @@ _COLUMNS = {
 }
 _VALUES = attrgetter(*list(_COLUMNS)[:-4])  # an arrival has no outcome yet
 
-_Write = Callable[[Sequence[Arrival]], object]
+TABLES = RawTables[Arrival](
+    "raw_copy",
+    _CREATE_TABLE,
+    {"image": _COLUMNS},
+    lambda batch: {"image": ((*_VALUES(one), "waiting", None, None, None) for one in batch)},
+)
 
 
-def create_tables(admin_conninfo: str) -> None:
-    """Creates the tables that the raw COPYs write to."""
-    create_raw_tables(admin_conninfo, _SCHEMA, _CREATE_TABLE, ["image"])
-
-
-def measure_ledger(
-    settings: Settings, admin_conninfo: str, rows: int, turn: int
-) -> dict[str, float]:
-    """Writes as many new rows with each variant, in batches; each commits every batch.
-
-    Returns:
-        Rows per second of each variant.
-    """
+def measure_ledger(stack: Stack, rows: int, turn: int) -> dict[str, float]:
+    """Writes as many new rows with each variant; returns rows per second of each."""
     now = utc_now()
     arrivals = list(arrivals_of(rows, now))
-    batches = (arrivals[start : start + BATCH_ROWS] for start in range(0, rows, BATCH_ROWS))
-    with (
-        Warehouse.from_settings(settings).connect() as loader,
-        psycopg.connect(admin_conninfo) as admin,
-    ):
-        variants: dict[str, _Write] = {
-            REGISTER: committed(loader, lambda batch: ledger.register(loader, batch, now)),
-            RAW_COPY: committed(admin, lambda batch: _copy(admin, batch, RAW_COPY)),
-            BINARY_COPY: committed(admin, lambda batch: _copy(admin, batch, BINARY_COPY)),
-        }
-        return batch_rates(variants, batches, turn)
-
-
-def _copy(connection: Connection, arrivals: Sequence[Arrival], variant: str) -> None:
-    rows = ((*_VALUES(arrival), "waiting", None, None, None) for arrival in arrivals)
-    RawCopy(_SCHEMA, variant).write(connection, "image", _COLUMNS, rows)
+    return measure_writes(
+        stack,
+        REGISTER,
+        lambda loader, batch: ledger.register(loader, batch, now),
+        TABLES,
+        lambda _: (arrivals[start : start + BATCH_ROWS] for start in range(0, rows, BATCH_ROWS)),
+        turn,
+    )
 
 
 def arrivals_of(count: int, now: datetime) -> Iterator[Arrival]:

@@ -16,8 +16,7 @@ from assets.processing.recipe import read_recipe
 from assets.resources.object_store import ObjectStore, open_client
 from assets.settings import Settings
 from assets.timing import utc_now
-from benchmarks.senders import Plan, Sender, sending
-from benchmarks.sources import Addresses
+from benchmarks.senders import Addresses, Plan, Sender, sending
 from infra.local.dagster import PROJECT, dagster_server, prepare_dagster_home
 from infra.local.dagster_api import cancel_runs
 from infra.local.stack import Stack
@@ -39,15 +38,8 @@ def naive_rate(stack: Stack, bodies: Sequence[bytes], images: int) -> float:
     """
     with _naive_dagster(stack) as settings:
         addresses = Addresses(settings, upload_url="", api_key="")
-        plan = Plan(
-            name="naive",
-            addresses=addresses,
-            bodies=bodies,
-            rate=100,
-            images=images,
-            record=stack.state.path("records", "naive.jsonl"),
-            through=("bucket",),
-        )
+        record = stack.state.path("records", "naive.jsonl")
+        plan = Plan("naive", addresses, bodies, 100, images, record, through=("bucket",))
         with sending(plan) as sender:
             ended_at = _wait_for_renditions(ObjectStore(settings), sender)
             started_at = min(sent.sent_at for sent in sender.record())

@@ -7,10 +7,8 @@ partitions; they do not check who has claimed an image.
 
 import random
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-
-import psycopg
 
 from assets.catalog import leases, ledger, outcomes
 from assets.catalog.facts import ImageFacts, Seconds
@@ -24,23 +22,14 @@ from assets.catalog.records import (
 )
 from assets.processing.recipe import Recipe, read_recipe
 from assets.resources.columns import values
-from assets.resources.warehouse import Connection, Warehouse
-from assets.settings import Settings
+from assets.resources.warehouse import Connection
 from assets.timing import utc_now
-from benchmarks.raw_copy import (
-    BATCH_ROWS,
-    BINARY_COPY,
-    RAW_COPY,
-    RawCopy,
-    batch_rates,
-    committed,
-    create_raw_tables,
-)
+from benchmarks.raw_copy import BATCH_ROWS, RawTables, Row, measure_writes
+from infra.local.stack import Stack
 from infra.report import MeasurementError
 
 WRITE = "outcomes.write"
 
-_SCHEMA = "raw_outcome"
 _LEASE = timedelta(minutes=10)
 _SIDES_PX = {"medium": 1024, "thumbnail": 256}
 
@@ -62,34 +51,41 @@ _CREATE_TABLES = """
     alter table {rendition} attach partition {rendition_now} default;
 """
 
-_Write = Callable[[Sequence[Processed]], object]
+
+def _rows(batch: Sequence[Processed]) -> Mapping[str, Iterator[Row]]:
+    return {
+        "image": (values(OUTCOME, outcome) for outcome in batch),
+        "rendition": (values(RENDITION, rendition) for rendition in stored_renditions(batch)),
+    }
 
 
-def create_tables(admin_conninfo: str) -> None:
-    """Creates the tables that the raw COPYs write to."""
-    create_raw_tables(admin_conninfo, _SCHEMA, _CREATE_TABLES, ["image", "rendition"])
+TABLES = RawTables[Processed](
+    "raw_outcome",
+    _CREATE_TABLES,
+    {
+        "image": {column.name: column.type for column in OUTCOME},
+        "rendition": {column.name: column.type for column in RENDITION},
+    },
+    _rows,
+)
 
 
-def measure_outcomes(
-    settings: Settings, admin_conninfo: str, images: int, turn: int
-) -> dict[str, float]:
-    """Finishes as many new images with each variant, in batches; each commits every batch.
+def measure_outcomes(stack: Stack, images: int, turn: int) -> dict[str, float]:
+    """Finishes as many new images with each variant; returns images per second of each.
 
-    Returns:
-        Images per second of each variant; registering and claiming them does not count.
+    Registering and claiming them does not count.
     """
     now, run_id, recipe = utc_now(), f"bench {uuid.uuid4()}", read_recipe("standard")
-    with (
-        Warehouse.from_settings(settings).connect() as loader,
-        psycopg.connect(admin_conninfo) as admin,
-    ):
-        variants: dict[str, _Write] = {
-            WRITE: committed(loader, lambda batch: outcomes.write(loader, run_id, batch, now)),
-            RAW_COPY: committed(admin, lambda batch: _copy(admin, batch, RAW_COPY)),
-            BINARY_COPY: committed(admin, lambda batch: _copy(admin, batch, BINARY_COPY)),
-        }
-        batches = (_claimed_batch(loader, run_id, recipe, now) for _ in range(images // BATCH_ROWS))
-        return batch_rates(variants, batches, turn)
+    return measure_writes(
+        stack,
+        WRITE,
+        lambda loader, batch: outcomes.write(loader, run_id, batch, now),
+        TABLES,
+        lambda loader: (
+            _claimed_batch(loader, run_id, recipe, now) for _ in range(images // BATCH_ROWS)
+        ),
+        turn,
+    )
 
 
 def _claimed_batch(
@@ -142,11 +138,3 @@ def _processed(claim: LeasedImage, recipe: Recipe) -> Processed:
     work = Seconds(decode=rng.random(), render=rng.random(), encode=rng.random())
     seconds = StageSeconds(fetch=rng.random(), wait=0.0, work=work, store=rng.random())
     return Processed(claim, facts, recipe.record, "benchmark", seconds, renditions)
-
-
-def _copy(connection: Connection, batch: Sequence[Processed], variant: str) -> None:
-    raw, renditions = RawCopy(_SCHEMA, variant), stored_renditions(batch)
-    rows = (values(OUTCOME, outcome) for outcome in batch)
-    raw.write(connection, "image", {one.name: one.type for one in OUTCOME}, rows)
-    rows = (values(RENDITION, rendition) for rendition in renditions)
-    raw.write(connection, "rendition", {one.name: one.type for one in RENDITION}, rows)

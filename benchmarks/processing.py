@@ -7,19 +7,18 @@ and all servers beside a bare loop; a batch's metadata beside a raw COPY; and te
 
 import os
 from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 from typer import Option
 
-from benchmarks.options import ONLY, Rounds
-from benchmarks.outcome_rows import WRITE, create_tables, measure_outcomes
+from benchmarks.outcome_rows import TABLES, WRITE, measure_outcomes
 from benchmarks.processing_asset import bench_asset, bench_growth
 from benchmarks.processing_engines import bench_engines
 from benchmarks.processing_variants import PROCESSES
 from benchmarks.raw_copy import BINARY_COPY, RAW_COPY
-from benchmarks.rounds import Comparison, measure_rounds
+from benchmarks.rounds import ONLY, Comparison, Rounds, measure_rounds
 from benchmarks.stack import fresh_stack
-from infra.local.stack import Stack
 from infra.report import MeasurementError, Report
 
 Part = StrEnum("Part", ["engines", "asset", "growth", "metadata"])
@@ -48,19 +47,11 @@ def run(
             if "growth" in parts:
                 bench_growth(report, stack, backlog)
             if "metadata" in parts:
-                _bench_metadata(report, stack, rounds, rows)
+                TABLES.create(stack)
+                what = f"metadata of {rows} images, two renditions each"
+                measured = measure_rounds(what, rounds, partial(measure_outcomes, stack, rows))
+                METADATA_RATES.report_rates(report, measured)
     report.finish()
-
-
-def _bench_metadata(report: Report, stack: Stack, rounds: int, images: int) -> None:
-    settings, admin = stack.settings(), stack.environment()["DATABASE_ADMIN_URL"]
-    create_tables(admin)
-    measured = measure_rounds(
-        f"metadata of {images} images, two renditions each",
-        rounds,
-        lambda turn: measure_outcomes(settings, admin, images, turn),
-    )
-    METADATA_RATES.report_rates(report, measured)
 
 
 def _stay_on_cores() -> None:

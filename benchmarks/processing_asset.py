@@ -1,17 +1,17 @@
 """The whole asset with S3, ledger and servers on the same cores: its rate, stages and memory."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 
 from assets.ingestion.bucket.registration import Registration
 from assets.platform import Platform
 from assets.resources.warehouse import Warehouse, read_rows
 from assets.settings import Settings
 from benchmarks.bare_loops import tuned
-from benchmarks.processes import run_module
-from benchmarks.processing_inputs import make_inputs
-from benchmarks.processing_variants import PROCESSES, TUNED, cpu_seconds, measure_loop
-from benchmarks.rounds import Comparison, Rates, measure_rounds, measure_variants
+from benchmarks.processing_variants import PROCESSES, TUNED, make_inputs, measure_loop
+from benchmarks.rounds import Comparison, measure_rounds, measure_variants
+from benchmarks.runs import ProcessingRun, waiting_run
+from benchmarks.sampling import cpu_seconds
 from infra.console import console
 from infra.local.stack import Stack
 from infra.report import Bound, Direction, MeasurementError, Report
@@ -37,23 +37,6 @@ _STAGE_SECONDS = """
 
 
 @dataclass(frozen=True)
-class Run:
-    """What one run reports of itself.
-
-    Attributes:
-        seconds: Of the asset's materialisation, the start of its workers included.
-        run_cpu_seconds: Of the run's process during the materialisation.
-    """
-
-    processed: int
-    seconds: float
-    run_cpu_seconds: float
-    workers_cpu_seconds: float
-    run_peak_bytes: int
-    worker_peak_bytes: int
-
-
-@dataclass(frozen=True)
 class StageSeconds:
     """Seconds of each stage, without the wait for a free worker, summed up over some images."""
 
@@ -69,7 +52,7 @@ class StageSeconds:
 class Measured:
     """A run, and the CPU seconds of each server during it."""
 
-    run: Run
+    run: ProcessingRun
     servers_cpu_seconds: Mapping[str, float]
 
 
@@ -91,20 +74,11 @@ def bench_asset(report: Report, stack: Stack, rounds: int, images: int) -> None:
         rounds,
         lambda turn: measure_variants({ASSET: asset, TUNED: loop}, turn),
     )
-    report_asset(report, measured)
-    _report_stages(report, read_stage_seconds(settings, f"asset-{len(runs) - 1}"))
-    _print_run(runs[-1])
-    report.add(
-        {
-            f"{name}_cpu_ms_per_image": 1000 * seconds / images
-            for name, seconds in runs[-1].servers_cpu_seconds.items()
-        }
-    )
-
-
-def report_asset(report: Report, measured: Sequence[Rates]) -> None:
-    """Reports images per second of the asset and of the bare loop."""
     ASSET_RATES.report_rates(report, measured)
+    _report_stages(report, settings, f"asset-{len(runs) - 1}/")
+    _print_run(runs[-1])
+    for name, seconds in runs[-1].servers_cpu_seconds.items():
+        report.add({f"{name}_cpu_ms_per_image": 1000 * seconds / images})
 
 
 def bench_growth(report: Report, stack: Stack, images: int) -> None:
@@ -120,32 +94,18 @@ def bench_growth(report: Report, stack: Stack, images: int) -> None:
     report_growth(report, *runs)
 
 
-def report_growth(report: Report, few: Run, many: Run) -> None:
+def report_growth(report: Report, few: ProcessingRun, many: ProcessingRun) -> None:
     """Reports by how much time and memory grow with ten times the images."""
+    run, worker, memory_limit = many.run_peak_bytes, many.worker_peak_bytes, MEMORY_GROWTH_LIMIT
     for what, key, ratio, limit in (
         ("time", "time", many.seconds / few.seconds, TIME_GROWTH_LIMIT),
-        (
-            "memory of the run",
-            "run_memory",
-            many.run_peak_bytes / few.run_peak_bytes,
-            MEMORY_GROWTH_LIMIT,
-        ),
-        (
-            "memory of a worker",
-            "worker_memory",
-            many.worker_peak_bytes / few.worker_peak_bytes,
-            MEMORY_GROWTH_LIMIT,
-        ),
+        ("memory of the run", "run_memory", run / few.run_peak_bytes, memory_limit),
+        ("memory of a worker", "worker_memory", worker / few.worker_peak_bytes, memory_limit),
     ):
         name = f"{what} for {_GROWTH} times the images"
         report.check(Bound(name, ratio, Direction.AT_MOST, limit, "times"))
         report.add({f"growth_of_{key}": ratio})
-    report.add(
-        {
-            "run_peak_mib": many.run_peak_bytes / _MIB,
-            "worker_peak_mib": many.worker_peak_bytes / _MIB,
-        }
-    )
+    report.add({"run_peak_mib": run / _MIB, "worker_peak_mib": worker / _MIB})
 
 
 def arrive(settings: Settings, folder: str, bodies: Sequence[bytes], count: int) -> None:
@@ -159,8 +119,7 @@ def arrive(settings: Settings, folder: str, bodies: Sequence[bytes], count: int)
         platform.object_store.put(settings.raw_bucket, key, body, "image/jpeg")
     registered = 0
     while registered < count:
-        registration = Registration(platform)
-        new_images = registration.run().new_images
+        new_images = Registration(platform).run().new_images
         if not new_images:
             raise MeasurementError(f"Only {registered} of {count} images were registered.")
         registered += new_images
@@ -173,7 +132,8 @@ def process_all(stack: Stack, count: int) -> Measured:
     """
     names = {"RUN_LINGER_SECONDS": "0", "PROCESSING_WORKERS": str(PROCESSES)}
     before = _servers_cpu_seconds(stack)
-    run = run_module("benchmarks.processing_run", {**stack.environment(), **names}, Run)
+    with waiting_run(ProcessingRun, {**stack.environment(), **names}) as execute:
+        run = execute()
     servers = {name: now - before[name] for name, now in _servers_cpu_seconds(stack).items()}
     if run.processed != count:
         raise MeasurementError(f"{run.processed} of {count} images were processed.")
@@ -185,15 +145,11 @@ def _servers_cpu_seconds(stack: Stack) -> dict[str, float]:
     return {name: cpu_seconds(process) for name, process in running.items() if process}
 
 
-def read_stage_seconds(settings: Settings, folder: str) -> StageSeconds:
-    """Sums up the stages of the images below a folder of the raw bucket."""
+def _report_stages(report: Report, settings: Settings, folder: str) -> None:
+    """Reports the stages of the images below a folder of the raw bucket."""
     with Warehouse.from_settings(settings).connect() as connection:
-        [seconds] = read_rows(connection, StageSeconds, _STAGE_SECONDS, [f"{folder}/"])
-    return seconds
-
-
-def _report_stages(report: Report, stages: StageSeconds) -> None:
-    seconds = {field.name: float(getattr(stages, field.name)) for field in fields(stages)}
+        [stages] = read_rows(connection, StageSeconds, _STAGE_SECONDS, [folder])
+    seconds: dict[str, float] = asdict(stages)
     shares = {name: spent / sum(seconds.values()) for name, spent in seconds.items()}
     text = "  ".join(f"{name} {share:.0%}" for name, share in shares.items())
     console.print(f"share of each stage: {text}")
@@ -202,11 +158,8 @@ def _report_stages(report: Report, stages: StageSeconds) -> None:
 
 def _print_run(measured: Measured) -> None:
     run = measured.run
-    spent = {
-        "workers": run.workers_cpu_seconds,
-        "run": run.run_cpu_seconds,
-        **measured.servers_cpu_seconds,
-    }
+    spent = {"workers": run.workers_cpu_seconds, "run": run.run_cpu_seconds}
+    spent |= measured.servers_cpu_seconds
     text = ", ".join(
         f"{name} {1000 * seconds / run.processed:.1f}" for name, seconds in spent.items()
     )

@@ -1,22 +1,25 @@
 """The processor and the libvips engine beside bare loops and sharp, over photographs in memory."""
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
 
-from rich.table import Table
-
-from benchmarks.processing_inputs import FORMATS, SIZES, Inputs, make_inputs
 from benchmarks.processing_variants import (
     ENGINE,
+    FORMATS,
     NAIVE,
     PROCESSOR,
     SHARP,
     TUNED,
     VIPS,
     Cost,
+    Inputs,
+    Variant,
+    make_inputs,
     variants,
 )
-from benchmarks.rounds import Comparison, Rates, key, rotated
+from benchmarks.rounds import Comparison, Rates, key, measure_variants, table_of
 from infra.console import console
 from infra.report import Report
 
@@ -32,7 +35,7 @@ Round = Mapping[str, Cost]
 Measured = Mapping[int, Sequence[Round]]
 """Rounds by megapixels."""
 
-Variant = Callable[[Inputs], Cost]
+_SIZES_MEGAPIXELS = (2, 12)
 
 
 def bench_engines(report: Report, rounds: int, total_megapixels: int) -> None:
@@ -42,7 +45,7 @@ def bench_engines(report: Report, rounds: int, total_megapixels: int) -> None:
         console.print(f"[yellow]{sentence}[/]")
     for format_ in FORMATS:
         measured = {}
-        for megapixels in SIZES:
+        for megapixels in _SIZES_MEGAPIXELS:
             with console.status(f"making {format_} of {megapixels} megapixels"):
                 inputs = make_inputs(format_, megapixels, total_megapixels)
             measured[megapixels] = _rounds(known, inputs, rounds)
@@ -65,24 +68,20 @@ def report_engines(report: Report, format_: str, measured: Measured) -> None:
                 report.add({key(comparison.ours, "to", theirs, format_, "by CPU"): ratio})
     for megapixels, sized in measured.items():
         for variant in sized[0]:
-            cost, name = _medians(sized, variant), f"{format_}_{megapixels}mp"
-            report.add(
-                {
-                    key(variant, name, "images_per_second"): cost.images_per_second,
-                    key(variant, name, "cpu_seconds_per_megapixel"): cost.cpu_seconds_per_megapixel,
-                }
-            )
+            for figure, value in asdict(_medians(sized, variant)).items():
+                report.add({key(variant, f"{format_}_{megapixels}mp", figure): value})
 
 
 def _rounds(known: Mapping[str, Variant], inputs: Inputs, rounds: int) -> list[Round]:
-    measured: list[Round] = []
-    for turn in range(rounds):
-        costs = {}
-        for name in rotated(list(known), turn):
-            with console.status(f"{inputs.name}: {name}, round {turn + 1} of {rounds}"):
-                costs[name] = known[name](inputs)
-        measured.append({name: costs[name] for name in known})
-    return measured
+    def measure(name: str, turn: int) -> Cost:
+        what = f"{inputs.format} of {inputs.megapixels} MP"
+        with console.status(f"{what}: {name}, round {turn + 1} of {rounds}"):
+            return known[name](inputs)
+
+    return [
+        measure_variants({name: partial(measure, name, turn) for name in known}, turn)
+        for turn in range(rounds)
+    ]
 
 
 def _both(measured: Measured, turn: int) -> Rates:
@@ -113,11 +112,13 @@ def _medians(rounds: Sequence[Round], variant: str) -> Cost:
 
 
 def _print_costs(format_: str, measured: Measured) -> None:
-    table = Table(title=f"{format_} to two renditions, medians", title_justify="left")
-    table.add_column("", no_wrap=True)
-    for megapixels in measured:
-        for column in (f"{megapixels} MP: images/s", "MP/s", "CPU ms/MP"):
-            table.add_column(column, justify="right")
+    headings = [
+        heading
+        for megapixels in measured
+        for heading in (f"{megapixels} MP: images/s", "MP/s", "CPU ms/MP")
+    ]
+    table = table_of(f"{format_} to two renditions, medians", "", *headings)
+    table.columns[0].no_wrap = True
     for variant in next(iter(measured.values()))[0]:
         cells = []
         for megapixels, rounds in measured.items():

@@ -1,6 +1,10 @@
-"""The variants that are compared: each makes two renditions of photographs in memory."""
+"""The variants that are compared: each makes two renditions of photographs in memory.
+
+The photographs are of known sizes, in each format.
+"""
 
 import importlib.util
+import io
 import json
 import multiprocessing
 import shutil
@@ -8,20 +12,22 @@ import subprocess
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 
 import psutil
+from PIL import Image
 
 from assets.processing.contract import ProcessedImage
 from assets.processing.recipe import read_recipe
 from assets.processing.worker_pool import WorkerPool
 from benchmarks.bare_loops import Renditions, naive, tuned, vips
-from benchmarks.processing_inputs import Inputs
+from benchmarks.sampling import cpu_seconds
+from infra.demo.photographs import photographs
 from infra.report import MeasurementError
 
 NAIVE, TUNED, VIPS, SHARP = "naive Pillow", "tuned Pillow", "bare libvips", "sharp"
@@ -34,8 +40,49 @@ _PILLOW_PROCESSOR = "assets.processing.processor:process"
 _VIPS_PROCESSOR = "assets.processing.vips:process"
 _SHARP = Path(__file__).parent / "sharp"
 _WARM_UP = 8
+_DISTINCT = 8
+_ENLARGED = 4
+_ENCODINGS: dict[str, dict[str, int]] = {
+    "JPEG": {"quality": 88},
+    "PNG": {"compress_level": 6},
+    "WEBP": {"quality": 82, "method": 4},
+}
+FORMATS = tuple(_ENCODINGS)
 
 Loop = Callable[[bytes], Renditions]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Some photographs of one format and size.
+
+    Attributes:
+        count: How many a measurement processes; the bodies are repeated.
+    """
+
+    format: str
+    megapixels: int
+    bodies: tuple[bytes, ...]
+    count: int
+
+
+def make_inputs(format_: str, megapixels: int, total_megapixels: int) -> Inputs:
+    """Makes photographs of a format (`JPEG`, `PNG` or `WEBP`) and size for one measurement."""
+    # A PNG with a sensor's grain at full size would exceed the largest accepted image.
+    scale = _ENLARGED if format_ == "PNG" else 1
+    made = photographs(_DISTINCT, megapixels=megapixels / scale**2)
+    bodies = tuple(_encoded(photograph.body, format_, scale) for photograph in made)
+    return Inputs(format_, megapixels, bodies, max(2, total_megapixels // megapixels))
+
+
+def _encoded(body: bytes, format_: str, scale: int) -> bytes:
+    picture = Image.open(io.BytesIO(body)).convert("RGB")
+    if scale != 1:
+        size = picture.width * scale, picture.height * scale
+        picture = picture.resize(size, Image.Resampling.BICUBIC)
+    file = io.BytesIO()
+    picture.save(file, format_, **_ENCODINGS[format_])
+    return file.getvalue()
 
 
 @dataclass(frozen=True)
@@ -51,33 +98,19 @@ class Cost:
     cpu_seconds_per_megapixel: float
 
 
-@dataclass
-class _Clock:
-    """Wall and CPU time of this process and all its descendants."""
-
-    wall: float = 0.0
-    cpu: float = 0.0
-
-
-@contextmanager
-def _timed() -> Iterator[_Clock]:
+def _timed(inputs: Inputs, process_all: Callable[[], object]) -> Cost:
+    """Counts the CPU time of this process and all its descendants."""
     here = psutil.Process()
-    clock, started, used = _Clock(), time.perf_counter(), cpu_seconds(here)
-    yield clock
-    clock.wall, clock.cpu = time.perf_counter() - started, cpu_seconds(here) - used
+    started, used = time.perf_counter(), cpu_seconds(here)
+    process_all()
+    return _cost(time.perf_counter() - started, cpu_seconds(here) - used, inputs)
 
 
-def cpu_seconds(process: psutil.Process) -> float:
-    """Returns the CPU time of a process and its descendants.
-
-    That of a descendant that has ended is included in its parent's.
-    """
-    return sum(sum(one.cpu_times()[:4]) for one in (process, *process.children(recursive=True)))
+def _cost(wall_seconds: float, cpu_seconds: float, inputs: Inputs) -> Cost:
+    return Cost(inputs.count / wall_seconds, cpu_seconds / (inputs.count * inputs.megapixels))
 
 
-def _cost(clock: _Clock, inputs: Inputs) -> Cost:
-    return Cost(inputs.count / clock.wall, clock.cpu / (inputs.count * inputs.megapixels))
-
+Variant = Callable[[Inputs], Cost]
 
 _bodies: tuple[bytes, ...] = ()
 
@@ -100,9 +133,7 @@ def measure_loop(loop: Loop, inputs: Inputs) -> Cost:
     ) as pool:
         make = partial(_make, loop)
         deque(pool.map(make, range(_WARM_UP)), maxlen=0)
-        with _timed() as clock:
-            deque(pool.map(make, range(inputs.count)), maxlen=0)
-    return _cost(clock, inputs)
+        return _timed(inputs, lambda: deque(pool.map(make, range(inputs.count)), maxlen=0))
 
 
 def measure_workers(processor: str, inputs: Inputs) -> Cost:
@@ -120,10 +151,8 @@ def measure_workers(processor: str, inputs: Inputs) -> Cost:
                 if not isinstance(result, ProcessedImage):
                     raise MeasurementError(f"A photograph was rejected: {result}.")
 
-        process_all((inputs.bodies * _WARM_UP)[:_WARM_UP])
-        with _timed() as clock:
-            process_all(inputs.sequence)
-    return _cost(clock, inputs)
+        process_all(islice(cycle(inputs.bodies), _WARM_UP))
+        return _timed(inputs, lambda: process_all(islice(cycle(inputs.bodies), inputs.count)))
 
 
 def measure_sharp(inputs: Inputs) -> Cost:
@@ -135,7 +164,7 @@ def measure_sharp(inputs: Inputs) -> Cost:
         for number, body in enumerate(inputs.bodies):
             (Path(folder) / f"{number:02d}").write_bytes(body)
         done = subprocess.run(
-            [_node(), "loop.js", folder, str(inputs.count), str(PROCESSES)],
+            [shutil.which("node") or "node", "loop.js", folder, str(inputs.count), str(PROCESSES)],
             cwd=_SHARP,
             env={"UV_THREADPOOL_SIZE": str(PROCESSES)},
             capture_output=True,
@@ -145,12 +174,12 @@ def measure_sharp(inputs: Inputs) -> Cost:
     if done.returncode != 0:
         raise MeasurementError(f"sharp failed: {done.stderr[-2000:]}")
     spent = json.loads(done.stdout)
-    return _cost(_Clock(spent["seconds"], spent["cpu_seconds"]), inputs)
+    return _cost(spent["seconds"], spent["cpu_seconds"], inputs)
 
 
-def variants() -> tuple[dict[str, Callable[[Inputs], Cost]], list[str]]:
+def variants() -> tuple[dict[str, Variant], list[str]]:
     """Returns the variants that this machine can run, and a sentence for each that it cannot."""
-    known: dict[str, Callable[[Inputs], Cost]] = {
+    known: dict[str, Variant] = {
         NAIVE: partial(measure_loop, naive),
         TUNED: partial(measure_loop, tuned),
         PROCESSOR: partial(measure_workers, _PILLOW_PROCESSOR),
@@ -176,7 +205,3 @@ def _missing_sharp() -> str | None:
     if not (_SHARP / "node_modules" / "sharp").is_dir():
         return "sharp is left out: it is not installed; run `npm ci` in benchmarks/sharp."
     return None
-
-
-def _node() -> str:
-    return shutil.which("node") or "node"

@@ -7,13 +7,15 @@ PostgreSQL's default format, text, and in the binary one, which takes less time.
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import LiteralString, TypeVar
+from functools import partial
+from typing import Generic, LiteralString, TypeVar
 
 import psycopg
 from psycopg import sql
 
-from assets.resources.warehouse import Connection
-from benchmarks.rounds import rotated
+from assets.resources.warehouse import Connection, Warehouse
+from benchmarks.rounds import measure_variants
+from infra.local.stack import Stack
 
 RAW_COPY, BINARY_COPY = "raw COPY", "raw binary COPY"
 BATCH_ROWS = 1000
@@ -26,80 +28,84 @@ Row = tuple[object, ...]
 
 
 @dataclass(frozen=True)
-class RawCopy:
-    """A COPY in one format.
+class RawTables(Generic[Item]):
+    """Tables that the raw COPYs write to, a set for each format.
 
     Attributes:
-        variant: `raw COPY` or `raw binary COPY`.
+        statements: What creates them; names of tables and their partitions in braces.
+        columns: By table, types by column; each table has a partition `<table>_now`.
+        rows: Returns the rows of a batch, by table: one value per column.
     """
 
     schema: str
-    variant: str
+    statements: LiteralString
+    columns: Mapping[str, Mapping[str, str]]
+    rows: Callable[[Sequence[Item]], Mapping[str, Iterable[Row]]]
 
-    def write(
-        self, connection: Connection, table: str, columns: Mapping[str, str], rows: Iterable[Row]
-    ) -> None:
-        """Writes rows.
+    def create(self, stack: Stack) -> None:
+        """Creates the tables in a new schema."""
+        with psycopg.connect(stack.environment()["DATABASE_ADMIN_URL"]) as admin:
+            admin.execute(sql.SQL("create schema {}").format(sql.Identifier(self.schema)))
+            for form in _FORMATS.values():
+                names = [*self.columns, *(f"{table}_now" for table in self.columns)]
+                tables = {name: sql.Identifier(self.schema, f"{name}_{form}") for name in names}
+                admin.execute(sql.SQL(self.statements).format(**tables))
 
-        Args:
-            columns: Types by name, in the order of the rows' values.
-            rows: One value per column.
-        """
-        form = _FORMATS[self.variant]
-        statement = sql.SQL(_COPY).format(
-            schema=sql.Identifier(self.schema),
-            table=sql.Identifier(f"{table}_{form}"),
-            columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
-            format=sql.SQL(form),
-        )
-        with connection.cursor().copy(statement) as copy:
-            copy.set_types(list(columns.values()))
-            for row in rows:
-                copy.write_row(row)
-
-
-def create_raw_tables(
-    admin_conninfo: str, schema: str, statements: LiteralString, tables: Sequence[str]
-) -> None:
-    """Creates the tables that the raw COPYs write to, a set for each format.
-
-    Args:
-        admin_conninfo: May create schemas.
-        schema: A new schema.
-        statements: What creates them; names of schema, tables and their partitions in braces.
-        tables: The names in braces; each table has a partition `<table>_now`.
-    """
-    with psycopg.connect(admin_conninfo) as admin:
-        admin.execute(sql.SQL("create schema {}").format(sql.Identifier(schema)))
-        for form in _FORMATS.values():
-            names = [*tables, *(f"{table}_now" for table in tables)]
-            identifiers = {name: sql.Identifier(schema, f"{name}_{form}") for name in names}
-            admin.execute(sql.SQL(statements).format(**identifiers))
+    def copy(self, connection: Connection, variant: str, batch: Sequence[Item]) -> None:
+        """Writes a batch by `raw COPY` or `raw binary COPY`."""
+        form = _FORMATS[variant]
+        for table, rows in self.rows(batch).items():
+            columns = self.columns[table]
+            statement = sql.SQL(_COPY).format(
+                schema=sql.Identifier(self.schema),
+                table=sql.Identifier(f"{table}_{form}"),
+                columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
+                format=sql.SQL(form),
+            )
+            with connection.cursor().copy(statement) as copy:
+                copy.set_types(list(columns.values()))
+                for row in rows:
+                    copy.write_row(row)
 
 
-def committed(
-    connection: Connection, write: Callable[[Sequence[Item]], object]
-) -> Callable[[Sequence[Item]], None]:
-    """Returns a function that writes a batch and commits it."""
-
-    def write_and_commit(batch: Sequence[Item]) -> None:
-        write(batch)
-        connection.commit()
-
-    return write_and_commit
-
-
-def batch_rates(
-    variants: Mapping[str, Callable[[Sequence[Item]], object]],
-    batches: Iterable[Sequence[Item]],
+def measure_writes(
+    stack: Stack,
+    ours: str,
+    write: Callable[[Connection, Sequence[Item]], object],
+    tables: RawTables[Item],
+    batches: Callable[[Connection], Iterable[Sequence[Item]]],
     turn: int,
 ) -> dict[str, float]:
-    """Writes every batch with each variant, in turn; returns items per second of each variant."""
-    seconds, items = dict.fromkeys(variants, 0.0), 0
-    for number, batch in enumerate(batches):
-        items += len(batch)
-        for name in rotated(list(variants), turn + number):
+    """Writes every batch with each variant, in turns; each commits every batch.
+
+    Args:
+        ours: What `write` is called.
+        batches: Returns the batches, for which it may write rows as well; that does not count.
+
+    Returns:
+        Items per second of each variant.
+    """
+    count = 0
+    with (
+        Warehouse.from_settings(stack.settings()).connect() as loader,
+        psycopg.connect(stack.environment()["DATABASE_ADMIN_URL"]) as admin,
+    ):
+        writes: dict[str, Callable[[Sequence[Item]], object]] = {
+            ours: partial(write, loader),
+            RAW_COPY: partial(tables.copy, admin, RAW_COPY),
+            BINARY_COPY: partial(tables.copy, admin, BINARY_COPY),
+        }
+        seconds = dict.fromkeys(writes, 0.0)
+
+        def timed(name: str, batch: Sequence[Item]) -> float:
             started = time.perf_counter()
-            variants[name](batch)
-            seconds[name] += time.perf_counter() - started
-    return {name: items / taken for name, taken in seconds.items()}
+            writes[name](batch)
+            (loader if name == ours else admin).commit()
+            return time.perf_counter() - started
+
+        for number, batch in enumerate(batches(loader)):
+            count += len(batch)
+            variants = {name: partial(timed, name, batch) for name in writes}
+            for name, taken in measure_variants(variants, turn + number).items():
+                seconds[name] += taken
+    return {name: count / taken for name, taken in seconds.items()}

@@ -7,33 +7,30 @@ purge; and how long an erasure takes.
 
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
-from rich.table import Table
 from typer import Option
 
-from benchmarks.options import ONLY, Kafka, Rounds
 from benchmarks.retention_days import DELETE, DROP, Cost, measure_days
 from benchmarks.retention_ingest import ALONE, DURING_PURGE, measure_ingestion
-from benchmarks.retention_objects import (
-    BARE,
-    PURGE,
-    Deleted,
-    measure_deletion,
-    measure_erasure,
-)
+from benchmarks.retention_objects import BARE, PURGE, Deleted, measure_deletion, measure_erasure
 from benchmarks.rounds import (
+    ONLY,
     Comparison,
+    Kafka,
     Rates,
+    Rounds,
     measure_rounds,
     median_ratio,
     medians,
     print_rounds,
+    table_of,
 )
 from benchmarks.stack import fresh_stack
 from infra.console import console
-from infra.local.stack import Stack
 from infra.report import Bound, Direction, Report
 
 Part = StrEnum("Part", ["days", "objects", "ingestion", "erasure"])
@@ -60,52 +57,24 @@ def run(
     parts = only or list(Part)
     with fresh_stack(kafka) as stack:
         if "days" in parts:
-            _bench_days(report, stack, rounds, rows)
+            measure = partial(measure_days, stack, rows)
+            report_days(
+                report, rows, measure_rounds(f"two days of {rows:,} images", rounds, measure)
+            )
         if "objects" in parts:
-            _bench_objects(report, stack, rounds, images)
+            deletion = partial(measure_deletion, stack, images)
+            report_objects(
+                report, measure_rounds(f"a purge of {images:,} images", rounds, deletion)
+            )
         if "ingestion" in parts:
-            _bench_ingestion(report, stack, rounds, messages, purged)
+            what = f"landing {messages:,} messages during a purge of {purged:,} images"
+            ingestion = partial(measure_ingestion, stack, messages, purged)
+            report_ingestion(report, measure_rounds(what, rounds, ingestion))
         if "erasure" in parts:
-            _bench_erasure(report, stack, rounds, erased)
+            erasure = partial(measure_erasure, stack, erased)
+            what = f"an erasure of {erased:,} images"
+            report_erasure(report, erased, measure_rounds(what, rounds, erasure))
     report.finish()
-
-
-def _bench_days(report: Report, stack: Stack, rounds: int, rows: int) -> None:
-    settings, admin = stack.settings(), stack.environment()["DATABASE_ADMIN_URL"]
-    measured = measure_rounds(
-        f"two days of {rows:,} images",
-        rounds,
-        lambda turn: measure_days(settings, admin, rows, turn),
-    )
-    report_days(report, rows, measured)
-
-
-def _bench_objects(report: Report, stack: Stack, rounds: int, images: int) -> None:
-    settings, env = stack.settings(), stack.environment()
-    measured = measure_rounds(
-        f"a purge of {images:,} images",
-        rounds,
-        lambda turn: measure_deletion(settings, env, images, turn),
-    )
-    report_objects(report, measured)
-
-
-def _bench_ingestion(report: Report, stack: Stack, rounds: int, messages: int, images: int) -> None:
-    settings, env = stack.settings(), stack.environment()
-    measured = measure_rounds(
-        f"landing {messages:,} messages during a purge of {images:,} images",
-        rounds,
-        lambda _: measure_ingestion(settings, env, messages, images),
-    )
-    report_ingestion(report, measured)
-
-
-def _bench_erasure(report: Report, stack: Stack, rounds: int, images: int) -> None:
-    settings = stack.settings()
-    measured = measure_rounds(
-        f"an erasure of {images:,} images", rounds, lambda _: measure_erasure(settings, images)
-    )
-    report_erasure(report, images, measured)
 
 
 def report_days(report: Report, rows: int, measured: Sequence[Mapping[str, Cost]]) -> None:
@@ -115,24 +84,14 @@ def report_days(report: Report, rows: int, measured: Sequence[Mapping[str, Cost]
     }
     _print_costs(f"Deleting a day of {rows:,} images", costs)
     drop, delete = costs[DROP], costs[DELETE]
-    seconds, log = delete.seconds / drop.seconds, delete.wal_bytes / max(1, drop.wal_bytes)
+    seconds, log = delete.seconds / drop.seconds, delete.log_bytes / max(1, drop.log_bytes)
     console.print(
         f"{DELETE} takes [bold]{seconds:,.1f}[/] times as long as the {DROP}, and writes "
         f"[bold]{log:,.0f}[/] times as much log"
     )
-    report.add(
-        {
-            "delete_to_drop_seconds": seconds,
-            "delete_to_drop_log_bytes": log,
-            "drop_seconds": drop.seconds,
-            "drop_log_bytes": drop.wal_bytes,
-            "drop_locked_seconds": drop.locked_seconds,
-            "drop_longest_wait_seconds": drop.wait_seconds,
-            "delete_seconds": delete.seconds,
-            "delete_log_bytes": delete.wal_bytes,
-            "delete_longest_wait_seconds": delete.wait_seconds,
-        }
-    )
+    report.add({"delete_to_drop_seconds": seconds, "delete_to_drop_log_bytes": log})
+    report.add({f"drop_{name}": value for name, value in asdict(drop).items()})
+    report.add({f"delete_{name}": value for name, value in asdict(delete).items()})
 
 
 def report_objects(report: Report, measured: Sequence[Deleted]) -> None:
@@ -178,22 +137,20 @@ def report_erasure(report: Report, images: int, measured: Sequence[float]) -> No
 def _median_cost(costs: Sequence[Cost]) -> Cost:
     return Cost(
         seconds=statistics.median(one.seconds for one in costs),
-        wal_bytes=statistics.median(one.wal_bytes for one in costs),
-        wait_seconds=max(one.wait_seconds for one in costs),
+        log_bytes=statistics.median(one.log_bytes for one in costs),
+        longest_wait_seconds=max(one.longest_wait_seconds for one in costs),
         locked_seconds=max(one.locked_seconds for one in costs),
     )
 
 
 def _print_costs(title: str, costs: dict[str, Cost]) -> None:
-    table = Table("", title=title, title_justify="left")
-    for column in ("seconds", "log, MiB", "longest wait, ms", "locked, ms"):
-        table.add_column(column, justify="right")
+    table = table_of(title, "", "seconds", "log, MiB", "longest wait, ms", "locked, ms")
     for variant, cost in costs.items():
         table.add_row(
             variant,
             f"{cost.seconds:.3f}",
-            f"{cost.wal_bytes / _MIB:,.2f}",
-            f"{cost.wait_seconds * 1000:,.0f}",
+            f"{cost.log_bytes / _MIB:,.2f}",
+            f"{cost.longest_wait_seconds * 1000:,.0f}",
             f"{cost.locked_seconds * 1000:,.0f}",
         )
     console.print(table)

@@ -4,10 +4,8 @@ Both days are filled alike, with two renditions per image. While each is deleted
 images of today, a few at a time: its longest wait is what a lock costs.
 """
 
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
@@ -19,10 +17,11 @@ from assets.catalog import ledger
 from assets.resources.warehouse import Connection, Warehouse, read_value
 from assets.retention import ledger_rows
 from assets.retention.receipts import Copy, Tally
-from assets.settings import Settings
 from assets.timing import utc_now
 from benchmarks.ledger_rows import arrivals_of
-from benchmarks.rounds import rotated
+from benchmarks.rounds import measure_variants
+from benchmarks.sampling import maximum_of
+from infra.local.stack import Stack
 from infra.report import MeasurementError
 
 DROP, DELETE = "drop of the partition", "DELETE"
@@ -76,41 +75,32 @@ class Cost:
 
     Attributes:
         seconds: Until it is committed.
-        wait_seconds: The longest that one transaction of the writer took meanwhile.
+        longest_wait_seconds: The longest that one transaction of the writer took meanwhile.
         locked_seconds: How long readers and writers were locked out.
     """
 
     seconds: float
-    wal_bytes: float
-    wait_seconds: float
+    log_bytes: float
+    longest_wait_seconds: float
     locked_seconds: float
 
 
-@dataclass
-class _Maximum:
-    seconds: float = 0.0
-
-
-def measure_days(
-    settings: Settings, admin_conninfo: str, images: int, turn: int
-) -> dict[str, Cost]:
+def measure_days(stack: Stack, images: int, turn: int) -> dict[str, Cost]:
     """Fills a day for each variant and measures its deletion; filling does not count."""
     first = utc_now().date() - timedelta(days=_FIRST_DAY + 2 * turn)
-    days = {DROP: first, DELETE: first - timedelta(days=1)}
-    warehouse = Warehouse.from_settings(settings)
-    with psycopg.connect(admin_conninfo, autocommit=True) as admin:
-        for day in days.values():
+    second = first - timedelta(days=1)
+    warehouse = Warehouse.from_settings(stack.settings())
+    with psycopg.connect(stack.environment()["DATABASE_ADMIN_URL"], autocommit=True) as admin:
+        for day in (first, second):
             _fill(admin, day, images)
-        variants: dict[str, Callable[[Connection], None]] = {
-            DROP: lambda connection: _drop(connection, days[DROP], images),
-            DELETE: lambda connection: _delete(connection, days[DELETE]),
+        variants = {
+            DROP: lambda: _measure(warehouse, admin, lambda loader: _drop(loader, first, images)),
+            DELETE: lambda: _measure(warehouse, admin, lambda loader: _delete(loader, second)),
         }
-        measured = {}
-        for name in rotated(list(variants), turn):
-            measured[name] = _measure(warehouse, admin_conninfo, variants[name])
+        measured = measure_variants(variants, turn)
         with warehouse.connect() as connection:
-            ledger_rows.drop_day(connection, days[DELETE], Tally())
-    return {name: measured[name] for name in variants}
+            ledger_rows.drop_day(connection, second, Tally())
+    return measured
 
 
 def _fill(admin: Connection, day: date, images: int) -> None:
@@ -133,17 +123,23 @@ def _delete(connection: Connection, day: date) -> None:
         connection.execute(sql.SQL(_DELETE).format(table=sql.Identifier(table)), _bounds(day))
 
 
-def _measure(warehouse: Warehouse, admin_conninfo: str, act: Callable[[Connection], None]) -> Cost:
-    with warehouse.connect() as connection:
+def _measure(
+    warehouse: Warehouse, admin: Connection, delete_day: Callable[[Connection], None]
+) -> Cost:
+    with warehouse.connect() as connection, warehouse.connect() as writer:
         ledger_rows.advance_horizon(connection, utc_now() - timedelta(days=_FIRST_DAY - 1))
         before = _own_wal_bytes(connection)
-        with _writer(warehouse) as wait, _lock_monitor(admin_conninfo) as locked:
+        with (
+            maximum_of(lambda: _write(writer), _PAUSE_SECONDS) as wait,
+            maximum_of(_lock_monitor(admin), _SAMPLE_SECONDS) as locked,
+        ):
+            time.sleep(0.5)  # the first write takes longer
             began = time.perf_counter()
-            act(connection)
+            delete_day(connection)
             connection.commit()
             seconds = time.perf_counter() - began
         wal_bytes = _own_wal_bytes(connection) - before
-    return Cost(seconds, wal_bytes, wait.seconds, locked.seconds)
+    return Cost(seconds, wal_bytes, wait.value, locked.value)
 
 
 def _own_wal_bytes(connection: Connection) -> int:
@@ -155,53 +151,25 @@ def _own_wal_bytes(connection: Connection) -> int:
     return written
 
 
-@contextmanager
-def _writer(warehouse: Warehouse) -> Iterator[_Maximum]:
-    """Registers a few images again and again; yields how long it took at most."""
-    longest = _Maximum()
-
-    def write(done: threading.Event) -> None:
-        with warehouse.connect() as connection:
-            while not done.wait(_PAUSE_SECONDS):
-                now = utc_now()
-                began = time.perf_counter()
-                ledger.register(connection, list(arrivals_of(_ARRIVALS, now)), now)
-                connection.commit()
-                longest.seconds = max(longest.seconds, time.perf_counter() - began)
-
-    with _in_background(write):
-        yield longest
+def _write(connection: Connection) -> float:
+    """Registers a few images; returns how long it took."""
+    now, began = utc_now(), time.perf_counter()
+    ledger.register(connection, list(arrivals_of(_ARRIVALS, now)), now)
+    connection.commit()
+    return time.perf_counter() - began
 
 
-@contextmanager
-def _lock_monitor(admin_conninfo: str) -> Iterator[_Maximum]:
-    """Yields how long the ledger was locked at most, without interruption."""
-    longest = _Maximum()
+def _lock_monitor(admin: Connection) -> Callable[[], float]:
+    """Returns a function that returns how long the ledger has been locked without interruption."""
+    since: float | None = None
 
-    def sample(done: threading.Event) -> None:
-        since: float | None = None
-        with psycopg.connect(admin_conninfo, autocommit=True) as admin:
-            while not done.wait(_SAMPLE_SECONDS):
-                [(is_locked,)] = admin.execute(_IS_LOCKED)
-                now = time.perf_counter()
-                since = (since or now) if is_locked else None
-                longest.seconds = max(longest.seconds, now - since if since else 0.0)
+    def locked_seconds() -> float:
+        nonlocal since
+        is_locked, now = read_value(admin, _IS_LOCKED), time.perf_counter()
+        since = (since or now) if is_locked else None
+        return now - since if since else 0.0
 
-    with _in_background(sample):
-        yield longest
-
-
-@contextmanager
-def _in_background(work: Callable[[threading.Event], None]) -> Iterator[None]:
-    done = threading.Event()
-    thread = threading.Thread(target=work, args=[done])
-    thread.start()
-    try:
-        time.sleep(0.5)  # its connection is there, and its first work done
-        yield
-    finally:
-        done.set()
-        thread.join()
+    return locked_seconds
 
 
 def _bounds(day: date) -> dict[str, datetime]:

@@ -6,8 +6,8 @@ each message was landed.
 
 import time
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 from assets.platform import Platform
@@ -15,9 +15,9 @@ from assets.resources.warehouse import Warehouse, read_values
 from assets.settings import Settings
 from assets.timing import utc_now
 from benchmarks.landing import fill_dedicated_topic, land
-from benchmarks.retention_images import dedicated_buckets, make_images
-from benchmarks.retention_objects import PurgeRun, waiting_purge
+from benchmarks.retention_objects import dedicated_buckets, make_images, waiting_purge
 from infra.console import console
+from infra.local.stack import Stack
 from infra.report import MeasurementError
 
 ALONE, DURING_PURGE = "landing alone", "landing during a purge"
@@ -26,16 +26,13 @@ _SIZE_BYTES = 50_000
 _CHUNK_BYTES = 2 * 1024 * 1024  # lands a few messages at a time, so that moments can be told apart
 _PART_ALONE = 3
 _JUST_DUE = timedelta(minutes=5)
-_UPLOADER = "to be deleted"
 _POLL_SECONDS = 0.2
 _MOMENTS = """
     select registered_at from image_catalog.image where source = 'kafka' and starts_with(origin, %s)
 """
 
 
-def measure_ingestion(
-    settings: Settings, env: Mapping[str, str], messages: int, images: int
-) -> dict[str, float]:
+def measure_ingestion(stack: Stack, messages: int, images: int, _turn: int) -> dict[str, float]:
     """Lands messages, and purges images once a third of the messages are landed.
 
     The images have just become due, as in an hourly purge: a late purge is not throttled.
@@ -43,15 +40,17 @@ def measure_ingestion(
     Returns:
         Messages per second, during the purge and otherwise.
     """
+    settings = stack.settings()
     own = dedicated_buckets(settings)
-    make_images(own, images, utc_now() - settings.purge_age - _JUST_DUE, _UPLOADER)
+    make_images(own, images, utc_now() - settings.purge_age - _JUST_DUE)
     small = settings.model_copy(update={"kafka_chunk_bytes": _CHUNK_BYTES})
     filled = fill_dedicated_topic(small, _SIZE_BYTES, messages)
-    with waiting_purge(own, env) as purge, ThreadPoolExecutor(1) as thread:
+    with waiting_purge(own, stack.environment()) as purge, ThreadPoolExecutor(1) as thread:
         landing = thread.submit(land, Platform.from_settings(filled))
-        _wait_for(filled, messages // _PART_ALONE, landing)
+        while len(_moments(filled)) < messages // _PART_ALONE and not landing.done():
+            time.sleep(_POLL_SECONDS)
         began = utc_now()
-        ended = began + timedelta(seconds=purge.finish(PurgeRun).seconds)
+        ended = began + timedelta(seconds=purge().seconds)
         landed = landing.result()
     if landed != messages:
         raise MeasurementError(f"{landed} of {messages} messages were landed.")
@@ -80,12 +79,6 @@ def rates_of(moments: Sequence[datetime], began: datetime, ended: datetime) -> d
             "The purge and the landing did not overlap; give both more, by --messages and --purged."
         )
     return {ALONE: alone / seconds_alone, DURING_PURGE: during / seconds}
-
-
-def _wait_for(settings: Settings, messages: int, landing: Future[int]) -> None:
-    """Waits until that many messages are landed, or all of them."""
-    while len(_moments(settings)) < messages and not landing.done():
-        time.sleep(_POLL_SECONDS)
 
 
 def _moments(settings: Settings) -> list[datetime]:

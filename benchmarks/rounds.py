@@ -5,12 +5,18 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from rich.table import Table
+from typer import Option
 
 from infra.console import console
 from infra.report import Bound, Direction, Report
+
+Rounds = Annotated[int, Option(min=1, help="Medians are taken over these.")]
+Kafka = Annotated[Literal["tansu", "apache"], Option(help="Which broker.")]
+ONLY = Option(help="Measure this part only; may be repeated.")
+"""Options that several benchmarks have."""
 
 Rates = Mapping[str, float]
 Measured = TypeVar("Measured")
@@ -25,16 +31,14 @@ def measure_rounds(what: str, rounds: int, measure: Callable[[int], Measured]) -
     return measured
 
 
-def measure_variants(variants: Mapping[str, Callable[[], float]], turn: int) -> dict[str, float]:
+def measure_variants(
+    variants: Mapping[str, Callable[[], Measured]], turn: int
+) -> dict[str, Measured]:
     """Measures each variant once; every turn begins with another, so that none is always first."""
-    measured = {name: variants[name]() for name in rotated(list(variants), turn)}
-    return {name: measured[name] for name in variants}
-
-
-def rotated(names: Sequence[str], turn: int) -> list[str]:
-    """Returns the names in the order of a turn."""
+    names = list(variants)
     first = turn % len(names)
-    return [*names[first:], *names[:first]]
+    measured = {name: variants[name]() for name in (*names[first:], *names[:first])}
+    return {name: measured[name] for name in names}
 
 
 def median_ratio(rounds: Sequence[Rates], ours: str, theirs: str) -> float:
@@ -47,17 +51,22 @@ def medians(rounds: Sequence[Rates]) -> dict[str, float]:
     return {name: statistics.median(rates[name] for rates in rounds) for name in rounds[0]}
 
 
+def table_of(title: str, *headings: str) -> Table:
+    """Returns an empty table: the first column has names, the others numbers."""
+    table = Table(headings[0], title=title, title_justify="left")
+    for heading in headings[1:]:
+        table.add_column(heading, justify="right")
+    return table
+
+
 def print_rounds(title: str, rounds: Sequence[Rates], megabytes: float | None = None) -> None:
     """Prints every variant's rate per second in each round, and its median.
 
     Args:
         megabytes: Size of one of the things counted; gives a column of MB/s.
     """
-    table = Table("", title=title, title_justify="left")
-    for column in (*(f"round {number + 1}" for number in range(len(rounds))), "median"):
-        table.add_column(column, justify="right")
-    if megabytes is not None:
-        table.add_column("MB/s", justify="right")
+    numbers = (f"round {number + 1}" for number in range(len(rounds)))
+    table = table_of(title, "", *numbers, "median", *(["MB/s"] if megabytes is not None else []))
     for name, median in medians(rounds).items():
         rates = [*(rates[name] for rates in rounds), median]
         cells = [f"{rate:,.0f}" if rate >= 1000 else f"{rate:.1f}" for rate in rates]
@@ -106,7 +115,7 @@ class Comparison:
     def report_ratios(self, report: Report, rounds: Sequence[Rates], of_what: str = "") -> None:
         """Reports the median ratios to the others that were measured."""
         for theirs, limit in self.limits.items():
-            if theirs not in rounds[0] or self.ours not in rounds[0]:
+            if not {self.ours, theirs} <= rounds[0].keys():
                 continue
             ratio = median_ratio(rounds, self.ours, theirs)
             report.add({key(self.ours, "to", theirs, of_what): ratio})
@@ -119,5 +128,5 @@ class Comparison:
 
 def key(*parts: str) -> str:
     """Returns the name of a figure in a report's file."""
-    name = "_".join(part for part in parts if part).lower()
+    name = "_".join(filter(None, parts)).lower()
     return name.replace(" ", "_").replace(".", "_").replace(",", "")

@@ -13,20 +13,38 @@ import multiprocessing
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from multiprocessing.context import SpawnProcess
 from multiprocessing.sharedctypes import Synchronized
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+import requests
+from kafka import KafkaProducer
+
+from assets.ingestion.registry import source_names
+from assets.resources.object_store import ObjectStore
+from assets.settings import Settings
 from assets.timing import utc_now
-from benchmarks.sources import SOURCES, Addresses, SourceClients
 from infra.report import MeasurementError
 
 _THREADS = 24
 _START_OF_IMAGE, _COMMENT = b"\xff\xd8", b"\xff\xfe"
+_CONTENT_TYPE = "image/jpeg"
+_MAX_REQUEST_BYTES = 12 * 1024 * 1024
+_TIMEOUT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the sources are: brokers and buckets from settings, the upload API and its key."""
+
+    settings: Settings
+    upload_url: str
+    api_key: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -46,7 +64,7 @@ class Plan:
     rate: float
     images: int
     record: Path
-    through: Sequence[str] = SOURCES
+    through: Sequence[str] = field(default_factory=source_names)
 
 
 @dataclass(frozen=True)
@@ -121,11 +139,10 @@ def make_unique(jpeg: bytes, comment: str) -> bytes:
 
 
 def _send_all(plan: Plan, accepted: Synchronized[int]) -> None:
-    """The sender process. It ignores Ctrl-C, which reaches it too: its parent ends it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches it too; its parent ends it
     lock = threading.Lock()
     with (
-        SourceClients(plan.addresses) as sources,
+        closing(_SourceClients(plan.addresses)) as sources,
         plan.record.open("w", buffering=1) as record,
         ThreadPoolExecutor(_THREADS) as threads,
     ):
@@ -136,27 +153,71 @@ def _send_all(plan: Plan, accepted: Synchronized[int]) -> None:
                 record.write(json.dumps(asdict(sent)) + "\n")
                 accepted.value += 1
 
-        in_flight: list[Future[None]] = []
+        in_flight = deque[Future[None]]()
         started = time.monotonic()
         for number in range(plan.images):
             scheduled = started + number / plan.rate
             time.sleep(max(0.0, scheduled - time.monotonic()))
             in_flight.append(threads.submit(send, number, scheduled))
             while in_flight and in_flight[0].done():
-                in_flight.pop(0).result()
+                in_flight.popleft().result()
         for future in in_flight:
             future.result()
 
 
-def _send(sources: SourceClients, plan: Plan, number: int, scheduled: float) -> Sent:
+def _send(sources: _SourceClients, plan: Plan, number: int, scheduled: float) -> Sent:
     source, name = plan.through[number % len(plan.through)], f"{plan.name}/{number:06d}.jpg"
     body = make_unique(plan.bodies[number % len(plan.bodies)], name)
+    digest = hashlib.sha256(body).hexdigest()
     sent_at, begun = utc_now().timestamp(), time.monotonic()
     sources.send(source, name, body)
-    return Sent(
-        source=source,
-        sha256=hashlib.sha256(body).hexdigest(),
-        sent_at=sent_at,
-        late_seconds=begun - scheduled,
-        send_seconds=time.monotonic() - begun,
-    )
+    return Sent(source, digest, sent_at, begun - scheduled, time.monotonic() - begun)
+
+
+class _Own(threading.local):
+    def __init__(self) -> None:
+        self.session = requests.Session()
+
+
+class _SourceClients:
+    """Clients of the sources, for many threads."""
+
+    def __init__(self, addresses: Addresses) -> None:
+        self._addresses, self._own = addresses, _Own()
+        self._store = ObjectStore(addresses.settings)
+        self._producer = KafkaProducer(
+            bootstrap_servers=addresses.settings.kafka_bootstrap_servers,
+            acks="all",
+            max_request_size=_MAX_REQUEST_BYTES,
+        )
+
+    def close(self) -> None:
+        self._producer.close()
+
+    def send(self, source: str, name: str, body: bytes) -> None:
+        """Sends a JPEG through a source, and returns when the source has accepted it."""
+        settings = self._addresses.settings
+        match source:
+            case "upload":
+                self._upload(name, body)
+            case "kafka":
+                key, headers = name.encode(), [("content-type", _CONTENT_TYPE.encode())]
+                headers.append(("filename", key))
+                sent = self._producer.send(
+                    settings.kafka_topic, key=key, value=body, headers=headers
+                )
+                sent.get(timeout=_TIMEOUT_SECONDS)
+            case "bucket":
+                self._store.put(settings.raw_bucket, f"drop/{name}", body, _CONTENT_TYPE)
+            case _:
+                raise ValueError(f"There is no client of the source {source}.")
+
+    def _upload(self, name: str, body: bytes) -> None:
+        headers = {
+            "Authorization": f"Bearer {self._addresses.api_key}",
+            "Content-Type": _CONTENT_TYPE,
+            "X-Filename": PurePosixPath(name).name,
+        }
+        url, session = self._addresses.upload_url, self._own.session
+        answer = session.post(url, data=body, headers=headers, timeout=_TIMEOUT_SECONDS)
+        answer.raise_for_status()

@@ -4,15 +4,12 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 
 from assets.ingestion.upload import api_keys
-from assets.resources.warehouse import Warehouse
-from benchmarks.sources import Addresses
-from infra.local.dagster_api import cancel_runs
+from benchmarks.senders import Addresses
 from infra.local.ports import free_ports
 from infra.local.stack import Stack
 from infra.local.state import StateFolder
@@ -47,36 +44,10 @@ def start_upload_api(stack: Stack) -> str:
     return key.text
 
 
-@dataclass(frozen=True)
-class RunningPlatform:
-    """A whole platform that is running: servers, Dagster with its default sensors, upload API."""
-
-    stack: Stack
-    addresses: Addresses
-
-    @property
-    def warehouse(self) -> Warehouse:
-        """The ledger's database, as the loading role."""
-        return Warehouse.from_settings(self.addresses.settings)
-
-    @property
-    def dagster_conninfo(self) -> str:
-        """The connection string of Dagster's database."""
-        return self.stack.environment()["DAGSTER_DATABASE_URL"]
-
-    def stop_programs(self) -> None:
-        """Stops Dagster and the upload API; the servers keep running."""
-        cancel_runs(self.stack.ports.dagster)
-        for program in reversed(self.stack.programs):
-            program.stop()
-
-
 @contextmanager
-def fresh_platform(kafka: str = "tansu") -> Iterator[RunningPlatform]:
+def fresh_platform(kafka: str = "tansu") -> Iterator[tuple[Stack, Addresses]]:
     """Starts a whole platform over a temporary folder, and stops and deletes it afterwards."""
     with fresh_stack(kafka) as stack:
         stack.start_dagster()
         upload_url = f"http://127.0.0.1:{stack.ports.upload_api}/v1/images"
-        yield RunningPlatform(
-            stack, Addresses(stack.settings(), upload_url, start_upload_api(stack))
-        )
+        yield stack, Addresses(stack.settings(), upload_url, start_upload_api(stack))

@@ -18,17 +18,16 @@ import psutil
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
-from rich.table import Table
 from typer import Option
 
 from assets.access.people import create_person
 from assets.access.policy import load_policy
 from assets.resources.warehouse import Query, read_value
-from benchmarks.memory import peak_memory
-from benchmarks.rounds import key
+from benchmarks.rounds import key, table_of
+from benchmarks.sampling import maximum_of, unshared_bytes
 from benchmarks.stack import fresh_stack
 from infra.console import console
-from infra.demo.sales.seed import SCALES, Scale, seed
+from infra.demo.sales.seed import SCALES, seed
 from infra.local import dbt
 from infra.local.stack import Stack
 from infra.local.warehouses import copy_of_warehouse
@@ -43,9 +42,7 @@ REFRESH_LIMITS = {"large": 0.05}
 
 QUESTION_LIMIT_MS = 5.0
 
-_PLAIN_VIEWS = Path(__file__).with_name("plain_views.sql")
-_DIFFERENCES = Path(__file__).with_name("plain_differences.sql")
-_CHANGES = Path(__file__).with_name("sales_changes.sql")
+_HERE = Path(__file__).parent
 _ANALYST = "bench_analyst"
 _QUESTIONS: dict[str, LiteralString] = {
     "top 10 members": (
@@ -96,35 +93,41 @@ class Answer:
     plain_ms: float
 
 
-def fill(admin: psycopg.Connection, scale: Scale) -> None:
-    """Invents the sales, with progress."""
-    with progress_bar() as progress:
-        task = progress.add_task("transactions", total=scale.transactions)
-        seed(admin, scale, lambda count: progress.advance(task, count))
+@contextmanager
+def _sales(stack: Stack, scale: str) -> Iterator[tuple[Mapping[str, str], psycopg.Connection]]:
+    """Invents the sales in a warehouse of its own, with progress; yields the ways to it."""
+    with (
+        copy_of_warehouse(stack, f"sales_{scale}") as env,
+        psycopg.connect(env["DATABASE_ADMIN_URL"], autocommit=True) as admin,
+    ):
+        with progress_bar() as progress:
+            task = progress.add_task("transactions", total=SCALES[scale].transactions)
+            seed(admin, SCALES[scale], lambda count: progress.advance(task, count))
+        yield env, admin
 
 
-def build(stack: Stack, env: Mapping[str, str], *options: str) -> Build:
+def _build(stack: Stack, env: Mapping[str, str], *options: str) -> Build:
     """Builds the views as a scheduled run does, and measures it."""
     server = stack.servers[0].process()
 
-    def backends() -> Sequence[psutil.Process]:
-        return server.children() if server else []
+    def backends() -> int:
+        return unshared_bytes(server.children() if server else [])
 
-    def own_dbt() -> Sequence[psutil.Process]:
-        return [child for child in psutil.Process().children() if "dbt" in child.name()]
+    def own_dbt() -> int:
+        return unshared_bytes(one for one in psutil.Process().children() if "dbt" in one.name())
 
     started = time.perf_counter()
-    with peak_memory(backends) as postgres, peak_memory(own_dbt) as own:
+    with maximum_of(backends) as postgres, maximum_of(own_dbt) as own:
         result = dbt.build(env, "--exclude", "tag:full_scan", *options)
     return Build(
         seconds=time.perf_counter() - started,
         model_seconds=sum(result.seconds.values()),
-        dbt_mb=own.bytes / 1e6,
-        postgres_mb=postgres.bytes / 1e6,
+        dbt_mb=own.value / 1e6,
+        postgres_mb=postgres.value / 1e6,
     )
 
 
-def ask(analyst: psycopg.Connection, question: Query, times: int) -> float:
+def _ask(analyst: psycopg.Connection, question: Query, times: int) -> float:
     """Returns the median milliseconds of a question, asked repeatedly."""
     parameters = {"member_id": read_value(analyst, _SOME_MEMBER)}
     seconds = []
@@ -135,47 +138,41 @@ def ask(analyst: psycopg.Connection, question: Query, times: int) -> float:
     return 1000 * statistics.median(seconds)
 
 
-def answers(analyst: psycopg.Connection, repeats: int) -> dict[str, Answer]:
-    """Asks each question of the views and of the plain views."""
+def _answers(analyst: psycopg.Connection, repeats: int) -> dict[str, Answer]:
     return {
         name: Answer(
-            view_ms=ask(analyst, sql.SQL(question).format(**_VIEWS), 200),
-            plain_ms=ask(analyst, sql.SQL(question).format(**_PLAIN), repeats),
+            view_ms=_ask(analyst, sql.SQL(question).format(**_VIEWS), 200),
+            plain_ms=_ask(analyst, sql.SQL(question).format(**_PLAIN), repeats),
         )
         for name, question in _QUESTIONS.items()
     }
 
 
-def refresh(stack: Stack, env: Mapping[str, str], changes: int) -> Build:
+def _refresh(stack: Stack, env: Mapping[str, str], changes: int) -> Build:
     """Changes some transactions anywhere in the history, and refreshes what the views read."""
     with psycopg.connect(env["DATABASE_ADMIN_URL"]) as admin:
         admin.execute("select set_config('darkroom.changes', %s, false)", [str(changes)])
-        admin.execute(_CHANGES.read_text())
-    return build(stack, env, "--select", "intermediate.sales")
+        admin.execute((_HERE / "sales_changes.sql").read_text())
+    return _build(stack, env, "--select", "intermediate.sales")
 
 
-def settle(stack: Stack) -> None:
+def _settle(stack: Stack) -> None:
     """Lets the database write out what the builds wrote, so that it disturbs nothing."""
     with psycopg.connect(stack.superuser_conninfo(), autocommit=True) as server:
         server.execute("checkpoint")
 
 
-def warm_up(stack: Stack, database: str) -> None:
+def _warm_up(stack: Stack, database: str) -> None:
     """Loads the sales into memory, as on a server that has been running for a while."""
     conninfo = make_conninfo(stack.superuser_conninfo(), dbname=database)
     with psycopg.connect(conninfo, autocommit=True) as server:
         server.execute("create extension if not exists pg_prewarm")
         server.execute(_LOAD_INTO_MEMORY)
-    settle(stack)
-
-
-def count_differences(admin: psycopg.Connection) -> int:
-    """Counts the rows in which the views differ from the plain ones."""
-    return sum(admin.execute(_DIFFERENCES.read_text()).fetchone() or ())
+    _settle(stack)
 
 
 @contextmanager
-def as_analyst(env: Mapping[str, str]) -> Iterator[psycopg.Connection]:
+def _as_analyst(env: Mapping[str, str]) -> Iterator[psycopg.Connection]:
     """Connects as a member of TEAM_ANALYTICS, without its timeout: plain views are slow."""
     password = create_person(env["DATABASE_ADMIN_URL"], load_policy(), _ANALYST, "TEAM_ANALYTICS")
     conninfo = make_conninfo(
@@ -185,47 +182,32 @@ def as_analyst(env: Mapping[str, str]) -> Iterator[psycopg.Connection]:
         yield analyst
 
 
-def create_plain_views(admin: psycopg.Connection) -> None:
+def _create_plain_views(admin: psycopg.Connection) -> None:
     """Creates the plain views, readable by analysts."""
-    admin.execute(_PLAIN_VIEWS.read_text())
+    admin.execute((_HERE / "plain_views.sql").read_text())
     admin.execute('grant usage on schema plain to "TEAM_ANALYTICS"')
     admin.execute('grant select on all tables in schema plain to "TEAM_ANALYTICS"')
 
 
-def measure_smaller(stack: Stack, scale: str) -> Build:
-    """Builds the views from nothing over a tenth of the rows."""
-    with (
-        copy_of_warehouse(stack, f"sales_{scale}") as env,
-        psycopg.connect(env["DATABASE_ADMIN_URL"], autocommit=True) as admin,
-    ):
-        fill(admin, SCALES[scale])
-        return build(stack, env)
-
-
-def print_answers(found: Mapping[str, Answer]) -> None:
-    """Prints the questions with both medians and their ratio."""
-    table = Table("question", title="An analyst's questions", title_justify="left")
-    for column in ("view, ms", "plain view, ms", "plain / view"):
-        table.add_column(column, justify="right")
+def _print_answers(found: Mapping[str, Answer]) -> None:
+    headings = ("question", "view, ms", "plain view, ms", "plain / view")
+    table = table_of("An analyst's questions", *headings)
     for name, answer in found.items():
         ratio = answer.plain_ms / answer.view_ms
         table.add_row(name, f"{answer.view_ms:.2f}", f"{answer.plain_ms:,.0f}", f"{ratio:,.0f}")
     console.print(table)
 
 
-def print_builds(builds: Mapping[str, Build]) -> None:
-    """Prints time and memory of the builds."""
-    table = Table("build", title="Building the views", title_justify="left")
-    for column in ("whole, s", "models, s", "dbt, MB", "PostgreSQL, MB"):
-        table.add_column(column, justify="right")
+def _print_builds(builds: Mapping[str, Build]) -> None:
+    headings = ("build", "whole, s", "models, s", "dbt, MB", "PostgreSQL, MB")
+    table = table_of("Building the views", *headings)
     for name, one in builds.items():
         numbers = (f"{one.seconds:.1f}", f"{one.model_seconds:.1f}")
         table.add_row(name, *numbers, f"{one.dbt_mb:.0f}", f"{one.postgres_mb:.0f}")
     console.print(table)
 
 
-def median_build(builds: Sequence[Build]) -> Build:
-    """Returns the median of each figure."""
+def _median_build(builds: Sequence[Build]) -> Build:
     return Build(
         *(statistics.median(getattr(one, part.name) for one in builds) for part in fields(Build))
     )
@@ -269,31 +251,28 @@ def run(
 
 def _measure(stack: Stack, scale: str, changes: int, rounds: int) -> Measured:
     console.print(f"[bold]A tenth of the rows[/] ({SMALLER[scale]})")
-    smaller = measure_smaller(stack, SMALLER[scale])
-    with (
-        copy_of_warehouse(stack, f"sales_{scale}") as env,
-        psycopg.connect(env["DATABASE_ADMIN_URL"], autocommit=True) as admin,
-    ):
-        console.print(f"[bold]All the rows[/] ({scale})")
-        fill(admin, SCALES[scale])
-        create_plain_views(admin)
-        full = median_build([build(stack, env), build(stack, env, "--full-refresh")])
-        settle(stack)
-        first = refresh(stack, env, changes)
-        warm_up(stack, env["DBT_DBNAME"])
-        refreshed = median_build([refresh(stack, env, changes) for _ in range(rounds)])
-        nothing = build(stack, env, "--select", "intermediate.sales")
-        with as_analyst(env) as analyst:
-            found = answers(analyst, rounds)
-        differences = count_differences(admin)
-    return Measured(scale, smaller, full, first, refreshed, nothing, found, differences)
+    with _sales(stack, SMALLER[scale]) as (env, _):
+        smaller = _build(stack, env)
+    console.print(f"[bold]All the rows[/] ({scale})")
+    with _sales(stack, scale) as (env, admin):
+        _create_plain_views(admin)
+        full = _median_build([_build(stack, env), _build(stack, env, "--full-refresh")])
+        _settle(stack)
+        first = _refresh(stack, env, changes)
+        _warm_up(stack, env["DBT_DBNAME"])
+        refreshed = _median_build([_refresh(stack, env, changes) for _ in range(rounds)])
+        nothing = _build(stack, env, "--select", "intermediate.sales")
+        with _as_analyst(env) as analyst:
+            found = _answers(analyst, rounds)
+        different = admin.execute((_HERE / "plain_differences.sql").read_text()).fetchone()
+    return Measured(scale, smaller, full, first, refreshed, nothing, found, sum(different or ()))
 
 
 def report_warehouse(report: Report, measured: Measured) -> None:
     """Reports answers, builds and refreshes, and that the views show what is true."""
     smaller, full, refreshed = measured.smaller, measured.full, measured.refreshed
-    print_answers(measured.answers)
-    print_builds(
+    _print_answers(measured.answers)
+    _print_builds(
         {
             "from nothing, a tenth": smaller,
             "from nothing": full,

@@ -11,23 +11,16 @@ import pytest
 
 from assets.errors import DarkroomError
 from benchmarks import freshness, ingest, processing, processing_engines, retention
-from benchmarks.landing import LANDING, OBSTORE_LOOP, PUT_OBJECT_LOOP, MemoryUse
+from benchmarks.landing import LANDING, OBSTORE_LOOP, PUT_OBJECT_LOOP
 from benchmarks.ledger_rows import REGISTER
+from benchmarks.load import Delivery
 from benchmarks.outcome_rows import WRITE
-from benchmarks.processing_asset import ASSET, Run, report_asset, report_growth
+from benchmarks.processing_asset import ASSET, ASSET_RATES, report_growth
 from benchmarks.processing_variants import ENGINE, NAIVE, PROCESSOR, TUNED, VIPS, Cost
 from benchmarks.raw_copy import BINARY_COPY, RAW_COPY
 from benchmarks.retention_ingest import ALONE, DURING_PURGE
-from benchmarks.retention_objects import BARE, PURGE, Deleted, PurgeRun
-from benchmarks.stages import (
-    ALL_SOURCES,
-    LEDGER,
-    STAGES,
-    VISIBLE,
-    DeliveryCount,
-    SourceStages,
-    Spread,
-)
+from benchmarks.retention_objects import BARE, PURGE, Deleted
+from benchmarks.runs import LandingRun, ProcessingRun, PurgeRun
 from benchmarks.uploads import API, BARE_APP
 from benchmarks.warehouse import Answer, Build, Measured, report_warehouse
 from infra import report
@@ -55,7 +48,7 @@ def ledger(ratio: float) -> Fill:
 
 
 def landing_memory(mib: float) -> Fill:
-    return lambda to: ingest.report_memory(to, MemoryUse(40, MIB, int(mib * MIB)))
+    return lambda to: ingest.report_memory(to, LandingRun(40, MIB, int(mib * MIB)))
 
 
 def uploads(ratio: float) -> Fill:
@@ -70,7 +63,7 @@ def engines(ours: str, theirs: str, ratio: float) -> Fill:
 
 
 def asset(ratio: float) -> Fill:
-    return lambda to: report_asset(to, [{ASSET: ratio, TUNED: 1.0}])
+    return lambda to: ASSET_RATES.report_rates(to, [{ASSET: ratio, TUNED: 1.0}])
 
 
 def metadata(ratio: float) -> Fill:
@@ -79,18 +72,17 @@ def metadata(ratio: float) -> Fill:
 
 
 def growth(**larger: float) -> Fill:
-    few = Run(10, 1.0, 1.0, 1.0, 1000, 1000)
+    few = ProcessingRun(10, 1.0, 1.0, 1.0, 1000, 1000)
     return lambda to: report_growth(to, few, replace(few, **larger))
 
 
 def freshness_of(ledger: float, visible: float) -> Fill:
-    p95 = dict.fromkeys(STAGES, 0.0) | {LEDGER: ledger, VISIBLE: visible}
-    stages = {name: Spread(0.0, seconds, 100.0) for name, seconds in p95.items()}
-    measured = freshness.Freshness(
-        [SourceStages("kafka", 1, stages), SourceStages(ALL_SOURCES, 1, stages)],
-        DeliveryCount(1, 0, 0, 0.0, 0.0, 0.0),
-        [],
-    )
+    stages = [
+        freshness.Stage(source, stage, 1, 0.0, seconds, 100.0)
+        for source in ("kafka", freshness.ALL_SOURCES)
+        for stage, seconds in ((freshness.LEDGER, ledger), (freshness.VISIBLE, visible))
+    ]
+    measured = freshness.Freshness(stages, Delivery([], [], 0, 0, 0.0, 0.0, 0.0), [])
     return lambda to: freshness.report_freshness(to, measured)
 
 

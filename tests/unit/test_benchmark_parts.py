@@ -6,10 +6,9 @@ import io
 import pytest
 from PIL import Image
 
-from benchmarks.highest_rate import Step, growth, raise_rate
+from benchmarks.load import Sample, Step, growth, raise_rate
 from benchmarks.rounds import measure_variants, medians
 from benchmarks.senders import make_unique
-from benchmarks.tracking import Sample
 
 
 def samples(unfinished: list[int]) -> list[Sample]:
