@@ -8,6 +8,7 @@ import pytest
 from assets.processing.contract import Rendition
 from assets.processing.processor import process
 from assets.processing.recipe import read_recipe
+from assets.timing import utc_now
 from assets.validation.reasons import Reason
 from tests.campaigns.fuzz import campaign
 from tests.campaigns.fuzz.campaign import Campaign, hostile_files, run_campaign
@@ -94,6 +95,12 @@ def test_the_same_seed_makes_the_same_files() -> None:
     once, again = hostile_files(1200, SEED), hostile_files(1200, SEED)
     assert [file.name for file in once] == [file.name for file in again]
     assert [file.make() for file in once[:100]] == [file.make() for file in again[:100]]
+
+
+def test_no_file_contains_the_time_at_which_it_was_made() -> None:
+    [pdf] = [file for file in hostile_files(1000, SEED) if file.name == "PDF called photo.png"]
+    assert b"D:19700101000000Z" in pdf.make()
+    assert f"{utc_now():D:%Y}".encode() not in pdf.make()
 
 
 def test_another_seed_makes_other_files() -> None:

@@ -32,7 +32,8 @@ def damage_at_each_tenth(seed: int) -> Iterator[HostileFile]:
     for sample, body in samples().items():
         for tenth in _TENTHS:
             end = len(body) * tenth // 10
-            yield HostileFile("truncation", f"{sample} cut at {tenth}/10", partial(_cut, body, end))
+            name = f"{sample} cut at {tenth}/10"
+            yield HostileFile("truncation", name, partial(bytes, body[:end]))
         for tenth in _TENTHS:
             name = f"{sample} with bits flipped in tenth {tenth}"
             yield HostileFile("bit flips", name, partial(_flip_tenth, body, tenth, seed))
@@ -52,10 +53,6 @@ def _damaged(sample: str, kind: str, seed: str) -> bytes:
     return _DAMAGES[kind](samples()[sample], Random(seed))  # noqa: S311 - damage, no secret
 
 
-def _cut(body: bytes, end: int) -> bytes:
-    return body[:end]
-
-
 def _flip_tenth(body: bytes, tenth: int, seed: int) -> bytes:
     rng = Random(f"{seed}/{tenth}/{len(body)}")  # noqa: S311 - damage, no secret
     start, end = len(body) * tenth // 10, len(body) * (tenth + 1) // 10
@@ -69,17 +66,9 @@ def _flipped(body: bytes, rng: Random, start: int, end: int) -> bytes:
     return bytes(changed)
 
 
-def _bits(body: bytes, rng: Random) -> bytes:
-    return _flipped(body, rng, 0, len(body))
-
-
 def _header_bits(body: bytes, rng: Random) -> bytes:
     """Flips bits in the first bytes only, where sizes and offsets are."""
     return _flipped(body, rng, 0, min(len(body), rng.choice((32, 64, 256, 1024))))
-
-
-def _cut_anywhere(body: bytes, rng: Random) -> bytes:
-    return body[: rng.randrange(len(body))]
 
 
 def _numbers(body: bytes, rng: Random) -> bytes:
@@ -112,20 +101,18 @@ def _spliced(body: bytes, rng: Random) -> bytes:
     return body[: rng.randrange(len(body))] + other[rng.randrange(len(other)) :]
 
 
-def _header_and_noise(body: bytes, rng: Random) -> bytes:
-    return body[: rng.randint(8, 200)] + rng.randbytes(rng.randint(0, 4000))
-
-
 _SINGLE: dict[str, Damage] = {
-    "bit flips": _bits,
+    "bit flips": lambda body, rng: _flipped(body, rng, 0, len(body)),
     "bit flips in the header": _header_bits,
-    "truncation": _cut_anywhere,
+    "truncation": lambda body, rng: body[: rng.randrange(len(body))],
     "overflowing numbers": _numbers,
     "missing parts": _without_a_part,
     "garbage": _garbage,
     "repeated parts": _repeated_part,
     "two files in one": _spliced,
-    "header and noise": _header_and_noise,
+    "header and noise": lambda body, rng: (
+        body[: rng.randint(8, 200)] + rng.randbytes(rng.randint(0, 4000))
+    ),
 }
 
 

@@ -1,7 +1,8 @@
 """A hostile file and its expected outcomes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from assets.validation.reasons import Reason
 
@@ -31,3 +32,27 @@ class HostileFile:
 def expecting(*outcomes: Reason | str) -> frozenset[str]:
     """Returns outcomes as `HostileFile.expected` holds them."""
     return frozenset(str(outcome) for outcome in outcomes)
+
+
+def sized(
+    kind: str,
+    title: str,
+    sizes: Iterable[tuple[int, int]],
+    make: Callable[[int, int], bytes],
+    expected: frozenset[str] = frozenset(),
+) -> Iterator[HostileFile]:
+    """Yields a file for each width and height, which also complete its title."""
+    for size in sizes:
+        yield HostileFile(kind, title.format(*size), partial(make, *size), expected)
+
+
+def named(
+    kind: str,
+    title: str,
+    contents: Mapping[str, bytes],
+    make: Callable[[bytes], bytes],
+    expected: frozenset[str] = frozenset(),
+) -> Iterator[HostileFile]:
+    """Yields a file for each content, whose name completes the title."""
+    for name, content in contents.items():
+        yield HostileFile(kind, title.format(name), partial(make, content), expected)

@@ -4,12 +4,13 @@ import io
 import zipfile
 from collections.abc import Iterator
 from functools import partial
+from time import gmtime
 
 from PIL import Image
 
 from assets.validation.headers import ALLOWED_FORMATS
 from assets.validation.reasons import Reason
-from tests.campaigns.fuzz.files import CANARY, PROCESSED, HostileFile, expecting
+from tests.campaigns.fuzz.files import CANARY, PROCESSED, HostileFile, expecting, named
 from tests.campaigns.fuzz.jpeg import segment, with_segments
 from tests.campaigns.fuzz.other_formats import gif, gif_frame
 from tests.campaigns.fuzz.png import chunk, png
@@ -47,8 +48,7 @@ def _polyglots() -> Iterator[HostileFile]:
         "TIFF and ZIP": samples()["TIFF"] + archive,
         "WebP and a shell script": samples()["WebP"] + b"\n#!/bin/sh\ntouch /tmp/" + CANARY,
     }
-    for name, body in both.items():
-        yield HostileFile("polyglot", name, partial(bytes, body), expecting(PROCESSED))
+    yield from named("polyglot", "{}", both, bytes, expecting(PROCESSED))
     script = b"GIF89a" + _SCRIPT + samples()["GIF"][6:]
     others = {
         "PDF and JPEG": b"%PDF-1.7\n1 0 obj<<>>stream\n" + jpeg + b"\nendstream\n%%EOF",
@@ -56,8 +56,7 @@ def _polyglots() -> Iterator[HostileFile]:
         "ZIP and JPEG": archive + jpeg,
         "PostScript and JPEG": _POSTSCRIPT + jpeg,
     }
-    for name, body in others.items():
-        yield HostileFile("polyglot", name, partial(bytes, body), _REFUSED)
+    yield from named("polyglot", "{}", others, bytes, _REFUSED)
     yield HostileFile("polyglot", "GIF whose size is JavaScript", partial(bytes, script))
     by_format = {name.upper(): body for name, body in samples().items()}
     for name in ALLOWED_FORMATS:
@@ -89,10 +88,7 @@ def _non_images() -> Iterator[HostileFile]:
         "a FLI film": b"\x80\0\0\0\x11\xaf" + bytes(200),
         "ZIP": _archive(),
     }
-    for name, body in texts.items():
-        yield HostileFile(
-            "wrong extension", f"{name} called photo.jpg", partial(bytes, body), _REFUSED
-        )
+    yield from named("wrong extension", "{} called photo.jpg", texts, bytes, _REFUSED)
 
 
 def _padded(length: int) -> bytes:
@@ -110,5 +106,6 @@ def _foreign(format_: str) -> bytes:
     modes = {"MSP": "1", "XBM": "1", "SPIDER": "F", "ICNS": "RGBA"}
     size = (32, 32) if format_ != "DIB" else (16, 16)
     file = io.BytesIO()
-    Image.new(modes.get(format_, "RGB"), size).save(file, format_)
+    dates = {"creationDate": gmtime(0), "modDate": gmtime(0)} if format_ == "PDF" else {}
+    Image.new(modes.get(format_, "RGB"), size).save(file, format_, **dates)
     return file.getvalue()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from assets.validation.reasons import Reason
-from tests.campaigns.fuzz.files import CANARY, PROCESSED, HostileFile, expecting
+from tests.campaigns.fuzz.files import CANARY, PROCESSED, HostileFile, expecting, named, sized
 from tests.campaigns.fuzz.samples import samples
 from tests.campaigns.fuzz.tiff import Entry, nested, tiff
 
@@ -55,15 +55,12 @@ def hostile_jpegs() -> Iterator[HostileFile]:
 def _sizes() -> Iterator[HostileFile]:
     too_many = expecting(Reason.TOO_MANY_PIXELS)
     for sample in ("JPEG", "JPEG, progressive", "JPEG, CMYK"):
-        for width, height in ((65_500, 65_500), (65_535, 65_535), (6001, 6000)):
-            make = partial(resized, sample, width, height)
-            yield HostileFile("huge sides", f"{sample}: {width} by {height} pixels", make, too_many)
-        for width, height in ((65_500, 100), (100, 65_500), (6000, 6000)):
-            make = partial(resized, sample, width, height)
-            yield HostileFile("huge sides", f"{sample}: {width} by {height} pixels", make)
-        for width, height in ((0, 0), (0, 8), (8, 0)):
-            make = partial(resized, sample, width, height)
-            yield HostileFile("no size", f"{sample}: {width} by {height} pixels", make)
+        title, make = sample + ": {} by {} pixels", partial(resized, sample)
+        huge = ((65_500, 65_500), (65_535, 65_535), (6001, 6000))
+        yield from sized("huge sides", title, huge, make, too_many)
+        sides = ((65_500, 100), (100, 65_500), (6000, 6000))
+        yield from sized("huge sides", title, sides, make)
+        yield from sized("no size", title, ((0, 0), (0, 8), (8, 0)), make)
 
 
 def _scans() -> Iterator[HostileFile]:
@@ -77,33 +74,27 @@ def _metadata() -> Iterator[HostileFile]:
     loop = tiff([_EXIF_LOOP])
     huge = tiff([(271, 2, 2**31, 30), (306, 2, 60_000, 30), (34665, 4, 1, 2**31)])
     deep = nested(34665, 400)[: _MAX_SEGMENT_BYTES - 6]
-    half = [
+    half = (
         segment(_PROFILE, b"ICC_PROFILE\0" + bytes([number, 255]) + filling)
         for number in range(1, 128)
-    ]
-    parts_by_name = {
-        "a comment in 150 segments": [segment(_COMMENT, filling)] * 150,
-        "EXIF of 64 kB that is none": [segment(_EXIF, b"Exif\0\0" + filling)],
-        "EXIF that names itself": [segment(_EXIF, b"Exif\0\0" + loop)],
-        "EXIF of impossible lengths": [segment(_EXIF, b"Exif\0\0" + huge)],
-        "EXIF nested 400 deep": [segment(_EXIF, b"Exif\0\0" + deep)],
-        "EXIF in 150 segments": [segment(_EXIF, b"Exif\0\0" + filling)] * 150,
-        "half of a profile of 16 MB": half,
-        "a profile of 64 kB that is none": [
-            segment(_PROFILE, b"ICC_PROFILE\0\x01\x01" + filling),
-        ],
-        "XMP of 64 kB": [segment(_EXIF, b"http://ns.adobe.com/xap/1.0/\0" + filling[:-40])],
-        "pictures that are not there": [
-            segment(_PROFILE, b"MPF\0" + tiff([(45057, 4, 1, 65_535), (45058, 7, 2**20, 50)])),
-        ],
-        "inconsistent Photoshop resources": [
-            segment(0xED, b"Photoshop 3.0\x008BIM\x04\x04\0\0\xff\xff\xff\xff" + CANARY),
-        ],
-        "an Adobe transform of 255": [segment(_ADOBE, b"Adobe\0d\0\0\0\0\xff")],
+    )
+    missing = tiff([(45057, 4, 1, 65_535), (45058, 7, 2**20, 50)])
+    photoshop = b"Photoshop 3.0\x008BIM\x04\x04\0\0\xff\xff\xff\xff" + CANARY
+    contents = {
+        "a comment in 150 segments": segment(_COMMENT, filling) * 150,
+        "EXIF of 64 kB that is none": segment(_EXIF, b"Exif\0\0" + filling),
+        "EXIF that names itself": segment(_EXIF, b"Exif\0\0" + loop),
+        "EXIF of impossible lengths": segment(_EXIF, b"Exif\0\0" + huge),
+        "EXIF nested 400 deep": segment(_EXIF, b"Exif\0\0" + deep),
+        "EXIF in 150 segments": segment(_EXIF, b"Exif\0\0" + filling) * 150,
+        "half of a profile of 16 MB": b"".join(half),
+        "a profile of 64 kB that is none": segment(_PROFILE, b"ICC_PROFILE\0\x01\x01" + filling),
+        "XMP of 64 kB": segment(_EXIF, b"http://ns.adobe.com/xap/1.0/\0" + filling[:-40]),
+        "pictures that are not there": segment(_PROFILE, b"MPF\0" + missing),
+        "inconsistent Photoshop resources": segment(0xED, photoshop),
+        "an Adobe transform of 255": segment(_ADOBE, b"Adobe\0d\0\0\0\0\xff"),
     }
-    for name, parts in parts_by_name.items():
-        make = partial(with_segments, *parts)
-        yield HostileFile("metadata", f"JPEG with {name}", make)
+    yield from named("metadata", "JPEG with {}", contents, with_segments)
     valid = partial(with_segments, segment(_COMMENT, CANARY))
     yield HostileFile("metadata", "JPEG with a comment", valid, expecting(PROCESSED))
 
@@ -123,7 +114,4 @@ def _inconsistent_headers() -> Iterator[HostileFile]:
         "a second beginning": _START,
         "its end at its beginning": _END,
     }
-    for name, content in contents.items():
-        yield HostileFile(
-            "inconsistent segments", f"JPEG with {name}", partial(with_segments, content)
-        )
+    yield from named("inconsistent segments", "JPEG with {}", contents, with_segments)

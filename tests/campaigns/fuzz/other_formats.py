@@ -12,7 +12,7 @@ from PIL import Image
 
 from assets.validation.headers import MAX_FRAMES
 from assets.validation.reasons import Reason
-from tests.campaigns.fuzz.files import CANARY, PROCESSED, HostileFile, expecting
+from tests.campaigns.fuzz.files import CANARY, PROCESSED, HostileFile, expecting, named, sized
 from tests.campaigns.fuzz.samples import samples
 
 _PIXEL = b"\x02\x02\x44\x01\x00"
@@ -95,13 +95,9 @@ def _gifs() -> Iterator[HostileFile]:
     for frames in (MAX_FRAMES + 1, 5000, 100_000, 690_000):
         make = partial(_gif_of, frames)
         yield HostileFile("frames", f"GIF of {frames} frames", make, _TOO_MANY_FRAMES)
-    for width, height in ((65_500, 65_500), (65_535, 65_535), (6001, 6000)):
-        make = partial(gif, width, height, gif_frame())
-        name = f"GIF of {width} by {height} pixels"
-        yield HostileFile("huge sides", name, make, _TOO_MANY)
-    for width, height in ((0, 0), (0, 8), (8, 0)):
-        make = partial(gif, width, height, gif_frame())
-        yield HostileFile("no size", f"GIF of {width} by {height} pixels", make)
+    title, huge = "GIF of {} by {} pixels", ((65_500, 65_500), (65_535, 65_535), (6001, 6000))
+    yield from sized("huge sides", title, huge, _gif_of_a_pixel, _TOO_MANY)
+    yield from sized("no size", title, ((0, 0), (0, 8), (8, 0)), _gif_of_a_pixel)
     comment = b"!\xfe" + (b"\xff" + (CANARY * 16)[:255]) * 30_000 + b"\0"
     parts = {
         "a frame larger than its canvas": gif_frame(65_500, 65_500),
@@ -114,8 +110,11 @@ def _gifs() -> Iterator[HostileFile]:
         "a comment of 8 MB": comment + gif_frame(),
         "an extension without an end": b"!\xff\x0bNETSCAPE2.0" + b"\x01\x01" * 1000,
     }
-    for name, part in parts.items():
-        yield HostileFile("inconsistent frames", f"GIF with {name}", partial(gif, 4, 4, part))
+    yield from named("inconsistent frames", "GIF with {}", parts, partial(gif, 4, 4))
+
+
+def _gif_of_a_pixel(width: int, height: int) -> bytes:
+    return gif(width, height, gif_frame())
 
 
 def _webps() -> Iterator[HostileFile]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from assets.validation.reasons import Reason
-from tests.campaigns.fuzz.files import CANARY, PROCESSED, HostileFile, expecting
+from tests.campaigns.fuzz.files import CANARY, PROCESSED, HostileFile, expecting, named, sized
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY, _COLOUR, _PALETTE, _COLOUR_ALPHA = 0, 2, 3, 6
@@ -68,27 +68,24 @@ def _animation(frames: int) -> bytes:
     return _small(chunk(b"acTL", struct.pack(">II", frames, 0)))
 
 
-def _sizes() -> Iterator[HostileFile]:
-    for width, height in ((0, 0), (0, 8), (8, 0)):
-        name = f"PNG of {width} by {height} pixels"
-        yield HostileFile("no size", name, partial(png, width, height, 100), _REFUSED)
-    large = ((65_500, 65_500), (2**31 - 1, 2**31 - 1), (6001, 6000), (36_000_001, 1))
-    for width, height in large:
-        name = f"PNG of {width} by {height} pixels"
-        make = partial(png, width, height, _MEBIBYTE)
-        yield HostileFile("huge sides", name, make, _TOO_MANY)
-    sides = ((65_500, 1), (1, 65_500), (65_500, 549), (36_000_000, 1))
-    for width, height in sides:
-        make = partial(png, width, height, (width + 1) * height, colour=_GREY)
-        name = f"grey PNG of {width} by {height} pixels"
-        yield HostileFile("huge sides", name, make, expecting(PROCESSED))
-
-
 def hostile_pngs() -> Iterator[HostileFile]:
     """Yields the PNG files."""
     yield from _sizes()
     yield from _bombs()
     yield from _inconsistent_chunks()
+
+
+def _sizes() -> Iterator[HostileFile]:
+    title, none = "PNG of {} by {} pixels", ((0, 0), (0, 8), (8, 0))
+    yield from sized("no size", title, none, partial(png, raw=100), _REFUSED)
+    large = ((65_500, 65_500), (2**31 - 1, 2**31 - 1), (6001, 6000), (36_000_001, 1))
+    yield from sized("huge sides", title, large, partial(png, raw=_MEBIBYTE), _TOO_MANY)
+    sides = ((65_500, 1), (1, 65_500), (65_500, 549), (36_000_000, 1))
+    yield from sized("huge sides", f"grey {title}", sides, _grey, expecting(PROCESSED))
+
+
+def _grey(width: int, height: int) -> bytes:
+    return png(width, height, (width + 1) * height, colour=_GREY)
 
 
 def _bombs() -> Iterator[HostileFile]:
@@ -137,14 +134,11 @@ def _inconsistent_chunks() -> Iterator[HostileFile]:
         "a frame outside the picture": chunk(b"acTL", struct.pack(">II", 2, 0))
         + chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 9, 9, 2**31 - 1, 2**31 - 1, 0, 0, 9, 9)),
     }
-    for name, content in contents.items():
-        yield HostileFile("inconsistent chunks", f"PNG with {name}", partial(_small, content))
+    kind = "inconsistent chunks"
+    yield from named(kind, "PNG with {}", contents, _small)
     wrong = SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0), crc=7)
-    yield HostileFile("inconsistent chunks", "PNG whose header's checksum is wrong", lambda: wrong)
+    yield HostileFile(kind, "PNG whose header's checksum is wrong", lambda: wrong)
     odd = {"palette": (_PALETTE, 8), "3 bits": (_COLOUR, 3), "colour type 5": (5, 8)}
-    for name, (colour, depth) in odd.items():
-        data = SIGNATURE + header(8, 8, colour, depth) + chunk(b"IDAT", deflated_zeros(400))
-        file = data + chunk(b"IEND", b"")
-        yield HostileFile(
-            "inconsistent chunks", f"PNG with a header of {name}", partial(bytes, file)
-        )
+    end = chunk(b"IDAT", deflated_zeros(400)) + chunk(b"IEND", b"")
+    files = {name: SIGNATURE + header(8, 8, *other) + end for name, other in odd.items()}
+    yield from named(kind, "PNG with a header of {}", files, bytes)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from assets.validation.reasons import Reason
-from tests.campaigns.fuzz.files import CANARY, HostileFile, expecting
+from tests.campaigns.fuzz.files import CANARY, HostileFile, expecting, sized
 from tests.campaigns.fuzz.png import deflated_zeros
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
@@ -107,19 +107,18 @@ def _directories() -> Iterator[HostileFile]:
 
 
 def _sizes() -> Iterator[HostileFile]:
-    too_many = expecting(Reason.TOO_MANY_PIXELS)
-    for width, height in ((65_500, 65_500), (_MAX_UINT32, _MAX_UINT32), (2**31, 1), (6001, 6000)):
-        make = partial(tiff, page(width, height))
-        yield HostileFile("huge sides", f"TIFF of {width} by {height} pixels", make, too_many)
-    for width, height in ((0, 0), (0, 8), (8, 0)):
-        make = partial(tiff, page(width, height))
-        yield HostileFile("no size", f"TIFF of {width} by {height} pixels", make)
+    def empty(width: int, height: int) -> bytes:
+        return tiff(page(width, height))
+
+    title, too_many = "TIFF of {} by {} pixels", expecting(Reason.TOO_MANY_PIXELS)
+    large = ((65_500, 65_500), (_MAX_UINT32, _MAX_UINT32), (2**31, 1), (6001, 6000))
+    yield from sized("huge sides", title, large, empty, too_many)
+    yield from sized("no size", title, ((0, 0), (0, 8), (8, 0)), empty)
     for tile in (0, 15, 65_504, 2**31 - 16):
         make = partial(tiff, tiled(64, 64, tile))
         yield HostileFile("bomb", f"TIFF of 64 by 64 pixels in a tile of {tile}", make)
-    for width, height in ((6000, 6000), (36_000_000, 1), (1, 36_000_000)):
-        make = partial(_strips_bomb, width, height)
-        yield HostileFile("bomb", f"TIFF of {width} by {height} pixels in one strip", make)
+    strips = ((6000, 6000), (36_000_000, 1), (1, 36_000_000))
+    yield from sized("bomb", f"{title} in one strip", strips, _strips_bomb)
 
 
 def _inconsistent_headers() -> Iterator[HostileFile]:
