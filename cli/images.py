@@ -26,7 +26,7 @@ from assets.platform import Platform
 from assets.resources.topic_states import read_shape
 from assets.resources.warehouse import Warehouse
 from assets.retention.erasure import Erasure, choose, image_named
-from assets.retention.proof import Prover
+from assets.retention.proof import prove as prove_gone
 from assets.retention.receipts import Copy
 from assets.settings import Settings
 from assets.timing import utc_now
@@ -194,11 +194,7 @@ def prove(image: Image, json: Json = False) -> None:
     named = parsed("IMAGE", image_named, image)
     platform = running_platform("postgres", "object_store")
     with notices.status("looking") as status:
-        prover = Prover(
-            platform,
-            lambda what: status.update(f"  {what}"),
-        )
-        proof = prover.prove(named, utc_now())
+        proof = prove_gone(platform, named, utc_now(), lambda what: status.update(f"  {what}"))
     if json:
         print_json({"is_gone": proof.is_gone} | vars(proof))
     else:

@@ -38,7 +38,7 @@ def purge(
     platform = running_platform("postgres", "object_store")
     now = earliest(read_clocks(platform))
     with platform.warehouse.connect() as connection:
-        due = ledger_rows.count_due(connection, cutoff(now, platform.settings.purge_age)).due
+        due, _ = ledger_rows.count_due(connection, cutoff(now, platform.settings.purge_age))
     if due and not yes:
         typer.confirm(f"Purge {counted(due, 'image')} with all copies?", abort=True)
     with purge_progress("purging", due) as show:
@@ -91,9 +91,9 @@ def reapply(yes: Yes = False) -> None:
     if not yes:
         typer.confirm("Delete again what the receipts name?", abort=True)
     with purge_progress("deleting again", None) as show:
-        done = Restore(platform, show).reapply()
-    print_deleted(done.gone)
+        restored, gone = Restore(platform, show).reapply()
+    print_deleted(gone)
     console.print(
-        f"{OK} {counted(done.receipts, 'receipt')} put back, and "
-        f"{counted(done.gone.items(Copy.LEDGER_ROW), 'image')} that they name deleted again."
+        f"{OK} {counted(restored, 'receipt')} put back, and "
+        f"{counted(gone.items(Copy.LEDGER_ROW), 'image')} that they name deleted again."
     )

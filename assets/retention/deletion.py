@@ -1,27 +1,19 @@
 """Deletes images in parallel batches: objects first, then rows and their receipt together."""
 
-import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import date
 from itertools import groupby, islice
 
 from assets.ingestion.registry import parse_key
 from assets.platform import Platform
 from assets.resources.objects import pin_version
-from assets.resources.warehouse import Connection
 from assets.retention import ledger_rows
 from assets.retention.ledger_rows import DueImage
-from assets.retention.receipt_store import issue
-from assets.retention.receipts import (
-    DeletionReason,
-    HashedIds,
-    ProgressCallback,
-    ReceiptDraft,
-    Tally,
-)
+from assets.retention.receipt_store import DeletionContext
+from assets.retention.receipts import Copy, DeletionReason, HashedIds, ProgressCallback, Tally
 from assets.retention.throttle import DeletionThrottle
 
 WORKERS = 4
@@ -31,36 +23,6 @@ _BATCH_IMAGES = 1000
 _DROP_ATTEMPTS = 3
 _KEY_LOOKUPS_PER_PAGE = 10
 """Keys that can be looked up one by one in about the time in which a page of versions is listed."""
-
-TakeImages = Callable[[Connection, int], list[DueImage]]
-"""Locks up to the given number of images to be deleted, and returns them."""
-
-
-@dataclass(frozen=True)
-class DeletionContext:
-    """What all receipts of one purge or erasure have in common.
-
-    Attributes:
-        until: The cutoff: whatever arrived at or before it is due; None for an erasure.
-    """
-
-    reason: DeletionReason
-    began_at: datetime
-    until: datetime | None
-    _began: float = field(default_factory=time.monotonic)
-
-    def issue_receipt(
-        self, connection: Connection, tally: Tally, images: HashedIds | None = None
-    ) -> None:
-        """Writes the receipt of the transaction that deletes what the tally counts.
-
-        Its time is that of the clock by which the purge began.
-        """
-        now = self.began_at + timedelta(seconds=time.monotonic() - self._began)
-        ids = images or HashedIds()
-        issue(
-            connection, ReceiptDraft(self.reason, self.began_at, self.until, ids, tally.gone), now
-        )
 
 
 @dataclass(frozen=True)
@@ -77,23 +39,23 @@ class Deletion:
     throttle: DeletionThrottle
     show: ProgressCallback = lambda _: None
 
-    def delete(self, take: TakeImages, context: DeletionContext) -> Tally:
-        """Deletes images in batches until `take` returns none."""
+    def delete(self, context: DeletionContext) -> Tally:
+        """Deletes in batches what arrived by the cutoff; without one, what is to be erased."""
         total = Tally()
         with ThreadPoolExecutor(WORKERS) as threads:
-            for tally in threads.map(lambda _: self._work(take, context), range(WORKERS)):
+            for tally in threads.map(lambda _: self._work(context), range(WORKERS)):
                 total += tally
         return total
 
-    def _work(self, take: TakeImages, context: DeletionContext) -> Tally:
+    def _work(self, context: DeletionContext) -> Tally:
         total = Tally()
-        while (gone := self._delete_batch(take, context)).by_copy:
+        while (gone := self._delete_batch(context)).by_copy:
             total += gone
         return total
 
-    def _delete_batch(self, take: TakeImages, context: DeletionContext) -> Tally:
+    def _delete_batch(self, context: DeletionContext) -> Tally:
         with self.platform.warehouse.connect() as connection:
-            images = take(connection, _BATCH_IMAGES)
+            images = ledger_rows.take_due(connection, context.until, _BATCH_IMAGES)
             if not images:
                 return Tally()
             is_erasure = context.reason is DeletionReason.ERASURE
@@ -102,7 +64,9 @@ class Deletion:
             bucket = self.platform.settings.processed_bucket
             self.platform.object_store.delete(bucket, replaced)
             ledger_rows.delete(connection, images)
-            context.issue_receipt(connection, tally, _hashed(images))
+            ids = HashedIds()
+            ids.add(image.image_id for image in images)
+            context.issue_receipt(connection, tally, ids)
         self.show(tally)
         return tally
 
@@ -132,7 +96,7 @@ class Deletion:
             self.platform.warehouse.connect() as connection,
             ThreadPoolExecutor(WORKERS) as threads,
         ):
-            for images in ledger_rows.read_day(connection, day, _BATCH_IMAGES):
+            for images in ledger_rows.read_images(connection, day, _BATCH_IMAGES):
                 in_flight.append((images, threads.submit(self.delete_objects, images)))
                 if len(in_flight) > 2 * WORKERS:
                     yield self._finished(*in_flight.popleft())
@@ -156,19 +120,16 @@ class Deletion:
         processed = [(key, None) for image in images for key, _ in image.renditions]
         quarantined = [(image.quarantine_key, None) for image in images if image.quarantine_key]
         settings = self.platform.settings
-        for bucket, keys in (
-            (settings.raw_bucket, raw),
-            (settings.processed_bucket, processed),
-            (settings.quarantine_bucket, quarantined),
-        ):
-            for batch in self.throttle.batches(keys):
+        keys: tuple[Sequence[tuple[str, str | None]], ...] = (raw, processed, quarantined)
+        for bucket, of_bucket in zip(settings.image_buckets, keys, strict=True):
+            for batch in self.throttle.batches(of_bucket):
                 self.platform.object_store.delete(bucket, batch)
         return tally_of(images)
 
     def _duplicates(self, images: Sequence[DueImage]) -> Iterator[tuple[str, str]]:
         """Finds all versions of the keys that belong to one image alone."""
         keys = sorted(image.object_key for image in images if parse_key(image.object_key))
-        for folder, group in groupby(keys, _folder):
+        for folder, group in groupby(keys, lambda key: key[: key.rindex("/") + 1]):
             yield from self._versions_in(folder, set(group))
 
     def _versions_in(self, folder: str, keys: set[str]) -> Iterator[tuple[str, str]]:
@@ -189,18 +150,14 @@ class Deletion:
 
 
 def tally_of(images: Iterable[DueImage]) -> Tally:
-    """Counts all copies of images."""
+    """Counts all copies of images, with the time of arrival."""
     tally = Tally()
     for image in images:
-        image.add_to(tally)
+        tally.add(Copy.LEDGER_ROW, image.arrived_at)
+        tally.add(Copy.RAW_OBJECT, image.arrived_at, image.size_bytes)
+        if image.quarantine_key:
+            tally.add(Copy.QUARANTINED_OBJECT, image.arrived_at, image.size_bytes)
+        for _, size_bytes in image.renditions:
+            tally.add(Copy.RENDITION_ROW, image.arrived_at)
+            tally.add(Copy.PROCESSED_OBJECT, image.arrived_at, size_bytes)
     return tally
-
-
-def _hashed(images: Iterable[DueImage]) -> HashedIds:
-    ids = HashedIds()
-    ids.add(image.image_id for image in images)
-    return ids
-
-
-def _folder(key: str) -> str:
-    return key[: key.rindex("/") + 1]

@@ -9,9 +9,9 @@ from uuid import UUID
 from assets.ingestion.registry import source_names
 from assets.platform import Platform
 from assets.retention import ledger_rows
-from assets.retention.deletion import Deletion, DeletionContext
+from assets.retention.deletion import Deletion
 from assets.retention.ledger_rows import ErasureSelection, ErasureSelectionError
-from assets.retention.receipt_store import archive_receipts
+from assets.retention.receipt_store import DeletionContext, archive_receipts
 from assets.retention.receipts import DeletionReason, ProgressCallback, Tally
 from assets.retention.throttle import unthrottled
 
@@ -49,9 +49,8 @@ class Erasure:
             with self.platform.warehouse.connect() as connection:
                 ledger_rows.block_registration(connection, selection.images, now)
         self._withdraw(selection, now)
-        context = DeletionContext(DeletionReason.ERASURE, now, None)
         deletion = Deletion(self.platform, unthrottled(), self.show)
-        gone = deletion.delete(ledger_rows.take_withdrawn, context)
+        gone = deletion.delete(DeletionContext(DeletionReason.ERASURE, now, None))
         archive_receipts(self.platform)
         return gone
 
@@ -63,7 +62,7 @@ class Erasure:
         while True:
             with self.platform.warehouse.connect() as connection:
                 withdrawn = ledger_rows.withdraw(connection, selection, now, _BATCH_IMAGES)
-                left = ledger_rows.count_not_withdrawn(connection, selection)
+                left = ledger_rows.count_selected(connection, selection, not_withdrawn=True)
             if not left:
                 return
             if not withdrawn:
@@ -71,14 +70,10 @@ class Erasure:
 
 
 def image_named(text: str, position: int | None = None) -> UUID:
-    """Returns the image with an id.
+    """Returns the image with an id, as the ledger or the upload API shows it.
 
-    Args:
-        text: The id, as the ledger or the upload API shows it.
-        position: Its position among several ids, from 1. The error then names the position and not
-            the text: errors of runs are kept, and must not contain ids of images.
-
-    Raises `ErasureSelectionError` when the text is not an id.
+    Raises `ErasureSelectionError` when the text is not an id. The error names its `position` among
+    several ids, from 1, and not the text: errors of runs are kept, and must not contain ids.
     """
     try:
         return UUID(text)

@@ -4,10 +4,11 @@ Functions take an open connection and never commit, except for `read_references`
 """
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from uuid import UUID
 
 from psycopg import sql
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import class_row
 
 from assets.catalog.visibility import VISIBLE
 from assets.resources.warehouse import Connection, Query, read_rows, read_values
@@ -67,7 +68,6 @@ _CANCEL_LEASES = """
     set claimed_by = null, lease_until = null
     where image_id = any(%(images)s) and claimed_by is not null
 """
-_KNOWN = "select image_id from image_catalog.image where image_id = any(%(images)s)"
 _LEASED = """
     select image_id
     from image_catalog.image
@@ -84,9 +84,8 @@ def read_references(connection: Connection, bucket: ImageBucket) -> Iterator[Obj
     keep a day's partition from being dropped.
     """
     query = sql.SQL('select * from ({references}) as reference order by key collate "C"')
-    with connection.cursor(
-        "references", withhold=True, row_factory=class_row(ObjectReference)
-    ) as cursor:
+    rows = class_row(ObjectReference)
+    with connection.cursor("references", withhold=True, row_factory=rows) as cursor:
         cursor.itersize = _FETCH_BATCH_SIZE
         cursor.execute(query.format(references=_references(bucket, _ALL_IMAGES)))
         connection.commit()
@@ -111,8 +110,21 @@ def read_required(
 def read_snapshot(
     connection: Connection, bucket: ImageBucket, images: Collection[UUID]
 ) -> LedgerSnapshot:
-    """Returns what the ledger holds about some images, without locking them."""
-    return _snapshot(connection, bucket, images, _ids(connection, _LEASED, images))
+    """Returns what the ledger holds about some images, without locking them.
+
+    Rows are read before erased ids: an image that is erased in between is found among the ids.
+    """
+    parameters = {"images": list(images)}
+    leased = _ids(connection, _LEASED, images)
+    raw_keys: dict[UUID, str] = dict(connection.execute(_RAW_KEYS, parameters).fetchall())
+    query = _references(bucket, _SOME_IMAGES)
+    references = read_rows(connection, ObjectReference, query, parameters)
+    return LedgerSnapshot(
+        raw_keys,
+        frozenset((reference.key, reference.version) for reference in references),
+        frozenset(_ids(connection, _ERASED, images)),
+        frozenset(leased),
+    )
 
 
 def lock_and_read(
@@ -127,27 +139,9 @@ def lock_and_read(
     unlocked = _ids(connection, _UNLOCKED_IDS, images)
     locked = _ids(connection, _LOCK_WITHOUT_LEASE, images)
     connection.execute(_CANCEL_LEASES, {"images": list(locked)})
-    known = _ids(connection, _KNOWN, images)
-    return _snapshot(connection, bucket, images, (set(images) - unlocked) | (known - locked))
-
-
-def _snapshot(
-    connection: Connection, bucket: ImageBucket, images: Collection[UUID], leased: Collection[UUID]
-) -> LedgerSnapshot:
-    """Reads rows before erased ids: an image that is erased in between is found among the ids."""
-    parameters = {"images": list(images)}
-    with connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(_RAW_KEYS, parameters)
-        raw_keys = {row["image_id"]: row["object_key"] for row in rows}
-    references = read_rows(
-        connection, ObjectReference, _references(bucket, _SOME_IMAGES), parameters
-    )
-    return LedgerSnapshot(
-        raw_keys,
-        frozenset((reference.key, reference.version) for reference in references),
-        frozenset(_ids(connection, _ERASED, images)),
-        frozenset(leased),
-    )
+    snapshot = read_snapshot(connection, bucket, images)
+    leased = (set(images) - unlocked) | (snapshot.raw_keys.keys() - locked)
+    return replace(snapshot, leased=frozenset(leased))
 
 
 def _references(bucket: ImageBucket, images: sql.SQL) -> sql.Composed:

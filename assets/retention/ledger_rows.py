@@ -16,18 +16,13 @@ from assets.errors import DarkroomError
 from assets.resources.warehouse import Connection, lock_images, read_rows, read_value, read_values
 from assets.retention.receipts import Copy, Tally
 
-_SELECT_DUE = sql.SQL(
+WITHDRAWN_ROW = "withdrawn_row"
+
+_DUE = sql.SQL(
     """
-    select
-        image_id, arrived_at, object_key, object_version, size_bytes, quarantine_key
+    select image_id, arrived_at, object_key, object_version, size_bytes, quarantine_key
     from image_catalog.image
-    where {condition}
     """
-)
-_TAKE_DUE = sql.SQL("{select} limit %(limit)s for update skip locked")
-_READ_DAY = sql.SQL("{select} order by image_id limit %(limit)s")
-_IN_RANGE = sql.SQL(
-    "arrived_at >= %(begin)s and arrived_at < %(end)s and image_id > %(last_image)s"
 )
 _IS_SELECTED = sql.SQL(
     """
@@ -58,22 +53,12 @@ class DueImage:
     quarantine_key: str | None
     renditions: tuple[tuple[str, int], ...] = ()
 
-    def add_to(self, tally: Tally) -> None:
-        """Counts all its copies, with the time of its arrival."""
-        tally.add(Copy.LEDGER_ROW, self.arrived_at)
-        tally.add(Copy.RAW_OBJECT, self.arrived_at, self.size_bytes)
-        if self.quarantine_key:
-            tally.add(Copy.QUARANTINED_OBJECT, self.arrived_at, self.size_bytes)
-        for _, size_bytes in self.renditions:
-            tally.add(Copy.RENDITION_ROW, self.arrived_at)
-            tally.add(Copy.PROCESSED_OBJECT, self.arrived_at, size_bytes)
-
 
 @dataclass(frozen=True)
 class ErasureSelection:
     """Images by id, of a source, of an uploader; of several criteria all must hold.
 
-    Raises `ErasureSelectionError` when there is no criterion; that would select all images.
+    Raises `ErasureSelectionError` when there is no criterion: that would select all images.
     """
 
     images: tuple[UUID, ...] = ()
@@ -81,8 +66,7 @@ class ErasureSelection:
     uploader: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuses to select everything."""
-        if not self.images and self.source is None and self.uploader is None:
+        if self.is_by_id and not self.images:
             raise ErasureSelectionError(
                 "Say which images to erase: their ids, a source, an uploader, or both."
             )
@@ -95,7 +79,7 @@ class ErasureSelection:
     @property
     def parameters(self) -> dict[str, object]:
         """Parameters of the condition on ledger rows."""
-        return {"images": list(self.images), "source": self.source, "uploader": self.uploader}
+        return vars(self) | {"images": list(self.images)}
 
 
 @dataclass(frozen=True)
@@ -107,30 +91,6 @@ class LedgerRow:
     withdrawn_at: datetime | None
 
 
-@dataclass(frozen=True)
-class DueCount:
-    """How many images are due, and how many there are."""
-
-    due: int
-    total: int
-
-
-@dataclass(frozen=True)
-class OldestRows:
-    """When the oldest rows arrived (UTC), visible or not; None if there are none of a kind."""
-
-    image: datetime | None
-    rendition: datetime | None
-    withdrawn: datetime | None
-
-
-@dataclass(frozen=True)
-class _Renditions:
-    image_id: UUID
-    keys: list[str]
-    sizes: list[int]
-
-
 def advance_horizon(connection: Connection, until: datetime) -> None:
     """Hides what arrived at or before `until` from all readers; the horizon never moves back."""
     connection.execute(
@@ -139,17 +99,15 @@ def advance_horizon(connection: Connection, until: datetime) -> None:
     )
 
 
-def count_due(connection: Connection, until: datetime) -> DueCount:
+def count_due(connection: Connection, until: datetime) -> tuple[int, int]:
     """Counts the images due at `until`, to the hour, and all images, without reading their rows."""
-    [count] = read_rows(
-        connection,
-        DueCount,
+    [count] = connection.execute(
         """
         select
             coalesce(
                 sum(landed_count - purged_count) filter (where arrived_hour <= %s), 0
-            )::bigint as due,
-            coalesce(sum(landed_count - purged_count), 0)::bigint as total
+            )::bigint,
+            coalesce(sum(landed_count - purged_count), 0)::bigint
         from image_catalog.arrival_count
         """,
         [until - timedelta(hours=1)],
@@ -163,21 +121,17 @@ def count_landed(connection: Connection) -> int:
     return int(read_value(connection, query))
 
 
-def read_oldest(connection: Connection) -> OldestRows:
-    """Returns when the oldest rows arrived."""
-    [oldest] = read_rows(
-        connection,
-        OldestRows,
+def read_oldest(connection: Connection) -> dict[str, datetime | None]:
+    """Returns by kind when the oldest rows arrived (UTC), visible or not; None without any."""
+    [oldest] = connection.execute(
         """
         select
-            (select min(arrived_at) from image_catalog.image) as image,
-            (select min(arrived_at) from image_catalog.rendition) as rendition,
-            (
-                select min(arrived_at) from image_catalog.image where withdrawn_at is not null
-            ) as withdrawn
-        """,
+            (select min(arrived_at) from image_catalog.image),
+            (select min(arrived_at) from image_catalog.rendition),
+            (select min(arrived_at) from image_catalog.image where withdrawn_at is not null)
+        """
     )
-    return oldest
+    return dict(zip((Copy.LEDGER_ROW, Copy.RENDITION_ROW, WITHDRAWN_ROW), oldest, strict=True))
 
 
 def read_row(connection: Connection, image: UUID) -> LedgerRow | None:
@@ -192,48 +146,33 @@ def count_renditions(connection: Connection, image: UUID) -> int:
     return int(read_value(connection, query, [image]))
 
 
-def take_expired(connection: Connection, until: datetime, limit: int) -> list[DueImage]:
-    """Locks images that arrived at or before `until`, skipping those that are locked already."""
-    return _take(connection, sql.SQL("arrived_at <= %(until)s"), limit, until)
+def take_due(connection: Connection, until: datetime | None, limit: int) -> list[DueImage]:
+    """Locks images to be deleted, skipping those that are locked already.
 
-
-def take_withdrawn(connection: Connection, limit: int) -> list[DueImage]:
-    """Locks images whose erasure was requested, skipping those that are locked already."""
-    return _take(connection, sql.SQL("withdrawn_at is not null"), limit)
-
-
-def _take(
-    connection: Connection, condition: sql.SQL, limit: int, until: datetime | None = None
-) -> list[DueImage]:
-    query = _TAKE_DUE.format(select=_SELECT_DUE.format(condition=condition))
+    They arrived at or before `until`; without it, they are those whose erasure was requested.
+    """
+    condition = sql.SQL("arrived_at <= %(until)s" if until else "withdrawn_at is not null")
+    query = sql.SQL("{} where {} limit %(limit)s for update skip locked").format(_DUE, condition)
     images = read_rows(connection, DueImage, query, {"until": until, "limit": limit})
     return _with_renditions(connection, images)
 
 
-def read_day(connection: Connection, day: date, limit: int) -> Iterator[list[DueImage]]:
-    """Reads the images of a UTC day in batches of up to `limit`, without locking them."""
-    return _read(connection, _begin(day), _begin(day + timedelta(days=1)), limit)
-
-
-def read_all(connection: Connection, limit: int) -> Iterator[list[DueImage]]:
-    """Reads all images in batches of up to `limit`, without locking them."""
-    begin, end = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
-    return _read(connection, begin, end, limit)
-
-
-def _read(
-    connection: Connection, begin: datetime, end: datetime, limit: int
-) -> Iterator[list[DueImage]]:
-    query = _READ_DAY.format(select=_SELECT_DUE.format(condition=_IN_RANGE))
-    last_image = UUID(int=0)
-    while images := read_rows(
-        connection,
-        DueImage,
-        query,
-        {"begin": begin, "end": end, "last_image": last_image, "limit": limit},
-    ):
+def read_images(connection: Connection, day: date | None, limit: int) -> Iterator[list[DueImage]]:
+    """Reads the images of a UTC day, or all, in batches of up to `limit`, without locking them."""
+    begin = _begin(day) if day else datetime.min.replace(tzinfo=UTC)
+    end = _begin(day + timedelta(days=1)) if day else datetime.max.replace(tzinfo=UTC)
+    query = sql.SQL(
+        """
+        {}
+        where arrived_at >= %s and arrived_at < %s and image_id > %s
+        order by image_id
+        limit %s
+        """
+    ).format(_DUE)
+    last = UUID(int=0)
+    while images := read_rows(connection, DueImage, query, [begin, end, last, limit]):
         yield _with_renditions(connection, images)
-        last_image = images[-1].image_id
+        last = images[-1].image_id
 
 
 def _with_renditions(connection: Connection, images: Sequence[DueImage]) -> list[DueImage]:
@@ -241,18 +180,16 @@ def _with_renditions(connection: Connection, images: Sequence[DueImage]) -> list
     if not images:
         return []
     arrivals = [image.arrived_at for image in images]
-    rows = read_rows(
-        connection,
-        _Renditions,
+    rows = connection.execute(
         """
-        select image_id, array_agg(object_key) as keys, array_agg(size_bytes) as sizes
+        select image_id, array_agg(object_key), array_agg(size_bytes)
         from image_catalog.rendition
         where arrived_at between %s and %s and image_id = any(%s)
         group by image_id
         """,
         [min(arrivals), max(arrivals), [image.image_id for image in images]],
     )
-    renditions = {row.image_id: tuple(zip(row.keys, row.sizes, strict=True)) for row in rows}
+    renditions = {image: tuple(zip(keys, sizes, strict=True)) for image, keys, sizes in rows}
     return [replace(image, renditions=renditions.get(image.image_id, ())) for image in images]
 
 
@@ -343,20 +280,19 @@ def _begin(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
-def count_selected(connection: Connection, selection: ErasureSelection) -> int:
-    """Returns how many images are selected."""
-    return _count(connection, _IS_SELECTED, selection)
-
-
-def count_not_withdrawn(connection: Connection, selection: ErasureSelection) -> int:
-    """Returns how many selected images are not withdrawn yet."""
-    condition = sql.SQL("{} and withdrawn_at is null").format(_IS_SELECTED)
-    return _count(connection, condition, selection)
-
-
-def _count(connection: Connection, condition: sql.Composable, selection: ErasureSelection) -> int:
-    query = sql.SQL("select count(*) from image_catalog.image where {}").format(condition)
-    return int(read_value(connection, query, selection.parameters))
+def count_selected(
+    connection: Connection, selection: ErasureSelection, *, not_withdrawn: bool = False
+) -> int:
+    """Returns how many images are selected, or how many of them are not withdrawn yet."""
+    query = sql.SQL(
+        """
+        select count(*) from image_catalog.image
+        where {} and (withdrawn_at is null or not %(not_withdrawn)s)
+        """
+    ).format(_IS_SELECTED)
+    return int(
+        read_value(connection, query, selection.parameters | {"not_withdrawn": not_withdrawn})
+    )
 
 
 def block_registration(connection: Connection, images: Sequence[UUID], now: datetime) -> None:
@@ -395,7 +331,7 @@ def withdraw(connection: Connection, selection: ErasureSelection, now: datetime,
         on conflict (image_id) do update set erased_at = excluded.erased_at
         """
     ).format(is_selected=_IS_SELECTED)
-    return connection.execute(query, {**selection.parameters, "now": now, "limit": limit}).rowcount
+    return connection.execute(query, selection.parameters | {"now": now, "limit": limit}).rowcount
 
 
 def record_erased(connection: Connection, images: Sequence[UUID], erased_at: datetime) -> None:

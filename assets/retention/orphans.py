@@ -63,8 +63,11 @@ class OrphanPurge:
         """
         for bucket in ImageBucket:
             self._purge_images(bucket, tally)
-        self._purge_logs(tally)
         settings = self.platform.settings
+        for page in list_bucket(self.platform.object_store, settings.logs_bucket):
+            found = (*page.versions, *page.delete_markers)
+            due = [one for one in found if self._clock.is_due(one.modified_at)]
+            self._delete(Copy.LOG_OBJECT, due, tally)
         for name in (*settings.image_buckets, settings.logs_bucket):
             self._count(self._abort_uploads(name), tally)
 
@@ -74,10 +77,10 @@ class OrphanPurge:
 
     def _purge_images(self, bucket: ImageBucket, tally: Tally) -> None:
         listed = unaccounted = 0
-        clock = self._clock
-        for page in list_bucket(self.platform.object_store, self._name(bucket)):
+        clock, name = self._clock, bucket.name_in(self.platform.settings)
+        for page in list_bucket(self.platform.object_store, name):
             expired = [one for one in page.versions if is_expired(bucket, one, clock)]
-            self._delete(bucket, expired, Copy.ORPHAN_OBJECT, tally)
+            self._delete(Copy.ORPHAN_OBJECT, expired, tally, bucket)
             others = [one for one in page.versions if not is_expired(bucket, one, clock)]
             snapshot = self._read_snapshot(bucket, (*others, *page.delete_markers))
             markers = [
@@ -85,7 +88,7 @@ class OrphanPurge:
                 for one in page.delete_markers
                 if is_marker_expired(bucket, one, snapshot, clock)
             ]
-            self._delete(bucket, markers, Copy.DELETE_MARKER, tally)
+            self._delete(Copy.DELETE_MARKER, markers, tally, bucket)
             orphans = [one for one in others if is_orphan(bucket, one, snapshot, clock)]
             listed += len(others)
             unaccounted += sum(_is_unaccounted(bucket, one, snapshot) for one in orphans)
@@ -108,8 +111,7 @@ class OrphanPurge:
                     lambda one: self._is_unchanged(bucket, one, snapshot), orphans
                 )
                 still = [one for one, is_same in zip(orphans, unchanged, strict=True) if is_same]
-            self._delete_versions(self._name(bucket), still)
-        return _tally_of(bucket, still, Copy.ORPHAN_OBJECT)
+            return self._delete_batch(Copy.ORPHAN_OBJECT, still, bucket)
 
     def _refuse_implausible(self, bucket: ImageBucket, unaccounted: int, listed: int) -> None:
         """Guards against a ledger that is empty, or was restored from an old dump.
@@ -149,18 +151,27 @@ class OrphanPurge:
             return False
         return head.version.modified_at <= found.modified_at
 
-    def _purge_logs(self, tally: Tally) -> None:
-        name, clock = self.platform.settings.logs_bucket, self._clock
-        for page in list_bucket(self.platform.object_store, name):
-            found = (*page.versions, *page.delete_markers)
-            for batch in self.throttle.batches(
-                [one for one in found if clock.is_due(one.modified_at)]
-            ):
-                self._delete_versions(name, batch)
-                self._count(
-                    _tally((Copy.LOG_OBJECT, one.modified_at, one.size_bytes) for one in batch),
-                    tally,
-                )
+    def _delete(
+        self,
+        copy: Copy,
+        due: Sequence[ObjectVersion],
+        tally: Tally,
+        bucket: ImageBucket | None = None,
+    ) -> None:
+        for batch in self.throttle.batches(due):
+            self._count(self._delete_batch(copy, batch, bucket), tally)
+
+    def _delete_batch(
+        self, copy: Copy, due: Sequence[ObjectVersion], bucket: ImageBucket | None
+    ) -> Tally:
+        """Deletes objects of one bucket, and counts them; without an image bucket they are logs."""
+        gone = Tally()
+        if due:
+            pinned = [pin_version(one.key, one.version) for one in due]
+            self.platform.object_store.delete(due[0].bucket, pinned)
+        for one in due:
+            gone.add(copy, arrived_by(bucket, one) if bucket else one.modified_at, one.size_bytes)
+        return gone
 
     def _abort_uploads(self, name: str) -> Tally:
         age = min(MAX_UPLOAD_DURATION, self.platform.settings.purge_age)
@@ -170,24 +181,10 @@ class OrphanPurge:
             tally.add(Copy.UNFINISHED_UPLOAD, upload.began_at)
         return tally
 
-    def _delete(
-        self, bucket: ImageBucket, due: Sequence[ObjectVersion], copy: Copy, tally: Tally
-    ) -> None:
-        for batch in self.throttle.batches(due):
-            self._delete_versions(self._name(bucket), batch)
-            self._count(_tally_of(bucket, batch, copy), tally)
-
-    def _delete_versions(self, name: str, due: Sequence[ObjectVersion]) -> None:
-        pinned = [pin_version(one.key, one.version) for one in due]
-        self.platform.object_store.delete(name, pinned)
-
     def _count(self, gone: Tally, tally: Tally) -> None:
         if gone.by_copy:
             tally += gone
             self.show(gone)
-
-    def _name(self, bucket: ImageBucket) -> str:
-        return bucket.name_in(self.platform.settings)
 
 
 def _ids(bucket: ImageBucket, found: Iterable[ObjectVersion]) -> set[UUID]:
@@ -197,14 +194,3 @@ def _ids(bucket: ImageBucket, found: Iterable[ObjectVersion]) -> set[UUID]:
 def _is_unaccounted(bucket: ImageBucket, found: ObjectVersion, snapshot: LedgerSnapshot) -> bool:
     """Returns whether an object's image has no row and was not erased."""
     return (snapshot.raw_keys.keys() | snapshot.erased).isdisjoint(images_of(bucket, found))
-
-
-def _tally_of(bucket: ImageBucket, gone: Iterable[ObjectVersion], copy: Copy) -> Tally:
-    return _tally((copy, arrived_by(bucket, one), one.size_bytes) for one in gone)
-
-
-def _tally(gone: Iterable[tuple[Copy, datetime, int]]) -> Tally:
-    tally = Tally()
-    for copy, arrived_at, size_bytes in gone:
-        tally.add(copy, arrived_at, size_bytes)
-    return tally

@@ -5,12 +5,11 @@ from datetime import datetime
 
 from assets.platform import Platform
 from assets.processing.replaced import delete_replaced
-from assets.resources.warehouse import Connection
 from assets.retention import ledger_rows
-from assets.retention.deletion import Deletion, DeletionContext
+from assets.retention.deletion import Deletion
 from assets.retention.orphans import OrphanPurge
-from assets.retention.receipt_store import archive_receipts
-from assets.retention.receipts import DeletionReason, ProgressCallback, Tally
+from assets.retention.receipt_store import DeletionContext, archive_receipts
+from assets.retention.receipts import Copy, DeletionReason, ProgressCallback, Tally
 from assets.retention.throttle import DeletionThrottle, throttle_during_arrivals, unthrottled
 from assets.retention_policy import ImplausiblePurgeError, cutoff, is_plausible
 
@@ -41,31 +40,30 @@ class Purge:
         settings, warehouse = self.platform.settings, self.platform.warehouse
         until = cutoff(now, settings.purge_age)
         with warehouse.connect() as connection:
-            self._refuse_implausible(connection, until)
+            self._refuse_implausible(*ledger_rows.count_due(connection, until))
             ledger_rows.advance_horizon(connection, until)
+            days = ledger_rows.days_ended_by(connection, until)
         delete_replaced(self.platform)
         throttle = self._throttle(now)
         deletion = Deletion(self.platform, throttle, self.show)
         expiry = DeletionContext(DeletionReason.EXPIRY, now, until)
-        total = self._drop_days(deletion, expiry, until)
-        total += deletion.delete(
-            lambda connection, limit: ledger_rows.take_expired(connection, until, limit), expiry
-        )
-        erasure = DeletionContext(DeletionReason.ERASURE, now, None)
-        total += deletion.delete(ledger_rows.take_withdrawn, erasure)
+        total = Tally()
+        for day in days:
+            total += deletion.drop_day(day, expiry) or Tally()
+        total += deletion.delete(expiry)
+        total += deletion.delete(DeletionContext(DeletionReason.ERASURE, now, None))
         total += self._purge_orphans(now, throttle, expiry)
         with warehouse.connect() as connection:
             ledger_rows.delete_erased(connection, cutoff(now, settings.retention))
         archive_receipts(self.platform)
         return total
 
-    def _refuse_implausible(self, connection: Connection, until: datetime) -> None:
+    def _refuse_implausible(self, due: int, total: int) -> None:
         settings = self.platform.settings
-        count = ledger_rows.count_due(connection, until)
         limit, free = settings.purge_most_share, settings.purge_free_images
-        if not self.may_take_any_share and not is_plausible(count.due, count.total, limit, free):
+        if not self.may_take_any_share and not is_plausible(due, total, limit, free):
             raise ImplausiblePurgeError(
-                f"{count.due:,} of {count.total:,} images are due, more than {limit:.0%}: a clock "
+                f"{due:,} of {total:,} images are due, more than {limit:.0%}: a clock "
                 "may be wrong. If the clocks are right, as after an outage, confirm with "
                 "`darkroom retention purge --any-share`."
             )
@@ -74,18 +72,10 @@ class Purge:
         """Returns a throttle that yields to arriving images, unless some copy is late already."""
         settings, warehouse = self.platform.settings, self.platform.warehouse
         with warehouse.connect() as connection:
-            oldest = ledger_rows.read_oldest(connection).image
+            oldest = ledger_rows.read_oldest(connection)[Copy.LEDGER_ROW]
         if oldest is not None and oldest <= cutoff(now, settings.warning_age):
             return unthrottled()
         return throttle_during_arrivals(warehouse, settings.purge_time_share)
-
-    def _drop_days(self, deletion: Deletion, context: DeletionContext, until: datetime) -> Tally:
-        with self.platform.warehouse.connect() as connection:
-            days = ledger_rows.days_ended_by(connection, until)
-        total = Tally()
-        for day in days:
-            total += deletion.drop_day(day, context) or Tally()
-        return total
 
     def _purge_orphans(
         self, now: datetime, throttle: DeletionThrottle, context: DeletionContext

@@ -4,47 +4,71 @@ Functions that take a connection never commit. A database restored from a dump l
 receipts; `restore` reads them from the archive.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import cache
 
 from psycopg.rows import dict_row
 from pydantic import ConfigDict, TypeAdapter
 
 from assets.platform import Platform
-from assets.resources.warehouse import Connection, lock, read_value
+from assets.resources.warehouse import Connection, lock, read_value, read_values
 from assets.retention.receipts import (
     GENESIS_HASH,
     Copy,
     DeletedCopies,
     DeletionReason,
+    HashedIds,
     Receipt,
-    ReceiptDraft,
-    next_receipt,
+    Tally,
 )
 
 _READ_BATCH_SIZE = 50
 _LOOKBACK_RECEIPTS = 10_000
 
 
-def issue(connection: Connection, draft: ReceiptDraft, now: datetime) -> None:
-    """Writes the receipt of the transaction that is about to commit.
+@dataclass(frozen=True)
+class DeletionContext:
+    """What all receipts of one purge or erasure have in common.
 
-    Other transactions wait to issue theirs until this one ends, so that the chain has no forks.
+    Attributes:
+        until: The cutoff: whatever arrived at or before it is due; None for an erasure.
     """
-    lock(connection, "retention.purge_receipt")
-    number = last_number(connection)
-    previous_hash = (
-        read_value(
-            connection,
-            "select receipt_hash from retention.purge_receipt where receipt_no = %s",
-            [number],
+
+    reason: DeletionReason
+    began_at: datetime
+    until: datetime | None
+    _began: float = field(default_factory=time.monotonic)
+
+    def issue_receipt(
+        self, connection: Connection, tally: Tally, images: HashedIds | None = None
+    ) -> None:
+        """Writes the receipt of the transaction that deletes what the tally counts.
+
+        Its time is that of the clock by which the purge began. Other transactions wait to issue
+        theirs until this one ends, so that the chain has no forks.
+        """
+        lock(connection, "retention.purge_receipt")
+        query = "select receipt_hash from retention.purge_receipt order by receipt_no desc limit 1"
+        previous = read_values(connection, query)
+        ids = images or HashedIds()
+        receipt = Receipt(
+            number=last_number(connection) + 1,
+            why=self.reason,
+            began_at=self.began_at,
+            ended_at=self.began_at + timedelta(seconds=time.monotonic() - self._began),
+            expired_until=self.until,
+            images=len(ids.hashes),
+            salt=ids.salt,
+            id_hashes=ids.joined(),
+            gone=tally.gone,
+            previous_hash=previous[0] if previous else GENESIS_HASH,
+            hash=b"",
         )
-        if number
-        else GENESIS_HASH
-    )
-    insert(connection, next_receipt(draft, number + 1, previous_hash, now))
+        insert(connection, receipt.sealed())
 
 
 def insert(connection: Connection, receipt: Receipt) -> None:
@@ -55,32 +79,21 @@ def insert(connection: Connection, receipt: Receipt) -> None:
             receipt_no, why, began_at, ended_at, expired_until, images_count, id_salt, id_hashes,
             previous_hash, receipt_hash
         )
-        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        values (
+            %(number)s, %(why)s, %(began_at)s, %(ended_at)s, %(expired_until)s, %(images)s,
+            %(salt)s, %(id_hashes)s, %(previous_hash)s, %(hash)s
+        )
         """,
-        [
-            receipt.number,
-            receipt.why,
-            receipt.began_at,
-            receipt.ended_at,
-            receipt.expired_until,
-            receipt.images,
-            receipt.salt,
-            receipt.id_hashes,
-            receipt.previous_hash,
-            receipt.hash,
-        ],
+        vars(receipt),
     )
     connection.cursor().executemany(
         """
         insert into retention.purged_copy (
             receipt_no, copy, items_count, size_bytes, oldest_at, newest_at
         )
-        values (%s, %s, %s, %s, %s, %s)
+        values (%(number)s, %(copy)s, %(items)s, %(size_bytes)s, %(oldest_at)s, %(newest_at)s)
         """,
-        [
-            (receipt.number, one.copy, one.items, one.size_bytes, one.oldest_at, one.newest_at)
-            for one in receipt.gone
-        ],
+        [{"number": receipt.number} | vars(one) for one in receipt.gone],
     )
 
 
@@ -96,9 +109,8 @@ def read_receipts(connection: Connection, after: int = 0) -> Iterator[Receipt]:
 
 def last_number(connection: Connection) -> int:
     """Returns the number of the newest receipt; 0 if there is none."""
-    return int(
-        read_value(connection, "select coalesce(max(receipt_no), 0) from retention.purge_receipt")
-    )
+    query = "select coalesce(max(receipt_no), 0) from retention.purge_receipt"
+    return int(read_value(connection, query))
 
 
 def count_images(connection: Connection) -> tuple[int, int]:
@@ -110,7 +122,7 @@ def count_images(connection: Connection) -> tuple[int, int]:
 
 def _read_batch(connection: Connection, after: int) -> list[Receipt]:
     with connection.cursor(row_factory=dict_row) as cursor:
-        receipts = cursor.execute(
+        rows = cursor.execute(
             """
             select
                 receipt_no as number, why, began_at, ended_at, expired_until,
@@ -131,17 +143,13 @@ def _read_batch(connection: Connection, after: int) -> list[Receipt]:
             where receipt_no = any(%s)
             order by receipt_no, copy collate "C"
             """,
-            [[receipt["number"] for receipt in receipts]],
+            [[row["number"] for row in rows]],
         ):
             number, kind = row.pop("receipt_no"), Copy(row.pop("copy"))
             gone[number].append(DeletedCopies(kind, **row))
     return [
-        Receipt(
-            why=DeletionReason(receipt.pop("why")),
-            gone=tuple(gone[receipt["number"]]),
-            **receipt,
-        )
-        for receipt in receipts
+        Receipt(why=DeletionReason(row.pop("why")), gone=tuple(gone[row["number"]]), **row)
+        for row in rows
     ]
 
 
@@ -155,9 +163,8 @@ def archive_receipts(platform: Platform) -> int:
         begin = max(0, last_number(connection) - _LOOKBACK_RECEIPTS)
         archived = _first_versions(platform, begin)
         missing = [one for one in read_receipts(connection, begin) if one.number not in archived]
-    for receipt in missing:
-        body = to_json(receipt)
-        platform.object_store.put(bucket, _key(receipt.number), body, "application/json")
+    for one in missing:
+        platform.object_store.put(bucket, _key(one.number), to_json(one), "application/json")
     return len(missing)
 
 

@@ -88,9 +88,7 @@ class Tally:
 
     def items(self, *copies: Copy) -> int:
         """Returns the number of deleted copies of these kinds; of all kinds if none is given."""
-        return sum(
-            gone.items for gone in self.by_copy.values() if not copies or gone.copy in copies
-        )
+        return sum(one.items for one in self.gone if not copies or one.copy in copies)
 
     @property
     def gone(self) -> tuple[DeletedCopies, ...]:
@@ -117,22 +115,9 @@ class HashedIds:
         """Adds the hashes of images."""
         self.hashes += [hash_id(self.salt, image) for image in images]
 
-
-@dataclass(frozen=True)
-class ReceiptDraft:
-    """What the receipt of a transaction will say, before it has a number.
-
-    Attributes:
-        expired_until: The cutoff: whatever arrived at or before it was due; None for an erasure.
-        ids: Images whose rows the transaction deletes.
-        gone: Deleted copies by kind.
-    """
-
-    reason: DeletionReason
-    began_at: datetime
-    expired_until: datetime | None
-    ids: HashedIds
-    gone: tuple[DeletedCopies, ...]
+    def joined(self) -> bytes:
+        """Returns the hashes as a receipt holds them; their order does not show that of the ids."""
+        return b"".join(sorted(self.hashes))
 
 
 @dataclass(frozen=True)
@@ -145,9 +130,7 @@ class Receipt:
         number: Its place in the chain, from 1.
         ended_at: When the receipt was written.
         expired_until: The cutoff: whatever arrived at or before it was due; None for an erasure.
-        images: Number of images whose rows were deleted.
-        salt: Random bytes that are hashed before each id.
-        id_hashes: The hashes of the ids, sorted and concatenated.
+        images: Number of images whose rows were deleted; `id_hashes` are the hashes of their ids.
         gone: Deleted copies by kind, in alphabetical order.
     """
 
@@ -162,6 +145,10 @@ class Receipt:
     gone: tuple[DeletedCopies, ...]
     previous_hash: bytes
     hash: bytes
+
+    def sealed(self) -> Receipt:
+        """Returns the receipt with its digest as `hash`."""
+        return replace(self, hash=self.digest())
 
     def digest(self) -> bytes:
         """Computes the SHA-256 digest of all fields except `hash`."""
@@ -179,8 +166,7 @@ class Receipt:
                     one.copy.value,
                     one.items,
                     one.size_bytes,
-                    _utc(one.oldest_at),
-                    _utc(one.newest_at),
+                    *map(_utc, (one.oldest_at, one.newest_at)),
                 ]
                 for one in self.gone
             ],
@@ -207,26 +193,6 @@ def hash_id(salt: bytes, image: UUID) -> bytes:
     return hashlib.sha256(salt + image.bytes).digest()[:ID_HASH_BYTES]
 
 
-def next_receipt(
-    draft: ReceiptDraft, number: int, previous_hash: bytes, ended_at: datetime
-) -> Receipt:
-    """Returns the receipt of a draft that follows the receipt whose digest is given."""
-    receipt = Receipt(
-        number=number,
-        why=draft.reason,
-        began_at=draft.began_at,
-        ended_at=ended_at,
-        expired_until=draft.expired_until,
-        images=len(draft.ids.hashes),
-        salt=draft.ids.salt,
-        id_hashes=b"".join(sorted(draft.ids.hashes)),
-        gone=tuple(sorted(draft.gone, key=lambda one: one.copy)),
-        previous_hash=previous_hash,
-        hash=b"",
-    )
-    return replace(receipt, hash=receipt.digest())
-
-
 def verify(receipts: Iterable[Receipt]) -> list[str]:
     """Returns the problems of a chain of receipts, one sentence each; empty if it is intact.
 
@@ -237,9 +203,8 @@ def verify(receipts: Iterable[Receipt]) -> list[str]:
     number, previous = 0, GENESIS_HASH
     for receipt in receipts:
         if receipt.number != number + 1:
-            problems.append(
-                f"Receipt {number + 1} is missing: {receipt.number} comes after {number}."
-            )
+            after = f"{receipt.number} comes after {number}"
+            problems.append(f"Receipt {number + 1} is missing: {after}.")
         elif receipt.previous_hash != previous:
             problems.append(f"Receipt {receipt.number} does not follow the one before it.")
         if receipt.hash != receipt.digest():

@@ -31,22 +31,16 @@ class BrokenArchiveError(DarkroomError):
 
 
 @dataclass(frozen=True)
-class Reapplied:
-    """What was done to a restored database: how many receipts were put back, what was deleted."""
-
-    receipts: int
-    gone: Tally
-
-
-@dataclass(frozen=True)
 class Restore:
     """Applies the archived receipts to a restored database."""
 
     platform: Platform
     show: ProgressCallback = lambda _: None
 
-    def reapply(self) -> Reapplied:
+    def reapply(self) -> tuple[int, Tally]:
         """Puts back missing receipts and repeats the deletions they record; can be repeated.
+
+        Returns how many receipts were put back, and what was deleted.
 
         Raises:
             BrokenArchiveError: a receipt is missing from the archive or was changed; nothing was
@@ -68,13 +62,13 @@ class Restore:
         for receipt in receipts:
             if receipt.why is DeletionReason.ERASURE:
                 gone += self._delete_erased(receipt)
-        return Reapplied(len(missing), gone)
+        return len(missing), gone
 
     def _delete_expired(self, until: datetime) -> Tally:
         gone = Tally()
         while True:
             with self.platform.warehouse.connect() as connection:
-                images = ledger_rows.take_expired(connection, until, _BATCH_IMAGES)
+                images = ledger_rows.take_due(connection, until, _BATCH_IMAGES)
                 gone += self._delete(connection, images)
             if not images:
                 return gone
@@ -82,7 +76,7 @@ class Restore:
     def _delete_erased(self, receipt: Receipt) -> Tally:
         gone, hashes = Tally(), receipt.separate_hashes()
         with self.platform.warehouse.connect() as reading:
-            for images in ledger_rows.read_all(reading, _BATCH_IMAGES):
+            for images in ledger_rows.read_images(reading, None, _BATCH_IMAGES):
                 due = [one for one in images if hash_id(receipt.salt, one.image_id) in hashes]
                 with self.platform.warehouse.connect() as connection:
                     ids = [image.image_id for image in due]

@@ -15,7 +15,7 @@ from dagster._core.storage.local_compute_log_manager import LocalComputeLogManag
 
 from assets import asset_keys
 from assets.platform import Platform
-from assets.retention.deletion import DeletionContext
+from assets.retention.receipt_store import DeletionContext
 from assets.retention.receipts import Copy, DeletionReason, Tally
 from assets.retention_policy import cutoff
 from assets.timing import utc_now

@@ -20,8 +20,9 @@ from assets.retention.checks import (
     the_clocks_agree_to_a_minute,
 )
 from assets.retention.image_buckets import GRACE, ImageBucket
-from assets.retention.inventory import MESSAGE, WITHDRAWN_ROW, Comparison, Inventory, Oldest
+from assets.retention.inventory import MESSAGE, Comparison, Inventory, Oldest
 from assets.retention.ledger_references import read_references
+from assets.retention.ledger_rows import WITHDRAWN_ROW
 from assets.retention.purge import Purge
 from assets.retention.receipts import Copy
 from tests.integration.bucket import NOW, with_settings

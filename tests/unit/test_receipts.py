@@ -18,10 +18,8 @@ from assets.retention.receipts import (
     DeletionReason,
     HashedIds,
     Receipt,
-    ReceiptDraft,
     Tally,
     hash_id,
-    next_receipt,
     verify,
 )
 
@@ -35,16 +33,38 @@ def hashed(images: Iterable[UUID]) -> HashedIds:
     return ids
 
 
-GOLDEN = ReceiptDraft(
-    DeletionReason.ERASURE,
-    began_at=NOON,
-    expired_until=NOON - HOUR,
-    ids=HashedIds(bytes(range(16)), [bytes([9]) * ID_HASH_BYTES, bytes([4]) * ID_HASH_BYTES]),
-    gone=(
-        DeletedCopies(Copy.RAW_OBJECT, 2, 3000, NOON - 9 * HOUR, NOON - 8 * HOUR),
-        DeletedCopies(Copy.LEDGER_ROW, 2, 0, NOON - 9 * HOUR, NOON - 8 * HOUR),
-    ),
-)
+def receipt_of(
+    ids: HashedIds,
+    tally: Tally,
+    *,
+    number: int = 1,
+    previous_hash: bytes = GENESIS_HASH,
+    why: DeletionReason = DeletionReason.EXPIRY,
+) -> Receipt:
+    return Receipt(
+        number=number,
+        why=why,
+        began_at=NOON,
+        ended_at=NOON + HOUR,
+        expired_until=NOON - HOUR,
+        images=len(ids.hashes),
+        salt=ids.salt,
+        id_hashes=ids.joined(),
+        gone=tally.gone,
+        previous_hash=previous_hash,
+        hash=b"",
+    ).sealed()
+
+
+def golden(number: int = 1, previous_hash: bytes = GENESIS_HASH) -> Receipt:
+    ids = HashedIds(bytes(range(16)), [bytes([9]) * ID_HASH_BYTES, bytes([4]) * ID_HASH_BYTES])
+    tally = Tally()
+    for hours in (9, 8):
+        tally.add(Copy.RAW_OBJECT, NOON - hours * HOUR, 1500)
+        tally.add(Copy.LEDGER_ROW, NOON - hours * HOUR)
+    return receipt_of(
+        ids, tally, number=number, previous_hash=previous_hash, why=DeletionReason.ERASURE
+    )
 
 
 def chain(length: int) -> list[Receipt]:
@@ -53,12 +73,8 @@ def chain(length: int) -> list[Receipt]:
         tally = Tally()
         tally.add(Copy.LEDGER_ROW, NOON - number * HOUR)
         tally.add(Copy.RAW_OBJECT, NOON - number * HOUR, 1000 * number)
-        draft = ReceiptDraft(
-            DeletionReason.EXPIRY, NOON, NOON - HOUR, hashed([uuid4()]), tally.gone
-        )
-        made.append(
-            next_receipt(draft, number, made[-1].hash if made else GENESIS_HASH, NOON + HOUR)
-        )
+        previous = made[-1].hash if made else GENESIS_HASH
+        made.append(receipt_of(hashed([uuid4()]), tally, number=number, previous_hash=previous))
     return made
 
 
@@ -81,7 +97,7 @@ def changes(receipt: Receipt) -> dict[str, Receipt]:
 
 def test_the_digest_of_a_receipt_is_computed_as_it_always_was() -> None:
     """Receipts are kept for years: one that was written by any version must verify."""
-    receipt = next_receipt(GOLDEN, 7, bytes([255]) * 32, NOON + HOUR)
+    receipt = golden(7, bytes([255]) * 32)
     assert receipt.hash.hex() == "70663682b1a088e07753b20aecd8273e72cadd00a6a444fea91c5b6d4a821c0d"
     without_horizon = replace(receipt, expired_until=None)
     assert (
@@ -91,8 +107,7 @@ def test_the_digest_of_a_receipt_is_computed_as_it_always_was() -> None:
 
 
 def test_the_order_in_which_images_went_cannot_be_read_from_a_receipt() -> None:
-    receipt = next_receipt(GOLDEN, 1, GENESIS_HASH, NOON)
-    assert receipt.id_hashes == bytes([4]) * ID_HASH_BYTES + bytes([9]) * ID_HASH_BYTES
+    assert golden().id_hashes == bytes([4]) * ID_HASH_BYTES + bytes([9]) * ID_HASH_BYTES
 
 
 def pinned() -> Receipt:
@@ -103,13 +118,7 @@ def pinned() -> Receipt:
     tally.add(Copy.ORPHAN_OBJECT, NOON - 5 * HOUR, 20)
     tally.add(Copy.LEDGER_ROW, NOON - 3 * HOUR, items=2)
     tally.add(Copy.LEDGER_ROW, NOON - 2 * HOUR - timedelta(microseconds=5))
-    gone = tuple(tally.by_copy.values())
-    return next_receipt(
-        ReceiptDraft(DeletionReason.EXPIRY, NOON, NOON - HOUR, ids, gone),
-        2,
-        bytes(range(32)),
-        NOON + HOUR,
-    )
+    return receipt_of(ids, tally, number=2, previous_hash=bytes(range(32)))
 
 
 ARCHIVED = (
@@ -187,8 +196,7 @@ def test_the_same_moment_in_another_zone_has_the_same_digest() -> None:
 
 @given(st.sets(st.uuids(), max_size=40), st.uuids())
 def test_a_receipt_names_the_images_that_went_and_no_other(images: set[UUID], other: UUID) -> None:
-    draft = ReceiptDraft(DeletionReason.ERASURE, NOON, None, hashed(images), ())
-    receipt = next_receipt(draft, 1, GENESIS_HASH, NOON)
+    receipt = receipt_of(hashed(images), Tally())
     assert all(map(receipt.names, images))
     assert receipt.names(other) == (other in images)
 
@@ -206,8 +214,7 @@ def test_a_hash_that_lies_across_two_others_is_not_taken_for_an_image(shift: int
 
 def test_the_hashes_of_a_receipt_can_be_read_one_by_one() -> None:
     first, second = bytes([4]) * ID_HASH_BYTES, bytes([9]) * ID_HASH_BYTES
-    receipt = next_receipt(GOLDEN, 1, GENESIS_HASH, NOON)
-    assert receipt.separate_hashes() == {first, second}
+    assert golden().separate_hashes() == {first, second}
 
 
 def test_two_receipts_know_one_image_by_different_hashes() -> None:
