@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from assets.catalog import leases, ledger, outcomes
-from assets.catalog.facts import ImageFacts, Seconds
+from assets.catalog.facts import ImageFacts
 from assets.catalog.outcome_rows import OUTCOME, RENDITION, stored_renditions
 from assets.catalog.records import (
     Arrival,
@@ -95,7 +95,7 @@ def _claimed_batch(
     ledger.register(connection, list(_arrivals(now)), now)
     day = now.astimezone(UTC).date()
     lease_request = leases.LeaseRequest(day, run_id, _LEASE, recipe.hash)
-    claimed = leases.claim_waiting(connection, lease_request, BATCH_ROWS)
+    claimed = leases.claim(connection, lease_request, BATCH_ROWS)
     connection.commit()
     if len(claimed) != BATCH_ROWS:
         raise MeasurementError(f"{len(claimed)} of {BATCH_ROWS} images could be claimed.")
@@ -135,6 +135,6 @@ def _processed(claim: LeasedImage, recipe: Recipe) -> Processed:
         RenditionRecord(name, f"{folder}/{name}.jpg", "JPEG", px, px * 3 // 4, 90 * px)
         for name, px in _SIDES_PX.items()
     )
-    work = Seconds(decode=rng.random(), render=rng.random(), encode=rng.random())
-    seconds = StageSeconds(fetch=rng.random(), wait=0.0, work=work, store=rng.random())
+    decode, render, encode = rng.random(), rng.random(), rng.random()
+    seconds = StageSeconds(rng.random(), 0.0, decode, render, encode, 0.0, rng.random())
     return Processed(claim, facts, recipe.record, "benchmark", seconds, renditions)

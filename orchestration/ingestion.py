@@ -3,7 +3,7 @@
 import dagster as dg
 
 from assets import asset_keys
-from assets.ingestion.source import IngestionJob, SkipTick
+from assets.ingestion.source import IngestionJob
 from assets.platform import Platform
 from orchestration.jobs import ALONE
 from orchestration.sensors.in_flight import runs_in_flight
@@ -26,10 +26,10 @@ def ingestion_sensor(ingestion: IngestionJob) -> dg.SensorDefinition:
             return dg.SkipReason(
                 f"A run of {ingestion.name} is in flight; it continues while there is more."
             )
-        work = ingestion.find_work(platform)
-        if isinstance(work, SkipTick):
-            return dg.SkipReason(work.reason)
-        context.log.info(work.reason)
+        has_work, why = ingestion.find_work(platform)
+        if not has_work:
+            return dg.SkipReason(why)
+        context.log.info(why)
         return dg.RunRequest()
 
     return request_run

@@ -43,7 +43,7 @@ _UNFINISHED = sql.SQL(
           and arrived_at >= begins_at and arrived_at < ends_at and {visible}
     ) as outdated
     """
-).format(visible=sql.SQL(VISIBLE), outdated=sql.SQL(OUTDATED))
+).format(visible=VISIBLE, outdated=OUTDATED)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 Like all functions of the ledger these take an open connection and never commit.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 
@@ -17,14 +16,10 @@ MAX_ATTEMPTS = 5
 """An image is rejected after this number of runs claimed it and did not finish it."""
 
 # Not `<>`: an index finds smaller and larger values.
-OUTDATED = """
-    state = 'processed'
-    and (
-        recipe_hash < %(recipe_hash)s
-        or recipe_hash > %(recipe_hash)s
-        or recipe_hash is null
-    )
-"""
+OUTDATED = sql.SQL(
+    "state = 'processed' and (recipe_hash < %(recipe_hash)s or recipe_hash > %(recipe_hash)s"
+    " or recipe_hash is null)"
+)
 """Condition on an image: it was processed by another recipe than the parameter's."""
 
 _CLAIM = sql.SQL(
@@ -53,10 +48,8 @@ _CLAIM = sql.SQL(
         quarantine_key
     """
 )
-_WAITING, _OUTDATED = (
-    _CLAIM.format(wanted=sql.SQL(wanted), visible=sql.SQL(VISIBLE))
-    for wanted in ("state = 'waiting'", OUTDATED)
-)
+_CLAIM_WAITING = _CLAIM.format(wanted=sql.SQL("state = 'waiting'"), visible=VISIBLE)
+_CLAIM_OUTDATED = _CLAIM.format(wanted=OUTDATED, visible=VISIBLE)
 
 
 @dataclass(frozen=True)
@@ -69,72 +62,47 @@ class LeaseRequest:
     recipe_hash: str
 
 
-def claim_waiting(connection: Connection, request: LeaseRequest, limit: int) -> list[LeasedImage]:
-    """Claims up to `limit` visible waiting images of a day that nobody leases, oldest first."""
-    return _claim(connection, _WAITING, request, limit)
-
-
-def claim_outdated(connection: Connection, request: LeaseRequest, limit: int) -> list[LeasedImage]:
-    """Claims up to `limit` visible outdated images of a day that nobody leases, oldest first."""
-    return _claim(connection, _OUTDATED, request, limit)
-
-
-def _claim(
-    connection: Connection, query: sql.Composed, request: LeaseRequest, limit: int
+def claim(
+    connection: Connection, request: LeaseRequest, limit: int, *, outdated: bool = False
 ) -> list[LeasedImage]:
-    parameters = {**asdict(request), "limit": limit}
-    claimed = read_rows(connection, LeasedImage, query, parameters)
-    if claimed:
-        _cancel_deletion_of_renditions(connection, claimed, request.recipe_hash)
-    return claimed
+    """Claims up to `limit` visible images of a day that nobody leases, oldest first.
 
-
-def _cancel_deletion_of_renditions(
-    connection: Connection, claimed: Sequence[LeasedImage], recipe_hash: str
-) -> None:
-    """Takes the renditions that are about to be made off the list of objects to be deleted.
-
-    An image may have had these very renditions before, and lost them to another recipe or a
-    rejection. Waits for a deletion in flight.
+    Args:
+        outdated: Whether to claim outdated images instead of waiting ones.
     """
-    connection.execute(
-        """
-        delete from image_catalog.replaced_object
-        where image_id = any(%(images)s) and recipe_hash = %(recipe_hash)s
-        """,
-        {"images": [image.image_id for image in claimed], "recipe_hash": recipe_hash},
-    )
+    query = _CLAIM_OUTDATED if outdated else _CLAIM_WAITING
+    claimed = read_rows(connection, LeasedImage, query, {**asdict(request), "limit": limit})
+    if claimed:
+        # An image may have had the renditions that are about to be made before, and lost them to
+        # another recipe or a rejection. This waits for a deletion in flight.
+        connection.execute(
+            "delete from image_catalog.replaced_object"
+            " where image_id = any(%s) and recipe_hash = %s",
+            [[image.image_id for image in claimed], request.recipe_hash],
+        )
+    return claimed
 
 
 def renew_leases(connection: Connection, run_id: str, lease: timedelta) -> int:
     """Extends all leases of a run; returns of how many images."""
-    renewed = connection.execute(
-        """
-        update image_catalog.image
-        set lease_until = clock_timestamp() + %(lease)s
-        where claimed_by = %(run_id)s
-        """,
-        {"run_id": run_id, "lease": lease},
-    )
-    return renewed.rowcount
+    return connection.execute(
+        "update image_catalog.image set lease_until = clock_timestamp() + %s where claimed_by = %s",
+        [lease, run_id],
+    ).rowcount
 
 
 def release_leases(connection: Connection, run_id: str, *, counts_as_attempt: bool) -> int:
-    """Releases the images that a run claimed and did not finish.
+    """Releases the images that a run claimed and did not finish; returns how many wait again.
 
     Args:
         counts_as_attempt: False when the run ended for a reason that no image can have caused,
             such as a server that was down; then `claim_count` goes back.
-
-    Returns:
-        How many images wait again.
     """
-    released = connection.execute(
+    return connection.execute(
         """
         update image_catalog.image
         set claimed_by = null, lease_until = null, claim_count = claim_count - %(uncounted)s
         where claimed_by = %(run_id)s
         """,
         {"run_id": run_id, "uncounted": int(not counts_as_attempt)},
-    )
-    return released.rowcount
+    ).rowcount

@@ -8,7 +8,7 @@ transaction. A repeated write changes nothing.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from psycopg import sql
@@ -36,22 +36,23 @@ _BACKLOG = sql.SQL(
     group by day
     order by day
     """
-).format(visible=sql.SQL(VISIBLE))
+).format(visible=VISIBLE)
 
 
 def register(connection: Connection, arrivals: Sequence[Arrival], now: datetime) -> int:
-    """Registers arrivals; images that are known already or erased are left as they are.
-
-    Returns:
-        How many were new.
-    """
+    """Registers arrivals and returns how many were new; known and erased images are left alone."""
     if not arrivals:
         return 0
-    for day in sorted({_utc_day(arrival.arrived_at) for arrival in arrivals}):
+    for day in sorted({arrival.arrived_at.astimezone(UTC).date() for arrival in arrivals}):
         connection.execute("select image_catalog.ensure_day(%s)", [day])
     by_age = sorted(arrivals, key=lambda arrival: arrival.arrived_at, reverse=True)
     new = {arrival.image_id.hex: arrival for arrival in by_age}
-    for known in _lock_and_find(connection, list(new)):
+    # Two transactions can register one image at once, for an upload and for its notification: the
+    # second waits here for the first, and then sees its row.
+    lock_images(connection, new)
+    # A day that has just begun has no statistics: left to itself the planner reads all of it.
+    connection.execute("set local enable_seqscan to off")
+    for known in find_known(connection, [arrival.image_id for arrival in new.values()]):
         del new[known.hex]
     if new:
         copy_rows(connection, _IMAGE, _columns(now), new.values())
@@ -60,26 +61,8 @@ def register(connection: Connection, arrivals: Sequence[Arrival], now: datetime)
 
 def find_known(connection: Connection, images: Iterable[UUID]) -> list[UUID]:
     """Returns those of the images that are known or erased, and so cannot be registered."""
-    return _find(connection, [image.hex for image in images])
-
-
-def _lock_and_find(connection: Connection, ids: Sequence[str]) -> list[UUID]:
-    """Keeps others from registering these images until the end of the transaction.
-
-    Two transactions can register one image at once, for an upload and for its notification: the
-    second waits here for the first, and then sees its row.
-
-    Returns:
-        Those that are known or erased.
-    """
-    lock_images(connection, ids)
-    # A day that has just begun has no statistics: left to itself the planner reads all of it.
-    connection.execute("set local enable_seqscan to off")
-    return _find(connection, ids)
-
-
-def _find(connection: Connection, ids: Sequence[str]) -> list[UUID]:
-    return list(set(read_values(connection, _FIND, {"ids": "{" + ",".join(ids) + "}"})))
+    ids = "{" + ",".join(image.hex for image in images) + "}"
+    return list(set(read_values(connection, _FIND, {"ids": ids})))
 
 
 def backlog(connection: Connection) -> list[DayBacklog]:
@@ -106,7 +89,3 @@ def _columns(now: datetime) -> tuple[Column[Arrival], ...]:
         Column("quarantine_key", "text", lambda one: one.quarantine_key),
         Column("finished_at", "timestamptz", lambda one: now if one.reason else None),
     )
-
-
-def _utc_day(moment: datetime) -> date:
-    return moment.astimezone(UTC).date()

@@ -7,7 +7,7 @@ files, which may contain anything: it is cleaned here, the last place before COP
 from collections.abc import Callable, Iterator, Sequence
 from typing import LiteralString, NamedTuple
 
-from assets.catalog.records import Outcome, Processed, Rejected, RenditionRecord
+from assets.catalog.records import Outcome, Processed, Rejected, RenditionRecord, StageSeconds
 from assets.resources.columns import Column
 
 _MAX_TEXT_LENGTH = 200
@@ -62,13 +62,13 @@ RESULT: tuple[Column[Outcome], ...] = (
     _of_processed("recipe", "text", lambda one: one.recipe.title),
     _of_processed("recipe_hash", "text", lambda one: one.recipe.hash),
     _of_processed("processor", "text", lambda one: _text(one.processor)),
-    _of_processed("processing_seconds", "float4", lambda one: one.seconds.work.total),
+    _of_processed("processing_seconds", "float4", lambda one: _work(one.seconds)),
     _of_processed("fetch_seconds", "float4", lambda one: one.seconds.fetch),
     _of_processed("wait_seconds", "float4", lambda one: one.seconds.wait),
-    _of_processed("decode_seconds", "float4", lambda one: one.seconds.work.decode),
-    _of_processed("render_seconds", "float4", lambda one: one.seconds.work.render),
-    _of_processed("encode_seconds", "float4", lambda one: one.seconds.work.encode),
-    _of_processed("describe_seconds", "float4", lambda one: one.seconds.work.describe),
+    _of_processed("decode_seconds", "float4", lambda one: one.seconds.decode),
+    _of_processed("render_seconds", "float4", lambda one: one.seconds.render),
+    _of_processed("encode_seconds", "float4", lambda one: one.seconds.encode),
+    _of_processed("describe_seconds", "float4", lambda one: one.seconds.describe),
     _of_processed("store_seconds", "float4", lambda one: one.seconds.store),
 )
 """What an outcome changes; `finished_at`, the time of writing, is set by the update itself."""
@@ -93,6 +93,10 @@ def stored_renditions(outcomes: Sequence[Outcome]) -> Iterator[StoredRendition]:
     for outcome in outcomes:
         if isinstance(outcome, Processed):
             yield from (StoredRendition(outcome, rendition) for rendition in outcome.renditions)
+
+
+def _work(seconds: StageSeconds) -> float:
+    return seconds.decode + seconds.render + seconds.encode + seconds.describe
 
 
 def _colours(colours: Sequence[str]) -> list[str | None]:

@@ -5,7 +5,6 @@ Like all functions of the ledger these take an open connection and never commit.
 
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID
 
 from psycopg import sql
 
@@ -43,7 +42,7 @@ _FINISH = sql.SQL(
     changes=sql.SQL(", ").join(
         (_KEEP if column.keeps else _SET).format(column=column.identifier) for column in RESULT
     ),
-    visible=sql.SQL(VISIBLE),
+    visible=VISIBLE,
 )
 _HAVE_RENDITIONS = """
     select exists (
@@ -78,19 +77,13 @@ def write(connection: Connection, run_id: str, outcomes: Sequence[Outcome], now:
         return 0
     create_temporary(connection, _NEW, OUTCOME)
     copy_rows(connection, _NEW, OUTCOME, outcomes)
-    finished_ids = _finish(connection, run_id, now)
-    connection.execute("drop table outcome")
-    finished = [outcome for outcome in outcomes if outcome.leased.image_id in finished_ids]
-    _write_renditions(connection, finished)
-    return len(finished_ids)
-
-
-def _finish(connection: Connection, run_id: str, now: datetime) -> set[UUID]:
-    """Finishes the images in the table `outcome` that the run still leases; returns their ids."""
     # The table has no statistics: left to itself the planner compares each of its rows with each
     # that the run leases, or reads all of a day that has just begun.
     connection.execute("set local enable_nestloop to off; set local enable_seqscan to off")
-    return set(read_values(connection, _FINISH, {"run_id": run_id, "now": now}))
+    finished = set(read_values(connection, _FINISH, {"run_id": run_id, "now": now}))
+    connection.execute("drop table outcome")
+    _write_renditions(connection, [one for one in outcomes if one.leased.image_id in finished])
+    return len(finished)
 
 
 def _write_renditions(connection: Connection, outcomes: Sequence[Outcome]) -> None:

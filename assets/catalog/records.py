@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import ClassVar
 from uuid import UUID
 
-from assets.catalog.facts import ImageFacts, Seconds
+from assets.catalog.facts import ImageFacts
 from assets.validation.reasons import Reason
 
 
@@ -68,19 +68,21 @@ class RecipeRecord:
 
 @dataclass(frozen=True)
 class StageSeconds:
-    """How long the stages of an image took.
+    """How long the stages of an image took, in their order.
 
     Attributes:
         fetch: Reading the original.
         wait: Waiting for a worker, and the transfer there and back.
-        work: The stages in the worker.
         store: Writing the renditions.
     """
 
     fetch: float
     wait: float
-    work: Seconds
-    store: float
+    decode: float = 0.0
+    render: float = 0.0
+    encode: float = 0.0
+    describe: float = 0.0
+    store: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from assets.catalog.visibility import VISIBLE
 from assets.errors import DarkroomError
-from assets.resources.warehouse import Connection, read_rows
+from assets.resources.warehouse import Connection
 from assets.retention_policy import cutoff
 from assets.validation.reasons import Reason
 
@@ -31,12 +31,6 @@ class Selection:
     since: datetime | None = None
 
 
-@dataclass(frozen=True)
-class _Count:
-    reason_code: str
-    images: int
-
-
 _SELECTED = sql.SQL(
     """
     state = 'rejected'
@@ -45,16 +39,10 @@ _SELECTED = sql.SQL(
     and (%(source)s::text is null or source = %(source)s)
     and (%(since)s::timestamptz is null or finished_at >= %(since)s)
     """
-).format(visible=sql.SQL(VISIBLE))
+).format(visible=VISIBLE)
 _COUNT = sql.SQL(
-    """
-    select reason_code, count(*) as images
-    from image_catalog.image
-    where {selected}
-    group by reason_code
-    order by reason_code
-    """
-).format(selected=_SELECTED)
+    "select reason_code, count(*) from image_catalog.image where {} group by 1 order by 1"
+).format(_SELECTED)
 _REQUEUE = sql.SQL(
     """
     update image_catalog.image
@@ -79,13 +67,11 @@ def reason_named(name: str) -> Reason:
     return Reason(name)
 
 
-def moment_named(text: str | None) -> datetime | None:
+def moment_named(text: str) -> datetime:
     """Parses an ISO 8601 date or time, which is UTC unless it says otherwise.
 
     Raises `RequeueError` when it is neither.
     """
-    if text is None:
-        return None
     try:
         moment = datetime.fromisoformat(text)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -99,17 +85,15 @@ def count_rejected(
     connection: Connection, selection: Selection, now: datetime, purge_age: timedelta
 ) -> dict[str, int]:
     """Counts by reason the images that could be requeued, whatever reason the selection names."""
-    rows = read_rows(connection, _Count, _COUNT, _parameters(selection, now, purge_age))
-    return {row.reason_code: row.images for row in rows}
+    return dict(connection.execute(_COUNT, _parameters(selection, now, purge_age)).fetchall())
 
 
 def requeue(
     connection: Connection, selection: Selection, now: datetime, purge_age: timedelta
 ) -> int:
-    """Sets the selected images back to `waiting`, without attempts; never commits.
+    """Sets the selected images back to `waiting`, without attempts; returns how many they are.
 
-    Returns:
-        How many they are.
+    Never commits.
     """
     return connection.execute(_REQUEUE, _parameters(selection, now, purge_age)).rowcount
 

@@ -4,8 +4,10 @@ A purge moves the horizon and an erasure marks rows as withdrawn before either d
 Queries with this condition return an image with everything that belongs to it, or nothing of it.
 """
 
-VISIBLE = """
-    image.withdrawn_at is null
-    and image.arrived_at > (select expired_until from image_catalog.horizon)
-"""
+from psycopg import sql
+
+VISIBLE = sql.SQL(
+    "image.withdrawn_at is null"
+    " and image.arrived_at > (select expired_until from image_catalog.horizon)"
+)
 """Condition on a row of `image_catalog.image`, under the name `image`."""

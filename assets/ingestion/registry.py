@@ -56,7 +56,7 @@ def hourly_folders() -> tuple[str, ...]:
 
 def dagster_modules() -> tuple[ModuleType, ...]:
     """Imports the modules that hold assets and asset checks of the sources."""
-    names = (f"{package}.{name}" for package in PACKAGES for name in ("assets", "checks"))
+    names = (f"{package}.assets" for package in PACKAGES)
     return tuple(import_module(name) for name in names if find_spec(name))
 
 

@@ -1,7 +1,7 @@
 """The contract of an ingestion source: all that the platform needs to know about a way in.
 
 Each source has a folder with a module `source.py`, whose `SOURCE` is the one instance, and with
-`assets.py` and `checks.py` if it has Dagster assets of its own; `registry.py` lists the folders.
+`assets.py` if it has Dagster assets and checks of its own; `registry.py` lists the folders.
 """
 
 from __future__ import annotations
@@ -45,27 +45,13 @@ class ParsedKey:
 
 
 @dataclass(frozen=True)
-class RequestRun:
-    """A sensor should request a run; `reason` says what was seen."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class SkipTick:
-    """A sensor should request nothing; `reason` says what was looked at."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
 class IngestionJob:
     """The Dagster job that ingests images, and the sensor that requests its runs.
 
     Attributes:
         name: Name of the job; at most one of its runs executes at a time.
-        find_work: Decides at each tick whether there is anything to do, in bounded time; called
-            when no run of the job is in flight.
+        find_work: Decides at each tick whether to request a run, and says what it saw, in bounded
+            time; called when no run of the job is in flight.
         asset: Key of the asset that it materializes; None: the ledger.
     """
 
@@ -73,7 +59,7 @@ class IngestionJob:
     description: str
     sensor: str
     sensor_description: str
-    find_work: Callable[[Platform], RequestRun | SkipTick]
+    find_work: Callable[[Platform], tuple[bool, str]]
     asset: tuple[str, str] | None = None
 
 

@@ -19,13 +19,7 @@ from typing import Self
 from psycopg import sql
 
 from assets.catalog import outcomes
-from assets.catalog.leases import (
-    LeaseRequest,
-    claim_outdated,
-    claim_waiting,
-    release_leases,
-    renew_leases,
-)
+from assets.catalog.leases import LeaseRequest, claim, release_leases, renew_leases
 from assets.catalog.records import LeasedImage, Outcome, Rejected
 from assets.catalog.visibility import VISIBLE
 from assets.errors import ServerError
@@ -133,9 +127,9 @@ class _Claims:
         return self._claimed.popleft() if self._claimed else None
 
     def _claim(self) -> list[LeasedImage]:
-        claimed = claim_waiting(self.connection, self.request, _CLAIM_BATCH_SIZE)
+        claimed = claim(self.connection, self.request, _CLAIM_BATCH_SIZE)
         if not claimed and self._has_outdated:
-            claimed = claim_outdated(self.connection, self.request, _CLAIM_BATCH_SIZE)
+            claimed = claim(self.connection, self.request, _CLAIM_BATCH_SIZE, outdated=True)
             self._has_outdated = bool(claimed)
         self.connection.commit()
         return claimed
@@ -175,10 +169,10 @@ class OutcomeRecorder:
             is_last or age >= _GROUP_SECONDS or len(self._pending) >= _GROUP_SIZE
         ):
             group, self._pending = self._pending[:_GROUP_SIZE], self._pending[_GROUP_SIZE:]
-            self._write_group([one.outcome for one in group])
+            self._write_group([outcome for outcome, _ in group])
             self._connection.commit()
-            for one in group:
-                self.summary.add(one.timing)
+            for _, timing in group:
+                self.summary.add(timing)
 
     def _write_group(self, group: Sequence[Outcome]) -> None:
         written = outcomes.write(self._connection, self._run_id, group, utc_now())
@@ -194,7 +188,7 @@ class OutcomeRecorder:
         ids = [outcome.leased.image_id for outcome in group]
         query = sql.SQL(
             "select image_id from image_catalog.image where image_id = any(%s::uuid[]) and {}"
-        ).format(sql.SQL(VISIBLE))
+        ).format(VISIBLE)
         visible = set(read_values(self._connection, query, [ids]))
         settings = self._platform.settings
         for outcome in group:

@@ -1,6 +1,5 @@
 """Facts about an image: from its header, its EXIF and a small picture of it."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -19,39 +18,25 @@ _MAX_TEXT_LENGTH = 80
 _COLOURS = 5
 _LEVELS = 255
 _FLAT_LEVELS = 1.0
-_UPRIGHT = 1
 _EXIF_TIME = "%Y:%m:%d %H:%M:%S"
 
 
-@dataclass(frozen=True)
-class HeaderFacts:
-    """What the header says, before anything is decoded.
-
-    Attributes:
-        orientation: Of a TIFF only: Pillow applies and forgets it when it loads the file.
-    """
+class HeaderFacts(NamedTuple):
+    """What the header says, before anything is decoded; see `ImageFacts`."""
 
     format: str
     mode: str
-    size: tuple[int, int]
     frames: int
     has_alpha: bool
-    orientation: int | None
 
 
-@dataclass(frozen=True)
-class CameraFacts:
+class CameraFacts(NamedTuple):
     """What a camera wrote into the file; the place where it was taken is never read."""
 
     orientation: int | None = None
-    make: str | None = None
-    model: str | None = None
+    camera_make: str | None = None
+    camera_model: str | None = None
     captured_at: datetime | None = None
-
-    @property
-    def turn(self) -> int:
-        """The orientation to apply; upright if the file says nothing."""
-        return self.orientation or _UPRIGHT
 
 
 class VisualFacts(NamedTuple):
@@ -66,15 +51,8 @@ class VisualFacts(NamedTuple):
 
 def read_header(image: Image.Image) -> HeaderFacts:
     """Reads the header of an opened image."""
-    is_tiff = image.format == "TIFF"
-    return HeaderFacts(
-        format=str(image.format),
-        mode=image.mode,
-        size=image.size,
-        frames=getattr(image, "n_frames", 1),
-        has_alpha=image.has_transparency_data,
-        orientation=read_camera(image).turn if is_tiff else None,
-    )
+    frames = getattr(image, "n_frames", 1)
+    return HeaderFacts(str(image.format), image.mode, frames, image.has_transparency_data)
 
 
 def read_camera(image: Image.Image) -> CameraFacts:
@@ -86,8 +64,8 @@ def read_camera(image: Image.Image) -> CameraFacts:
         return CameraFacts()
     return CameraFacts(
         orientation=_orientation(exif.get(ExifTags.Base.Orientation)),
-        make=_text(exif.get(ExifTags.Base.Make)),
-        model=_text(exif.get(ExifTags.Base.Model)),
+        camera_make=_text(exif.get(ExifTags.Base.Make)),
+        camera_model=_text(exif.get(ExifTags.Base.Model)),
         captured_at=_time(details.get(ExifTags.Base.DateTimeOriginal)),
     )
 

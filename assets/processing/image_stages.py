@@ -11,11 +11,9 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Self
 
-from assets.catalog.facts import Seconds
 from assets.catalog.identity import quarantine_key, rendition_key
 from assets.catalog.leases import MAX_ATTEMPTS
 from assets.catalog.records import (
@@ -43,12 +41,8 @@ _ASSUMED_PIXELS = 12_000_000
 """Weight of an image whose header is too long to be read: a usual size of telephone cameras."""
 
 
-@dataclass(frozen=True)
-class FinishedImage:
-    """An image that has passed all stages and is not in the ledger yet."""
-
-    outcome: Outcome
-    timing: ImageTiming
+FinishedImage = tuple[Outcome, ImageTiming]
+"""An image that has passed all stages and is not in the ledger yet."""
 
 
 class ImageStages:
@@ -120,21 +114,16 @@ class ImageStages:
             if isinstance(result, ProcessedImage):
                 renditions, facts = self._store(image, result), result.facts
                 wait = max(0.0, turnaround - result.seconds.total)
-                seconds = StageSeconds(fetch, wait, result.seconds, stopwatch.lap())
+                seconds = StageSeconds(fetch, wait, **vars(result.seconds), store=stopwatch.lap())
+                recipe, processor = self._recipe.record, result.processor
                 megapixels = facts.width_px * facts.height_px / 1e6
-                return FinishedImage(
-                    Processed(
-                        image, facts, self._recipe.record, result.processor, seconds, renditions
-                    ),
-                    ImageTiming(PROCESSED, size_bytes, megapixels, seconds),
-                )
+                processed = Processed(image, facts, recipe, processor, seconds, renditions)
+                return processed, ImageTiming(PROCESSED, size_bytes, megapixels, seconds)
             failure = result.description if isinstance(result, ProcessorFailure) else None
             reason = result if isinstance(result, Reason) else Reason.PROCESSOR_FAILED
             rejected = Rejected(image, reason, self._quarantine(image, original, reason))
-            seconds = StageSeconds(fetch, turnaround, Seconds(), stopwatch.lap())
-            return FinishedImage(
-                rejected, ImageTiming(reason.value, size_bytes, 0.0, seconds, failure)
-            )
+            seconds = StageSeconds(fetch, turnaround, store=stopwatch.lap())
+            return rejected, ImageTiming(reason.value, size_bytes, 0.0, seconds, failure)
 
     def _fetch(self, image: LeasedImage) -> bytes | Reason:
         """Returns an original's bytes, or why it is rejected unread."""
@@ -166,10 +155,8 @@ class ImageStages:
         for one in made.renditions:
             key = rendition_key(image.image_id, image.arrived_at, recipe.hash, one.file)
             self._object_store.put(bucket, key, one.body, one.content_type, metadata)
-            size = len(one.body)
-            records.append(
-                RenditionRecord(one.name, key, one.format, one.width_px, one.height_px, size)
-            )
+            facts = (one.name, key, one.format, one.width_px, one.height_px, len(one.body))
+            records.append(RenditionRecord(*facts))
         return tuple(records)
 
     def _quarantine(

@@ -36,15 +36,8 @@ NAME = f"pillow {PIL.__version__}"
 Load = Callable[[Image.Image, bytes, int | None], Image.Image]
 """Decodes an opened image, like `picture.load`; gets the file's bytes as well."""
 
+_UPRIGHT = 1
 _SIDEWAYS = {5, 6, 7, 8}
-
-
-@dataclass(frozen=True)
-class Engine:
-    """A decoder: its name and version, and its function."""
-
-    name: str
-    load: Load
 
 
 @dataclass
@@ -66,11 +59,11 @@ def process(body: bytes, recipe: Recipe) -> ProcessedImage:
 
     Raises `RejectedImageError` with the reason when the bytes are not an acceptable image.
     """
-    return process_with(Engine(NAME, _load), body, recipe)
+    return process_with(NAME, lambda image, _, px: load_picture(image, px), body, recipe)
 
 
-def process_with(engine: Engine, body: bytes, recipe: Recipe) -> ProcessedImage:
-    """Does what `process` does with another engine."""
+def process_with(name: str, load: Load, body: bytes, recipe: Recipe) -> ProcessedImage:
+    """Does what `process` does with another engine: its name with version, and its decoder."""
     if reason := reject_size(len(body)):
         raise RejectedImageError(reason)
     ImageFile.LOAD_TRUNCATED_IMAGES = False
@@ -80,7 +73,7 @@ def process_with(engine: Engine, body: bytes, recipe: Recipe) -> ProcessedImage:
         try:
             with Image.open(io.BytesIO(body), formats=ALLOWED_FORMATS) as image:
                 check_header(image)
-                return _process_opened(engine, image, body, recipe)
+                return _process_opened(name, load, image, body, recipe)
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise RejectedImageError(Reason.TOO_MANY_PIXELS) from error
         except UnidentifiedImageError as error:
@@ -92,20 +85,18 @@ def process_with(engine: Engine, body: bytes, recipe: Recipe) -> ProcessedImage:
             raise RejectedImageError(_decoder_reason(error)) from error
 
 
-def _load(image: Image.Image, _body: bytes, needed_px: int | None) -> Image.Image:
-    return load_picture(image, needed_px)
-
-
 def _process_opened(
-    engine: Engine, image: Image.Image, body: bytes, recipe: Recipe
+    name: str, load: Load, image: Image.Image, body: bytes, recipe: Recipe
 ) -> ProcessedImage:
     timer = _StageTimer()
-    header = read_header(image)
-    picture = engine.load(image, body, recipe.needed_px)
+    header, size = read_header(image), image.size
+    # Pillow turns a TIFF when it loads it and forgets its orientation; all others are not turned.
+    is_tiff = image.format == "TIFF"
+    tiff_turn = read_camera(image).orientation or _UPRIGHT if is_tiff else None
+    picture = load(image, body, recipe.needed_px)
     timer.lap("decode")
     camera = read_camera(image)
-    # Pillow has turned a TIFF already when it loaded it; all others are still to be turned.
-    turn, size = (camera.turn, header.size) if header.orientation is None else (1, image.size)
+    turn, size = (_UPRIGHT, image.size) if is_tiff else (camera.orientation or _UPRIGHT, size)
     picture = normalise(picture, image.info.get("icc_profile"), turn)
     timer.lap("render")
     sizes = Sizes(picture)
@@ -114,20 +105,14 @@ def _process_opened(
     timer.lap("describe")
     width, height = reversed(size) if turn in _SIDEWAYS else size
     facts = ImageFacts(
-        format=header.format,
-        mode=header.mode,
         width_px=width,
         height_px=height,
         sha256=hashlib.sha256(body).digest(),
-        frames=header.frames,
-        has_alpha=header.has_alpha,
-        orientation=header.orientation or camera.orientation,
-        camera_make=camera.make,
-        camera_model=camera.model,
-        captured_at=camera.captured_at,
+        **header._asdict(),
+        **camera._replace(orientation=tiff_turn or camera.orientation)._asdict(),
         **visuals._asdict(),
     )
-    return ProcessedImage(facts, renditions, engine.name, Seconds(**timer.seconds))
+    return ProcessedImage(facts, renditions, name, Seconds(**timer.seconds))
 
 
 def _render(sizes: Sizes, recipe: Recipe, timer: _StageTimer) -> Iterator[Rendition]:

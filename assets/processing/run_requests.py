@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 
 from assets.catalog.records import DayBacklog
@@ -13,24 +12,6 @@ IMAGES_PER_RUN = 5000
 """One run is requested per this many claimable images of a day: starting a run takes seconds."""
 
 
-@dataclass(frozen=True)
-class RequestRuns:
-    """Request a run for each of these days; a day that occurs twice gets two.
-
-    `why` says what was seen.
-    """
-
-    days: tuple[date, ...]
-    why: str
-
-
-@dataclass(frozen=True)
-class SkipTick:
-    """Request nothing; `why` says what was looked at."""
-
-    why: str
-
-
 def runs_by_day(tags_of_runs: Iterable[Mapping[str, str]]) -> Counter[date]:
     """Counts processing runs by day, read from their partition tags."""
     days = (tags.get(_PARTITION_TAG) for tags in tags_of_runs)
@@ -39,8 +20,8 @@ def runs_by_day(tags_of_runs: Iterable[Mapping[str, str]]) -> Counter[date]:
 
 def days_to_process(
     backlog: Sequence[DayBacklog], in_flight: Mapping[date, int], max_runs: int
-) -> RequestRuns | SkipTick:
-    """Decides for which days to request runs.
+) -> tuple[list[date], str]:
+    """Returns the days for which to request runs, one run per occurrence, and what was seen.
 
     Every day with claimable images gets one: the newest first, which people look at, then the
     oldest. Runs that are left go to days with more than `IMAGES_PER_RUN` images per run.
@@ -59,9 +40,9 @@ def days_to_process(
     ]
     room = max_runs - sum(in_flight.values())
     if not waiting:
-        return SkipTick("no image waits in the ledger")
+        return [], "no image waits in the ledger"
     if not wanted:
-        return SkipTick(f"{said}; runs in flight have them")
+        return [], f"{said}; runs in flight have them"
     if room <= 0:
-        return SkipTick(f"{said}; {max_runs} runs are in flight, and no more may be")
-    return RequestRuns(tuple(wanted[:room]), said)
+        return [], f"{said}; {max_runs} runs are in flight, and no more may be"
+    return wanted[:room], said

@@ -67,7 +67,7 @@ class RunSummary:
         sums.images += 1
         sums.size_bytes += timing.size_bytes
         sums.megapixels += timing.megapixels
-        for stage, seconds in _seconds_by_stage(timing.seconds).items():
+        for stage, seconds in vars(timing.seconds).items():
             self.stage_seconds[stage] += seconds
         if timing.processor_failure:
             self.processor_failures[timing.processor_failure] += 1
@@ -93,11 +93,10 @@ class RunSummary:
 
     def sentence(self) -> str:
         """Returns what the run has done, for its log."""
-        rates = self.rates()
+        images, megapixels = self.rates().values()
         return (
             f"{self.processed} images processed and {self.images - self.processed} rejected in "
-            f"{self.busy_seconds:.1f} s: {rates['images_per_second']} images and "
-            f"{rates['megapixels_per_second']} megapixels per second."
+            f"{self.busy_seconds:.1f} s: {images} images and {megapixels} megapixels per second."
         )
 
     def outcome_table(self) -> pd.DataFrame:
@@ -135,16 +134,3 @@ def bar(share: float) -> str:
     """Draws a share from 0 to 1 with blocks, followed by its percentage."""
     whole, rest = divmod(round(share * _BAR_BLOCKS * len(_EIGHTHS)), len(_EIGHTHS))
     return f"{'█' * whole}{_EIGHTHS[rest].strip()} {share:.0%}"
-
-
-def _seconds_by_stage(seconds: StageSeconds) -> dict[str, float]:
-    work = seconds.work
-    return {
-        "fetch": seconds.fetch,
-        _WAIT: seconds.wait,
-        "decode": work.decode,
-        "render": work.render,
-        "encode": work.encode,
-        "describe": work.describe,
-        "store": seconds.store,
-    }

@@ -106,11 +106,9 @@ def _watermark(step: recipe.Watermark, picture: Image.Image) -> Image.Image:
     height = max(8.0, step.height_share * picture.height)
     font = ImageFont.load_default(height)
     mask = Image.new("L", picture.size)
-    margin = round(height / 2)
-    side, anchor = _corner(step.corner, picture.size, margin)
-    ImageDraw.Draw(mask).text(
-        side, step.text, fill=round(_OPAQUE * step.opacity), font=font, anchor=anchor
-    )
+    side, anchor = _corner(step.corner, picture.size, round(height / 2))
+    fill = round(_OPAQUE * step.opacity)
+    ImageDraw.Draw(mask).text(side, step.text, fill=fill, font=font, anchor=anchor)
     marked = picture.copy()
     marked.paste(Image.new("RGB", picture.size, step.colour), mask=mask)
     return marked

@@ -37,8 +37,8 @@ def process(body: bytes, recipe: Recipe) -> ProcessedImage:
     `ProcessorError` when libvips is not installed.
     """
     vips = _libvips()
-    engine = processor.Engine(f"libvips {_version(vips)}", load)
-    return processor.process_with(engine, body, recipe)
+    version = ".".join(str(vips.version(part)) for part in range(3))
+    return processor.process_with(f"libvips {version}", load, body, recipe)
 
 
 def load(image: Image.Image, body: bytes, needed_px: int | None) -> Image.Image:
@@ -68,10 +68,6 @@ def _libvips() -> Any:
     pyvips.concurrency_set(1)
     pyvips.cache_set_max(0)
     return pyvips
-
-
-def _version(vips: Any) -> str:
-    return ".".join(str(vips.version(part)) for part in range(3))
 
 
 def _is_for_libvips(image: Image.Image, body: bytes, needed_px: int) -> bool:

@@ -17,7 +17,6 @@ from assets.retention.image_buckets import ImageBucket, LedgerSnapshot, ObjectRe
 _FETCH_BATCH_SIZE = 2000
 _ALL_IMAGES = sql.SQL("true")
 _SOME_IMAGES = sql.SQL("image_id = any(%(images)s)")
-_VISIBLE = sql.SQL(VISIBLE)
 # An object is required unless its row is invisible or says that the object was never there. An
 # original in quarantine needs no second copy in the raw bucket.
 _REFERENCES = {
@@ -103,7 +102,7 @@ def read_required(
         inner join image_catalog.image on image.image_id = reference.image_id
         where reference.is_required and {visible}
         """
-    ).format(references=_references(bucket, _SOME_IMAGES), visible=_VISIBLE)
+    ).format(references=_references(bucket, _SOME_IMAGES), visible=VISIBLE)
     return set(read_rows(connection, ObjectReference, query, {"images": list(images)}))
 
 
@@ -145,7 +144,7 @@ def lock_and_read(
 
 
 def _references(bucket: ImageBucket, images: sql.SQL) -> sql.Composed:
-    return _REFERENCES[bucket].format(images=images, visible=_VISIBLE)
+    return _REFERENCES[bucket].format(images=images, visible=VISIBLE)
 
 
 def _ids(connection: Connection, query: Query, images: Collection[UUID]) -> set[UUID]:

@@ -5,7 +5,7 @@ import dagster as dg
 from assets.asset_keys import ARRIVAL_DAYS
 from assets.catalog import ledger
 from assets.platform import Platform
-from assets.processing.run_requests import SkipTick, days_to_process, runs_by_day
+from assets.processing.run_requests import days_to_process, runs_by_day
 from orchestration.jobs import process_images
 from orchestration.sensors.in_flight import runs_in_flight
 
@@ -27,11 +27,11 @@ def image_backlog(
     with platform.warehouse.connect() as connection:
         backlog = ledger.backlog(connection)
     runs = runs_by_day(run.tags for run in in_flight)
-    decision = days_to_process(backlog, runs, platform.settings.processing_runs)
-    if isinstance(decision, SkipTick):
-        return dg.SkipReason(decision.why)
-    context.log.info(decision.why)
-    days = [day.isoformat() for day in decision.days]
+    wanted, why = days_to_process(backlog, runs, platform.settings.processing_runs)
+    if not wanted:
+        return dg.SkipReason(why)
+    context.log.info(why)
+    days = [day.isoformat() for day in wanted]
     return dg.SensorResult(
         run_requests=[dg.RunRequest(partition_key=day) for day in days],
         dynamic_partitions_requests=[ARRIVAL_DAYS.build_add_request(sorted(set(days)))],

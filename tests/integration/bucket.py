@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from assets.ingestion.bucket import sweep as sweeps
-from assets.ingestion.bucket.sweep import Sweep
+from assets.ingestion.bucket.listing import Sweep
 from tests.integration.conftest import Platform
 
 NOW = datetime.now(UTC)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from assets.catalog import leases, ledger, outcomes
-from assets.catalog.facts import ImageFacts, Seconds
+from assets.catalog.facts import ImageFacts
 from assets.catalog.records import (
     Arrival,
     LeasedImage,
@@ -29,7 +29,7 @@ DIGEST = bytes(range(32))
 STANDARD = read_recipe("standard")
 OTHER = STANDARD.model_copy(update={"version": 99})
 SMALL_FACTS = ImageFacts("PNG", "L", 1, 1, DIGEST)
-SECONDS = StageSeconds(0.25, 0.5, Seconds(0.125, 1.0, 2.0, 4.0), 8.0)
+SECONDS = StageSeconds(0.25, 0.5, 0.125, 1.0, 2.0, 4.0, 8.0)
 
 
 def lease_request(
@@ -50,12 +50,14 @@ class Catalogue:
         arrivals = [Arrival(uuid4(), NOW, size_bytes=5, **told | changes) for _ in range(count)]
         with self.platform.warehouse.connect() as connection:
             ledger.register(connection, arrivals, NOW)
-            return leases.claim_waiting(connection, lease_request(NOW.date(), run_id), count)
+            return leases.claim(connection, lease_request(NOW.date(), run_id), count)
 
     def claim_again(self, recipe: Recipe) -> list[LeasedImage]:
         """Claims what another recipe than this one has made."""
         with self.platform.warehouse.connect() as connection:
-            return leases.claim_outdated(connection, lease_request(NOW.date(), recipe=recipe), 100)
+            return leases.claim(
+                connection, lease_request(NOW.date(), recipe=recipe), 100, outdated=True
+            )
 
     def write(self, *made: Outcome, run_id: str = "a run", now: datetime = NOW) -> int:
         with self.platform.warehouse.connect() as connection:

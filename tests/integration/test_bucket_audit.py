@@ -5,9 +5,9 @@ from uuid import uuid4
 
 import pytest
 
+from assets.ingestion.bucket.assets import evaluate_audit, no_raw_object_is_unregistered
 from assets.ingestion.bucket.audit import Audit, AuditCounts
-from assets.ingestion.bucket.checks import evaluate_audit, no_raw_object_is_unregistered
-from assets.ingestion.bucket.sweep import Sweep
+from assets.ingestion.bucket.listing import Sweep
 from assets.ingestion.kafka import topics
 from assets.ingestion.kafka.source import landed_key
 from assets.ingestion.upload.source import upload_key

@@ -7,8 +7,11 @@ import pytest
 
 from assets.catalog import ledger
 from assets.ingestion.kafka import gaps, topics
-from assets.ingestion.kafka.assets import image_messages, landed_images
-from assets.ingestion.kafka.checks import no_offset_gap_is_unexplained
+from assets.ingestion.kafka.assets import (
+    image_messages,
+    landed_images,
+    no_offset_gap_is_unexplained,
+)
 from assets.ingestion.kafka.topics import TopicChangedError
 from assets.resources.topic_states import TopicMissingError
 from tests.integration.topic import (

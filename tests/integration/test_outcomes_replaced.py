@@ -81,7 +81,7 @@ def test_a_rendition_that_is_stored_again_is_not_to_be_deleted_any_more(platform
         "finished_at = null returning 1"
     )
     with platform.warehouse.connect() as connection:
-        [waiting] = leases.claim_waiting(connection, lease_request(NOW.date()), 1)
+        [waiting] = leases.claim(connection, lease_request(NOW.date()), 1)
     assert catalogue.write(processed(waiting)) == 1
     assert (catalogue.rendition_keys(), catalogue.replaced_keys()) == (kept, set())
 

@@ -104,7 +104,7 @@ def test_a_run_that_lost_its_lease_changes_nothing(platform, pictures):
     platform.drop("slow.jpg", pictures[0].body)
     platform.register()
     with platform.warehouse.connect() as connection:
-        [slow] = leases.claim_waiting(
+        [slow] = leases.claim(
             connection, lease_request(TODAY, "slow run", timedelta(seconds=-1)), 1
         )
     platform.process("fast run")
@@ -119,7 +119,7 @@ def test_an_image_that_five_runs_could_not_finish_is_given_up_and_quarantined(pl
     platform.register()
     for run in range(leases.MAX_ATTEMPTS):
         with platform.warehouse.connect() as connection:
-            leases.claim_waiting(connection, lease_request(TODAY, f"run {run}"), 1)
+            leases.claim(connection, lease_request(TODAY, f"run {run}"), 1)
             leases.release_leases(connection, f"run {run}", counts_as_attempt=True)
     platform.process()
     assert platform.states() == {"gave_up": 1}

@@ -66,7 +66,7 @@ def test_a_day_of_which_another_run_holds_something_is_not_complete_yet(
     platform.produce([picture.body for picture in pictures])
     platform.land()
     with platform.warehouse.connect() as connection:
-        leases.claim_waiting(connection, lease_request(TODAY, "another run"), 2)
+        leases.claim(connection, lease_request(TODAY, "another run"), 2)
     result = materialise(platform, instance)
     page = said(result.asset_observations_for_node("renditions"))
     assert (page["processed"], page["left_on_this_day"]) == (len(pictures) - 2, 2)

@@ -59,7 +59,7 @@ def test_two_runs_claim_disjoint_images(platform, pictures):
     def claim(run_id: str) -> list:
         taken = []
         with platform.warehouse.connect() as connection:
-            while found := leases.claim_waiting(connection, lease_request(TODAY, run_id), 7):
+            while found := leases.claim(connection, lease_request(TODAY, run_id), 7):
                 taken += [claim.image_id for claim in found]
                 connection.commit()
         return taken
@@ -106,7 +106,7 @@ def test_a_run_that_lives_keeps_its_images_beyond_their_lease(platform):
     [(first,)] = platform.query("select lease_until from image_catalog.image")
     wait_until(lambda: datetime.now(UTC) > first, "the first lease to end")
     with platform.warehouse.connect() as connection:
-        assert leases.claim_waiting(connection, lease_request(TODAY, "another"), 1) == []
+        assert leases.claim(connection, lease_request(TODAY, "another"), 1) == []
     assert end_of(run) == {"images": 1, "lost": 0}
 
 

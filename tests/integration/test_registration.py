@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from assets.catalog.checks import balance
-from assets.ingestion.bucket import known, raw_objects
+from assets.ingestion.bucket import raw_objects
 from assets.ingestion.kafka import topics
 from assets.ingestion.kafka.source import LANDING_GRACE, landed_key
 from assets.ingestion.upload.source import upload_key
@@ -127,7 +127,7 @@ def test_a_message_landed_while_its_object_is_looked_up_is_not_taken_for_a_drop(
 
         return read_and_land
 
-    for module, name in ((topics, "read_landed"), (known, "read_rows")):
+    for module, name in ((topics, "read_landed"), (raw_objects, "read_rows")):
         monkeypatch.setattr(module, name, landing_after(getattr(module, name)))
     platform.register()
     assert next(landings, None) is None

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from assets.ingestion.bucket import registration
-from assets.ingestion.bucket.sweep import Sweep
+from assets.ingestion.bucket.listing import Sweep
 from assets.resources.object_store import ObjectStore
 from tests.integration.bucket import (
     NOW,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from assets.catalog import ledger
 from assets.catalog.checks import balance
-from assets.ingestion.bucket.sweep import Sweep
+from assets.ingestion.bucket.listing import Sweep
 from tests.integration.bucket import (
     not_due,
     notification,

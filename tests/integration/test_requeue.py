@@ -113,7 +113,7 @@ def test_an_image_that_was_given_up_has_all_its_chances_again(platform, pictures
     platform.register()
     for run in range(leases.MAX_ATTEMPTS):
         with platform.warehouse.connect() as connection:
-            leases.claim_waiting(connection, lease_request(NOW.date(), f"run {run}"), 1)
+            leases.claim(connection, lease_request(NOW.date(), f"run {run}"), 1)
             leases.release_leases(connection, f"run {run}", counts_as_attempt=True)
     platform.process()
     assert platform.states() == {"gave_up": 1}

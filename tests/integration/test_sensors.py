@@ -13,7 +13,7 @@ from assets.asset_keys import ARRIVAL_DAYS
 from assets.catalog import leases
 from assets.errors import ServerUnavailableError
 from assets.ingestion.bucket import source as bucket
-from assets.ingestion.bucket.sweep import Sweep, write_sweep
+from assets.ingestion.bucket.listing import Sweep, write_sweep
 from assets.ingestion.kafka import source as kafka
 from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectStore
@@ -153,7 +153,7 @@ def test_images_that_a_live_run_holds_ask_for_nothing(instance, platform, pictur
     platform.produce([pictures[0].body])
     platform.land()
     with platform.warehouse.connect() as connection:
-        leases.claim_waiting(connection, lease_request(TODAY, "a live run"), 10)
+        leases.claim(connection, lease_request(TODAY, "a live run"), 10)
     ticked = tick(image_backlog, instance, platform)
     assert ticked.run_requests == []
     assert ticked.skip_reason.skip_message == "1 images wait on 1 days; runs in flight have them"
@@ -170,9 +170,7 @@ def test_images_of_a_run_whose_lease_ended_ask_again(instance, platform, picture
     platform.produce([pictures[0].body])
     platform.land()
     with platform.warehouse.connect() as connection:
-        leases.claim_waiting(
-            connection, lease_request(TODAY, "a dead run", timedelta(seconds=-1)), 10
-        )
+        leases.claim(connection, lease_request(TODAY, "a dead run", timedelta(seconds=-1)), 10)
     assert len(tick(image_backlog, instance, platform).run_requests) == 1
 
 

@@ -48,7 +48,7 @@ def register(platform, **changes) -> Arrival:
 
 def take(platform) -> list[leases.LeasedImage]:
     with platform.warehouse.connect() as connection:
-        return leases.claim_waiting(connection, lease_request(NOW.date()), 10)
+        return leases.claim(connection, lease_request(NOW.date()), 10)
 
 
 @HIDDEN
@@ -184,7 +184,7 @@ def test_days_that_have_expired_are_not_even_read(platform):
     expire(platform, datetime.combine(NOW, time(), UTC))
     rows = platform.query(
         "explain (analyze, costs off, timing off, summary off) "
-        f"select image_id from image_catalog.image where {VISIBLE}"
+        f"select image_id from image_catalog.image where {VISIBLE.as_string()}"
     )
     read = [line for (line,) in rows if "image_2026" in line and "never executed" not in line]
     assert [NOW.strftime("image_%Y%m%d") in line for line in read] == [True], rows

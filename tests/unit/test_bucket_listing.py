@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.ingestion.bucket.listing import next_position, recent_folders
-from assets.ingestion.bucket.sweep import Sweep
+from assets.ingestion.bucket.listing import Sweep, next_position, recent_folders
 from assets.ingestion.registry import hourly_folders
 from assets.ingestion.upload.source import upload_key
 from assets.resources.objects import ListingPage, ObjectVersion

@@ -8,8 +8,12 @@ import pytest
 from assets.catalog import identity
 from assets.ingestion.bucket.raw_objects import KnownObjects
 from assets.ingestion.bucket.source import object_origin
-from assets.ingestion.kafka.claim_checks import ClaimCheck, claim_check_key, image_of
-from assets.ingestion.kafka.message_storer import describe
+from assets.ingestion.kafka.message_storer import (
+    ClaimCheck,
+    claim_check_key,
+    describe,
+    image_of,
+)
 from assets.resources.objects import ObjectHead
 from assets.validation.reasons import Reason
 from tests.unit.arrivals import NOON, message, object_version, some_settings

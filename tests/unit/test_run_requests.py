@@ -7,13 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.catalog.records import DayBacklog
-from assets.processing.run_requests import (
-    IMAGES_PER_RUN,
-    RequestRuns,
-    SkipTick,
-    days_to_process,
-    runs_by_day,
-)
+from assets.processing.run_requests import IMAGES_PER_RUN, days_to_process, runs_by_day
 
 MONDAY = date(2024, 5, 13)
 TUESDAY = MONDAY + timedelta(days=1)
@@ -38,13 +32,14 @@ def test_a_run_without_a_partition_holds_no_day(tags: dict[str, str]) -> None:
 
 
 def asked(*backlog: DayBacklog, runs: dict[date, int] | None = None, most: int = 2) -> list[date]:
-    decision = days_to_process(backlog, runs or {}, most)
-    return list(decision.days) if isinstance(decision, RequestRuns) else []
+    days, _ = days_to_process(backlog, runs or {}, most)
+    return days
 
 
 def test_a_day_with_claimable_images_and_no_run_is_asked_for() -> None:
-    assert days_to_process([DayBacklog(MONDAY, 5, 5)], {}, 2) == RequestRuns(
-        (MONDAY,), "5 images wait on 1 days"
+    assert days_to_process([DayBacklog(MONDAY, 5, 5)], {}, 2) == (
+        [MONDAY],
+        "5 images wait on 1 days",
     )
 
 
@@ -70,8 +65,9 @@ def test_no_more_runs_are_asked_for_than_may_be_in_flight() -> None:
 
 
 def test_images_that_find_no_room_are_waited_for() -> None:
-    assert days_to_process([DayBacklog(MONDAY, 5, 5)], {TUESDAY: 2}, 2) == SkipTick(
-        "5 images wait on 1 days; 2 runs are in flight, and no more may be"
+    assert days_to_process([DayBacklog(MONDAY, 5, 5)], {TUESDAY: 2}, 2) == (
+        [],
+        "5 images wait on 1 days; 2 runs are in flight, and no more may be",
     )
 
 
@@ -87,13 +83,14 @@ def test_every_day_gets_a_run_before_any_gets_a_second() -> None:
 
 
 def test_images_in_other_hands_are_waited_for() -> None:
-    assert days_to_process([DayBacklog(MONDAY, 5, 0)], {}, 2) == SkipTick(
-        "5 images wait on 1 days; runs in flight have them"
+    assert days_to_process([DayBacklog(MONDAY, 5, 0)], {}, 2) == (
+        [],
+        "5 images wait on 1 days; runs in flight have them",
     )
 
 
 def test_nothing_waiting_says_where_it_looked() -> None:
-    assert days_to_process([], {}, 2) == SkipTick("no image waits in the ledger")
+    assert days_to_process([], {}, 2) == ([], "no image waits in the ledger")
 
 
 in_flight = st.dictionaries(days, st.integers(1, 3))

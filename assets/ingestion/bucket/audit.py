@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from assets.counts import Counts
-from assets.ingestion.bucket.known import read_known
-from assets.ingestion.bucket.listing import next_position
-from assets.ingestion.bucket.raw_objects import ObjectStatus, classify
-from assets.ingestion.bucket.sweep import read_sweep
+from assets.ingestion.bucket.listing import next_position, read_sweep
+from assets.ingestion.bucket.raw_objects import ObjectStatus, classify, read_known
 from assets.platform import Platform
 from assets.resources.objects import ObjectVersion
 

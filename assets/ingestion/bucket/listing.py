@@ -6,17 +6,37 @@ that are put before that position meanwhile are found by the next sweep.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 
-from assets.ingestion.bucket.sweep import Sweep
 from assets.ingestion.registry import hourly_folders
 from assets.platform import Platform
 from assets.resources.objects import ListingPage, ObjectVersion
+from assets.resources.warehouse import Connection, read_rows
 from assets.timing import utc_now
 
 RECENT_HOURS = 3
 """The current hour and those before it."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Progress of the listing of a bucket; committed with the objects that it lists.
+
+    Attributes:
+        resume_key: The key to resume after; None at the beginning of the bucket.
+        completed_at: When a listing last reached the end of the bucket; None: never.
+        listed_at: When the last slice of the listing ended; None: none has.
+    """
+
+    resume_key: str | None = None
+    resume_version: str | None = None
+    completed_at: datetime | None = None
+    listed_at: datetime | None = None
+
+    def is_due(self, now: datetime, interval: timedelta) -> bool:
+        """Returns whether a slice is due: none has ended yet, or the last one an interval ago."""
+        return self.listed_at is None or now - self.listed_at >= interval
 
 
 @dataclass(frozen=True)
@@ -37,8 +57,7 @@ def pages_of_slice(platform: Platform, sweep: Sweep) -> Iterator[ListedPage]:
     configured = settings.hourly_folders
     folders = recent_folders(hourly_folders() if configured is None else configured, utc_now())
     for folder in folders:
-        share = max(1, settings.sweep_pages // len(folders))
-        yield from _recent_pages(platform, folder, share)
+        yield from _recent_pages(platform, folder, max(1, settings.sweep_pages // len(folders)))
     yield from _sweep_pages(platform, sweep)
 
 
@@ -62,8 +81,7 @@ def next_position(page: ListingPage) -> tuple[str | None, str | None]:
 
 def _recent_pages(platform: Platform, folder: str, max_pages: int) -> Iterator[ListedPage]:
     bucket = platform.settings.raw_bucket
-    key: str | None = None
-    version: str | None = None
+    key, version = None, None
     for _ in range(max_pages):
         page = platform.object_store.page_of_versions(bucket, key, version, prefix=folder)
         yield ListedPage(page.versions, None)
@@ -89,3 +107,32 @@ def _sweep_pages(platform: Platform, sweep: Sweep) -> Iterator[ListedPage]:
         yield ListedPage(page.versions, sweep)
         if key is None:
             return
+
+
+def read_sweep(connection: Connection, bucket: str) -> Sweep:
+    """Returns how far the listing of a bucket has come."""
+    query = """
+        select resume_key, resume_version, completed_at, listed_at
+        from image_catalog.bucket_sweep
+        where bucket = %s
+    """
+    return next(iter(read_rows(connection, Sweep, query, [bucket])), Sweep())
+
+
+def write_sweep(connection: Connection, bucket: str, sweep: Sweep) -> None:
+    """Records how far the listing has come; belongs to the transaction that registers its page."""
+    connection.execute(
+        """
+        insert into image_catalog.bucket_sweep (
+            bucket, resume_key, resume_version, completed_at, listed_at
+        )
+        values (%s, %s, %s, %s, %s)
+        on conflict (bucket) do update
+        set
+            resume_key = excluded.resume_key,
+            resume_version = excluded.resume_version,
+            completed_at = excluded.completed_at,
+            listed_at = excluded.listed_at
+        """,
+        [bucket, *astuple(sweep)],
+    )

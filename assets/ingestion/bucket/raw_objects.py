@@ -1,6 +1,9 @@
-"""What an object version in the raw bucket is: whose, and which image. Pure functions."""
+"""What an object version in the raw bucket is: whose, and which image.
 
-from collections.abc import Mapping
+Pure functions but for `read_known`, which reads what ledger and sources know.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -9,9 +12,11 @@ from uuid import UUID
 from assets.catalog.identity import image_id
 from assets.catalog.records import Arrival
 from assets.ingestion.bucket.source import SOURCE, describe_drop, object_origin
-from assets.ingestion.registry import parse_key
+from assets.ingestion.registry import parse_key, sources
 from assets.resources.objects import ObjectHead, ObjectVersion
+from assets.resources.warehouse import Connection, read_rows, read_values
 from assets.retention_policy import is_due
+from assets.settings import Settings
 
 _CLOCK_SKEW = timedelta(hours=1)
 _MAX_TRANSIT_TIME = timedelta(days=8)
@@ -49,6 +54,34 @@ class KnownObjects:
     object_keys: Mapping[UUID, str]
     awaited: frozenset[str] = frozenset()
     erased: frozenset[UUID] = frozenset()
+
+
+@dataclass(frozen=True)
+class _Row:
+    image_id: UUID
+    object_key: str
+
+
+def read_known(
+    connection: Connection, found: Sequence[ObjectVersion], settings: Settings
+) -> KnownObjects:
+    """Returns what is known about object versions of the raw bucket.
+
+    The sources' progress is read before rows: an image that is registered in between has its row
+    then, and is not taken for a drop. Rows are read before erasures: an image that is erased in
+    between is found there.
+    """
+    keys = {one.key for one in found}
+    awaited: frozenset[str] = frozenset()
+    for source in sources():
+        if source.self_registration is not None:
+            awaited |= source.self_registration.find_awaited(connection, settings, keys)
+    ids = sorted({image for version in found for image in possible_ids(version)})
+    query = "select image_id, object_key from image_catalog.image where image_id = any(%s)"
+    rows = read_rows(connection, _Row, query, [ids])
+    object_keys = {row.image_id: row.object_key for row in rows}
+    query = "select image_id from image_catalog.erased_image where image_id = any(%s)"
+    return KnownObjects(object_keys, awaited, frozenset(read_values(connection, query, [ids])))
 
 
 def possible_ids(found: ObjectVersion) -> tuple[UUID, ...]:

@@ -8,10 +8,20 @@ from dataclasses import dataclass
 from assets.catalog import ledger
 from assets.catalog.records import Arrival
 from assets.counts import Counts
-from assets.ingestion.bucket.known import read_known
-from assets.ingestion.bucket.listing import ListedPage, pages_of_slice
-from assets.ingestion.bucket.raw_objects import ObjectStatus, classify, describe, needs_metadata
-from assets.ingestion.bucket.sweep import Sweep, read_sweep, write_sweep
+from assets.ingestion.bucket.listing import (
+    ListedPage,
+    Sweep,
+    pages_of_slice,
+    read_sweep,
+    write_sweep,
+)
+from assets.ingestion.bucket.raw_objects import (
+    ObjectStatus,
+    classify,
+    describe,
+    needs_metadata,
+    read_known,
+)
 from assets.platform import Platform
 from assets.resources.object_store import ObjectMissingError
 from assets.resources.objects import Notification, ObjectVersion

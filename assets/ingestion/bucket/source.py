@@ -5,8 +5,8 @@ Every object is a drop unless its key has another source's format and that sourc
 
 from assets.catalog.identity import image_id
 from assets.catalog.records import Arrival
-from assets.ingestion.bucket import sweep
-from assets.ingestion.source import IngestionJob, IngestionSource, RequestRun, SkipTick
+from assets.ingestion.bucket import listing
+from assets.ingestion.source import IngestionJob, IngestionSource
 from assets.platform import Platform
 from assets.resources.objects import ObjectVersion
 from assets.timing import utc_now
@@ -19,20 +19,17 @@ def object_origin(found: ObjectVersion) -> str:
     return f"{found.bucket}/{found.key}?{found.version or found.etag}"
 
 
-def find_work(platform: Platform) -> RequestRun | SkipTick:
-    """Requests a run when notifications wait or the next slice of the listing is due."""
+def find_work(platform: Platform) -> tuple[bool, str]:
+    """Returns whether notifications wait or the next slice of the listing is due, and a reason."""
     waiting = platform.object_store.notifications_waiting()
     settings = platform.settings
     with platform.warehouse.connect() as connection:
-        stored = sweep.read_sweep(connection, settings.raw_bucket)
+        stored = listing.read_sweep(connection, settings.raw_bucket)
     is_due = stored.is_due(utc_now(), settings.sweep_interval)
     if not waiting and not is_due:
-        return SkipTick(
-            f"No notification waits; the listing last advanced at {stored.listed_at:%H:%M} UTC."
-        )
-    return RequestRun(
-        f"{waiting} notifications wait; the listing is {'' if is_due else 'not '}due."
-    )
+        at = f"{stored.listed_at:%H:%M} UTC"
+        return False, f"No notification waits; the listing last advanced at {at}."
+    return True, f"{waiting} notifications wait; the listing is {'' if is_due else 'not '}due."
 
 
 def describe_drop(found: ObjectVersion) -> Arrival:

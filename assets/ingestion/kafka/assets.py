@@ -1,4 +1,4 @@
-"""The Kafka topic and its landing as assets; `landing` does the work.
+"""The Kafka topic and its landing as assets, and their check; `landing` does the work.
 
 A run's grain is a batch: counts reach Dagster, identifiers of images never do.
 """
@@ -6,9 +6,12 @@ A run's grain is a batch: counts reach Dagster, identifiers of images never do.
 import dagster as dg
 
 from assets import asset_keys
+from assets.ingestion.kafka import gaps
 from assets.ingestion.kafka.landing import Landing
 from assets.ingestion.kafka.source import IMAGE_MESSAGES, LANDED_IMAGES
 from assets.platform import Platform
+
+_MAX_GAPS_SHOWN = 100
 
 image_messages = dg.AssetSpec(
     IMAGE_MESSAGES,
@@ -49,4 +52,31 @@ def landed_images(
             "megabytes": round(landed.size_bytes / 1e6, 2),
             "missing_messages": landed.missing,
         }
+    )
+
+
+@dg.asset_check(asset=dg.AssetKey(LANDED_IMAGES))
+def no_offset_gap_is_unexplained(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
+    """Every range of messages that was gone before it could be landed has an explanation."""
+    with platform.warehouse.connect() as connection:
+        found = gaps.read_gaps(connection)
+    unexplained = [one for one in found if one.explanation is None]
+    missing = gaps.count_missing(unexplained)
+    return dg.AssetCheckResult(
+        passed=not unexplained,
+        description=(
+            f"{missing} messages were gone before they could be landed, in {len(unexplained)} "
+            "ranges of offsets that nobody has explained: `darkroom topic gaps` lists them, "
+            "`darkroom topic explain-gap` records what happened."
+            if unexplained
+            else f"No message is missing without an explanation; {len(found)} gaps have one."
+        ),
+        metadata={
+            "missing_messages": missing,
+            "unexplained_gaps": len(unexplained),
+            "explained_gaps": len(found) - len(unexplained),
+            "gaps": dg.MetadataValue.md(
+                gaps.as_table(unexplained[:_MAX_GAPS_SHOWN]).to_markdown(index=False)
+            ),
+        },
     )

@@ -4,7 +4,7 @@ A gap is recorded in the transaction that moves past it. Until a person explains
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -30,11 +30,7 @@ class GapReason(StrEnum):
 
 @dataclass(frozen=True)
 class Gap:
-    """A range of offsets of one partition.
-
-    Attributes:
-        next_offset: The offset after the last missing one.
-    """
+    """A range of offsets of one partition; `next_offset` is the one after the last missing one."""
 
     topic: str
     incarnation: int
@@ -75,17 +71,7 @@ def write_gaps(connection: Connection, gaps: Sequence[Gap]) -> None:
         values (%s, %s, %s, %s, %s, %s)
         on conflict (topic, incarnation, partition_no, first_offset) do nothing
         """,
-        [
-            (
-                gap.topic,
-                gap.incarnation,
-                gap.partition,
-                gap.first_offset,
-                gap.next_offset,
-                gap.reason,
-            )
-            for gap in gaps
-        ],
+        [astuple(gap) for gap in gaps],
     )
 
 
@@ -126,16 +112,5 @@ def explain(connection: Connection, gap_id: int, because: str, now: datetime) ->
 def as_table(found: Sequence[RecordedGap]) -> pd.DataFrame:
     """Returns gaps as a table with one row per gap."""
     columns = ["gap", "topic", "partition", "first_offset", "messages", "reason", "noticed_at"]
-    rows = [
-        (
-            one.gap_id,
-            one.topic,
-            one.partition,
-            one.first_offset,
-            one.messages,
-            one.reason,
-            one.noticed_at,
-        )
-        for one in found
-    ]
+    rows = [{**vars(one), "gap": one.gap_id, "messages": one.messages} for one in found]
     return pd.DataFrame(rows, columns=columns)

@@ -34,7 +34,7 @@ class Landed(Counts):
 
 @dataclass(frozen=True)
 class _Read:
-    """The messages of one read, which are being stored, and where it ended."""
+    """One read: its messages, which are being stored, and where it ended."""
 
     batch: StoringBatch
     skipped: Sequence[SkippedOffsets]

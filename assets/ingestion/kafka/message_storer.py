@@ -1,24 +1,41 @@
-"""Kafka messages become arrivals: their bytes are stored, or their claim checks resolved."""
+"""Kafka messages become arrivals: their bytes are stored, or their claim checks resolved.
+
+A claim check is a message without bytes that names an object in the raw bucket. Its image is the
+one that registration makes of that object version, whichever of the two comes first.
+"""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from assets.catalog import identity
 from assets.catalog.records import Arrival
-from assets.ingestion.kafka.claim_checks import ClaimCheck, ClaimCheckResolver, claim_check_key
+from assets.ingestion.bucket.raw_objects import KnownObjects, ObjectStatus, classify, read_known
+from assets.ingestion.bucket.raw_objects import describe as describe_object
 from assets.ingestion.kafka.source import SOURCE, landed_key, message_arrival, message_origin
 from assets.ingestion.source import printable
 from assets.memory import share_heaps
 from assets.platform import Platform
 from assets.resources.messages import Message
+from assets.resources.object_store import ObjectMissingError
+from assets.resources.objects import ObjectHead
 from assets.settings import Settings
 from assets.validation.headers import reject_size
+from assets.validation.reasons import Reason
 
 _STORE_THREADS = 8
 _MESSAGE_OVERHEAD_BYTES = 4096
+_MAX_KEY_BYTES = 1024
+
+
+@dataclass(frozen=True)
+class ClaimCheck:
+    """A claim check: the key that it names, and the message as an arrival of its own."""
+
+    key: str
+    message: Arrival
 
 
 @dataclass(frozen=True)
@@ -60,8 +77,7 @@ class MessageStorer:
     def finish(self, batch: StoringBatch, now: datetime) -> list[Arrival]:
         """Waits until messages are durable, and returns their arrivals."""
         stored = [future.result() for future in batch.storing]
-        resolver = ClaimCheckResolver(self.platform, self.threads)
-        return stored + resolver.resolve(batch.checks, now)
+        return stored + self._resolve(batch.checks, now)
 
     def _store(self, message: Message, arrival: Arrival) -> Arrival:
         """Stores a message's bytes; what cannot be an image goes to quarantine."""
@@ -73,6 +89,26 @@ class MessageStorer:
         body = message.value or b""
         version = self.platform.object_store.put(bucket, key, body, "application/octet-stream")
         return replace(arrival, object_version=None if arrival.reason else version)
+
+    def _resolve(self, checks: Sequence[ClaimCheck], now: datetime) -> list[Arrival]:
+        """Returns the arrivals that claim checks name, without those that are known or erased."""
+        if not checks:
+            return []
+        heads = list(self.threads.map(self._head, checks))
+        found = [head.version for head in heads if head is not None]
+        with self.platform.warehouse.connect() as connection:
+            known = read_known(connection, found, self.platform.settings)
+        age = self.platform.settings.purge_age
+        pairs = zip(checks, heads, strict=True)
+        return [one for pair in pairs if (one := image_of(*pair, known, now, age)) is not None]
+
+    def _head(self, check: ClaimCheck) -> ObjectHead | None:
+        if "\0" in check.key or len(check.key.encode()) > _MAX_KEY_BYTES:
+            return None
+        try:
+            return self.platform.object_store.head(self.platform.settings.raw_bucket, check.key)
+        except ObjectMissingError:
+            return None
 
 
 @contextmanager
@@ -86,13 +122,41 @@ def open_message_storer(platform: Platform) -> Iterator[MessageStorer]:
         threads.shutdown(cancel_futures=True)
 
 
+def claim_check_key(message: Message) -> str | None:
+    """Returns the key in the raw bucket that a message without bytes names, if it names one."""
+    return None if message.value else message.headers.get("s3-key") or None
+
+
+def image_of(
+    check: ClaimCheck,
+    head: ObjectHead | None,
+    known: KnownObjects,
+    now: datetime,
+    purge_age: timedelta,
+) -> Arrival | None:
+    """Returns the arrival that a claim check names; None if it is known, erased or landed itself.
+
+    Without a head, whose object is missing, it is a rejected image without bytes.
+    """
+    status = classify(head.version, known, now, purge_age) if head else None
+    if status in {ObjectStatus.KNOWN, ObjectStatus.ERASED, ObjectStatus.LANDING}:
+        return None
+    if head is None or status is not ObjectStatus.NEW:
+        return replace(check.message, reason=Reason.OBJECT_MISSING, quarantine_key=None)
+    image, message = describe_object(head.version, head), check.message
+    return replace(
+        image,
+        declared_content_type=image.declared_content_type or message.declared_content_type,
+        filename=image.filename or message.filename,
+        uploader=image.uploader or message.uploader,
+    )
+
+
 def describe(message: Message, incarnation: int, now: datetime, settings: Settings) -> Arrival:
     """Returns the arrival that a message is, from its origin, size and headers."""
-    origin = message_origin(message, incarnation)
-    image = identity.image_id(SOURCE.name, origin)
+    origin, size_bytes = message_origin(message, incarnation), len(message.value or b"")
+    image, reason = identity.image_id(SOURCE.name, origin), reject_size(size_bytes)
     arrived_at = message_arrival(message, now, settings.retention)
-    size_bytes = len(message.value or b"")
-    reason = reject_size(size_bytes)
     return Arrival(
         image_id=image,
         arrived_at=arrived_at,

@@ -8,7 +8,7 @@ import mimetypes
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,12 +64,15 @@ def files_in(folder: Path) -> tuple[list[Path], list[NotSent]]:
         raise TopicError(f"{folder} is not a folder; name one: darkroom images produce ~/Pictures.")
     small: list[Path] = []
     large: list[NotSent] = []
-    for path in sorted(path for path in folder.rglob("*") if _is_visible_file(path, folder)):
-        size_bytes = path.stat().st_size
-        if size_bytes <= MAX_IMAGE_BYTES:
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if not path.is_file() or any(part.startswith(".") for part in name.parts):
+            continue
+        if (size_bytes := path.stat().st_size) <= MAX_IMAGE_BYTES:
             small.append(path)
         else:
-            large.append(NotSent(path.relative_to(folder).as_posix(), _too_large(size_bytes)))
+            sizes = f"{size_bytes / 2**20:.1f} MiB; an image has at most {MAX_IMAGE_BYTES // 2**20}"
+            large.append(NotSent(name.as_posix(), f"{sizes} MiB"))
     if not small and not large:
         raise TopicError(f"The folder {folder} contains no file to send.")
     return small, large
@@ -82,13 +85,12 @@ def read_files(
     for path in paths:
         name = path.relative_to(folder).as_posix()
         captured_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        described = {
-            "content-type": mimetypes.guess_type(path.name)[0] or _OCTETS,
-            "filename": name,
-            "uploader": uploader,
-            "captured-at": captured_at.isoformat(timespec="seconds"),
-        }
-        headers = tuple((key, value) for key, value in described.items() if value)
+        headers = (
+            ("content-type", mimetypes.guess_type(path.name)[0] or _OCTETS),
+            ("filename", name),
+            *([("uploader", uploader)] if uploader else []),
+            ("captured-at", captured_at.isoformat(timespec="seconds")),
+        )
         yield OutgoingImage(name, path.read_bytes(), headers)
 
 
@@ -181,18 +183,8 @@ def _producer(settings: Settings) -> Iterator[KafkaProducer]:
             request_timeout_ms=_TIMEOUT_MS,
             delivery_timeout_ms=_DELIVERY_MS,
         )
-        try:
+        with ExitStack() as on_exit:
+            on_exit.callback(producer.close, timeout=_TIMEOUT_MS / 1000)
             yield producer
-        finally:
-            producer.close(timeout=_TIMEOUT_MS / 1000)
     except KafkaError as error:
         raise ServerUnavailableError("Kafka", servers, type(error).__name__) from error
-
-
-def _is_visible_file(path: Path, folder: Path) -> bool:
-    is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return path.is_file() and not is_hidden
-
-
-def _too_large(size_bytes: int) -> str:
-    return f"{size_bytes / 2**20:.1f} MiB; an image has at most {MAX_IMAGE_BYTES // 2**20} MiB"

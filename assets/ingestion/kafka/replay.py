@@ -17,7 +17,6 @@ from assets.ingestion.kafka.source import SOURCE, message_origin
 from assets.platform import Platform
 from assets.resources.event_reader import OffsetsGoneError, Reader
 from assets.resources.messages import Message, TopicState
-from assets.resources.warehouse import Connection
 from assets.retention_policy import is_due
 from assets.timing import utc_now
 
@@ -89,19 +88,11 @@ class Replay:
                 f"it has {len(state.ends)}, counted from 0."
             )
         partitions = list(state.ends) if wanted.partition is None else [wanted.partition]
-        if wanted.is_by_time:
-            return self._parts_between(state, partitions, wanted)
-        end = None if wanted.last_offset is None else wanted.last_offset + 1
-        first = wanted.first_offset
-        return [
-            _Part(one, state.beginnings[one] if first is None else first, end) for one in partitions
-        ]
-
-    def _parts_between(
-        self, state: TopicState, partitions: Sequence[int], wanted: ReplayRange
-    ) -> list[_Part]:
         first: dict[int, int | None] = dict(state.beginnings)
-        end: dict[int, int | None] = dict.fromkeys(partitions)
+        last = wanted.last_offset
+        end = dict.fromkeys(partitions, None if last is None else last + 1)
+        if wanted.first_offset is not None:
+            first = dict.fromkeys(partitions, wanted.first_offset)
         if wanted.from_time:
             first = self.platform.event_log.offsets_at(state, partitions, wanted.from_time)
         if wanted.to_time:
@@ -129,8 +120,13 @@ class Replay:
     ) -> Replayed:
         now, age = utc_now(), self.platform.settings.purge_age
         young = [message for message in messages if not is_due(message.sent_at, now, age)]
+        by_id = {
+            identity.image_id(SOURCE.name, message_origin(message, incarnation)): message
+            for message in young
+        }
         with self.platform.warehouse.connect() as connection:
-            lacking = _unregistered(connection, young, incarnation)
+            known = set(ledger.find_known(connection, by_id))
+        lacking = [message for image, message in by_id.items() if image not in known]
         arrivals = storer.finish(storer.begin(lacking, incarnation, now), now)
         with self.platform.warehouse.connect() as connection:
             new_images = ledger.register(connection, arrivals, now)
@@ -141,18 +137,6 @@ class Replay:
             new_images=new_images,
             rejected=sum(arrival.reason is not None for arrival in arrivals),
         )
-
-
-def _unregistered(
-    connection: Connection, messages: Sequence[Message], incarnation: int
-) -> list[Message]:
-    """Returns the messages whose images have no row and are not erased."""
-    named = {
-        identity.image_id(SOURCE.name, message_origin(message, incarnation)): message
-        for message in messages
-    }
-    known = set(ledger.find_known(connection, named))
-    return [message for image, message in named.items() if image not in known]
 
 
 def _messages_of(reader: Reader, part: _Part) -> Iterator[list[Message]]:

@@ -17,9 +17,7 @@ from assets.ingestion.source import (
     IngestionJob,
     IngestionSource,
     ParsedKey,
-    RequestRun,
     SelfRegistration,
-    SkipTick,
     start_of,
 )
 from assets.platform import Platform
@@ -114,8 +112,8 @@ def find_awaited(
     return frozenset(key for key, one in parsed.items() if is_awaited(one, landed_topics))
 
 
-def find_work(platform: Platform) -> RequestRun | SkipTick:
-    """Requests a run when messages wait in the topic, or when it may have been recreated.
+def find_work(platform: Platform) -> tuple[bool, str]:
+    """Returns whether messages wait or the topic may have been recreated, and a reason.
 
     Offsets say nothing about a recreated topic, however few messages it has.
     """
@@ -124,10 +122,10 @@ def find_work(platform: Platform) -> RequestRun | SkipTick:
         known = topics.read_topic(connection, state.name)
         stored = topics.read_offsets(connection, state.name)
     if topics.is_recreated(known, state) or topics.may_be_recreated(state, stored):
-        return RequestRun("The topic may have been recreated; a landing run finds out.")
+        return True, "The topic may have been recreated; a landing run finds out."
     if waiting := topics.lag(state.ends, stored):
-        return RequestRun(f"At least {waiting} messages wait in the topic.")
-    return SkipTick(f"No message waits in the {len(state.ends)} partitions of the topic.")
+        return True, f"At least {waiting} messages wait in the topic."
+    return False, f"No message waits in the {len(state.ends)} partitions of the topic."
 
 
 def _incarnated(topic: str, incarnation: int) -> str:

@@ -33,12 +33,7 @@ class KnownTopic:
 
 @dataclass(frozen=True)
 class OpenedTopic:
-    """A topic that is about to be read.
-
-    Attributes:
-        incarnation: How often it has been recreated.
-        gaps: What was found missing when it was opened.
-    """
+    """A topic that is about to be read; `gaps` were found when it was opened."""
 
     state: TopicState
     incarnation: int
@@ -54,55 +49,32 @@ class LandedTopic:
     next_offsets: Mapping[int, int]
 
 
-@dataclass(frozen=True)
-class _Position:
-    partition_no: int
-    next_offset: int
-    high_watermark: int
-
-
-@dataclass(frozen=True)
-class _Offset:
-    topic: str
-    incarnation: int
-    partition_no: int | None
-    next_offset: int
-
-
 def read_offsets(connection: Connection, topic: str) -> dict[int, tuple[int, int]]:
     """Returns per partition of a topic the next offset to land and the last high watermark seen."""
-    rows = read_rows(
-        connection,
-        _Position,
-        """
+    query = """
         select partition_no, next_offset, high_watermark
         from image_catalog.kafka_offset
         where topic = %s
-        """,
-        [topic],
-    )
-    return {row.partition_no: (row.next_offset, row.high_watermark) for row in rows}
+    """
+    return {one: (offset, mark) for one, offset, mark in connection.execute(query, [topic])}
 
 
 def write_offsets(
     connection: Connection, topic: str, positions: Mapping[int, tuple[int, int]]
 ) -> None:
     """Records progress; belongs to the transaction that registers the messages before it."""
-    for partition, (next_offset, high_watermark) in sorted(positions.items()):
-        connection.execute(
-            """
-            insert into image_catalog.kafka_offset (
-                topic, partition_no, next_offset, high_watermark
-            )
-            values (%s, %s, %s, %s)
-            on conflict (topic, partition_no) do update
-            set
-                next_offset = excluded.next_offset,
-                high_watermark = excluded.high_watermark,
-                updated_at = clock_timestamp()
-            """,
-            [topic, partition, next_offset, high_watermark],
-        )
+    connection.cursor().executemany(
+        """
+        insert into image_catalog.kafka_offset (topic, partition_no, next_offset, high_watermark)
+        values (%s, %s, %s, %s)
+        on conflict (topic, partition_no) do update
+        set
+            next_offset = excluded.next_offset,
+            high_watermark = excluded.high_watermark,
+            updated_at = clock_timestamp()
+        """,
+        [(topic, partition, *position) for partition, position in sorted(positions.items())],
+    )
 
 
 def read_landed(
@@ -113,29 +85,23 @@ def read_landed(
     Args:
         landed_topic: The topic that is landed, even if no message of it has been yet.
     """
-    offsets = read_rows(
-        connection,
-        _Offset,
-        """
-        select topic, coalesce(incarnation, 0) as incarnation, partition_no, next_offset
+    query = """
+        select topic, coalesce(incarnation, 0), partition_no, next_offset
         from image_catalog.kafka_topic
         full join image_catalog.kafka_offset using (topic)
         where topic = any(%s)
-        """,
-        [list(names)],
-    )
+    """
     landed = {landed_topic: LandedTopic(0, {})} if landed_topic in names else {}
-    for one in offsets:
-        before = landed.get(one.topic, LandedTopic(0, {})).next_offsets
-        reached = {} if one.partition_no is None else {one.partition_no: one.next_offset}
-        landed[one.topic] = LandedTopic(one.incarnation, {**before, **reached})
+    for topic, incarnation, partition, offset in connection.execute(query, [list(names)]):
+        before = landed[topic].next_offsets if topic in landed else {}
+        reached = {} if partition is None else {partition: offset}
+        landed[topic] = LandedTopic(incarnation, {**before, **reached})
     return landed
 
 
 def read_topic(connection: Connection, topic: str) -> KnownTopic | None:
     """Returns a topic as it was last landed; None before its first landing."""
-    found = read_rows(connection, KnownTopic, _KNOWN, [topic])
-    return found[0] if found else None
+    return next(iter(read_rows(connection, KnownTopic, _KNOWN, [topic])), None)
 
 
 def lag(ends: Mapping[int, int], stored: Mapping[int, tuple[int, int]]) -> int:
@@ -145,17 +111,14 @@ def lag(ends: Mapping[int, int], stored: Mapping[int, tuple[int, int]]) -> int:
         ends: End offset per partition as listed now, which may be too low.
         stored: Per partition the next offset to land and the high watermark a fetch once reported.
     """
-    return sum(
-        max(0, max(end, stored.get(partition, (0, 0))[1]) - stored.get(partition, (0, 0))[0])
-        for partition, end in ends.items()
-    )
+    positions = ((end, *stored.get(partition, (0, 0))) for partition, end in ends.items())
+    return sum(max(0, max(end, watermark) - offset) for end, offset, watermark in positions)
 
 
 def is_recreated(known: KnownTopic | None, state: TopicState) -> bool:
     """Returns whether the brokers' id of a topic differs from the stored one."""
-    if known is None or known.topic_id is None or state.topic_id is None:
-        return False
-    return known.topic_id != state.topic_id
+    ids = {known.topic_id, state.topic_id} if known else set()
+    return len(ids) == 2 and None not in ids
 
 
 def may_be_recreated(state: TopicState, stored: Mapping[int, tuple[int, int]]) -> bool:
@@ -187,8 +150,8 @@ def open_topic(connection: Connection, state: TopicState, gone: Mapping[int, int
         incarnation, stored = incarnation + 1, {}
         _start_incarnation(connection, state, incarnation)
     begins = {
-        partition: offset if state.is_exact or partition in gone else 0
-        for partition, offset in state.beginnings.items()
+        one: offset if state.is_exact or one in gone else 0
+        for one, offset in state.beginnings.items()
     }
     # Messages that were gone before the first landing of the topic are no gap.
     first = dict.fromkeys(begins, 0) if known else begins
@@ -238,11 +201,8 @@ def missing_offsets(opened: OpenedTopic, skipped: Iterable[SkippedOffsets]) -> l
 def _lock_or_create(connection: Connection, state: TopicState) -> KnownTopic | None:
     """Locks a topic and returns how it was last landed; stores it and returns None if it is new."""
     created = connection.execute(
-        """
-        insert into image_catalog.kafka_topic (topic, broker_topic_id)
-        values (%s, %s)
-        on conflict (topic) do nothing
-        """,
+        "insert into image_catalog.kafka_topic (topic, broker_topic_id) values (%s, %s)"
+        " on conflict (topic) do nothing",
         [state.name, state.topic_id],
     )
     [known] = read_rows(connection, KnownTopic, f"{_KNOWN} for update", [state.name])

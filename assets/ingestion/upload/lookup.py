@@ -23,7 +23,7 @@ _UPLOADS = sql.SQL(
     from image_catalog.image
     where {visible} and
     """
-).format(visible=sql.SQL(VISIBLE))
+).format(visible=VISIBLE)
 _OWN = sql.SQL("uploader = %(uploader)s and source = 'upload' and arrived_at > %(after)s")
 
 

@@ -4,14 +4,7 @@ import re
 
 from assets.catalog.identity import image_id
 from assets.catalog.records import Arrival
-from assets.ingestion.source import (
-    HOUR,
-    IngestionJob,
-    IngestionSource,
-    ParsedKey,
-    RequestRun,
-    start_of,
-)
+from assets.ingestion.source import HOUR, IngestionJob, IngestionSource, ParsedKey, start_of
 from assets.resources.objects import ObjectHead
 
 FETCHED_FILES = ("raw_bucket", "fetched_files")
@@ -56,7 +49,7 @@ SOURCE = IngestionSource(
         description="Fetch files from the SFTP server.",
         sensor="sftp_files",
         sensor_description="Requests a run when the server has files.",
-        find_work=lambda _: RequestRun("2 files wait on the server"),
+        find_work=lambda _: (True, "2 files wait on the server"),
         asset=FETCHED_FILES,
     ),
 )
