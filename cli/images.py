@@ -23,6 +23,7 @@ from assets.ingestion.kafka.producer import (
 )
 from assets.ingestion.registry import source_named, source_names
 from assets.platform import Platform
+from assets.resources.event_log import administrator
 from assets.resources.topic_states import read_shape
 from assets.resources.warehouse import Warehouse
 from assets.retention.erasure import Erasure, choose, image_named
@@ -36,7 +37,6 @@ from cli.options import Json, Yes, parsed
 from cli.retention_report import print_deleted, print_proof, purge_progress
 from cli.servers import running_database, running_platform
 from infra.console import OK, console, counted, notices, print_json, print_sentences, print_table
-from infra.kafka.topics import administrator
 from infra.progress import progress_bar
 
 app = typer.Typer()

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from assets.ingestion.kafka import gaps
+from assets.resources.event_log import administrator
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
 from assets.timing import utc_now
@@ -18,7 +19,7 @@ from infra.console import (
     print_table,
 )
 from infra.kafka.reconcile import find_differences, reconcile
-from infra.kafka.topics import administrator, load_description
+from infra.kafka.topics import load_description
 
 app = typer.Typer()
 

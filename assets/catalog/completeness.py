@@ -48,12 +48,7 @@ _UNFINISHED = sql.SQL(
 
 @dataclass(frozen=True)
 class Unfinished:
-    """What is left to do.
-
-    Attributes:
-        on_day: Visible images of one day that wait or are outdated.
-        days_complete: Those of which no image waits or is outdated.
-    """
+    """Visible images of one day that wait or are outdated, and days without any such image."""
 
     on_day: int
     days_known: int

@@ -12,10 +12,8 @@ class ImageFacts:
     """What is known of an image from its content.
 
     Attributes:
-        format: Format by content, as Pillow names it.
-        mode: Pixel mode of the original, as Pillow names it.
-        width_px: Width as it is looked at, orientation applied.
-        height_px: Height as it is looked at, orientation applied.
+        format: By content and as Pillow names it, like the mode of the original.
+        width_px: As it is looked at, orientation applied, like the height.
         frames: How many pictures the file holds; renditions show the first.
         has_alpha: Whether anything in it may be transparent.
         orientation: EXIF orientation, 1 to 8; None where the file says nothing.
@@ -24,8 +22,8 @@ class ImageFacts:
         contrast: Standard deviation of the grey values, 0 to 0.5.
         sharpness: Variance of the Laplacian of the grey values 0 to 1, at 256 px.
         dominant_colours: Up to five, `#rrggbb`, the most frequent first.
-        perceptual_hash: 64 bits that are nearly the same for pictures that look the same; None
-            for a plain area, which looks like every other.
+        perceptual_hash: 64 bits, nearly the same for pictures that look the same; None for a plain
+            area, which looks like every other.
     """
 
     format: str

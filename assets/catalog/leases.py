@@ -65,11 +65,7 @@ class LeaseRequest:
 def claim(
     connection: Connection, request: LeaseRequest, limit: int, *, outdated: bool = False
 ) -> list[LeasedImage]:
-    """Claims up to `limit` visible images of a day that nobody leases, oldest first.
-
-    Args:
-        outdated: Whether to claim outdated images instead of waiting ones.
-    """
+    """Claims up to `limit` visible waiting or outdated images that nobody leases, oldest first."""
     query = _CLAIM_OUTDATED if outdated else _CLAIM_WAITING
     claimed = read_rows(connection, LeasedImage, query, {**asdict(request), "limit": limit})
     if claimed:

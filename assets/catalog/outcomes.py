@@ -64,14 +64,10 @@ _DELETE_RENDITIONS = """
 
 
 def write(connection: Connection, run_id: str, outcomes: Sequence[Outcome], now: datetime) -> int:
-    """Writes the outcomes of visible images that the run still leases.
+    """Writes the outcomes of visible images that the run still leases; returns how many they are.
 
     Earlier renditions that are not among the new ones go to `replaced_object`; their objects are
     deleted after the commit.
-
-    Returns:
-        How many images were finished. Images that another run has taken over, and those that
-        expired or were withdrawn meanwhile, do not count.
     """
     if not outcomes:
         return 0
@@ -87,7 +83,6 @@ def write(connection: Connection, run_id: str, outcomes: Sequence[Outcome], now:
 
 
 def _write_renditions(connection: Connection, outcomes: Sequence[Outcome]) -> None:
-    """Writes the renditions of finished images in place of those that they had."""
     keys = {
         "ids": [outcome.leased.image_id for outcome in outcomes],
         "times": [outcome.leased.arrived_at for outcome in outcomes],

@@ -13,9 +13,8 @@ from assets.validation.reasons import Reason
 class Arrival:
     """An image that is durable in a bucket and about to be registered.
 
-    Attributes:
-        reason: Set when it is rejected on arrival; its bytes are in quarantine then.
-        sha256: Digest of its bytes, where the source has read them.
+    With a reason it is rejected on arrival, and its bytes are in quarantine. The digest is known
+    where the source has read the bytes.
     """
 
     image_id: UUID
@@ -70,10 +69,7 @@ class RecipeRecord:
 class StageSeconds:
     """How long the stages of an image took, in their order.
 
-    Attributes:
-        fetch: Reading the original.
-        wait: Waiting for a worker, and the transfer there and back.
-        store: Writing the renditions.
+    `wait` is the wait for a worker and the transfer there and back.
     """
 
     fetch: float

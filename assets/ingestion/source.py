@@ -29,13 +29,8 @@ _MAX_TEXT_LENGTH = 255
 class ParsedKey:
     """What a key of the raw bucket says, if its object belongs to the source.
 
-    It proves nothing: anybody may store an object under a key of that form.
-
-    Attributes:
-        origin: Origin of the image, unique within the source.
-        begins_at: Start of the period in which the image arrived (UTC); None if the key names no
-            date that exists.
-        period: Length of that period.
+    It proves nothing: anybody may store an object under a key of that form. The image arrived in a
+    period that begins at a time in UTC; None if the key names no date that exists.
     """
 
     image_id: UUID
@@ -68,10 +63,9 @@ class SelfRegistration:
     """How a source registers objects that it has stored itself.
 
     Attributes:
-        grace: How long it may take, longer than any of its runs. Until then its objects are left to
-            it; later they are somebody's drops unless they are awaited.
-        find_awaited: Returns those of some keys of the raw bucket that it has yet to come to,
-            however old their objects are.
+        grace: How long that may take, longer than any of its runs. Later its objects are somebody's
+            drops unless they are awaited.
+        find_awaited: Returns those of some keys that it has yet to come to, however old.
     """
 
     grace: timedelta

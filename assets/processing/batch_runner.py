@@ -41,15 +41,14 @@ _POLL_SECONDS = 0.25
 _GROUP_SIZE = 200
 _GROUP_SECONDS = 0.5
 _NO_FAULT_OF_AN_IMAGE = (ServerError, ProcessorError)
+_VISIBLE_OF = sql.SQL(
+    "select image_id from image_catalog.image where image_id = any(%s::uuid[]) and {}"
+).format(VISIBLE)
 
 
 @dataclass(frozen=True)
 class BatchRunner:
-    """Processes the images of a day by one recipe.
-
-    Attributes:
-        lease: How long leases last without a heartbeat.
-    """
+    """Processes a day's images by one recipe; leases last `lease` without a heartbeat."""
 
     platform: Platform
     recipe: Recipe
@@ -63,26 +62,23 @@ class BatchRunner:
         the other images are released.
         """
         delete_replaced(self.platform)
+        request = LeaseRequest(day, run_id, self.lease, self.recipe.hash)
+        warehouse = self.platform.warehouse
         try:
-            summary = self._process_day(LeaseRequest(day, run_id, self.lease, self.recipe.hash))
+            with (
+                Heartbeat(warehouse, run_id, self.lease) as heartbeat,
+                warehouse.connect() as connection,
+                OutcomeRecorder(self.platform, connection, run_id) as recorder,
+                ImageStages(self.platform, self.recipe) as stages,
+            ):
+                self._process_until_idle(_Claims(connection, request), stages, recorder, heartbeat)
         except BaseException as error:
             # No image takes down a server or the whole processor, or asks a run to stop.
             counts = isinstance(error, Exception) and not isinstance(error, _NO_FAULT_OF_AN_IMAGE)
-            with self.platform.warehouse.connect() as connection:
+            with warehouse.connect() as connection:
                 release_leases(connection, run_id, counts_as_attempt=counts)
             raise
         delete_replaced(self.platform)
-        return summary
-
-    def _process_day(self, request: LeaseRequest) -> RunSummary:
-        warehouse = self.platform.warehouse
-        with (
-            Heartbeat(warehouse, request.run_id, self.lease) as heartbeat,
-            warehouse.connect() as connection,
-            OutcomeRecorder(self.platform, connection, request.run_id) as recorder,
-            ImageStages(self.platform, self.recipe) as stages,
-        ):
-            self._process_until_idle(_Claims(connection, request), stages, recorder, heartbeat)
         return recorder.summary
 
     def _process_until_idle(
@@ -136,11 +132,7 @@ class _Claims:
 
 
 class OutcomeRecorder:
-    """Writes outcomes into the ledger, in groups; what is pending at the end of its block too.
-
-    Attributes:
-        summary: Counts every image that was recorded.
-    """
+    """Writes outcomes into the ledger, in groups, and sums them up; the rest at the block's end."""
 
     def __init__(self, platform: Platform, connection: Connection, run_id: str) -> None:
         self.summary = RunSummary()
@@ -169,16 +161,14 @@ class OutcomeRecorder:
             is_last or age >= _GROUP_SECONDS or len(self._pending) >= _GROUP_SIZE
         ):
             group, self._pending = self._pending[:_GROUP_SIZE], self._pending[_GROUP_SIZE:]
-            self._write_group([outcome for outcome, _ in group])
+            recorded = [outcome for outcome, _ in group]
+            written = outcomes.write(self._connection, self._run_id, recorded, utc_now())
+            if written < len(group):
+                self.summary.lost += len(group) - written
+                self._delete_objects_of_invisible_images(recorded)
             self._connection.commit()
             for _, timing in group:
                 self.summary.add(timing)
-
-    def _write_group(self, group: Sequence[Outcome]) -> None:
-        written = outcomes.write(self._connection, self._run_id, group, utc_now())
-        if written < len(group):
-            self.summary.lost += len(group) - written
-            self._delete_objects_of_invisible_images(group)
 
     def _delete_objects_of_invisible_images(self, group: Sequence[Outcome]) -> None:
         """Deletes what was stored for images that expired or were withdrawn meanwhile.
@@ -186,10 +176,7 @@ class OutcomeRecorder:
         What another run has stored for a visible image stays: it has the same keys.
         """
         ids = [outcome.leased.image_id for outcome in group]
-        query = sql.SQL(
-            "select image_id from image_catalog.image where image_id = any(%s::uuid[]) and {}"
-        ).format(VISIBLE)
-        visible = set(read_values(self._connection, query, [ids]))
+        visible = set(read_values(self._connection, _VISIBLE_OF, [ids]))
         settings = self._platform.settings
         for outcome in group:
             if outcome.leased.image_id in visible:

@@ -10,11 +10,7 @@ class BudgetClosedError(Exception):
 
 
 class Budget:
-    """Bounds the total weight of what threads have in flight; a single item may exceed it.
-
-    Args:
-        limit: The largest total weight, in bytes or pixels.
-    """
+    """Bounds the weight of all that threads have in flight; a single item may exceed the limit."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit

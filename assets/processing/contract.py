@@ -8,7 +8,6 @@ import io
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 from math import isfinite
 
 from PIL import Image
@@ -54,12 +53,7 @@ class Rendition:
 
 @dataclass(frozen=True)
 class ProcessedImage:
-    """The result of processing an image.
-
-    Attributes:
-        renditions: In the recipe's order.
-        processor: Name and version of the processor.
-    """
+    """The result of processing an image: renditions in the recipe's order, by which processor."""
 
     facts: ImageFacts
     renditions: tuple[Rendition, ...]
@@ -76,6 +70,10 @@ class ProcessorError(DarkroomError):
 
 class BrokenContractError(ValueError):
     """A processor returned something that the platform cannot store."""
+
+
+_FACTS, _SECONDS = TypeAdapter(ImageFacts), TypeAdapter(Seconds)
+_RENDITION = TypeAdapter(Rendition)
 
 
 def find_processor(name: str) -> Processor:
@@ -107,9 +105,9 @@ def validate_result(returned: object, recipe: Recipe) -> ProcessedImage:
     if not isinstance(returned, ProcessedImage):
         raise BrokenContractError(f"it returned {type(returned).__name__}, not ProcessedImage")
     try:
-        facts = _adapter(ImageFacts).validate_python(vars(returned.facts))
-        seconds = _adapter(Seconds).validate_python(vars(returned.seconds))
-        made = tuple(_adapter(Rendition).validate_python(vars(one)) for one in returned.renditions)
+        facts = _FACTS.validate_python(vars(returned.facts))
+        seconds = _SECONDS.validate_python(vars(returned.seconds))
+        made = tuple(_RENDITION.validate_python(vars(one)) for one in returned.renditions)
     except (ValidationError, TypeError) as error:
         raise BrokenContractError(_first_problem(error)) from error
     _check_facts(facts)
@@ -123,11 +121,6 @@ def self_test_image() -> bytes:
     file = io.BytesIO()
     Image.linear_gradient("L").convert("RGB").save(file, "JPEG")
     return file.getvalue()
-
-
-@cache
-def _adapter(kind: type) -> TypeAdapter:  # type: ignore[type-arg]
-    return TypeAdapter(kind)
 
 
 def _check_facts(facts: ImageFacts) -> None:

@@ -103,7 +103,6 @@ class ImageStages:
             return
 
     def _process(self, image: LeasedImage) -> FinishedImage:
-        """Takes an image through all stages: fetch, decode, then store or quarantine."""
         with self._bytes.reserve(max(image.size_bytes, _MIN_BYTES)):
             stopwatch = _Stopwatch()
             original = self._fetch(image)
@@ -148,7 +147,6 @@ class ImageStages:
             return self._workers.process(original)
 
     def _store(self, image: LeasedImage, made: ProcessedImage) -> tuple[RenditionRecord, ...]:
-        """Stores an image's renditions."""
         recipe, bucket = self._recipe, self._settings.processed_bucket
         metadata = {"recipe": recipe.title, "recipe-hash": recipe.hash}
         records = []

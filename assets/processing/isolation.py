@@ -26,12 +26,9 @@ from assets.processing.recipe import Recipe
 from assets.validation.reasons import Reason, RejectedImageError
 
 # A worker is one of several, so libraries must not start a thread per core.
-_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "VIPS_CONCURRENCY": "1",
-}
+_ENVIRONMENT = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VIPS_CONCURRENCY"), "1"
+)
 _OPEN_FILES = 128
 _KEPT_BYTES = 128 * 1024**2
 _MAX_HEAP_BLOCK_BYTES = 32 * 1024**2
@@ -43,13 +40,7 @@ _ENVIRONMENT_BOUNDS = slice(47, 49)
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of a worker process.
-
-    Attributes:
-        memory_bytes: Address space of a worker, libraries included.
-        cpu_seconds: CPU time of one image, all threads together.
-        wall_seconds: Elapsed time of one image.
-    """
+    """Limits of a worker process: address space, and CPU and elapsed time of one image."""
 
     memory_bytes: int = 2 * 1024**3
     cpu_seconds: int = 20
@@ -60,8 +51,7 @@ class Limits:
 class ProcessorFailure:
     """A processor raised with one image, though not with the self-test image.
 
-    Attributes:
-        description: Class and place of the error; it names no image.
+    The description is class and place of the error; it names no image.
     """
 
     description: str

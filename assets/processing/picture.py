@@ -38,7 +38,7 @@ def load(image: Image.Image, needed_px: int | None) -> Image.Image:
     A JPEG is decoded at a half, a quarter or an eighth of its size where that is enough.
 
     Args:
-        image: Opened, its header checked; this loads it, a JPEG at its reduced size.
+        image: Opened, its header checked; this loads it.
         needed_px: The longest side that is needed, in pixels; None: the full size.
 
     Returns:
@@ -132,7 +132,6 @@ def _decode_small(image: Image.Image, needed_px: int) -> tuple[float, float, flo
 
 
 def _resizable(image: Image.Image) -> Image.Image:
-    """Returns the pixels in an 8-bit mode that can be resized."""
     if image.mode.startswith("I") or image.mode == "F":
         return _eight_bits(image)
     if image.has_transparency_data:

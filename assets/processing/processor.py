@@ -42,8 +42,6 @@ _SIDEWAYS = {5, 6, 7, 8}
 
 @dataclass
 class _StageTimer:
-    """Sums up the seconds of each stage."""
-
     seconds: dict[str, float] = field(default_factory=dict)
     since: float = field(default_factory=time.perf_counter)
 

@@ -164,7 +164,6 @@ def read_recipe(name: str) -> Recipe:
 
 
 def _first_problem(error: ValidationError) -> str:
-    """Describes the first problem as a part of a sentence."""
     found = error.errors()[0]
     place = ".".join(str(part) for part in found["loc"]) or "the file"
     match found["type"]:

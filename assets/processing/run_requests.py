@@ -24,11 +24,8 @@ def days_to_process(
     """Returns the days for which to request runs, one run per occurrence, and what was seen.
 
     Every day with claimable images gets one: the newest first, which people look at, then the
-    oldest. Runs that are left go to days with more than `IMAGES_PER_RUN` images per run.
-
-    Args:
-        backlog: The days on which images wait, the oldest first.
-        max_runs: How many may be in flight altogether.
+    oldest. Runs that are left go to days with more than `IMAGES_PER_RUN` images per run. The
+    backlog begins with the oldest day; at most `max_runs` are in flight altogether.
     """
     waiting = sum(day.waiting for day in backlog)
     said = f"{waiting} images wait on {len(backlog)} days"

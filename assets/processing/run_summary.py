@@ -45,11 +45,9 @@ class OutcomeSums:
 
 @dataclass
 class RunSummary:
-    """What a run has done.
+    """What a run has done: sums by outcome and by stage, in their order.
 
     Attributes:
-        by_outcome: Sums by `processed` or the reason of a rejection.
-        stage_seconds: Sums by stage, in the order of the stages.
         busy_seconds: Time during which at least one image was in flight.
         lost: Images whose leases were lost before they were finished.
         processor_failures: What the processor raised with single images, and how often.

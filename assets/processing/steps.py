@@ -115,7 +115,6 @@ def _watermark(step: recipe.Watermark, picture: Image.Image) -> Image.Image:
 
 
 def _corner(corner: str, size: tuple[int, int], margin: int) -> tuple[tuple[float, float], str]:
-    """Returns a text's position in a corner, and its anchor there."""
     vertical, horizontal = corner.split("-")
     left = margin if horizontal == "left" else size[0] - margin
     top = margin if vertical == "top" else size[1] - margin

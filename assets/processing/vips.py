@@ -17,11 +17,7 @@ from assets.processing.recipe import Recipe
 from assets.processing.steps import REDUCING_GAP, fitted
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
-_LOADERS = {
-    "JPEG": "VipsForeignLoadJpeg",
-    "PNG": "VipsForeignLoadPng",
-    "WEBP": "VipsForeignLoadWebp",
-}
+_FORMATS = ("JPEG", "PNG", "WEBP")
 _JPEG_SHRINKS = (8, 4, 2)
 _WEBP_GAP = 2.0
 
@@ -63,8 +59,8 @@ def _libvips() -> Any:
         ) from error
     pyvips.block_untrusted_set(True)
     pyvips.operation_block_set("VipsForeignLoad", True)
-    for loader in _LOADERS.values():
-        pyvips.operation_block_set(loader, False)
+    for format_ in _FORMATS:
+        pyvips.operation_block_set(f"VipsForeignLoad{format_.capitalize()}", False)
     pyvips.concurrency_set(1)
     pyvips.cache_set_max(0)
     return pyvips
@@ -73,7 +69,7 @@ def _libvips() -> Any:
 def _is_for_libvips(image: Image.Image, body: bytes, needed_px: int) -> bool:
     """Returns whether libvips sees the same picture as Pillow and has to shrink it."""
     return (
-        image.format in _LOADERS
+        image.format in _FORMATS
         and image.mode in _MODES.values()
         and max(image.size) > needed_px
         and getattr(image, "n_frames", 1) == 1

@@ -36,10 +36,8 @@ class WorkerPool:
     """Worker processes that run one processor with one recipe; open while its block lasts.
 
     Entering the block raises `ProcessorError` if the processor cannot be loaded or fails with the
-    self-test image. Leaving it ends all processes, also those that are at work.
-
-    Attributes:
-        pool: The processes; recreated after all of them have died at once.
+    self-test image. Leaving it ends all processes, also those that are at work. The pool is
+    recreated after all of its processes have died at once.
     """
 
     def __init__(
@@ -101,14 +99,6 @@ class WorkerPool:
             _end(pool)
 
     def _run(self, body: bytes, pool: ProcessPool | None = None) -> Result:
-        attempt = self._schedule(body, pool)
-        try:
-            return attempt.result()
-        finally:
-            with self._lock:
-                self._in_flight.discard(attempt)
-
-    def _schedule(self, body: bytes, pool: ProcessPool | None) -> Future[Result]:
         arguments = [self._processor, body, self._recipe, self._limits]
         with self._lock:
             if self._is_closed:
@@ -120,7 +110,11 @@ class WorkerPool:
                 process_image, args=arguments, timeout=self._limits.wall_seconds
             )
             self._in_flight.add(attempt)
-        return attempt
+        try:
+            return attempt.result()
+        finally:
+            with self._lock:
+                self._in_flight.discard(attempt)
 
     def _test_processor(self) -> None:
         test = self.pool.schedule(

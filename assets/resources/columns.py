@@ -18,8 +18,7 @@ _CREATE = sql.SQL("create temporary table {table} ({columns}) on commit drop")
 class Column(Generic[Row]):
     """A column of a table, and where its values come from.
 
-    Attributes:
-        keeps: Whether an update leaves a stored value alone when the row has none.
+    If it `keeps`, an update leaves a stored value alone when the row has none.
     """
 
     name: str

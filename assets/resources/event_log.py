@@ -1,7 +1,7 @@
 """Messages of a Kafka topic, read by offsets that the caller keeps."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,19 +27,14 @@ class EventLog:
 
     def read_state(self, topic: str) -> TopicState:
         """Returns the current state of a topic. Raises `TopicMissingError`."""
-        with self.administrator() as admin:
+        with administrator(self.settings.kafka_bootstrap_servers) as admin:
             return read_state(admin, topic)
-
-    @contextmanager
-    def administrator(self) -> Iterator[KafkaAdminClient]:
-        """Opens an administrator's client; its errors are raised as `ServerError`."""
-        with self._translated(), self._admin() as admin:
-            yield admin
 
     @contextmanager
     def reader(self, topic: TopicState, next_offsets: Mapping[int, int]) -> Iterator[Reader]:
         """Opens a reader of these partitions at these offsets."""
-        with self._translated(), self._admin() as admin, self._consumer(topic) as consumer:
+        servers = self.settings.kafka_bootstrap_servers
+        with administrator(servers) as admin, self._consumer(topic) as consumer:
             consumer.assign([TopicPartition(topic.name, number) for number in next_offsets])
             skip_confirmation_seconds = self.settings.kafka_hole_seconds
             yield Reader(consumer, admin, topic, next_offsets, skip_confirmation_seconds)
@@ -50,7 +45,7 @@ class EventLog:
         """Returns per partition the first offset with a timestamp not before the moment, if any."""
         milliseconds = int(moment.timestamp() * 1000)
         asked = {TopicPartition(topic.name, number): milliseconds for number in partitions}
-        with self._translated(), self._consumer(topic) as consumer:
+        with self._consumer(topic) as consumer:
             found = consumer.offsets_for_times(asked)
         return {
             # Tansu answers offset 0 without a timestamp where Apache Kafka answers nothing.
@@ -59,45 +54,46 @@ class EventLog:
         }
 
     @contextmanager
-    def _admin(self) -> Iterator[KafkaAdminClient]:
-        admin = KafkaAdminClient(
-            bootstrap_servers=self.settings.kafka_bootstrap_servers,
-            bootstrap_timeout_ms=_TIMEOUT_MS,
-            request_timeout_ms=_TIMEOUT_MS,
-        )
-        try:
-            yield admin
-        finally:
-            admin.close()
-
-    @contextmanager
     def _consumer(self, topic: TopicState) -> Iterator[KafkaConsumer]:
         """Opens a consumer that returns half a chunk of messages at once, and fetches as much."""
         max_bytes = self.settings.kafka_chunk_bytes // 2 // max(1, topic.brokers)
-        consumer = KafkaConsumer(
-            bootstrap_servers=self.settings.kafka_bootstrap_servers,
-            group_id=self.settings.kafka_group,
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            allow_auto_create_topics=False,
-            isolation_level="read_committed",
+        with _translated(self.settings.kafka_bootstrap_servers), ExitStack() as on_exit:
+            consumer = KafkaConsumer(
+                bootstrap_servers=self.settings.kafka_bootstrap_servers,
+                group_id=self.settings.kafka_group,
+                enable_auto_commit=False,
+                auto_offset_reset="none",
+                allow_auto_create_topics=False,
+                isolation_level="read_committed",
+                bootstrap_timeout_ms=_TIMEOUT_MS,
+                request_timeout_ms=_TIMEOUT_MS,
+                fetch_max_bytes=max(_MAX_MESSAGE_BYTES, max_bytes),
+                max_partition_fetch_bytes=_MAX_MESSAGE_BYTES,
+                max_poll_records=_MAX_POLL_RECORDS,
+            )
+            on_exit.callback(consumer.close, autocommit=False, timeout_ms=_TIMEOUT_MS)
+            yield consumer
+
+
+@contextmanager
+def administrator(servers: str) -> Iterator[KafkaAdminClient]:
+    """Opens a client that reads and changes topics; its errors are raised as `ServerError`."""
+    with _translated(servers):
+        admin = KafkaAdminClient(
+            bootstrap_servers=servers,
             bootstrap_timeout_ms=_TIMEOUT_MS,
             request_timeout_ms=_TIMEOUT_MS,
-            fetch_max_bytes=max(_MAX_MESSAGE_BYTES, max_bytes),
-            max_partition_fetch_bytes=_MAX_MESSAGE_BYTES,
-            max_poll_records=_MAX_POLL_RECORDS,
         )
-        try:
-            yield consumer
-        finally:
-            consumer.close(autocommit=False, timeout_ms=_TIMEOUT_MS)
+        with closing(admin):
+            yield admin
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        servers = self.settings.kafka_bootstrap_servers
-        try:
-            yield
-        except (AuthorizationError, SaslAuthenticationFailedError) as error:
-            raise ServerRefusedError("Kafka", servers, type(error).__name__) from error
-        except (KafkaError, OSError) as error:
-            raise ServerUnavailableError("Kafka", servers, type(error).__name__) from error
+
+@contextmanager
+def _translated(servers: str) -> Iterator[None]:
+    """Raises the errors of Kafka clients inside the block as `ServerError`."""
+    try:
+        yield
+    except (AuthorizationError, SaslAuthenticationFailedError) as error:
+        raise ServerRefusedError("Kafka", servers, type(error).__name__) from error
+    except (KafkaError, OSError) as error:
+        raise ServerUnavailableError("Kafka", servers, type(error).__name__) from error

@@ -19,11 +19,7 @@ _TIMEOUT_MS = 10_000
 
 
 class OffsetsGoneError(Exception):
-    """The brokers have neither the offset that was to be read next nor later ones.
-
-    Attributes:
-        next_offsets: The requested offset, by partition that no longer has it.
-    """
+    """The brokers have neither the next offsets to read, given by partition, nor later ones."""
 
     def __init__(self, next_offsets: Mapping[int, int]) -> None:
         super().__init__(f"The brokers no longer have the offsets that come next: {next_offsets}.")
@@ -51,16 +47,11 @@ class _Wait:
 
 
 class Reader:
-    """A position in partitions of a topic.
+    """A position in partitions of a topic, which the consumer is assigned to alone.
 
     Where offsets are exact, messages appear in order, and a skipped offset is final.
     Elsewhere a skipped offset may still appear: it counts only after it has been read again for
     `skip_confirmation_seconds`.
-
-    Args:
-        consumer: Assigned to the partitions and to nothing else.
-        next_offsets: Where to begin, for each partition to be read.
-        skip_confirmation_seconds: How long a skipped offset that may still appear is watched.
     """
 
     def __init__(

@@ -14,13 +14,11 @@ _LATEST = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Message:
-    """One message of a topic partition.
+    """One message of a topic partition; of several headers with one name the last counts.
 
     Attributes:
-        sent_at: Its timestamp (UTC).
-        is_broker_time: Whether the broker's clock gave the timestamp, or the sender's.
+        sent_at: Its timestamp (UTC), by the broker's clock or the sender's.
         value: Its bytes; None for a null value.
-        headers: Its headers; of several with one name the last counts.
     """
 
     topic: str

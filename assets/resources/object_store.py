@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import (
         CopySourceTypeDef,
+        DeleteTypeDef,
         GetObjectRequestTypeDef,
         HeadObjectRequestTypeDef,
         ListObjectVersionsRequestTypeDef,
@@ -80,8 +81,7 @@ class ObjectStore:
     ) -> str | None:
         """Stores an object and returns its version id, if the bucket keeps versions.
 
-        Args:
-            metadata: Metadata that S3 keeps with it, by lower-case names.
+        S3 keeps the metadata with it, by lower-case names.
         """
         named = dict(metadata or {})
         with self.translated():
@@ -149,25 +149,20 @@ class ObjectStore:
 
         With a prefix, only keys that begin with it are listed.
         """
-        request: ListObjectVersionsRequestTypeDef = {
-            "Bucket": bucket,
-            "Prefix": prefix,
-            "MaxKeys": limit,
-        }
+        request: ListObjectVersionsRequestTypeDef
+        request = {"Bucket": bucket, "Prefix": prefix, "MaxKeys": limit}
         if after_key is not None:
             request["KeyMarker"] = after_key
             if after_version is not None:
                 request["VersionIdMarker"] = after_version
         with self.translated():
             page = self.s3.list_object_versions(**request)
-        return ListingPage(
-            versions=tuple(listed_version(bucket, item) for item in page.get("Versions", [])),
-            delete_markers=tuple(
-                listed_version(bucket, item) for item in page.get("DeleteMarkers", [])
-            ),
-            next_key=page.get("NextKeyMarker") if page["IsTruncated"] else None,
-            next_version=page.get("NextVersionIdMarker") if page["IsTruncated"] else None,
-        )
+        versions = tuple(listed_version(bucket, item) for item in page.get("Versions", []))
+        markers = tuple(listed_version(bucket, item) for item in page.get("DeleteMarkers", []))
+        if not page["IsTruncated"]:
+            return ListingPage(versions, markers, None, None)
+        following = page.get("NextKeyMarker"), page.get("NextVersionIdMarker")
+        return ListingPage(versions, markers, *following)
 
     def pages_of_versions(self, bucket: str, prefix: str = "") -> Iterator[ListingPage]:
         """Lists a whole bucket, or the keys that begin with a prefix, page by page."""
@@ -187,10 +182,9 @@ class ObjectStore:
                 {"Key": key} if version is None else {"Key": key, "VersionId": version}
                 for key, version in objects[start : start + _DELETE_BATCH]
             ]
+            request: DeleteTypeDef = {"Objects": batch, "Quiet": True}
             with self.translated():
-                answer = self.s3.delete_objects(
-                    Bucket=bucket, Delete={"Objects": batch, "Quiet": True}
-                )
+                answer = self.s3.delete_objects(Bucket=bucket, Delete=request)
             if errors := answer.get("Errors"):
                 codes = sorted({error.get("Code", "?") for error in errors})
                 raise self._refused(f"{len(errors)} deletions: {', '.join(codes)}")
@@ -278,6 +272,7 @@ def open_client(service: Literal["s3", "sqs"], settings: Settings) -> S3Client |
         aws_access_key_id=settings.aws_access_key_id,
         aws_secret_access_key=secret.get_secret_value() if secret else None,
         config=Config(
+            signature_version="s3v4" if service == "s3" else "v4",
             connect_timeout=5,
             read_timeout=30,
             retries={"mode": "standard", "total_max_attempts": 3},
@@ -295,20 +290,14 @@ def _is_plain(key: str) -> bool:
 def open_store(bucket: str, settings: Settings) -> S3Store:
     """Returns obstore's client of a bucket for the configured endpoint and credentials."""
     secret = settings.aws_secret_access_key
-    credentials: Any = (
-        {
-            "access_key_id": settings.aws_access_key_id,
-            "secret_access_key": secret.get_secret_value(),
-        }
-        if settings.aws_access_key_id and secret
-        else {}
-    )
-    endpoint: Any = {"endpoint": settings.aws_endpoint_url} if settings.aws_endpoint_url else {}
+    access: Any = {"endpoint": settings.aws_endpoint_url} if settings.aws_endpoint_url else {}
+    if settings.aws_access_key_id and secret:
+        access["access_key_id"] = settings.aws_access_key_id
+        access["secret_access_key"] = secret.get_secret_value()
     return S3Store(
         bucket,
         region=settings.aws_default_region,
         client_options={"allow_http": settings.aws_endpoint_url is not None, "timeout": "30s"},
         retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=15)},
-        **credentials,
-        **endpoint,
+        **access,
     )

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AliasPath, AwareDatetime, BaseModel, Field
 
 _MAX_KEY_BYTES = 1024
 _MAX_SIZE_BYTES = 2**63 - 1
@@ -15,13 +15,11 @@ _NULL_VERSION = "null"
 
 @dataclass(frozen=True)
 class ObjectVersion:
-    """One version of one object, from a listing or a notification.
+    """One version of one object, from a listing or a notification; times are in UTC.
 
     Attributes:
-        key: Its key, decoded.
         version: Its version id; None in a bucket that keeps no versions.
         etag: Its entity tag without quotes.
-        modified_at: When it was stored (UTC).
     """
 
     bucket: str
@@ -34,11 +32,7 @@ class ObjectVersion:
 
 @dataclass(frozen=True)
 class ObjectHead:
-    """The metadata of one object.
-
-    Attributes:
-        metadata: What its sender stored with it; names in lower case.
-    """
+    """The metadata of one object, as its sender stored it; names are in lower case."""
 
     version: ObjectVersion
     metadata: Mapping[str, str]
@@ -82,45 +76,32 @@ def objects_created(body: str) -> tuple[ObjectVersion, ...]:
         return ()
 
 
-class _EventObject(BaseModel):
-    key: str
-    version: str | None = Field(None, alias="versionId")
-    etag: str = Field("", alias="eTag")
-    size: int = Field(0, ge=0, le=_MAX_SIZE_BYTES)
-
-
-class _EventBucket(BaseModel):
-    name: str
-
-
-class _EventS3(BaseModel):
-    bucket: _EventBucket
-    object: _EventObject
-
-
 class _EventRecord(BaseModel):
-    event: str = Field(alias="eventName")
-    time: AwareDatetime = Field(alias="eventTime")
-    s3: _EventS3
+    event: str = Field(validation_alias="eventName")
+    time: AwareDatetime = Field(validation_alias="eventTime")
+    bucket: str = Field(validation_alias=AliasPath("s3", "bucket", "name"))
+    key: str = Field(validation_alias=AliasPath("s3", "object", "key"))
+    version: str | None = Field(None, validation_alias=AliasPath("s3", "object", "versionId"))
+    etag: str = Field("", validation_alias=AliasPath("s3", "object", "eTag"))
+    size_bytes: int = Field(
+        0, ge=0, le=_MAX_SIZE_BYTES, validation_alias=AliasPath("s3", "object", "size")
+    )
 
 
 class _EventBody(BaseModel):
-    """The parts of a notification's body that are read."""
-
-    records: tuple[_EventRecord, ...] = Field(alias="Records")
+    records: tuple[_EventRecord, ...] = Field(validation_alias="Records")
 
 
 def _object_created(record: _EventRecord) -> ObjectVersion:
-    created = record.s3.object
-    key = unquote_plus(created.key, errors="strict")
+    key = unquote_plus(record.key, errors="strict")
     if len(key.encode()) > _MAX_KEY_BYTES:
         raise ValueError(f"a key has at most {_MAX_KEY_BYTES} bytes")
     return ObjectVersion(
-        bucket=record.s3.bucket.name,
+        bucket=record.bucket,
         key=key,
-        version=_version(created.version),
-        etag=created.etag,
-        size_bytes=created.size,
+        version=_version(record.version),
+        etag=record.etag,
+        size_bytes=record.size_bytes,
         modified_at=record.time.astimezone(UTC),
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from assets.resources.event_log import EventLog
+from assets.resources.event_log import EventLog, administrator
 from assets.resources.topic_states import read_configuration, read_oldest, read_state
 
 CHECK_INTERVAL = timedelta(minutes=5)
@@ -63,7 +63,7 @@ def read_topic_age(event_log: EventLog, topic: str) -> TopicAge:
 
     Raises `TopicMissingError`, or `ServerUnavailableError` when the brokers do not answer in time.
     """
-    with event_log.administrator() as admin:
+    with administrator(event_log.settings.kafka_bootstrap_servers) as admin:
         is_enforced = read_state(admin, topic).is_exact
         bound = topic_bound(read_configuration(admin, topic)) if is_enforced else None
         return TopicAge(is_enforced, bound, read_oldest(admin, topic))

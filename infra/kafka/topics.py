@@ -1,21 +1,20 @@
 """Topics as `topics.yaml` describes them: reads the file and creates missing topics."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from kafka import KafkaAdminClient
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import TopicAlreadyExistsError
 
-from assets.errors import ServerUnavailableError, TopicError
+from assets.errors import TopicError
+from assets.resources.event_log import administrator
 from assets.yaml_files import read_yaml
 
 TOPICS = Path(__file__).with_name("topics.yaml")
 
 _BROKERS_DEFAULT = -1
-_TIMEOUT_MS = 15_000
 
 
 @dataclass(frozen=True)
@@ -37,26 +36,6 @@ def load_description(described_as: str = "images", path: Path = TOPICS) -> Topic
             f"{path} does not describe {described_as}: it needs a number of partitions and a "
             f"config ({type(error).__name__})."
         ) from error
-
-
-@contextmanager
-def administrator(bootstrap_servers: str) -> Iterator[KafkaAdminClient]:
-    """Opens a client that reads and changes topics.
-
-    Raises `ServerUnavailableError` when the brokers do not answer.
-    """
-    try:
-        admin = KafkaAdminClient(
-            bootstrap_servers=bootstrap_servers,
-            bootstrap_timeout_ms=_TIMEOUT_MS,
-            request_timeout_ms=_TIMEOUT_MS,
-        )
-        try:
-            yield admin
-        finally:
-            admin.close()
-    except (KafkaError, OSError) as error:
-        raise ServerUnavailableError("Kafka", bootstrap_servers, type(error).__name__) from error
 
 
 def create_topic(admin: KafkaAdminClient, name: str, wanted: TopicDescription) -> bool:

@@ -9,6 +9,7 @@ from functools import partial
 from uuid import UUID, uuid4
 from weakref import WeakValueDictionary
 
+from assets.catalog import ledger
 from assets.catalog.records import Arrival
 from assets.errors import ServerError
 from assets.ingestion.upload import lookup
@@ -145,7 +146,7 @@ class Acceptance:
 
 def _look_up(image: UUID, connection: Connection) -> Upload | None:
     found = lookup.find(connection, [image]).get(image)
-    if found is None and lookup.is_gone(connection, image):
+    if found is None and ledger.find_known(connection, [image]):  # expired or erased
         raise _gone()
     return found
 

@@ -1,27 +1,23 @@
 """The assembled upload API: routes, page, error handlers, middleware, configuration of Uvicorn."""
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI, Request
-from starlette.responses import FileResponse, Response
+from fastapi import FastAPI
+from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from assets.errors import ServerError
 from assets.settings import UploadSettings
 from services.upload_api import health, images
-from services.upload_api.dependencies import RETRY_SECONDS
 from services.upload_api.middleware import EdgeMiddleware, MetricsMiddleware
 from services.upload_api.openapi import DocumentedApi
-from services.upload_api.problems import UNAVAILABLE, answer, handle_problems
+from services.upload_api.problems import HANDLERS
 from services.upload_api.state import AppState
 from services.upload_api.storage import origin
 
-_LOG = logging.getLogger(__name__)
 _LARGE_BODIES = "/v1/images"
 _STATIC = Path(__file__).parent / "static"
 _KEEP_ALIVE_SECONDS = 75  # longer than load balancers keep a connection, or a request could be lost
@@ -47,40 +43,33 @@ def server_config(settings: UploadSettings) -> uvicorn.Config:
 
 def make_application(settings: UploadSettings) -> ASGIApp:
     """Returns the whole application; it connects to its servers when it is started."""
-    state = AppState.of(settings)
+    state = AppState(settings)
     edge = EdgeMiddleware(_make_api(state), origin(settings), _LARGE_BODIES)
     return MetricsMiddleware(edge, state.metrics)
 
 
 def _make_api(state: AppState) -> DocumentedApi:
-    """Returns the app without middleware."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with state.open():
             yield
 
-    api = DocumentedApi(docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
+    api = DocumentedApi(
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        exception_handlers=dict(HANDLERS),
+        generate_unique_id_function=lambda route: route.name,
+    )
     api.state.darkroom = state
     api.include_router(images.router)
     api.include_router(health.router)
     api.add_api_route("/", _page, include_in_schema=False)
     api.mount("/static", StaticFiles(directory=_STATIC))
-    handle_problems(api)
-    api.add_exception_handler(ServerError, _unavailable)
     return api
 
 
 async def _page() -> FileResponse:
     return FileResponse(_STATIC / "index.html")
-
-
-async def _unavailable(request: Request, error: Exception) -> Response:
-    _LOG.warning("A server did not answer a request: %s", error)
-    return answer(
-        request,
-        UNAVAILABLE,
-        "A server behind the upload API does not answer, so nothing was done; try again in a few "
-        "seconds, for an upload with the same Idempotency-Key.",
-        {"Retry-After": str(RETRY_SECONDS)},
-    )

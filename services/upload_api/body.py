@@ -52,7 +52,6 @@ _LIMIT_DETAILS = {
         f"The image has more than {MAX_FRAMES} frames; send one frame or a shorter animation."
     ),
 }
-_BUSY_SECONDS = 1
 _TIMER_SECONDS = 0.5  # setting a timer for every chunk would cost more than reading the chunk
 
 
@@ -129,7 +128,6 @@ class MemoryBudget:
                 BUSY,
                 "Too many uploads are in flight to accept another one; "
                 "send it again in a moment, with the same Idempotency-Key.",
-                {"Retry-After": str(_BUSY_SECONDS)},
             )
         self._free_bytes -= size_bytes
         try:
@@ -213,8 +211,7 @@ class BodyValidator:
             raise _too_large()
         self.body += chunk
         self._digest.update(chunk)
-        self._check_at(SIGNATURE_BYTES, check_format)
-        self._check_at(HEADER_BYTES, check_limits)
+        self._check(is_last=False)
 
     def finish(self) -> bytes:
         """Ends the image and returns the SHA-256 digest of its bytes.
@@ -223,17 +220,14 @@ class BodyValidator:
         """
         if not self.body:
             raise ProblemError(INVALID, "The body is empty; send the bytes of an image.")
-        first = bytes(self.body[:HEADER_BYTES])
-        if self._checked_bytes < SIGNATURE_BYTES:
-            check_format(first)
-        if self._checked_bytes < HEADER_BYTES:
-            check_limits(first)
+        self._check(is_last=True)
         return self._digest.digest()
 
-    def _check_at(self, size_bytes: int, check: Callable[[bytes], None]) -> None:
-        if self._checked_bytes < size_bytes <= len(self.body):
-            check(bytes(self.body[:size_bytes]))
-            self._checked_bytes = size_bytes
+    def _check(self, *, is_last: bool) -> None:
+        for size_bytes, check in ((SIGNATURE_BYTES, check_format), (HEADER_BYTES, check_limits)):
+            if self._checked_bytes < size_bytes and (is_last or len(self.body) >= size_bytes):
+                check(bytes(self.body[:size_bytes]))
+                self._checked_bytes = size_bytes
 
 
 def check_format(first: bytes) -> None:

@@ -5,7 +5,8 @@ import binascii
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 from assets.catalog.records import RenditionRecord
@@ -21,11 +22,6 @@ from services.upload_api.models import Image, ImagePage, Rendition
 from services.upload_api.problems import INVALID, UNKNOWN_IMAGE, ProblemError
 from services.upload_api.storage import Storage
 
-_STATES: Mapping[str, Literal["received", "processed", "rejected"]] = {
-    "waiting": "received",
-    "processed": "processed",
-    "rejected": "rejected",
-}
 _FIRST_YEAR, _LAST_YEAR = 2000, 3000
 
 _Renditions = Mapping[UUID, Sequence[RenditionRecord]]
@@ -45,12 +41,9 @@ class Catalogue:
         Raises `ProblemError` when there is no image of that id, or it is another uploader's.
         """
         oldest = cutoff(now, self.settings.retention)
-
-        def read(connection: Connection) -> list[Upload]:
-            found = lookup.find_own(connection, uploader, image, oldest)
-            return [found] if found else []
-
-        found = await self._present(read)
+        found = await self._present(
+            partial(lookup.find_own, uploader=uploader, image=image, after=oldest)
+        )
         if not found:
             raise ProblemError(
                 UNKNOWN_IMAGE,
@@ -66,11 +59,8 @@ class Catalogue:
         """
         after = read_cursor(cursor) if cursor else None
         oldest = cutoff(now, self.settings.retention)
-
-        def read(connection: Connection) -> list[Upload]:
-            return lookup.page_of_own(connection, uploader, oldest, limit + 1, after)
-
-        images = await self._present(read)
+        own = partial(lookup.page_of_own, uploader=uploader, after=oldest)
+        images = await self._present(partial(own, limit=limit + 1, behind=after))
         page, more = images[:limit], images[limit:]
         last = Position(page[-1].received_at, page[-1].id) if more else None
         return ImagePage(images=page, next_cursor=write_cursor(last) if last else None)
@@ -103,17 +93,11 @@ class Catalogue:
     ) -> Image:
         reason = Reason(upload.reason_code) if upload.reason_code else None
         facts = self.received(upload) | {
-            "state": _STATES[upload.state],
+            "state": "received" if upload.state == "waiting" else upload.state,
             "reason": reason,
             "reason_text": rejection_texts()[reason] if reason else None,
             "renditions": [
-                Rendition(
-                    name=record.name,
-                    url=urls[record.object_key],
-                    width_px=record.width_px,
-                    height_px=record.height_px,
-                    size_bytes=record.size_bytes,
-                )
+                Rendition.model_validate({**vars(record), "url": urls[record.object_key]})
                 for record in renditions
             ],
         }

@@ -28,9 +28,7 @@ Result = TypeVar("Result")
 class Database:
     """The warehouse as the upload API's role.
 
-    Args:
-        conninfo: Connection URL; it contains a password and is never shown.
-        seconds: How long a transaction may take, including the wait for a connection.
+    A transaction may take that many seconds, including the wait for a connection.
     """
 
     def __init__(self, conninfo: str, seconds: float) -> None:

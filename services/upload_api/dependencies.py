@@ -1,7 +1,6 @@
 """FastAPI dependencies of the routes: a valid API key, and an upload left in this minute."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -13,21 +12,14 @@ from assets.timing import utc_now
 from services.upload_api.problems import UNAUTHORIZED, UNAVAILABLE, ProblemError
 from services.upload_api.state import app_state_of
 
-RETRY_SECONDS = 5
-"""When a caller may retry while a server does not answer."""
-
 _REALM = 'Bearer realm="darkroom"'
 BEARER = HTTPBearer(
     auto_error=False, scheme_name="ApiKey", description="dr_…, created with `darkroom keys add`"
 )
 
 
-@dataclass(frozen=True)
-class Admission:
-    """A caller who may send one upload, and the headers that state how many are left."""
-
-    caller: Caller
-    headers: Mapping[str, str]
+Admission = tuple[Caller, Mapping[str, str]]
+"""A caller who may send one upload, and the headers that state how many are left."""
 
 
 async def authenticated(
@@ -50,7 +42,6 @@ async def authenticated(
         raise ProblemError(
             UNAVAILABLE,
             "Your API key cannot be looked up at the moment; try again in a few seconds.",
-            {"Retry-After": str(RETRY_SECONDS)},
         ) from error
     if caller is None:
         raise ProblemError(
@@ -66,4 +57,4 @@ async def admitted(
 ) -> Admission:
     """Counts an upload of a caller. Raises `ProblemError` when the rate limit is exceeded."""
     headers = await app_state_of(request).rate_limit.admit(caller.uploader, utc_now())
-    return Admission(caller, headers)
+    return caller, headers

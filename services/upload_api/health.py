@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from assets.errors import ServerError
 from assets.resources.warehouse import Connection
-from services.upload_api.dependencies import RETRY_SECONDS
 from services.upload_api.models import Health, Readiness
 from services.upload_api.problems import INTERNAL, UNAVAILABLE, ProblemError, documented
 from services.upload_api.state import app_state_of
@@ -23,7 +22,6 @@ router = APIRouter()
 
 @router.get(
     "/healthz",
-    operation_id="healthz",
     summary="Does the process answer?",
     responses=documented(INTERNAL),
 )
@@ -34,7 +32,6 @@ async def healthz() -> Health:
 
 @router.get(
     "/readyz",
-    operation_id="readyz",
     summary="Can images be sent?",
     responses=documented(INTERNAL, UNAVAILABLE),
 )
@@ -45,20 +42,15 @@ async def readyz(request: Request) -> Readiness:
         _answers(state.storage.ping(_PING_SECONDS)), _answers(state.database.run(_ping))
     )
     if not has_object_store:
-        raise ProblemError(
-            UNAVAILABLE,
-            "S3 does not answer, so no image can be stored.",
-            {"Retry-After": str(RETRY_SECONDS)},
-        )
-    if not has_database:
-        return Readiness(
-            status="degraded",
-            object_store="answers",
-            database="does not answer",
-            detail="Images are stored; they are registered when PostgreSQL answers again.",
-        )
+        raise ProblemError(UNAVAILABLE, "S3 does not answer, so no image can be stored.")
+    if has_database:
+        both = "Both servers answer."
+        return Readiness(status="ready", object_store="answers", database="answers", detail=both)
     return Readiness(
-        status="ready", object_store="answers", database="answers", detail="Both servers answer."
+        status="degraded",
+        object_store="answers",
+        database="does not answer",
+        detail="Images are stored; they are registered when PostgreSQL answers again.",
     )
 
 

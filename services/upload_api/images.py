@@ -31,12 +31,10 @@ from services.upload_api.state import app_state_of
 from services.upload_api.storage import FORM_LIFE
 
 _STATUS = {Outcome.REGISTERED: 201, Outcome.REPEATED: 200, Outcome.STORED: 202}
-_NOTES = {
-    Outcome.STORED: (
-        "The image is stored safely. The database does not answer at the moment; the image will "
-        "be registered automatically, and its status URL works from then on."
-    )
-}
+_STORED_NOTE = (
+    "The image is stored safely. The database does not answer at the moment; the image will be "
+    "registered automatically, and its status URL works from then on."
+)
 _IMAGE_PROBLEMS = (NOT_AN_IMAGE, REFUSED, KEY_REUSED, GONE, TOO_SLOW)
 
 router = APIRouter(prefix="/v1")
@@ -47,10 +45,8 @@ AdmittedCaller = Annotated[Admission, Depends(admitted)]
 
 @router.post(
     "/images",
-    operation_id="send_image",
     summary="Send an image",
     status_code=201,
-    response_model=None,
     openapi_extra=SEND_IMAGE,
     responses={
         201: {"model": Accepted, "description": "The image is stored and registered."},
@@ -71,7 +67,7 @@ async def send_image(request: Request) -> Response:
     # resolution by FastAPI does; `openapi` documents what FastAPI then cannot see.
     state = app_state_of(request)
     caller = await authenticated(request, await BEARER(request))
-    sender = await admitted(request, caller)
+    _, rate_headers = await admitted(request, caller)
     declared = Declared.of(request)
     with state.memory.reserve(memory_needed(declared)):
         received = await read_image(request.receive, declared, state.timeouts)
@@ -80,17 +76,16 @@ async def send_image(request: Request) -> Response:
         )
     state.metrics.count(accepted)
     fields = state.catalogue.received(accepted.upload)
-    body = Accepted(**fields, note=_NOTES.get(accepted.outcome))
-    headers = {**sender.headers, "Location": body.status_url}
+    note = _STORED_NOTE if accepted.outcome is Outcome.STORED else None
+    body = Accepted(**fields, note=note)
+    headers = {**rate_headers, "Location": body.status_url}
     return _respond(body, _STATUS[accepted.outcome], headers)
 
 
 @router.get(
     "/images",
-    operation_id="list_images",
     summary="List your images",
-    response_model=None,
-    responses={200: {"model": ImagePage}, **documented(*CALLER_PROBLEMS)},
+    responses=documented(*CALLER_PROBLEMS),
 )
 async def list_images(
     request: Request,
@@ -99,31 +94,27 @@ async def list_images(
     cursor: Annotated[
         str | None, Query(max_length=200, description="`next_cursor` of the previous page")
     ] = None,
-) -> Response:
+) -> ImagePage:
     """Returns the caller's images, newest first, without deleted ones."""
     catalogue = app_state_of(request).catalogue
-    return _respond(await catalogue.page(caller.uploader, limit, cursor, utc_now()))
+    return await catalogue.page(caller.uploader, limit, cursor, utc_now())
 
 
 @router.get(
     "/images/{image_id}",
-    operation_id="show_image",
     summary="Show an image",
-    response_model=None,
-    responses={200: {"model": Image}, **documented(*CALLER_PROBLEMS, UNKNOWN_IMAGE)},
+    responses=documented(*CALLER_PROBLEMS, UNKNOWN_IMAGE),
 )
-async def show_image(request: Request, caller: AuthenticatedCaller, image_id: UUID) -> Response:
+async def show_image(request: Request, caller: AuthenticatedCaller, image_id: UUID) -> Image:
     """Returns state, reason for a rejection, renditions, and the time of deletion."""
     catalogue = app_state_of(request).catalogue
-    return _respond(await catalogue.image(caller.uploader, image_id, utc_now()))
+    return await catalogue.image(caller.uploader, image_id, utc_now())
 
 
 @router.post(
     "/uploads",
-    operation_id="prepare_upload",
     summary="Prepare a direct upload to S3",
     status_code=201,
-    response_model=None,
     responses={201: {"model": DirectUploadForm}, **documented(*SENDER_PROBLEMS)},
 )
 async def prepare_upload(
@@ -131,7 +122,8 @@ async def prepare_upload(
 ) -> Response:
     """Returns a form with which S3 accepts one image of that type, of at most 10 MiB."""
     state, now, image = app_state_of(request), utc_now(), uuid4()
-    metadata = {"uploader": sender.caller.uploader}
+    caller, rate_headers = sender
+    metadata = {"uploader": caller.uploader}
     if name := clean_filename(wanted.filename):
         metadata["filename"] = encoded(name)
     key = upload_key(image, now)
@@ -143,10 +135,8 @@ async def prepare_upload(
         expires_at=now + FORM_LIFE,
         status_url=status_url(state.settings, image),
     )
-    return _respond(body, 201, sender.headers)
+    return _respond(body, 201, rate_headers)
 
 
-def _respond(
-    body: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None
-) -> Response:
+def _respond(body: BaseModel, status: int, headers: Mapping[str, str]) -> Response:
     return Response(body.model_dump_json(), status, headers, "application/json")

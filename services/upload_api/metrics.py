@@ -12,11 +12,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "darkroom_upload_requests",
-            "Requests answered.",
-            ["route", "method", "status"],
-            registry=self.registry,
+        self.requests = self._counter(
+            "darkroom_upload_requests", "Requests answered.", "route", "method", "status"
         )
         self.seconds = Histogram(
             "darkroom_upload_request_seconds",
@@ -28,20 +25,14 @@ class Metrics:
         self.in_flight = Gauge(
             "darkroom_upload_requests_in_flight", "Requests in flight.", registry=self.registry
         )
-        self.outcomes = Counter(
+        self.outcomes = self._counter(
             "darkroom_uploads",
             "Images accepted: registered, repeated, or stored while the ledger did not answer.",
-            ["outcome"],
-            registry=self.registry,
+            "outcome",
         )
-        self.bytes = Counter(
-            "darkroom_uploads_bytes", "Bytes of images accepted.", registry=self.registry
-        )
-        self.problems = Counter(
-            "darkroom_upload_problems",
-            "Requests answered with a problem, by its kind.",
-            ["kind"],
-            registry=self.registry,
+        self.bytes = self._counter("darkroom_uploads_bytes", "Bytes of images accepted.")
+        self.problems = self._counter(
+            "darkroom_upload_problems", "Requests answered with a problem, by its kind.", "kind"
         )
 
     def count(self, accepted: Accepted) -> None:
@@ -53,3 +44,6 @@ class Metrics:
     def text(self) -> bytes:
         """Returns all metrics in Prometheus' text format."""
         return generate_latest(self.registry)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)

@@ -15,11 +15,7 @@ _ONE_FILE = "Send exactly one part, named “file”, with the bytes of the imag
 
 
 class SingleFileForm:
-    """Parses a body with exactly one part, named `file`.
-
-    Args:
-        feed: Called with the bytes of the file as they arrive.
-    """
+    """Parses a body with exactly one part, named `file`; feeds its bytes on as they arrive."""
 
     def __init__(self, content_type: str, feed: Callable[[bytes], None]) -> None:
         self.disposition: str | None = None
@@ -37,7 +33,6 @@ class SingleFileForm:
                 {
                     "on_part_begin": self._on_part,
                     "on_part_data": self._on_data,
-                    "on_header_begin": self._on_header,
                     "on_header_field": self._on_header_name,
                     "on_header_value": self._on_header_value,
                     "on_header_end": self._on_header_end,
@@ -76,9 +71,6 @@ class SingleFileForm:
         self._file_bytes += end - start
         self._feed(data[start:end])
 
-    def _on_header(self) -> None:
-        self._name, self._value = b"", b""
-
     def _on_header_name(self, data: bytes, start: int, end: int) -> None:
         self._name += data[start:end]
 
@@ -91,6 +83,7 @@ class SingleFileForm:
             self.disposition = value
         elif name == b"content-type":
             self.content_type = value
+        self._name, self._value = b"", b""
 
     def _on_headers_end(self) -> None:
         _, options = parse_options_header(self.disposition)

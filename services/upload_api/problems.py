@@ -4,11 +4,12 @@ Source: RFC 9457, “Problem Details for HTTP APIs”. fastapi-problem would rep
 the exception below; the handlers, which say what to do and list allowed methods, would remain.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,6 +18,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Match
 
+from assets.errors import ServerError
+
+_LOG = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 
 PROBLEM_KIND = "darkroom.problem"
@@ -36,11 +40,12 @@ class Problem(BaseModel):
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of problem: the last part of its type, its title and its HTTP status."""
+    """A kind of problem: last part of its type, title, HTTP status and headers."""
 
     name: str
     title: str
     status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 INVALID = Kind("invalid-request", "The request is invalid", 422)
@@ -56,23 +61,23 @@ REFUSED = Kind("image-refused", "The image is not accepted", 422)
 KEY_REUSED = Kind("idempotency-key-reused", "The idempotency key belongs to another image", 422)
 RATE_LIMITED = Kind("rate-limited", "Too many uploads in a short time", 429)
 INTERNAL = Kind("internal-error", "The server failed", 500)
-BUSY = Kind("busy", "Too many uploads are in flight", 503)
-UNAVAILABLE = Kind("unavailable", "A server behind the upload API does not answer", 503)
+BUSY = Kind("busy", "Too many uploads are in flight", 503, {"Retry-After": "1"})
+UNAVAILABLE = Kind(
+    "unavailable", "A server behind the upload API does not answer", 503, {"Retry-After": "5"}
+)
 
 
 class ProblemError(Exception):
-    """The request is answered with a problem.
+    """The request is answered with a problem, and with headers such as Allow.
 
-    Args:
-        detail: What was wrong and what to do; reveals nothing about other callers or servers.
-        headers: Headers of the response, such as Retry-After.
+    The detail says what to do, and reveals nothing about other callers or servers.
     """
 
     def __init__(self, kind: Kind, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
         self.kind = kind
         self.detail = detail
-        self.headers = headers or {}
+        self.headers = {**kind.headers, **(headers or {})}
 
 
 def answer(
@@ -80,13 +85,9 @@ def answer(
 ) -> Response:
     """Returns a problem as a response, and records its kind in the request's scope."""
     request.scope[PROBLEM_KIND] = kind.name
-    problem = Problem(
-        type=f"urn:darkroom:problem:{kind.name}",
-        title=kind.title,
-        status=kind.status,
-        detail=detail,
-    )
-    return Response(problem.model_dump_json(), kind.status, headers, MEDIA_TYPE)
+    name = f"urn:darkroom:problem:{kind.name}"
+    problem = Problem(type=name, title=kind.title, status=kind.status, detail=detail)
+    return Response(problem.model_dump_json(), kind.status, headers or kind.headers, MEDIA_TYPE)
 
 
 def documented(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
@@ -94,27 +95,11 @@ def documented(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
     titles: dict[int, list[str]] = {}
     for kind in kinds:
         titles.setdefault(kind.status, []).append(kind.title)
-    schema = {"$ref": "#/components/schemas/Problem"}
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
-        status: {
-            "description": ". ".join((*names, "")).strip(),
-            "content": {MEDIA_TYPE: {"schema": schema}},
-        }
+        status: {"description": ". ".join((*names, "")).strip(), "content": content}
         for status, names in titles.items()
     }
-
-
-def handle_problems(app: FastAPI) -> None:
-    """Registers handlers with which an app answers every error with a problem."""
-    handlers: Mapping[Any, Any] = {
-        ProblemError: _handle_problem,
-        RequestValidationError: _handle_validation_error,
-        HTTPException: _handle_http_error,
-        ClientDisconnect: _handle_disconnect,
-        Exception: _handle_unexpected_error,
-    }
-    for error, handler in handlers.items():
-        app.add_exception_handler(error, handler)
 
 
 async def _handle_problem(request: Request, error: ProblemError) -> Response:
@@ -122,11 +107,8 @@ async def _handle_problem(request: Request, error: ProblemError) -> Response:
 
 
 async def _handle_validation_error(request: Request, error: RequestValidationError) -> Response:
-    return answer(
-        request,
-        INVALID,
-        f"{_describe_errors(error.errors())} See /openapi.json for what is accepted.",
-    )
+    found = _describe_errors(error.errors())
+    return answer(request, INVALID, f"{found} See /openapi.json for what is accepted.")
 
 
 async def _handle_http_error(request: Request, error: HTTPException) -> Response:
@@ -137,28 +119,43 @@ async def _handle_http_error(request: Request, error: HTTPException) -> Response
         return answer(request, UNKNOWN_PATH, "See /openapi.json for the available URLs.")
     if error.status_code == TOO_LARGE.status:
         return answer(request, TOO_LARGE, "The body is longer than this URL accepts; send less.")
-    return answer(
-        request, INVALID, "The body cannot be read. See /openapi.json for what is accepted."
-    )
+    detail = "The body cannot be read. See /openapi.json for what is accepted."
+    return answer(request, INVALID, detail)
 
 
 async def _handle_disconnect(request: Request, _error: ClientDisconnect) -> Response:
     """Ends a request whose caller has disconnected; nobody receives the response."""
+    detail = "The connection ended before the body did. Send the image again."
+    return answer(request, TOO_SLOW, detail)
+
+
+async def _handle_server_error(request: Request, error: ServerError) -> Response:
+    _LOG.warning("A server did not answer a request: %s", error)
     return answer(
-        request, TOO_SLOW, "The connection ended before the body did. Send the image again."
+        request,
+        UNAVAILABLE,
+        "A server behind the upload API does not answer, so nothing was done; try again in a few "
+        "seconds, for an upload with the same Idempotency-Key.",
     )
 
 
 async def _handle_unexpected_error(request: Request, _error: Exception) -> Response:
-    return answer(
-        request,
-        INTERNAL,
-        "Try again with the same Idempotency-Key; tell the platform team if it repeats.",
-    )
+    detail = "Try again with the same Idempotency-Key; tell the platform team if it repeats."
+    return answer(request, INTERNAL, detail)
+
+
+HANDLERS: Mapping[Any, Any] = {
+    ProblemError: _handle_problem,
+    RequestValidationError: _handle_validation_error,
+    HTTPException: _handle_http_error,
+    ClientDisconnect: _handle_disconnect,
+    ServerError: _handle_server_error,
+    Exception: _handle_unexpected_error,
+}
+"""Handlers with which an app answers every error with a problem."""
 
 
 def _methods(request: Request) -> set[str]:
-    """Returns the methods of all routes that share the path of a request."""
     found: set[str] = set()
     for context in iter_route_contexts(request.app.routes):
         match, _ = context.matches(request.scope)
@@ -169,8 +166,6 @@ def _methods(request: Request) -> set[str]:
 
 def _describe_errors(errors: Sequence[Any]) -> str:
     """Describes what was wrong, without repeating what the caller sent."""
-    parts = []
-    for error in errors:
-        where = " ".join(str(part) for part in error["loc"] if isinstance(part, str))
-        parts.append(f"{where or 'body'}: {error['msg']}.")
+    places = (" ".join(part for part in one["loc"] if isinstance(part, str)) for one in errors)
+    parts = (f"{at or 'body'}: {one['msg']}." for at, one in zip(places, errors, strict=True))
     return " ".join(dict.fromkeys(parts))

@@ -74,9 +74,7 @@ class Registrar:
 
 def _register(arrivals: list[Arrival], connection: Connection) -> Mapping[UUID, Upload]:
     """Returns the uploads that are registered and visible afterwards."""
-    now = arrivals[
-        0
-    ].arrived_at  # only rejected arrivals are finished at this time, and these are not rejected
+    now = arrivals[0].arrived_at  # when rejected arrivals finished; these are not rejected
     if ledger.register(connection, arrivals, now) < len(arrivals):
         return lookup.find(connection, [arrival.image_id for arrival in arrivals])
     return {arrival.image_id: lookup.as_registered(arrival) for arrival in arrivals}

@@ -1,11 +1,8 @@
 """The objects that one process of the upload API shares between requests."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 from fastapi import Request
 
@@ -20,39 +17,21 @@ from services.upload_api.registrar import Registrar
 from services.upload_api.storage import Storage
 
 
-@dataclass(frozen=True)
 class AppState:
-    """Everything that the routes use."""
+    """Everything that the routes use; creating it connects to nothing."""
 
-    settings: UploadSettings
-    metrics: Metrics
-    storage: Storage
-    database: Database
-    api_key_cache: ApiKeyCache
-    rate_limit: RateLimit
-    memory: MemoryBudget
-    timeouts: BodyTimeouts
-    acceptance: Acceptance
-    catalogue: Catalogue
-
-    @staticmethod
-    def of(settings: UploadSettings) -> AppState:
-        """Builds the state of an app; connects to nothing."""
-        storage = Storage.from_settings(settings)
+    def __init__(self, settings: UploadSettings) -> None:
         conninfo = settings.database_url.get_secret_value()
-        database = Database(conninfo, settings.upload_database_seconds)
-        return AppState(
-            settings=settings,
-            metrics=Metrics(),
-            storage=storage,
-            database=database,
-            api_key_cache=ApiKeyCache(database),
-            rate_limit=RateLimit(settings.upload_requests_per_minute),
-            memory=MemoryBudget(settings.upload_memory_bytes),
-            timeouts=BodyTimeouts(settings.upload_idle_seconds, settings.upload_body_seconds),
-            acceptance=Acceptance(storage, database, Registrar(database)),
-            catalogue=Catalogue(settings, database, storage),
-        )
+        self.settings = settings
+        self.metrics = Metrics()
+        self.storage = Storage.from_settings(settings)
+        self.database = Database(conninfo, settings.upload_database_seconds)
+        self.api_key_cache = ApiKeyCache(self.database)
+        self.rate_limit = RateLimit(settings.upload_requests_per_minute)
+        self.memory = MemoryBudget(settings.upload_memory_bytes)
+        self.timeouts = BodyTimeouts(settings.upload_idle_seconds, settings.upload_body_seconds)
+        self.acceptance = Acceptance(self.storage, self.database, Registrar(self.database))
+        self.catalogue = Catalogue(settings, self.database, self.storage)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import obstore
-from botocore.config import Config
 from obstore.exceptions import AlreadyExistsError
 from obstore.exceptions import BaseError as ObstoreError
 from obstore.store import S3Store
 
 from assets.errors import ServerUnavailableError
-from assets.resources.object_store import open_store
+from assets.resources.object_store import open_client, open_store
 from assets.settings import UploadSettings
 from assets.validation.headers import MAX_IMAGE_BYTES
 
@@ -63,37 +61,33 @@ class Storage:
     async def put(self, key: str, body: bytearray, attributes: Mapping[str, str]) -> str | None:
         """Stores an image in one request and returns its version, if the bucket keeps versions.
 
-        Args:
-            key: Key of the object, which is never overwritten.
-            attributes: Content-Type, and the metadata of the object.
+        An object is never overwritten; the attributes are Content-Type and its metadata.
 
         Raises `AlreadyStoredError` when the key already has an object, and `ServerUnavailableError`
         when S3 does not answer in time, or refuses.
         """
-        with self._translated():
-            async with asyncio.timeout(self.settings.upload_store_seconds):
-                try:
-                    stored = await obstore.put_async(
-                        self.raw,
-                        key,
-                        body,
-                        attributes=dict(attributes),
-                        mode="create",
-                        use_multipart=False,
-                    )
-                except AlreadyExistsError as error:
-                    raise AlreadyStoredError(key) from error
+        async with self._request():
+            try:
+                stored = await obstore.put_async(
+                    self.raw,
+                    key,
+                    body,
+                    attributes=dict(attributes),
+                    mode="create",
+                    use_multipart=False,
+                )
+            except AlreadyExistsError as error:
+                raise AlreadyStoredError(key) from error
         return stored["version"]
 
     async def stored(self, key: str, version: str | None = None) -> Stored | None:
         """Returns an object's version and digest; None when there is no such object."""
         options: Any = {"head": True} | ({"version": version} if version else {})
-        with self._translated():
-            async with asyncio.timeout(self.settings.upload_store_seconds):
-                try:
-                    found = await obstore.get_async(self.raw, key, options=options)
-                except FileNotFoundError:
-                    return None
+        async with self._request():
+            try:
+                found = await obstore.get_async(self.raw, key, options=options)
+            except FileNotFoundError:
+                return None
         digest = found.attributes.get("sha256")
         return Stored(found.meta["version"], bytes.fromhex(digest) if digest else None)
 
@@ -101,9 +95,8 @@ class Storage:
         """Returns URLs with which anybody can read these objects for `RENDITION_LIFE`."""
         if not keys:
             return []
-        with self._translated():
-            async with asyncio.timeout(self.settings.upload_store_seconds):
-                return await obstore.sign_async(self.processed, "GET", keys, RENDITION_LIFE)
+        async with self._request():
+            return await obstore.sign_async(self.processed, "GET", keys, RENDITION_LIFE)
 
     async def form(
         self, key: str, content_type: str, metadata: Mapping[str, str]
@@ -129,26 +122,20 @@ class Storage:
 
     async def ping(self, seconds: float) -> None:
         """Raises `ServerUnavailableError` unless S3 answers for the raw bucket in time."""
-        with self._translated():
-            async with asyncio.timeout(seconds):
-                await obstore.list_with_delimiter_async(self.raw, "nothing/is/here")
+        async with self._request(seconds):
+            await obstore.list_with_delimiter_async(self.raw, "nothing/is/here")
 
     @cached_property
     def _signer(self) -> S3Client:
-        secret = self.settings.aws_secret_access_key
-        return boto3.client(
-            "s3",
-            region_name=self.settings.aws_default_region,
-            endpoint_url=origin(self.settings),  # of the region, because a form is not redirected
-            aws_access_key_id=self.settings.aws_access_key_id,
-            aws_secret_access_key=secret.get_secret_value() if secret else None,
-            config=Config(signature_version="s3v4"),
-        )
+        # The endpoint of the region, because a form is not redirected.
+        changed = {"aws_endpoint_url": origin(self.settings)}
+        return open_client("s3", self.settings.model_copy(update=changed))
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
+    @asynccontextmanager
+    async def _request(self, seconds: float | None = None) -> AsyncIterator[None]:
         try:
-            yield
+            async with asyncio.timeout(seconds or self.settings.upload_store_seconds):
+                yield
         except (ObstoreError, OSError) as error:
             address = self.settings.aws_endpoint_url or "AWS"
             raise ServerUnavailableError("S3", address, type(error).__name__) from error

@@ -10,9 +10,10 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from assets.ingestion.kafka import topics
 from assets.ingestion.kafka.producer import OutgoingImage, send
+from assets.resources.event_log import administrator
 from assets.resources.event_reader import OffsetsGoneError
 from infra.kafka.reconcile import Difference, find_differences, reconcile
-from infra.kafka.topics import administrator, load_description
+from infra.kafka.topics import load_description
 from tests.integration.test_sensors import tick
 from tests.integration.topic import (
     bodies_landed,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from assets.ingestion.bucket import sweep as sweeps
+from assets.ingestion.bucket import listing as sweeps
 from assets.ingestion.bucket.listing import Sweep
 from tests.integration.conftest import Platform
 

@@ -22,10 +22,8 @@ LANDING_DELAY = timedelta(days=1)
 class AuditCounts(Counts):
     """What an audit found: counts of object versions.
 
-    Attributes:
-        looked_at: All that were listed.
-        unregistered: Those that should be in the ledger by now.
-        left_to_landing: Those that their source should have registered a day ago.
+    Those that are `unregistered` should be in the ledger by now; those `left_to_landing` should
+    have been registered by their source a day ago.
     """
 
     looked_at: int = 0
@@ -48,10 +46,7 @@ class Audit:
         """Lists the raw bucket for the given time, starting at the sweep's position.
 
         There the last listing is longest ago, so a bucket too large for one audit is audited in
-        parts.
-
-        Returns:
-            What was found, and whether the whole bucket was listed.
+        parts. Returns what was found, and whether the whole bucket was listed.
         """
         ends = time.monotonic() + seconds
         audited = AuditCounts()

@@ -23,10 +23,8 @@ RECENT_HOURS = 3
 class Sweep:
     """Progress of the listing of a bucket; committed with the objects that it lists.
 
-    Attributes:
-        resume_key: The key to resume after; None at the beginning of the bucket.
-        completed_at: When a listing last reached the end of the bucket; None: never.
-        listed_at: When the last slice of the listing ended; None: none has.
+    It resumes after the key and version, at the beginning if there is none. `completed_at` is when
+    a listing last reached the end of the bucket, `listed_at` when the last slice ended.
     """
 
     resume_key: str | None = None

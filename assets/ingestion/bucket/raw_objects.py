@@ -45,10 +45,8 @@ class ObjectStatus(Enum):
 class KnownObjects:
     """What ledger and sources know about some object versions.
 
-    Attributes:
-        object_keys: The object key by image id, of the images that have a row.
-        awaited: Keys whose objects a source has yet to register itself.
-        erased: Images that must not be registered again.
+    The ledger knows the object keys by image id, and erased images, which must not be registered
+    again; a source has yet to register the objects under the awaited keys itself.
     """
 
     object_keys: Mapping[UUID, str]
@@ -168,9 +166,7 @@ def needs_metadata(found: ObjectVersion) -> bool:
 def describe(found: ObjectVersion, head: ObjectHead | None = None) -> Arrival:
     """Returns the arrival that an object version is: its source's, or else a drop.
 
-    Args:
-        found: The version.
-        head: The object's metadata, if `needs_metadata`.
+    `head` is the object's metadata, if `needs_metadata`.
     """
     owner = parse_key(found.key)
     if head is not None and owner is not None and owner[0].describe is not None:

@@ -125,7 +125,6 @@ class Registration:
         return new_images
 
     def _arrivals(self, found: list[ObjectVersion]) -> list[Arrival]:
-        """Returns the object versions that are to be registered, as arrivals."""
         if not found:
             return []
         with self.platform.warehouse.connect() as connection:

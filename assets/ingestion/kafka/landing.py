@@ -18,7 +18,6 @@ from assets.timing import utc_now
 
 _READ_SECONDS = 1.0
 _TOPIC_CHECK_SECONDS = 10.0
-_NOTHING: Mapping[int, int] = {}
 
 
 @dataclass(frozen=True)
@@ -43,12 +42,7 @@ class _Read:
 
 @dataclass
 class _LandingState:
-    """A topic that is being read.
-
-    Attributes:
-        in_flight: Reads whose messages are being stored while more are read.
-        reached: The next offsets as last committed.
-    """
+    """A topic that is being read, the reads being stored, and the offsets last committed."""
 
     opened: OpenedTopic
     reader: Reader
@@ -78,7 +72,7 @@ class Landing:
         is read again by the next run.
         """
         landed = Landed()
-        gone: Mapping[int, int] | None = _NOTHING
+        gone: Mapping[int, int] | None = {}
         budget_ends = time.monotonic() + self.platform.settings.run_budget_seconds
         with open_message_storer(self.platform) as storer:
             while gone is not None and time.monotonic() < budget_ends:
@@ -98,13 +92,10 @@ class Landing:
     def _read(
         self, source: _LandingState, budget_ends: float
     ) -> tuple[Landed, Mapping[int, int] | None]:
-        """Lands what arrives.
-
-        Returns:
-            What was landed, and the offsets that are gone if the topic must be opened again, else
-            None.
-        """
+        """Lands what arrives; returns the offsets that are gone if the topic must be reopened."""
         landed, reader = Landed(), source.reader
+        # The largest size in flight before the next read, which adds at most as much.
+        max_bytes = self.platform.settings.kafka_chunk_bytes // 2
         idle_since = looked_at = time.monotonic()
         while (now := time.monotonic()) < budget_ends:
             try:
@@ -113,7 +104,7 @@ class Landing:
                 return landed + self._land_oldest(source, 0), error.next_offsets
             if has_read or source.in_flight:
                 idle_since = now
-                landed += self._land_oldest(source, self._max_bytes if has_read else 0)
+                landed += self._land_oldest(source, max_bytes if has_read else 0)
             elif self._has_waited(reader, idle_since):
                 break
             if not has_read or now - looked_at >= _TOPIC_CHECK_SECONDS:
@@ -121,7 +112,7 @@ class Landing:
                 reader.report(source.reached)
                 # A poll does not fail when the brokers are gone; this request does.
                 if not reader.is_topic_unchanged():
-                    return landed + self._land_oldest(source, 0), _NOTHING
+                    return landed + self._land_oldest(source, 0), {}
         landed += self._land_oldest(source, 0)
         reader.report(source.reached)
         return landed, None
@@ -141,11 +132,6 @@ class Landing:
         batch = source.storer.begin(chunk.messages, source.opened.incarnation, utc_now())
         source.in_flight.append(_Read(batch, chunk.skipped, source.reader.positions()))
         return True
-
-    @property
-    def _max_bytes(self) -> int:
-        """The largest size in flight before the next read, which adds at most as much."""
-        return self.platform.settings.kafka_chunk_bytes // 2
 
     def _land_oldest(self, source: _LandingState, max_bytes: int) -> Landed:
         """Lands the oldest reads if more than `max_bytes` are in flight, until half of it is left.

@@ -42,8 +42,7 @@ class ClaimCheck:
 class StoringBatch:
     """Messages that are being stored, and claim checks, which are resolved when it is finished.
 
-    Attributes:
-        size_bytes: Roughly the memory that they occupy until they are stored; never 0.
+    `size_bytes` is roughly the memory that they occupy until they are stored; never 0.
     """
 
     storing: Sequence[Future[Arrival]]

@@ -33,11 +33,7 @@ _OCTETS = "application/octet-stream"
 
 @dataclass(frozen=True)
 class OutgoingImage:
-    """One image to send; every header is optional.
-
-    Attributes:
-        name: Name of the file; also the message's key, which decides its partition.
-    """
+    """One image to send; its name is also the message's key, which decides its partition."""
 
     name: str
     body: bytes = field(repr=False)
@@ -53,12 +49,9 @@ class NotSent:
 
 
 def files_in(folder: Path) -> tuple[list[Path], list[NotSent]]:
-    """Finds the files of a folder and its subfolders, hidden ones left out.
+    """Returns the files of a folder and its subfolders by path, and those that are too large.
 
-    Returns:
-        The files to send in the order of their paths, and those that are too large.
-
-    Raises `TopicError` when the folder does not exist or contains no file.
+    Hidden ones are left out. Raises `TopicError` when the folder does not exist or has no file.
     """
     if not folder.is_dir():
         raise TopicError(f"{folder} is not a folder; name one: darkroom images produce ~/Pictures.")
@@ -110,63 +103,44 @@ def send(
 ) -> list[NotSent]:
     """Sends images, several in flight, and waits until the brokers have acknowledged each.
 
-    Args:
-        outgoing: The images; read as earlier ones are acknowledged.
-        done: Called with each image that the brokers have acknowledged.
-
-    Returns:
-        The images that the brokers refused.
+    Calls `done` with each image that they have acknowledged; returns those that they refused.
 
     Raises `ServerUnavailableError` when the brokers do not answer; images for which `done` was not
     called may or may not have arrived.
     """
+    refused: list[NotSent] = []
+    in_flight: deque[tuple[OutgoingImage, Any]] = deque()
     with _producer(settings) as producer:
-        sender = _Sender(producer, settings.kafka_topic, done)
+
+        def begin(image: OutgoingImage) -> None:
+            headers = [(key, value.encode(errors="replace")) for key, value in image.headers]
+            key, body = image.name.encode(errors="replace"), image.body or None
+            future = producer.send(settings.kafka_topic, key=key, value=body, headers=headers)
+            in_flight.append((image, future))
+
+        def wait_for_acks(max_images: int, max_bytes: int) -> None:
+            """Waits until the images in flight are within both limits, oldest first."""
+            while len(in_flight) > max_images or sum(len(i.body) for i, _ in in_flight) > max_bytes:
+                image, future = in_flight.popleft()
+                try:
+                    offset = future.get(timeout=2 * _DELIVERY_MS / 1000).offset
+                except RetriableError:
+                    raise
+                except KafkaError as error:
+                    refused.append(NotSent(image.name, f"the brokers refused it ({error})"))
+                    continue
+                if offset < 0:
+                    # The brokers report a duplicate. Tansu also does so for messages that it lost
+                    # when it was killed while storing them, so the image is sent again.
+                    begin(image)
+                else:
+                    done(image)
+
         for image in outgoing:
-            sender.wait_for_acks(_MAX_IN_FLIGHT - 1, _MAX_BYTES_IN_FLIGHT - len(image.body))
-            sender.begin(image)
-        sender.wait_for_acks(0, 0)
-    return sender.refused
-
-
-class _Sender:
-    """Images in flight to the brokers, acknowledged in the order in which they were sent."""
-
-    def __init__(
-        self, producer: KafkaProducer, topic: str, done: Callable[[OutgoingImage], None]
-    ) -> None:
-        self.refused: list[NotSent] = []
-        self._producer, self._topic, self._done = producer, topic, done
-        self._in_flight: deque[tuple[OutgoingImage, Any]] = deque()
-
-    def begin(self, image: OutgoingImage) -> None:
-        """Hands an image to the client, which sends it in the background."""
-        headers = [(key, value.encode(errors="replace")) for key, value in image.headers]
-        key = image.name.encode(errors="replace")
-        body = image.body or None
-        future = self._producer.send(self._topic, key=key, value=body, headers=headers)
-        self._in_flight.append((image, future))
-
-    def wait_for_acks(self, max_images: int, max_bytes: int) -> None:
-        """Waits until the images in flight are within both limits, a count and bytes."""
-        while len(self._in_flight) > max_images or self._bytes_in_flight() > max_bytes:
-            image, future = self._in_flight.popleft()
-            try:
-                offset = future.get(timeout=2 * _DELIVERY_MS / 1000).offset
-            except RetriableError:
-                raise
-            except KafkaError as error:
-                self.refused.append(NotSent(image.name, f"the brokers refused it ({error})"))
-                continue
-            if offset < 0:
-                # The brokers report a duplicate. Tansu also does so for messages that it lost when
-                # it was killed while storing them, so the image is sent again.
-                self.begin(image)
-            else:
-                self._done(image)
-
-    def _bytes_in_flight(self) -> int:
-        return sum(len(image.body) for image, _ in self._in_flight)
+            wait_for_acks(_MAX_IN_FLIGHT - 1, _MAX_BYTES_IN_FLIGHT - len(image.body))
+            begin(image)
+        wait_for_acks(0, 0)
+    return refused
 
 
 @contextmanager

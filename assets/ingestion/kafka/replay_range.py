@@ -61,7 +61,6 @@ def read_moment(name: str, text: str | None) -> datetime | None:
 
 
 def _mistake(wanted: ReplayRange) -> str | None:
-    """Returns a sentence that says what is wrong with a range, if anything is."""
     offsets = (wanted.first_offset, wanted.last_offset)
     is_by_offset = offsets != (None, None)
     if is_by_offset == wanted.is_by_time:

@@ -82,8 +82,7 @@ def read_landed(
 ) -> dict[str, LandedTopic]:
     """Returns how far some topics have been landed; those that nobody lands are left out.
 
-    Args:
-        landed_topic: The topic that is landed, even if no message of it has been yet.
+    `landed_topic` is landed even if no message of it has been yet.
     """
     query = """
         select topic, coalesce(incarnation, 0), partition_no, next_offset
@@ -107,9 +106,8 @@ def read_topic(connection: Connection, topic: str) -> KnownTopic | None:
 def lag(ends: Mapping[int, int], stored: Mapping[int, tuple[int, int]]) -> int:
     """Returns how many messages of a topic are known not to have landed.
 
-    Args:
-        ends: End offset per partition as listed now, which may be too low.
-        stored: Per partition the next offset to land and the high watermark a fetch once reported.
+    `ends` are end offsets as listed now, which may be too low; stored are the next offsets to land
+    and the high watermarks that fetches reported.
     """
     positions = ((end, *stored.get(partition, (0, 0))) for partition, end in ends.items())
     return sum(max(0, max(end, watermark) - offset) for end, offset, watermark in positions)
@@ -137,9 +135,7 @@ def open_topic(connection: Connection, state: TopicState, gone: Mapping[int, int
     New partitions are read from their beginning. So is a topic that was recreated or whose log was
     truncated before what has been landed; it gets another incarnation. Where offsets are not exact,
     a listed beginning proves nothing; the reader finds out what is missing there.
-
-    Args:
-        gone: Offsets, by partition, that the brokers did not have when they were requested.
+    The brokers did not have the offsets `gone` when they were requested.
     """
     known = _lock_or_create(connection, state)
     incarnation = known.incarnation if known else 0

@@ -55,13 +55,6 @@ class Caller:
     uploader: str
 
 
-@dataclass(frozen=True)
-class _ValidKey:
-    key_id: str
-    uploader: str
-    key_sha256: bytes
-
-
 def new_key() -> ApiKey:
     """Generates a key."""
     return ApiKey(secrets.token_hex(6), secrets.token_urlsafe(32))
@@ -84,11 +77,8 @@ def insert(connection: Connection, key: ApiKey, uploader: str) -> None:
 def revoke(connection: Connection, key_id: str) -> bool:
     """Revokes a key; returns whether there is one with that id, revoked before or not."""
     revoked = connection.execute(
-        """
-        update image_catalog.api_key
-        set revoked_at = coalesce(revoked_at, clock_timestamp())
-        where key_id = %s
-        """,
+        "update image_catalog.api_key set revoked_at = coalesce(revoked_at, clock_timestamp())"
+        " where key_id = %s",
         [key_id],
     )
     return revoked.rowcount == 1
@@ -96,37 +86,27 @@ def revoke(connection: Connection, key_id: str) -> bool:
 
 def records(connection: Connection) -> list[KeyRecord]:
     """Returns all keys, revoked ones included, ordered by uploader and age."""
-    return read_rows(
-        connection,
-        KeyRecord,
-        """
+    query = """
         select key_id, uploader, created_at, revoked_at
         from image_catalog.api_key
         order by uploader, created_at
-        """,
-    )
+    """
+    return read_rows(connection, KeyRecord, query)
 
 
 def callers(connection: Connection) -> Mapping[bytes, Caller]:
     """Returns all callers by the digest of their secret."""
-    valid = read_rows(
-        connection,
-        _ValidKey,
-        "select key_id, uploader, key_sha256 from image_catalog.api_key where revoked_at is null",
+    query = (
+        "select key_sha256, key_id, uploader from image_catalog.api_key where revoked_at is null"
     )
-    return {key.key_sha256: Caller(key.key_id, key.uploader) for key in valid}
+    return {sha256: Caller(*caller) for sha256, *caller in connection.execute(query)}
 
 
 def find_caller(connection: Connection, sha256: bytes) -> Caller | None:
     """Returns the caller whose secret has that digest, or None."""
-    found = read_rows(
-        connection,
-        Caller,
-        """
+    query = """
         select key_id, uploader
         from image_catalog.api_key
         where key_sha256 = %s and revoked_at is null
-        """,
-        [sha256],
-    )
-    return found[0] if found else None
+    """
+    return next(iter(read_rows(connection, Caller, query, [sha256])), None)

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from psycopg import sql
 
-from assets.catalog import ledger
 from assets.catalog.records import Arrival, RenditionRecord
 from assets.catalog.visibility import VISIBLE
 from assets.resources.warehouse import Connection, read_rows
@@ -25,6 +24,14 @@ _UPLOADS = sql.SQL(
     """
 ).format(visible=VISIBLE)
 _OWN = sql.SQL("uploader = %(uploader)s and source = 'upload' and arrived_at > %(after)s")
+_PAGE = sql.SQL(
+    """
+    and arrived_at <= %(arrived_at)s
+    and (arrived_at < %(arrived_at)s or image_id > %(image_id)s)
+    order by arrived_at desc, image_id
+    limit %(limit)s
+    """
+)
 
 
 @dataclass(frozen=True)
@@ -56,11 +63,6 @@ class Position:
     image_id: UUID
 
 
-@dataclass(frozen=True)
-class _Rendition(RenditionRecord):
-    image_id: UUID
-
-
 def as_registered(arrival: Arrival) -> Upload:
     """Returns an arrival as the ledger has it once it is registered."""
     return Upload(
@@ -84,16 +86,10 @@ def find(connection: Connection, images: Collection[UUID]) -> Mapping[UUID, Uplo
     return {upload.image_id: upload for upload in found}
 
 
-def is_gone(connection: Connection, image: UUID) -> bool:
-    """Returns whether an image that `find` does not find was known: expired or erased."""
-    return bool(ledger.find_known(connection, [image]))
-
-
-def find_own(connection: Connection, uploader: str, image: UUID, after: datetime) -> Upload | None:
-    """Returns an uploader's visible image that arrived after a moment; None if there is none."""
+def find_own(connection: Connection, uploader: str, image: UUID, after: datetime) -> list[Upload]:
+    """Returns an uploader's visible image if there is one that arrived after a moment."""
     query = _UPLOADS + _OWN + sql.SQL(" and image_id = %(image)s")
-    found = _read(connection, query, {"uploader": uploader, "after": after, "image": image})
-    return found[0] if found else None
+    return _read(connection, query, {"uploader": uploader, "after": after, "image": image})
 
 
 def page_of_own(
@@ -102,57 +98,28 @@ def page_of_own(
     """Returns an uploader's visible images that arrived after a moment, newest first.
 
     Args:
-        connection: With a role that may read the ledger.
-        after: Images that arrived at that moment or earlier are left out.
-        limit: The largest number of images to return.
         behind: Where the previous page ended; None for the first page.
     """
     begin = behind or Position(datetime.max.replace(tzinfo=UTC), UUID(int=0))
-    query = (
-        _UPLOADS
-        + _OWN
-        + sql.SQL(
-            """
-            and arrived_at <= %(begin)s
-            and (arrived_at < %(begin)s or image_id > %(image)s)
-            order by arrived_at desc, image_id
-            limit %(limit)s
-            """
-        )
-    )
-    return _read(
-        connection,
-        query,
-        {
-            "uploader": uploader,
-            "after": after,
-            "begin": begin.arrived_at,
-            "image": begin.image_id,
-            "limit": limit,
-        },
-    )
+    parameters = {"uploader": uploader, "after": after, "limit": limit, **vars(begin)}
+    return _read(connection, _UPLOADS + _OWN + _PAGE, parameters)
 
 
 def renditions(
     connection: Connection, uploads: Sequence[Upload]
 ) -> Mapping[UUID, list[RenditionRecord]]:
     """Returns the renditions of uploads, largest first; none for those that have none."""
-    rows = read_rows(
-        connection,
-        _Rendition,
-        """
-        select
-            rendition_name as name, object_key, format, width_px, height_px, size_bytes, image_id
+    query = """
+        select image_id, rendition_name, object_key, format, width_px, height_px, size_bytes
         from image_catalog.rendition
         inner join unnest(%s::uuid[], %s::timestamptz[]) as wanted (image_id, arrived_at)
             using (image_id, arrived_at)
         order by width_px * height_px desc
-        """,
-        [[upload.image_id for upload in uploads], [upload.arrived_at for upload in uploads]],
-    )
+    """
     found: dict[UUID, list[RenditionRecord]] = {upload.image_id: [] for upload in uploads}
-    for rendition in rows:
-        found[rendition.image_id].append(rendition)
+    keys = [list(found), [upload.arrived_at for upload in uploads]]
+    for image, *facts in connection.execute(query, keys):
+        found[image].append(RenditionRecord(*facts))
     return found
 
 
