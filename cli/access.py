@@ -1,4 +1,4 @@
-"""`darkroom access`: what the access file gives, and what the warehouse really grants."""
+"""`darkroom access`: the grants of the access file, and those of the warehouse."""
 
 from typing import Annotated
 
@@ -13,10 +13,12 @@ from assets.errors import AccessError
 from assets.resources.warehouse import Warehouse
 from cli.access_matrix import print_report
 from cli.options import Json, Yes
-from cli.servers import ADMIN, running_database
+from cli.servers import ADMIN, running_database, warehouse_connection
 from infra.console import console, print_json, print_sentences
 
 app = typer.Typer()
+
+_ATTEMPT = ("section", "on", "column", "action", "is_allowed")
 
 
 @app.command()
@@ -53,7 +55,7 @@ def apply(
 def diff(json: Json = False) -> None:
     """Show where the warehouse and the access file differ; exit code 1 if they do."""
     policy = load_policy()
-    with running_database() as env, Warehouse(env[ADMIN]).connect() as connection:
+    with warehouse_connection(ADMIN) as connection:
         found = read_drift(connection, policy)
     if json:
         print_json(
@@ -74,7 +76,7 @@ def diff(json: Json = False) -> None:
 
 @app.command()
 def report(json: Json = False) -> None:
-    """Connect as each kind of person and try everything; exit code 1 if the file is not kept."""
+    """Connect as each kind of person and try everything; exit code 1 at any mismatch."""
     policy = load_policy()
     with running_database() as env:
         made = make_report(env, policy)
@@ -84,15 +86,8 @@ def report(json: Json = False) -> None:
                 "attempts": len(made.results),
                 "mismatches": [str(one) for one in made.mismatches],
                 "results": [
-                    {
-                        "subject": one.subject,
-                        "section": one.attempt.section,
-                        "on": one.attempt.on,
-                        "column": one.attempt.column,
-                        "action": one.attempt.action,
-                        "is_allowed": one.attempt.is_allowed,
-                        "outcome": one.outcome,
-                    }
+                    {"subject": one.subject, "outcome": one.outcome}
+                    | {name: getattr(one.attempt, name) for name in _ATTEMPT}
                     for one in made.results
                 ],
             }

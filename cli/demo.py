@@ -1,4 +1,4 @@
-"""`darkroom demo`: the platform shown at work, and what an analyst then sees."""
+"""`darkroom demo`: the platform at work, and what an analyst then sees."""
 
 import signal
 from collections.abc import Mapping, Sequence
@@ -59,7 +59,6 @@ def demo(folder: str | None, count: int, allow_outside: bool, json: bool) -> Non
 
 
 def _run(stack: Stack, demo: Demo) -> DemoResult:
-    """Leaves the platform as it was, running or not."""
     if stack.dagster.health() is Health.RUNNING:
         address = f"http://127.0.0.1:{stack.ports.dagster}"
         notices.print(f"[bold]Darkroom demo[/], on the platform that runs at {address}")

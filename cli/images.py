@@ -6,13 +6,7 @@ from typing import Annotated
 
 import typer
 
-from assets.catalog.requeue import (
-    Selection,
-    count_rejected,
-    moment_named,
-    reason_named,
-    requeue,
-)
+from assets.catalog.requeue import Selection, count_rejected, moment_named, reason_named, requeue
 from assets.errors import TopicError
 from assets.ingestion.kafka.producer import (
     NotSent,
@@ -51,7 +45,6 @@ Source = Annotated[
         help="Only images of this source.",
     ),
 ]
-Image = Annotated[str, typer.Argument(metavar="IMAGE", help="The image's id.")]
 
 
 @app.command()
@@ -127,10 +120,9 @@ def requeue_rejected(
         if not selected:
             console.print(f"No image rejected as {reason} can be processed again.")
             return
+        images = counted(selected, "image")
         if not yes:
-            typer.confirm(
-                f"Process {counted(selected, 'image')} rejected as {reason} again?", abort=True
-            )
+            typer.confirm(f"Process {images} rejected as {reason} again?", abort=True)
         with warehouse.connect() as connection:
             waiting = requeue(connection, selection, utc_now(), age)
     console.print(f"{OK} {counted(waiting, 'image')} requeued; the running platform takes them.")
@@ -139,8 +131,7 @@ def requeue_rejected(
 @app.command()
 def erase(
     images: Annotated[
-        list[str] | None,
-        typer.Option("--image", metavar="ID", help="An image; may be repeated."),
+        list[str] | None, typer.Option("--image", metavar="ID", help="An image; may be repeated.")
     ] = None,
     source: Source = None,
     uploader: Annotated[str | None, typer.Option(help="Only images of this uploader.")] = None,
@@ -148,9 +139,9 @@ def erase(
 ) -> None:
     """Delete all copies of chosen images now, before they have reached their age.
 
-    With several options only images are deleted that all of them describe. Readers stop seeing
-    them first; none of them can be registered again. Messages that Kafka's brokers still hold stay
-    there until the topic's own retention, and the platform never lands them again.
+    Deletes the images that match all options. Readers stop seeing them first; none of them can be
+    registered again. Messages that Kafka's brokers still hold stay there until the topic's own
+    retention, and the platform never lands them again.
     """
     if not (images or source or uploader):
         raise typer.BadParameter("choose images by --image, --source or --uploader.")
@@ -165,9 +156,7 @@ def erase(
         console.print("The ledger knows no such image; nothing was erased.")
         return
     if count and not yes:
-        typer.confirm(
-            f"Erase {counted(count, 'image')} with all their copies, for good?", abort=True
-        )
+        typer.confirm(f"Erase {counted(count, 'image')} with all copies, for good?", abort=True)
     with purge_progress("erasing", count) as show:
         gone = Erasure(platform, show).run(chosen, utc_now())
     if not gone.items():
@@ -185,15 +174,18 @@ def erase(
 
 
 @app.command()
-def prove(image: Image, json: Json = False) -> None:
+def prove(
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="The image's id.")],
+    json: Json = False,
+) -> None:
     """Prove that an image is gone; exit code 1 if it is not, or nothing proves it.
 
-    Looks at the ledger, at all receipts and their chain, at the image's keys in the processed and
-    quarantine buckets, and at every version in the raw bucket; reports what was looked at.
+    Searches the ledger, all receipts and their chain, the image's keys in the processed and
+    quarantine buckets, and every version in the raw bucket; reports what was searched.
     """
     named = parsed("IMAGE", image_named, image)
     platform = running_platform("postgres", "object_store")
-    with notices.status("looking") as status:
+    with notices.status("searching") as status:
         proof = prove_gone(platform, named, utc_now(), lambda what: status.update(f"  {what}"))
     if json:
         print_json({"is_gone": proof.is_gone} | vars(proof))

@@ -1,14 +1,14 @@
 """`darkroom keys`: keys with which programs and people send images to the upload API."""
 
+from operator import attrgetter
 from typing import Annotated
 
 import typer
 
 from assets.errors import ApiKeyError
 from assets.ingestion.upload import api_keys
-from assets.resources.warehouse import Warehouse
 from cli.options import Json, Yes, parsed
-from cli.servers import ADMIN, running_database
+from cli.servers import ADMIN, warehouse_connection
 from infra.console import console, print_json, print_table
 
 app = typer.Typer()
@@ -31,7 +31,7 @@ def add(
     """Issue a key and show it, once."""
     parsed("UPLOADER", _uploader_named, uploader)
     key = api_keys.new_key()
-    with running_database() as env, Warehouse(env[ADMIN]).connect() as connection:
+    with warehouse_connection(ADMIN) as connection:
         api_keys.insert(connection, key, uploader)
     if json:
         print_json({"uploader": uploader, "key_id": key.key_id, "key": key.text})
@@ -43,22 +43,14 @@ def add(
 @app.command("list")
 def list_all(json: Json = False) -> None:
     """List the keys, revoked ones included."""
-    with running_database() as env, Warehouse(env[ADMIN]).connect() as connection:
+    with warehouse_connection(ADMIN) as connection:
         known = api_keys.records(connection)
     if json:
         print_json(known)
     elif known:
-        print_table(
-            [
-                {
-                    "uploader": one.uploader,
-                    "key": one.key_id,
-                    "issued": one.created_at,
-                    "revoked": one.revoked_at,
-                }
-                for one in known
-            ]
-        )
+        columns = ("uploader", "key", "issued", "revoked")
+        facts = attrgetter("uploader", "key_id", "created_at", "revoked_at")
+        print_table([dict(zip(columns, facts(one), strict=True)) for one in known])
     else:
         console.print("There is no key yet: `darkroom keys add UPLOADER` issues one.")
 
@@ -69,7 +61,7 @@ def revoke(
     yes: Yes = False,
 ) -> None:
     """Revoke a key; within a minute nobody can use it."""
-    with running_database() as env, Warehouse(env[ADMIN]).connect() as connection:
+    with warehouse_connection(ADMIN) as connection:
         record = next((one for one in api_keys.records(connection) if one.key_id == key_id), None)
         if record is None:
             raise ApiKeyError(

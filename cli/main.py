@@ -1,6 +1,6 @@
-"""The `darkroom` command: which groups and commands there are, and how each of them ends.
+"""The `darkroom` command: its groups and commands, and their exit codes.
 
-A group's commands are in the module of its name, which is imported when one of them is asked for:
+A group's commands are in the module of its name, which is imported when one of them is needed:
 help and completion of everything else stay quick. Exit codes: 0 done, 1 something failed or cannot
 be done, 2 wrong usage.
 """
@@ -34,7 +34,22 @@ GROUPS = {
 }
 
 
-class Root(TyperGroup):
+class Group(TyperGroup):
+    """A group whose help shows flags without a type."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """Returns the group's own options."""
+        return _without_type(super().get_params(ctx))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Returns the group's command of that name, or None."""
+        command = super().get_command(ctx, cmd_name)
+        if command:
+            _without_type(command.get_params(ctx))
+        return command
+
+
+class Root(Group):
     """The command as a whole: turns every error meant for a person into a sentence."""
 
     def main(
@@ -61,8 +76,8 @@ class Root(TyperGroup):
         sys.exit(code if isinstance(code, int) else 0)
 
 
-class LazyGroup(TyperGroup):
-    """A group whose commands are in `cli.<its name>`, imported when they are asked for."""
+class LazyGroup(Group):
+    """A group whose commands are in `cli.<its name>`, imported when they are needed."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Returns the names of the group's commands."""
@@ -193,9 +208,7 @@ def chaos(
 @app.command(rich_help_panel="Test campaigns")
 def fuzz(
     files: Annotated[int, typer.Option(min=1, help="How many files are sent.")] = 5000,
-    seed: Annotated[
-        int | None, typer.Option(help="Repeat the files of an earlier campaign.")
-    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Repeat an earlier campaign's files.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Decoding processes.")] = 2,
     processor: Annotated[
         str, typer.Option(help="package.module:function")
@@ -215,8 +228,15 @@ def main() -> None:
     app()
 
 
+def _without_type(options: Any) -> Any:
+    for option in options:
+        if getattr(option, "is_flag", False):
+            option.metavar = ""
+    return options
+
+
 def _refuse_empty_values(arguments: Sequence[str]) -> None:
-    """Raises wrong usage for an empty argument or option: an unset variable of a shell, mostly."""
+    """Raises `BadParameter` for an empty argument or option: often an unset shell variable."""
     if arguments[:1] == ["shell"]:
         return
     for before, argument in zip(["darkroom", *arguments], arguments, strict=False):
@@ -227,7 +247,7 @@ def _refuse_empty_values(arguments: Sequence[str]) -> None:
 
 
 def _fail(message: str, code: int, usage: str = "") -> int:
-    """Prints a sentence, unless help was printed in its place; returns the exit code."""
+    """Prints a sentence, unless help was printed instead; returns the exit code."""
     if message:
         stop = "" if message.endswith((".", "?")) else "."
         notices.print(f"{FAILED} {escape(message + stop + usage)}", soft_wrap=True)

@@ -15,9 +15,9 @@ Kafka = Annotated[Literal["tansu", "apache"], typer.Option(help="Which broker.")
 
 
 def parsed(name: str, parse: Callable[[str], Value], text: str) -> Value:
-    """Returns what the text of an argument or option means.
+    """Parses the text of an argument or option.
 
-    Raises `typer.BadParameter`, which names it, when that is nothing.
+    Raises `typer.BadParameter`, which names it, when `parse` raises a `DarkroomError`.
     """
     try:
         return parse(text)

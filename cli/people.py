@@ -5,13 +5,7 @@ from typing import Annotated
 import typer
 from psycopg.conninfo import conninfo_to_dict
 
-from assets.access.people import (
-    create_person,
-    find_team,
-    list_people,
-    remove_person,
-    reset_person,
-)
+from assets.access.people import create_person, find_team, list_people, remove_person, reset_person
 from assets.access.policy import load_policy
 from cli.options import Json, Yes, parsed
 from cli.servers import ADMIN, running_database
@@ -52,9 +46,8 @@ def remove(name: Name, yes: Yes = False) -> None:
     with running_database() as env:
         sessions = [one.sessions for one in list_people(env[ADMIN], policy) if one.name == name]
         if sessions and not yes:
-            typer.confirm(
-                f"Remove {name}, who has {counted(sum(sessions), 'session')}?", abort=True
-            )
+            count = counted(sum(sessions), "session")
+            typer.confirm(f"Remove {name}, who has {count}?", abort=True)
         remove_person(env[ADMIN], policy, name)
     console.print(f"{name} is removed; what {name} did stays in the audit log.")
 

@@ -1,10 +1,9 @@
-"""`darkroom up`, `down`, `status`, `reset` and `shell`: the platform of this machine as a whole."""
+"""`darkroom up`, `down`, `status`, `reset` and `shell`: the platform of this machine."""
 
 import os
 import signal
 import subprocess
 from collections.abc import Sequence
-from types import FrameType
 
 import typer
 from rich.markup import escape
@@ -29,8 +28,8 @@ def up() -> None:
     if stack.dagster.health() is Health.RUNNING:
         raise StackError(f"The platform already runs at {_ui(stack)}; `darkroom down` stops it.")
     notices.print("[bold]Starting Darkroom[/]")
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGINT, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     try:
         stack.prepare(*stack.programs)
         stack.start()
@@ -54,7 +53,7 @@ def down() -> None:
 
 
 def status(json: bool) -> None:
-    """Shows how the platform stands; exit code 1 if something is red."""
+    """Shows the status of the platform; exit code 1 if something is red."""
     stack = Stack.of_project()
     found = read_status(stack)
     if json:
@@ -95,17 +94,9 @@ def shell(command: Sequence[str]) -> None:
 
 
 def _print_status(stack: Stack, found: PlatformStatus) -> None:
+    rows = [vars(one) | {"pid": str(one.pid or "")} for one in found.servers]
     print_table(
-        [
-            {
-                "server": one.title,
-                "state": one.state,
-                "address": one.address,
-                "pid": str(one.pid or ""),
-                "log": one.log,
-            }
-            for one in found.servers
-        ],
+        [{"server": row.pop("title")} | row for row in rows],
         caption=f"logs are in {os.path.relpath(stack.state.path('logs'))}",
         styles={"state": lambda state: _COLOURS[state]},
     )
@@ -124,16 +115,11 @@ def _ui(stack: Stack) -> str:
 def _print_addresses(stack: Stack) -> None:
     table = Table(show_header=False, box=None)
     table.add_row("Dagster UI", f"[bold]{_ui(stack)}[/]")
-    page = f"http://127.0.0.1:{stack.ports.upload_api}"
-    table.add_row("Upload page", f"[bold]{page}[/]")
+    table.add_row("Upload page", f"[bold]http://127.0.0.1:{stack.ports.upload_api}[/]")
     table.add_row("  a key for it", "`darkroom keys add UPLOADER`")
     for server in stack.servers:
         table.add_row(server.title, f"127.0.0.1:{server.port}")
-    table.add_row("passwords", f"{os.path.relpath(stack.state.path('env'))}")
+    table.add_row("passwords", os.path.relpath(stack.state.path("env")))
     table.add_row("  for programs", "`darkroom shell`")
     console.print("\n[bold green]Darkroom is up.[/] Ctrl-C stops all of it.")
     console.print(table)
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

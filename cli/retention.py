@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from assets.resources.warehouse import Warehouse
 from assets.retention import ledger_rows
 from assets.retention.clocks import earliest, read_clocks
 from assets.retention.proof import read_chain
@@ -14,10 +13,9 @@ from assets.retention.receipt_store import last_number, read_receipts
 from assets.retention.receipts import Copy
 from assets.retention.restore import Restore
 from assets.retention_policy import cutoff
-from assets.settings import Settings
 from cli.options import Json, Yes
 from cli.retention_report import print_chain, print_deleted, print_receipts, purge_progress
-from cli.servers import running_database, running_platform
+from cli.servers import running_platform, warehouse_connection
 from infra.console import OK, console, counted, print_json
 
 app = typer.Typer()
@@ -53,10 +51,7 @@ def purge(
 @app.command()
 def verify(json: Json = False) -> None:
     """Verify the chain of receipts; exit code 1 if one is missing, changed or out of place."""
-    with (
-        running_database() as env,
-        Warehouse.from_settings(Settings.of(env)).connect() as connection,
-    ):
+    with warehouse_connection() as connection:
         chain = read_chain(connection)
     if json:
         print_json(chain)
@@ -71,10 +66,7 @@ def receipts(
     last: Annotated[int, typer.Option(min=1, help="How many.")] = 24, json: Json = False
 ) -> None:
     """List the last receipts: when, why, and what was deleted."""
-    with (
-        running_database() as env,
-        Warehouse.from_settings(Settings.of(env)).connect() as connection,
-    ):
+    with warehouse_connection() as connection:
         after = max(0, last_number(connection) - last)
         found = list(deque(read_receipts(connection, after), maxlen=last))
     print_receipts(found, json)

@@ -1,4 +1,4 @@
-"""What the commands about deletion print: what was deleted, receipts, a proof, and a bar."""
+"""The output of the commands that delete: what was deleted, receipts, a proof, a progress bar."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,6 +32,7 @@ _WHY = {
     DeletionReason.EXPIRY: "it had reached its age",
     DeletionReason.ERASURE: "its erasure was requested",
 }
+_PUBLIC = ("number", "why", "began_at", "ended_at", "expired_until", "images", "gone", "hash")
 
 
 @contextmanager
@@ -48,27 +49,25 @@ def purge_progress(doing: str, images: int | None) -> Iterator[ProgressCallback]
             nonlocal total
             with lock:
                 total += tally
-                gone = total.items(Copy.LEDGER_ROW)
-                bar.update(task, completed=gone, copies=total.items())
+                bar.update(task, completed=total.items(Copy.LEDGER_ROW), copies=total.items())
 
         yield show
 
 
 def print_deleted(tally: Tally) -> None:
     """Prints what was deleted, by kind of copy; nothing when nothing was."""
-    if tally.gone:
-        print_table(
-            [
-                {
-                    "deleted": _named(one),
-                    "count": one.items,
-                    "bytes": one.size_bytes or None,
-                    "oldest": one.oldest_at,
-                    "newest": one.newest_at,
-                }
-                for one in tally.gone
-            ]
-        )
+    rows = [
+        {
+            "deleted": _kind(one) + ("" if one.items == 1 else "s"),
+            "count": one.items,
+            "bytes": one.size_bytes or None,
+            "oldest": one.oldest_at,
+            "newest": one.newest_at,
+        }
+        for one in tally.gone
+    ]
+    if rows:
+        print_table(rows)
 
 
 def print_receipts(receipts: Sequence[Receipt], json: bool) -> None:
@@ -77,27 +76,15 @@ def print_receipts(receipts: Sequence[Receipt], json: bool) -> None:
         {
             "no.": one.number,
             "written": one.ended_at,
-            "why": one.why.value
-            + (f"\nuntil {shown(one.expired_until)}" if one.expired_until else ""),
+            "why": f"{one.why}" + f"\nuntil {shown(one.expired_until)}" * bool(one.expired_until),
             "images": one.images,
-            "deleted": "\n".join(counted(gone.items, _kind(gone)) for gone in one.gone)
-            or "nothing",
+            "deleted": "\n".join(counted(it.items, _kind(it)) for it in one.gone) or "nothing",
             "digest": one.hash.hex()[:8],
         }
         for one in reversed(receipts)
     ]
     if json:
-        public = (
-            "number",
-            "why",
-            "began_at",
-            "ended_at",
-            "expired_until",
-            "images",
-            "gone",
-            "hash",
-        )
-        print_json([{name: getattr(one, name) for name in public} for one in receipts])
+        print_json([{name: getattr(one, name) for name in _PUBLIC} for one in receipts])
     elif rows:
         print_table(rows)
     else:
@@ -125,7 +112,7 @@ def print_proof(proof: Proof, settings: Settings) -> None:
 
 
 def findings(proof: Proof, settings: Settings) -> Iterator[str]:
-    """Says what each place holds of an image, a sentence each."""
+    """Yields a sentence per place about what it holds of an image."""
     yield from _ledger_sentences(proof, settings)
     yield from (_receipt_sentence(one) for one in proof.mentions)
     if not proof.mentions:
@@ -136,16 +123,16 @@ def findings(proof: Proof, settings: Settings) -> Iterator[str]:
             f"Bucket {bucket}: {counted(proof.objects_left[bucket], 'object')} under its keys, "
             f"searched under each of {counted(len(proof.days), 'day')} from {first} to {last}."
         )
+    versions = counted(proof.objects_left[settings.raw_bucket], "version")
     yield (
-        f"Bucket {settings.raw_bucket}: "
-        f"{counted(proof.objects_left[settings.raw_bucket], 'version')} of this image among "
+        f"Bucket {settings.raw_bucket}: {versions} of this image among "
         f"{proof.raw_versions:,} that were searched."
     )
     yield "Not searched: messages that Kafka's brokers may still hold until their own retention."
 
 
 def verdict(proof: Proof) -> str:
-    """Says in one sentence whether it is proven that an image is gone."""
+    """Returns in one sentence whether it is proven that an image is gone."""
     if proof.is_gone:
         return "The image is gone: a receipt names it, and nothing else does."
     if proof.ledger_row and proof.ledger_row.withdrawn_at:
@@ -168,11 +155,9 @@ def _ledger_sentences(proof: Proof, settings: Settings) -> Iterable[str]:
     if row.withdrawn_at:
         yield f"Its erasure was requested at {shown(row.withdrawn_at)} UTC; nobody sees it."
         return
-    purged_at = row.arrived_at + settings.purge_age
-    gone_by = row.arrived_at + settings.retention
-    yield (
-        f"It is purged within the hour after {shown(purged_at)} UTC, and gone by {shown(gone_by)}."
-    )
+    purged_at = shown(row.arrived_at + settings.purge_age)
+    gone_by = shown(row.arrived_at + settings.retention)
+    yield f"It is purged within the hour after {purged_at} UTC, and gone by {gone_by}."
 
 
 def _receipt_sentence(mention: ReceiptMention) -> str:
@@ -181,10 +166,6 @@ def _receipt_sentence(mention: ReceiptMention) -> str:
         f"Receipt {mention.number}: it was deleted{others} at {shown(mention.ended_at)} UTC, "
         f"because {_WHY[mention.reason]}."
     )
-
-
-def _named(gone: DeletedCopies) -> str:
-    return _kind(gone) + ("" if gone.items == 1 else "s")
 
 
 def _kind(gone: DeletedCopies) -> str:

@@ -46,9 +46,8 @@ def seed_sales(
     """
     if scale not in _CHOICES:
         choices = f"{', '.join(_CHOICES[:-1])} or {_CHOICES[-1]}"
-        raise typer.BadParameter(
-            f"there is no scale “{scale}”; choose {choices}.", param_hint="--scale"
-        )
+        sentence = f"there is no scale “{scale}”; choose {choices}."
+        raise typer.BadParameter(sentence, param_hint="--scale")
     stack = Stack.of_project(say)
     is_running = stack.dagster.health() is Health.RUNNING
     try:

@@ -1,10 +1,11 @@
-"""The servers that a command works on: those that run, or a database started for its duration."""
+"""The servers of a command: those that run, or a database that is started for its duration."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from assets.errors import StackError
 from assets.platform import Platform
+from assets.resources.warehouse import Connection, Warehouse
 from infra.console import say
 from infra.local.server import Health
 from infra.local.stack import Stack
@@ -14,10 +15,10 @@ ADMIN = "DATABASE_ADMIN_URL"
 
 @contextmanager
 def running_database(stack: Stack | None = None) -> Iterator[Mapping[str, str]]:
-    """Yields the environment of a database that answers, the project's unless told otherwise.
+    """Yields the environment of a database that answers, by default the project's.
 
-    An embedded one that does not run is started, and stopped afterwards, unless somebody has
-    started the rest of the platform over it meanwhile. An outside one is used as it is.
+    An embedded one that does not run is started, and stopped afterwards unless the rest of the
+    platform was started meanwhile. An outside one is used as it is.
 
     Raises `StackError` when it cannot be started.
     """
@@ -32,6 +33,13 @@ def running_database(stack: Stack | None = None) -> Iterator[Mapping[str, str]]:
         others = [one for one in (*stack.servers, *stack.programs) if one is not server]
         if is_temporary and not any(one.is_recorded() for one in others):
             stack.stop()
+
+
+@contextmanager
+def warehouse_connection(variable: str = "DATABASE_URL") -> Iterator[Connection]:
+    """Connects to the database of `running_database`, at the address in a variable of it."""
+    with running_database() as env, Warehouse(env[variable]).connect() as connection:
+        yield connection
 
 
 def running_platform(*servers: str) -> Platform:

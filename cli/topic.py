@@ -6,18 +6,10 @@ import typer
 
 from assets.ingestion.kafka import gaps
 from assets.resources.event_log import administrator
-from assets.resources.warehouse import Warehouse
-from assets.settings import Settings
 from assets.timing import utc_now
 from cli.options import Json
-from cli.servers import running_database, running_platform
-from infra.console import (
-    console,
-    counted,
-    print_json,
-    print_sentences,
-    print_table,
-)
+from cli.servers import running_platform, warehouse_connection
+from infra.console import console, counted, print_json, print_sentences, print_table
 from infra.kafka.reconcile import find_differences, reconcile
 from infra.kafka.topics import load_description
 
@@ -66,15 +58,13 @@ def diff(json: Json = False) -> None:
 @app.command("gaps")
 def list_gaps(json: Json = False) -> None:
     """List the ranges of messages that were gone before they could be landed."""
-    with (
-        running_database() as env,
-        Warehouse.from_settings(Settings.of(env)).connect() as connection,
-    ):
+    with warehouse_connection() as connection:
         found = gaps.read_gaps(connection)
     if json:
         print_json(found)
     elif found:
-        print_table([_row(one) for one in found], styles={"explained": _red_if_missing})
+        red_if_missing = {"explained": lambda text: "red" if text == "no" else ""}
+        print_table([_row(one) for one in found], styles=red_if_missing)
     else:
         console.print("No message was ever gone before it could be landed.")
 
@@ -85,10 +75,7 @@ def explain_gap(
     because: Annotated[str, typer.Option(help="What happened.")],
 ) -> None:
     """Record why the messages of a gap are missing; its check turns green."""
-    with (
-        running_database() as env,
-        Warehouse.from_settings(Settings.of(env)).connect() as connection,
-    ):
+    with warehouse_connection() as connection:
         explained = gaps.explain(connection, gap, because, utc_now())
     messages = counted(explained.messages, "message")
     console.print(f"Gap {gap} ({messages} of {explained.topic}) is explained.")
@@ -105,7 +92,3 @@ def _row(one: gaps.RecordedGap) -> dict[str, object]:
         "noticed": one.noticed_at,
         "explained": one.explanation or "no",
     }
-
-
-def _red_if_missing(explanation: str) -> str:
-    return "red" if explanation == "no" else ""

@@ -50,15 +50,8 @@ def print_table(
     if not rows:
         console.print(f"[bold]{escape(title or 'Nothing')}[/]: no rows")
         return
-    table = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        caption=caption,
-        caption_justify="left",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-    )
+    table = Table(title=title, caption=caption, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.title_justify, table.title_style, table.caption_justify = "left", "bold", "left"
     for heading in rows[0]:
         values = [row[heading] for row in rows if row[heading] is not None]
         is_number = all(isinstance(value, int | float | Decimal) for value in values)

@@ -1,13 +1,12 @@
-"""What a benchmark or a campaign measured: its figures, its bounds, and whether it passed.
+"""The measurements of a benchmark or a campaign: its figures, its bounds, and whether it passed.
 
 Figures are flat keys and numbers; they go to `.local/reports/<name>.json` together with the bounds.
-A bound that is printed is enforced: a missed one ends the command with an error, and so with exit
-code 1.
+A bound that is printed is enforced: a missed one raises an error, which means exit code 1.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -38,7 +37,7 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True)
 class Bound:
-    """A measured value and the limit that it has to keep.
+    """A measured value and its limit.
 
     Attributes:
         unit: `s`, `ms`, `MiB`, `%` of a share, or whatever is counted; empty for a ratio.
@@ -113,14 +112,7 @@ class Report:
         path = FOLDER / f"{self.name}.json"
         content: dict[str, object] = {key: round(value, 4) for key, value in self.figures.items()}
         content["bounds"] = [
-            {
-                "name": bound.name,
-                "value": round(bound.value, 4),
-                "direction": bound.direction,
-                "limit": bound.limit,
-                "unit": bound.unit,
-                "is_met": bound.is_met,
-            }
+            asdict(bound) | {"value": round(bound.value, 4), "is_met": bound.is_met}
             for bound in self.bounds
         ]
         path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
@@ -132,21 +124,17 @@ class Report:
         Raises `BoundMissedError` when at least one bound was missed.
         """
         if self.bounds:
-            console.print(self._table())
+            table = Table("", title="Bounds", title_justify="left")
+            for column in ("measured", "bound"):
+                table.add_column(column, justify="right")
+            table.add_column("")
+            for bound in self.bounds:
+                table.add_row(*map(escape, bound.cells), OK if bound.is_met else FAILED)
+            console.print(table)
         console.print(f"as JSON: {self.write()}")
+        count = counted(len(self.bounds), "bound")
         if missed := self.missed:
-            count = counted(len(self.bounds), "bound")
-            raise BoundMissedError(
-                f"{len(missed)} of {count} missed: {'; '.join(map(str, missed))}."
-            )
+            sentences = "; ".join(map(str, missed))
+            raise BoundMissedError(f"{len(missed)} of {count} missed: {sentences}.")
         if self.bounds:
-            console.print(f"{OK} {counted(len(self.bounds), 'bound')} kept")
-
-    def _table(self) -> Table:
-        table = Table("", title="Bounds", title_justify="left")
-        for column in ("measured", "bound"):
-            table.add_column(column, justify="right")
-        table.add_column("")
-        for bound in self.bounds:
-            table.add_row(*map(escape, bound.cells), OK if bound.is_met else FAILED)
-        return table
+            console.print(f"{OK} {count} kept")

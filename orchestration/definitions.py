@@ -1,28 +1,51 @@
 """The code location: wires assets, jobs, schedules, sensors and resources, and nothing else."""
 
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import dagster as dg
+from dagster_dbt import DbtCliResource
 
+from assets.analytics.dbt import PROJECT
 from assets.ingestion.registry import sources
+from assets.platform import Platform
 from assets.registry import MODULES
+from assets.settings import Settings
+from orchestration import sensors
 from orchestration.erase import erase_images
 from orchestration.ingestion import ingestion_defs
-from orchestration.jobs import JOBS
+from orchestration.jobs import JOBS, SCHEDULES
 from orchestration.replay import replay_messages
-from orchestration.resources import RESOURCES
-from orchestration.schedules import SCHEDULES
-from orchestration.sensors.erasures import forget_erasure_runs
-from orchestration.sensors.image_backlog import image_backlog
-from orchestration.sensors.run_failures import release_claims_of_failed_runs
-from orchestration.sensors.sales_changes import sales_changes
 
 SENSORS = [
-    image_backlog,
-    sales_changes,
-    release_claims_of_failed_runs,
-    forget_erasure_runs,
+    sensors.image_backlog,
+    sensors.sales_changes,
+    sensors.release_claims_of_failed_runs,
+    sensors.forget_erasure_runs,
 ]
+
+
+def _platform(_context: dg.InitResourceContext) -> Platform:
+    return Platform.from_settings(Settings())
+
+
+def _dbt(_context: dg.InitResourceContext) -> DbtCliResource:
+    """The dbt of this Python environment, whatever the PATH says."""
+    return DbtCliResource(
+        project_dir=PROJECT,
+        profiles_dir=str(PROJECT.project_dir),
+        dbt_executable=str(Path(sys.executable).with_name("dbt")),
+    )
+
+
+# Created from the settings when a run or a tick starts, never at import.
+RESOURCES: Mapping[str, object] = {
+    "platform": dg.ResourceDefinition(
+        _platform, description="Settings and clients of the servers."
+    ),
+    "dbt": dg.ResourceDefinition(_dbt, description="The dbt command line on the project."),
+}
 
 
 def build_defs(overrides: Mapping[str, object] | None = None) -> dg.Definitions:

@@ -9,25 +9,20 @@ from assets.retention.erasure import Erasure, choose
 from assets.retention.ledger_rows import ErasureSelectionError
 from assets.retention.receipts import Copy
 from assets.timing import utc_now
-
-_MAX_RUNTIME_SECONDS = 2 * 3600
+from orchestration.jobs import ALONE
 
 
 class EraseConfig(dg.Config):
     """Which images: those that all of it describes; at least one line is needed."""
 
     image_ids: list[str] = Field([], description="Their ids; left out: all that the rest says.")
-    source: str | None = Field(
-        None, description=f"Their ingestion source: {', '.join(source_names())}."
-    )
+    source: str | None = Field(None, description=f"Their source: {', '.join(source_names())}.")
     uploader: str | None = Field(None, description="Who sent them.")
 
 
 @dg.op(description="Delete all copies of chosen images at once, and leave a receipt.")
 def erase_chosen(
-    context: dg.OpExecutionContext,
-    config: EraseConfig,
-    platform: dg.ResourceParam[Platform],
+    context: dg.OpExecutionContext, config: EraseConfig, platform: dg.ResourceParam[Platform]
 ) -> None:
     """Reports counts only. Images that are gone already are no error: an erasure can be repeated.
 
@@ -46,10 +41,7 @@ def erase_chosen(
 
 @dg.job(
     description="Erase images by id, source or uploader; Dagster forgets a run that succeeded.",
-    tags={
-        "darkroom/single_run": "erase_images",
-        "dagster/max_runtime": str(_MAX_RUNTIME_SECONDS),
-    },
+    tags={ALONE: "erase_images", "dagster/max_runtime": str(2 * 3600)},
     executor_def=dg.in_process_executor,
 )
 def erase_images() -> None:

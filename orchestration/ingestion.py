@@ -5,8 +5,7 @@ import dagster as dg
 from assets import asset_keys
 from assets.ingestion.source import IngestionJob
 from assets.platform import Platform
-from orchestration.jobs import ALONE
-from orchestration.sensors.in_flight import runs_in_flight
+from orchestration.jobs import ALONE, runs_in_flight
 
 
 def ingestion_sensor(ingestion: IngestionJob) -> dg.SensorDefinition:

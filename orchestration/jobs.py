@@ -1,4 +1,4 @@
-"""Jobs: which assets run together, and how many runs of a kind may run at once.
+"""Jobs: which assets run together, how many runs of a kind may run at once, and when.
 
 The jobs of ingestion sources are in `ingestion.py`.
 """
@@ -18,7 +18,13 @@ _SHARED = "darkroom/shared_run"
 _LEDGER_INPUTS = [dg.AssetKey(source.ledger_input) for source in sources() if source.ledger_input]
 # A purge may need long after an outage; one that is cut short is continued by the next.
 _LONG = {"dagster/max_runtime": str(3 * 3600)}
-
+_IN_FLIGHT = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 
 _job = partial(dg.define_asset_job, executor_def=dg.in_process_executor)
 
@@ -73,13 +79,22 @@ check_access = _job(
     tags={ALONE: "check_access"},
 )
 
-JOBS = [
-    process_images,
-    build_views,
-    refresh_sales,
-    enforce_retention,
-    check_retention,
-    check_images,
-    check_sales,
-    check_access,
+SCHEDULES = [
+    dg.ScheduleDefinition(
+        name=name, job=job, cron_schedule=cron, default_status=dg.DefaultScheduleStatus.RUNNING
+    )
+    for name, job, cron in (  # in UTC
+        ("enforce_retention_hourly", enforce_retention, "7 * * * *"),
+        ("check_retention_hourly", check_retention, "37 * * * *"),
+        ("build_views_hourly", build_views, "23 * * * *"),
+        ("check_images_every_quarter_hour", check_images, "*/15 * * * *"),
+        ("check_sales_daily", check_sales, "11 4 * * *"),
+        ("check_access_daily", check_access, "41 4 * * *"),
+    )
 ]
+JOBS = [process_images, refresh_sales, *(schedule.job for schedule in SCHEDULES)]
+
+
+def runs_in_flight(instance: dg.DagsterInstance, job_name: str) -> list[dg.DagsterRun]:
+    """Returns the job's runs that are queued, starting, running or being cancelled."""
+    return list(instance.get_runs(dg.RunsFilter(job_name=job_name, statuses=_IN_FLIGHT)))

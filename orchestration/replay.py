@@ -6,8 +6,7 @@ from pydantic import Field
 from assets.ingestion.kafka.replay import Replay
 from assets.ingestion.kafka.replay_range import ReplayRange, ReplayRangeError, read_moment
 from assets.platform import Platform
-
-_MAX_RUNTIME_SECONDS = 6 * 3600
+from orchestration.jobs import ALONE
 
 
 class ReplayConfig(dg.Config):
@@ -25,9 +24,7 @@ class ReplayConfig(dg.Config):
 
 @dg.op(description="Store and register the messages of a range that the ledger lacks.")
 def replay_range(
-    context: dg.OpExecutionContext,
-    config: ReplayConfig,
-    platform: dg.ResourceParam[Platform],
+    context: dg.OpExecutionContext, config: ReplayConfig, platform: dg.ResourceParam[Platform]
 ) -> None:
     """Moves no offsets and leaves known images alone.
 
@@ -59,10 +56,7 @@ def replay_range(
 
 @dg.job(
     description="Land a range of messages again, without duplicates.",
-    tags={
-        "darkroom/single_run": "replay_messages",
-        "dagster/max_runtime": str(_MAX_RUNTIME_SECONDS),
-    },
+    tags={ALONE: "replay_messages", "dagster/max_runtime": str(6 * 3600)},
     executor_def=dg.in_process_executor,
 )
 def replay_messages() -> None:

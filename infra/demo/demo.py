@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -67,14 +68,14 @@ class DemoResult:
 
 @dataclass
 class StallDetector:
-    """Notices that nothing has changed for some time."""
+    """Detects that nothing has changed for some time."""
 
     limit_seconds: float
     _state: object = None
     _changed_at: float = 0.0
 
     def is_stalled(self, state: object, now: float) -> bool:
-        """Takes the present state, at a time in seconds; tells whether it is the same for long."""
+        """Records the state at a time in seconds; returns whether it has not changed for long."""
         if state != self._state:
             self._state, self._changed_at = state, now
         return now - self._changed_at >= self.limit_seconds
@@ -82,18 +83,24 @@ class StallDetector:
 
 @dataclass
 class Demo:
-    """One run of the demo on a stack that runs."""
+    """One run of the demo on a stack that runs.
+
+    Raises `PhotographsError` when the person's own folder has no image.
+    """
 
     stack: Stack
     count: int
     folder: Path | None
     seconds: dict[str, float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if self.folder:
+            photographs_in(self.folder)  # is there an image in it? asked before anything starts
+
     def run(self) -> DemoResult:
         """Sends, waits, runs the checks and collects.
 
-        Raises `DemoIncompleteError` when something did not become visible, or a check failed, and
-        `PhotographsError` when the person's own folder has no image.
+        Raises `DemoIncompleteError` when something did not become visible, or a check failed.
         """
         pictures = self._pictures()
         env = self.stack.environment()
@@ -123,15 +130,12 @@ class Demo:
                 raise DemoIncompleteError(self._missing(analyst, expected, outcomes, sent))
             with self.step("checks"):
                 checks = self._check()
+            first_rows = partial(outcome.first_rows, analyst, limit=5)
             return DemoResult(
                 sent=sent,
                 outcomes=outcomes,
-                members=outcome.first_rows(
-                    analyst, "view_member_sales_summary", "total_spent desc nulls last", 5
-                ),
-                days=outcome.first_rows(
-                    analyst, "view_image_daily_summary", "arrived_on desc, source", 5
-                ),
+                members=first_rows("view_member_sales_summary", "total_spent desc nulls last"),
+                days=first_rows("view_image_daily_summary", "arrived_on desc, source"),
                 retention=read_retention(self.stack.settings(), outcomes, utc_now()),
                 checks=checks,
                 seconds=self.seconds,
@@ -160,21 +164,15 @@ class Demo:
         store = ObjectStore(settings)
         folder = f"demo/{utc_now():%Y-%m-%dT%H%M%S}"
         with progress_bar() as progress, ThreadPoolExecutor(2) as threads:
+            advance = progress.advance
             drops = progress.add_task("drop into bucket", total=len(pictures["bucket"]))
             messages = progress.add_task("produce to Kafka", total=len(pictures["kafka"]))
             sending = (
                 threads.submit(
-                    drop_into_bucket,
-                    store,
-                    folder,
-                    pictures["bucket"],
-                    lambda: progress.advance(drops),
+                    drop_into_bucket, store, folder, pictures["bucket"], partial(advance, drops)
                 ),
                 threads.submit(
-                    produce_to_topic,
-                    settings,
-                    pictures["kafka"],
-                    lambda: progress.advance(messages),
+                    produce_to_topic, settings, pictures["kafka"], partial(advance, messages)
                 ),
             )
             for source in sending:
@@ -188,18 +186,14 @@ class Demo:
         before: AnalystView,
         expected: AnalystView,
     ) -> bool:
-        """Watches the analyst's views until they show everything; False: nothing goes on."""
-        detector = StallDetector(_STALL_SECONDS)
+        """Watches the analyst's views until they show everything; False: nothing changes."""
+        detector, first = StallDetector(_STALL_SECONDS), before.finished_images
         with progress_bar() as progress:
-            images = progress.add_task(
-                "images visible", total=expected.finished_images - before.finished_images
-            )
+            images = progress.add_task("images visible", total=expected.finished_images - first)
             sales = progress.add_task("transactions visible", total=expected.transactions)
             while True:
                 seen = outcome.seen_by(analyst)
-                progress.update(
-                    images, completed=max(0, seen.finished_images - before.finished_images)
-                )
+                progress.update(images, completed=max(0, seen.finished_images - first))
                 progress.update(sales, completed=seen.transactions)
                 if seen.shows(expected):
                     return True
@@ -257,13 +251,12 @@ class Demo:
         sent: dict[str, int],
     ) -> str:
         seen = outcome.seen_by(analyst)
-        parts = [outcome.describe_missing(outcomes, sent)]
+        sales = ""
         if seen.transactions != expected.transactions:
-            parts.append(
-                f"the member summary shows {seen.transactions} transactions "
-                f"of {expected.transactions}"
-            )
-        what = "; ".join(part for part in parts if part) or f"{seen} instead of {expected}"
+            counts = f"{seen.transactions} transactions of {expected.transactions}"
+            sales = f"the member summary shows {counts}"
+        parts = filter(None, (outcome.describe_missing(outcomes, sent), sales))
+        what = "; ".join(parts) or f"{seen} instead of {expected}"
         return (
             f"Nothing has changed for {_STALL_SECONDS:.0f} s, and the analyst's views do not show "
             f"everything: {what}. Run `darkroom up` and look at the failed runs, or read "
@@ -279,8 +272,7 @@ def _job_of(state: CheckState) -> str:
 def _password_of_analyst(admin_conninfo: str) -> str:
     """Adds the demo's analyst, or gives the one of an earlier demo a new password."""
     policy = load_policy()
-    known = {person.name for person in list_people(admin_conninfo, policy)}
-    if outcome.ANALYST in known:
+    if outcome.ANALYST in {person.name for person in list_people(admin_conninfo, policy)}:
         return reset_person(admin_conninfo, policy, outcome.ANALYST)
     return create_person(admin_conninfo, policy, outcome.ANALYST, "TEAM_ANALYTICS")
 

@@ -1,4 +1,4 @@
-"""What came of the demo's images and sales, read from the database as operator and as analyst."""
+"""The outcome of the demo's images and sales, read from the database as operator and as analyst."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import dict_row
 
 ANALYST = "demo_analyst"
@@ -36,8 +37,17 @@ _REASONS = """
     order by source, images desc, reason_code
 """
 
-_BY_STATE = """
-    select source, state, count(*) from image_catalog.image group by source, state order by 1, 2
+_SEEN = """
+    select
+        coalesce(sum(processed_images + rejected_images), 0),
+        coalesce(sum(waiting_images), 0),
+        (
+            select coalesce(
+                sum(completed_transactions + pending_transactions + cancelled_transactions), 0
+            )
+            from analytics.view_member_sales_summary
+        )
+    from analytics.view_image_daily_summary
 """
 
 Row = dict[str, object]
@@ -45,14 +55,14 @@ Row = dict[str, object]
 
 @dataclass(frozen=True)
 class AnalystView:
-    """What an analyst sees: images finished, and transactions in the member summary."""
+    """What an analyst sees: images of the daily summary, transactions of the member summary."""
 
     finished_images: int = 0
     waiting_images: int = 0
     transactions: int = 0
 
     def shows(self, expected: AnalystView) -> bool:
-        """Tells whether everything expected is there; others may send at the same time."""
+        """Whether everything expected is there; other senders may be at work too."""
         return (
             self.finished_images >= expected.finished_images
             and self.transactions >= expected.transactions
@@ -61,7 +71,7 @@ class AnalystView:
 
 @dataclass(frozen=True)
 class SourceOutcome:
-    """What became of the images of one source; latency from arrival to visible, in seconds.
+    """The outcome of one source's images; latency from arrival to visible, in seconds.
 
     The latencies are None where no image was processed.
     """
@@ -80,24 +90,14 @@ class SourceOutcome:
 def seen_by(analyst: psycopg.Connection) -> AnalystView:
     """Reads the two views as the analyst; views that are not built yet show nothing."""
     try:
-        images = analyst.execute(
-            "select coalesce(sum(processed_images + rejected_images), 0), "
-            "coalesce(sum(waiting_images), 0) "
-            "from analytics.view_image_daily_summary"
-        ).fetchone()
-        sales = analyst.execute(
-            "select coalesce("
-            "sum(completed_transactions + pending_transactions + cancelled_transactions), 0) "
-            "from analytics.view_member_sales_summary"
-        ).fetchone()
+        [seen] = analyst.execute(_SEEN)
     except psycopg.errors.UndefinedTable:
         return AnalystView()
-    finished, waiting = images or (0, 0)
-    return AnalystView(int(finished), int(waiting), int(sales[0]) if sales else 0)
+    return AnalystView(*map(int, seen))
 
 
 def outcomes_since(loader: psycopg.Connection, started_at: datetime) -> list[SourceOutcome]:
-    """Reads from the ledger what came of the images registered since a moment, per source."""
+    """Reads the outcome of the images that were registered since a moment, per source."""
     cursor = loader.cursor(row_factory=dict_row)
     rows = cursor.execute(_BY_SOURCE, [started_at]).fetchall()
     reasons: dict[str, dict[str, int]] = {}
@@ -108,34 +108,32 @@ def outcomes_since(loader: psycopg.Connection, started_at: datetime) -> list[Sou
 
 def count_by_state(loader: psycopg.Connection) -> list[tuple[object, ...]]:
     """Counts the images of the ledger by source and state."""
-    return loader.execute(_BY_STATE).fetchall()
+    by_state = "select source, state, count(*) from image_catalog.image group by 1, 2 order by 1, 2"
+    return loader.execute(by_state).fetchall()
 
 
 def first_rows(analyst: psycopg.Connection, view: str, order: str, limit: int) -> list[Row]:
     """Reads the first rows of a view of schema `analytics`, as the analyst."""
-    statement = psycopg.sql.SQL("select * from {} order by {} limit {}").format(
-        psycopg.sql.Identifier("analytics", view),
-        psycopg.sql.SQL(order),
-        limit,
+    relation = sql.Identifier("analytics", view)
+    statement = sql.SQL("select * from {} order by {} limit {}").format(
+        relation, sql.SQL(order), limit
     )
     return list(analyst.cursor(row_factory=dict_row).execute(statement))
 
 
 def count_transactions(admin: psycopg.Connection) -> int:
     """Counts the transactions that the member summary should come to show."""
-    row = admin.execute('select count(*) from "ASSESSMENT"."TB_TRANSACTION"').fetchone()
-    return int(row[0]) if row else 0
+    [(count,)] = admin.execute('select count(*) from "ASSESSMENT"."TB_TRANSACTION"')
+    return int(count)
 
 
 def describe_missing(outcomes: Sequence[SourceOutcome], sent: dict[str, int]) -> str:
     """Says in one sentence which images did not come through."""
-    parts = []
-    for source, expected in sent.items():
-        found = next((o for o in outcomes if o.source == source), None)
-        finished = found.processed + found.rejected if found else 0
-        known = finished + found.waiting if found else 0
-        if finished < expected:
-            parts.append(
-                f"{source}: {expected} sent, {known} known to the ledger, {finished} finished"
-            )
-    return "; ".join(parts)
+    finished = {one.source: one.processed + one.rejected for one in outcomes}
+    waiting = {one.source: one.waiting for one in outcomes}
+    return "; ".join(
+        f"{source}: {expected} sent, {done + waiting.get(source, 0)} known to the ledger, "
+        f"{done} finished"
+        for source, expected in sent.items()
+        if (done := finished.get(source, 0)) < expected
+    )

@@ -1,8 +1,7 @@
-"""Photographs to send: what the demo and the benchmarks feed the platform.
+"""Photographs for the demo, the benchmarks and tests.
 
-A handful of real photographs, installed with scikit-image, becomes any number of distinct ones, the
-same for the same seed. Also here: a person's own folder, and files that the platform must refuse.
-Sending them is elsewhere, as is every rule about what the platform accepts.
+A few real photographs, installed with scikit-image, become any number of distinct ones, the same
+for the same seed. Also here: a person's own folder, and files that the platform must reject.
 """
 
 import io
@@ -36,7 +35,7 @@ _ASPECTS: Final = (4 / 3, 3 / 2, 1.0, 3 / 4)
 _GRAIN_SIDE: Final = 1024
 _GRAIN_LEVELS: Final = 4
 
-# A photograph tagged with the key is shown upright only after the turn that undoes the value.
+# How the pixels of a photograph are stored that its EXIF orientation (the key) turns upright.
 _STORED_TURN: Final = {
     3: Image.Transpose.ROTATE_180,
     6: Image.Transpose.ROTATE_90,
@@ -45,7 +44,7 @@ _STORED_TURN: Final = {
 
 
 class PhotographsError(DarkroomError):
-    """There are no photographs to take; the message says why and what to do."""
+    """There are no photographs; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +52,10 @@ class Photograph:
     """One file to send.
 
     Attributes:
-        name: file name, or path relative to the folder it was found in, with forward slashes.
-        content_type: what a sender would declare, which for a broken file need not be true.
-        expected_reason: reason code the platform must refuse it with; `None` when it is acceptable
-            or, for a person's own file, unknown.
+        name: File name, or path relative to the folder it was found in, with forward slashes.
+        content_type: What a sender would declare, which for a broken file need not be true.
+        expected_reason: Reason code with which the platform must reject it; `None` when it is
+            acceptable or, for a person's own file, unknown.
     """
 
     name: str
@@ -67,7 +66,7 @@ class Photograph:
 
 @dataclass(frozen=True)
 class _Encoding:
-    """A file format of generated photographs, and its least and greatest size in megapixels."""
+    """A file format of generated photographs; sizes from `megapixels[0]` to `megapixels[1]`."""
 
     format: str
     suffix: str
@@ -84,8 +83,8 @@ class _Original:
     focus: tuple[float, float] = (0.5, 0.5)
 
 
-# Of scikit-image's pictures these are the photographs in colour that its wheel carries, all CC0 or
-# without known restriction; its other ones are grey, drawn, or fetched from the network.
+# The colour photographs in scikit-image's wheel, all CC0 or without known restriction; its other
+# pictures are grey, drawn, or fetched from the network.
 _ORIGINALS: Final = (
     _Original("astronaut", "astronaut.png", focus=(0.4, 0.0)),
     _Original("cat", "chelsea.png", focus=(0.5, 0.3)),
@@ -97,7 +96,7 @@ _ORIGINALS: Final = (
     _Original("tissue", "ihc.png"),
 )
 
-# PNG and WebP cost more to write than JPEG: they are fewer and, unless asked otherwise, smaller.
+# PNG and WebP cost more to encode than JPEG: they are fewer and, by default, smaller.
 _JPEG: Final = _Encoding("JPEG", ".jpg", (0.5, 2.0), {"quality": 88})
 _PNG: Final = _Encoding("PNG", ".png", (0.3, 0.6), {"compress_level": 1})
 _WEBP: Final = _Encoding("WEBP", ".webp", (0.4, 0.9), {"quality": 82, "method": 0})
@@ -107,15 +106,14 @@ _ENCODINGS: Final = (*(_JPEG,) * 8, _PNG, _WEBP)
 def photographs(
     count: int, *, seed: int = 7, megapixels: float | None = None
 ) -> Iterator[Photograph]:
-    """Makes distinct photographs, each from its own crop, light and grain.
+    """Makes distinct photographs, each with its own crop, light and grain.
 
-    The nth photograph depends on the seed, the size and n alone: asking for more keeps the first.
-    Of every ten, eight are JPEG (some turned by an EXIF tag, some with a camera's name), one is PNG
-    and one WebP.
+    The nth photograph depends on the seed, the size and n alone. Of every ten, eight are JPEG (some
+    turned by an EXIF tag, some with a camera's name), one is PNG and one WebP.
 
     Args:
-        seed: same seed, same bytes (with the same versions of Pillow and its codecs).
-        megapixels: size of every photograph; `None` mixes 0.5 to 2 (PNG and WebP 0.3 to 0.9).
+        seed: Same seed, same bytes (with the same versions of Pillow and its codecs).
+        megapixels: Size of every photograph; `None` mixes 0.5 to 2 (PNG and WebP 0.3 to 0.9).
 
     Raises `ValueError` when the count is negative or the size is not positive, and
     `PhotographsError` when scikit-image is not installed.
@@ -129,9 +127,9 @@ def photographs(
 
 
 def photographs_in(folder: Path) -> Iterator[Photograph]:
-    """Reads a person's own images, in the order of their paths, with those in subfolders.
+    """Reads a person's own images in the order of their paths, subfolders included, one by one.
 
-    Known by their suffix (any case); hidden files are left out. Files are read as they are taken.
+    Images are recognised by their suffix (any case); hidden files are left out.
 
     Raises `PhotographsError` when the folder is missing, is no folder, or holds no image.
     """
@@ -154,7 +152,7 @@ def photographs_in(folder: Path) -> Iterator[Photograph]:
 
 
 def broken_files() -> tuple[Photograph, ...]:
-    """Makes one file for each way of being unusable, with the reason code it must be refused with.
+    """Makes a file for each way of being unusable, with the reason code of its rejection.
 
     Raises `PhotographsError` when scikit-image is not installed.
     """
@@ -183,13 +181,13 @@ def _photograph(number: int, seed: int, megapixels: float | None) -> Photograph:
 
 
 def _shuffled_choice(pack: Sequence[_Card], number: int, seed: str) -> _Card:
-    """Deals from a pack shuffled anew for every round, so that a few already show them all."""
+    """Deals from a pack that is shuffled for every round, so that a few already show them all."""
     deal, place = divmod(number, len(pack))
     return Random(f"{seed}/{deal}").sample(pack, len(pack))[place]  # noqa: S311 - pictures
 
 
 def _cropped(original: _Original, megapixels: float, rng: Random) -> Image.Image:
-    """Cuts out most of the original, about its subject, and brings it to the size asked for."""
+    """Crops the original around its subject and resizes it."""
     whole, aspect = _decoded()[original.subject], rng.choice(_ASPECTS)
     width = min(whole.width, whole.height * aspect) * rng.uniform(0.8, 1.0)
     height = width / aspect
@@ -205,7 +203,7 @@ def _cropped(original: _Original, megapixels: float, rng: Random) -> Image.Image
 
 
 def _with_lighting(picture: Image.Image, rng: Random) -> Image.Image:
-    """Changes the light a little: gamma, brightness, and warmth (red against blue)."""
+    """Changes gamma, brightness, and warmth (red against blue) a little."""
     gamma, gain = rng.uniform(0.85, 1.15), rng.uniform(0.88, 1.1)
     warmth = rng.uniform(0.94, 1.06)
     curve = [255 * gain * (level / 255) ** gamma for level in range(256)]
@@ -250,7 +248,7 @@ def _decoded() -> dict[str, Image.Image]:
 
 @cache
 def _grain() -> Image.Image:
-    """A square of noise, the same in the three colours, from 0 to twice the grain's levels."""
+    """A square of grey noise, from 0 to twice the grain's levels."""
     side = (_GRAIN_SIDE, _GRAIN_SIDE)
     noise = Random(0).randbytes(_GRAIN_SIDE**2)  # noqa: S311 - pictures, not secrets
     levels = Image.frombytes("L", side, noise).point(

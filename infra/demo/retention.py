@@ -1,4 +1,4 @@
-"""How retention stands at the end of the demo: the oldest copy, the receipts, what goes when."""
+"""The state of retention at the end of the demo: the oldest copy, receipts, the next purge."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +13,11 @@ from infra.demo.outcome import SourceOutcome
 
 @dataclass(frozen=True)
 class RetentionState:
-    """The oldest copy in ledger and buckets, and what is proven of those that went.
+    """The oldest copy in ledger and buckets, and the receipts of those that were deleted.
 
     Attributes:
-        hours: The age at which it has to be gone.
-        is_chain_intact: Whether none is missing, changed or out of its place.
-        first_goes_at: When the purge begins to take the first image of this demo.
+        hours: The age at which a copy has to be gone.
+        first_goes_at: When the first image of this demo is purged.
     """
 
     oldest_copy: str
@@ -32,7 +31,7 @@ class RetentionState:
 def read_retention(
     settings: Settings, outcomes: Sequence[SourceOutcome], now: datetime
 ) -> RetentionState:
-    """Looks into ledger, buckets and receipts.
+    """Reads ledger, buckets and receipts.
 
     Raises `ServerError` when a server goes away or refuses.
     """

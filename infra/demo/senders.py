@@ -13,7 +13,7 @@ from infra.demo.photographs import Photograph
 def drop_into_bucket(
     store: ObjectStore, folder: str, photographs: Sequence[Photograph], sent: Callable[[], None]
 ) -> None:
-    """Puts photographs into the raw bucket under a folder, as anybody could with any S3 program."""
+    """Puts photographs into the raw bucket under a folder, as any S3 program could."""
     for photograph in photographs:
         key = str(PurePosixPath(folder, photograph.name))
         store.put(store.settings.raw_bucket, key, photograph.body, photograph.content_type)
@@ -28,16 +28,13 @@ def produce_to_topic(
     Raises `ServerUnavailableError` when the broker does not answer, `TopicError` when it
     refuses one.
     """
-    outgoing = (
-        OutgoingImage(photograph.name, photograph.body, _headers(photograph))
-        for photograph in photographs
-    )
+    outgoing = (OutgoingImage(one.name, one.body, _headers(one)) for one in photographs)
     if refused := send(settings, outgoing, lambda _: sent()):
         raise TopicError(f"{refused[0].name} was not sent: {refused[0].reason}.")
 
 
 def _headers(photograph: Photograph) -> tuple[tuple[str, str], ...]:
-    """A broken file comes without headers too: they are optional."""
+    """Returns no headers for a broken file: they are optional."""
     if photograph.expected_reason:
         return ()
     return (

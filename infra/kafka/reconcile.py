@@ -1,4 +1,4 @@
-"""Drift between the topic file and the topic on the brokers, and how it is fixed."""
+"""Drift between the topic file and the topic on the brokers, and its reconciliation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +11,8 @@ from assets.errors import TopicError
 from assets.resources.topic_states import TopicMissingError, read_shape
 from infra.kafka.topics import TopicDescription, create_topic
 
-PARTITIONS = "partitions"
-TOPIC = "topic"
-
-_SET_FOR_TOPIC = "DYNAMIC_TOPIC_CONFIG"
+_PARTITIONS = "partitions"
+_TOPIC = "topic"
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class TopicChanges:
-    """What was changed, what could not be changed, and what these brokers do not report."""
+    """Which differences were removed, which are left, and what these brokers do not report."""
 
     changed: Sequence[Difference]
     left: Sequence[Difference]
@@ -51,21 +49,20 @@ def find_differences(
     try:
         _, leaders = read_shape(admin, name)
     except TopicMissingError:
-        return [Difference(TOPIC, None, f"{wanted.partitions} {PARTITIONS}")], None
+        return [Difference(_TOPIC, None, f"{wanted.partitions} {_PARTITIONS}")], None
     found = []
     if len(leaders) != wanted.partitions:
-        found.append(Difference(PARTITIONS, str(len(leaders)), str(wanted.partitions)))
+        found.append(Difference(_PARTITIONS, str(len(leaders)), str(wanted.partitions)))
     resource = ConfigResource(ConfigResourceType.TOPIC, name)
     reported = admin.describe_configs([resource], config_filter="all")["topic"][name]
     if not reported:
         return found, "These brokers report no configuration; only partitions were compared."
     for key in sorted(wanted.config.keys() | reported.keys()):
-        now = reported.get(key, {}).get("value")
-        is_own = reported.get(key, {}).get("config_source") == _SET_FOR_TOPIC
-        if (key in wanted.config and now != wanted.config[key]) or (
-            key not in wanted.config and is_own
-        ):
-            found.append(Difference(key, now, wanted.config.get(key)))
+        entry = reported.get(key, {})
+        now, should_be = entry.get("value"), wanted.config.get(key)
+        is_set_here = entry.get("config_source") == "DYNAMIC_TOPIC_CONFIG"
+        if now != should_be if key in wanted.config else is_set_here:
+            found.append(Difference(key, now, should_be))
     return found, None
 
 
@@ -79,23 +76,23 @@ def reconcile(admin: KafkaAdminClient, name: str, wanted: TopicDescription) -> T
     """
     found, note = find_differences(admin, name, wanted)
     changed: list[Difference] = []
-    settings: list[Difference] = []
     for one in found:
-        if one.what == TOPIC:
+        if one.what == _TOPIC:
             create_topic(admin, name, wanted)
-            changed.append(one)
-        elif one.what != PARTITIONS:
-            settings.append(one)
-        elif int(one.now or 0) < wanted.partitions and _add_partitions(admin, name, wanted):
-            changed.append(one)
-    if settings:
+        elif one.what == _PARTITIONS and not _add_partitions(
+            admin, name, int(one.now or 0), wanted
+        ):
+            continue
+        changed.append(one)
+    if settings := [one for one in changed if one.what not in {_TOPIC, _PARTITIONS}]:
         _alter(admin, name, settings)
-    changed += settings
     return TopicChanges(changed, [one for one in found if one not in changed], note)
 
 
-def _add_partitions(admin: KafkaAdminClient, name: str, wanted: TopicDescription) -> bool:
-    """Adds the missing partitions; returns False if these brokers cannot."""
+def _add_partitions(admin: KafkaAdminClient, name: str, now: int, wanted: TopicDescription) -> bool:
+    """Adds missing partitions; returns False if there are too many, or these brokers cannot."""
+    if now > wanted.partitions:
+        return False
     try:
         admin.create_partitions({name: wanted.partitions})
     except IncompatibleBrokerVersion:

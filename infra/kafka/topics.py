@@ -14,12 +14,10 @@ from assets.yaml_files import read_yaml
 
 TOPICS = Path(__file__).with_name("topics.yaml")
 
-_BROKERS_DEFAULT = -1
-
 
 @dataclass(frozen=True)
 class TopicDescription:
-    """What a topic should be: its number of partitions and its own settings."""
+    """The wanted number of partitions and own settings of a topic."""
 
     partitions: int
     config: Mapping[str, str]
@@ -29,7 +27,10 @@ def load_description(described_as: str = "images", path: Path = TOPICS) -> Topic
     """Reads one entry of the topic file. Raises `TopicError` when the file does not describe it."""
     try:
         entry = cast(Any, read_yaml(path))[described_as]
-        config = {str(key): _plain(value) for key, value in entry["config"].items()}
+        config = {
+            str(key): str(value).lower() if isinstance(value, bool) else str(value)
+            for key, value in entry["config"].items()
+        }
         return TopicDescription(int(entry["partitions"]), config)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise TopicError(
@@ -42,7 +43,7 @@ def create_topic(admin: KafkaAdminClient, name: str, wanted: TopicDescription) -
     """Creates a topic unless it exists; returns whether it was created."""
     described = {
         "num_partitions": wanted.partitions,
-        "replication_factor": _BROKERS_DEFAULT,
+        "replication_factor": -1,  # the brokers' default
         "configs": dict(wanted.config),
     }
     try:
@@ -53,18 +54,6 @@ def create_topic(admin: KafkaAdminClient, name: str, wanted: TopicDescription) -
 
 
 def provision_topic(bootstrap_servers: str, name: str, described_as: str = "images") -> bool:
-    """Creates the topic unless it exists.
-
-    Args:
-        described_as: The entry of `topics.yaml` that describes it.
-
-    Returns:
-        Whether it was created.
-    """
+    """Creates the topic of an entry of `topics.yaml` unless it exists; returns whether it did."""
     with administrator(bootstrap_servers) as admin:
         return create_topic(admin, name, load_description(described_as))
-
-
-def _plain(value: object) -> str:
-    """Returns a setting as the brokers write it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -43,7 +44,7 @@ def dagster_server(
 
 
 def prepare_dagster_home(state: StateFolder, env: Mapping[str, str]) -> None:
-    """Writes the instance settings into DAGSTER_HOME and settles runs that a stop cut short."""
+    """Writes the instance settings into DAGSTER_HOME and ends runs that a stop interrupted."""
     settings = state.path("dagster", "dagster.yaml")
     is_first_start = not settings.exists()
     settings.write_text(instance_settings(Settings.of(env).processing_runs))
@@ -60,22 +61,18 @@ def prepare_dagster_home(state: StateFolder, env: Mapping[str, str]) -> None:
 
 
 def is_code_server_missing(dagster: Server) -> bool:
-    """Tells whether Dagster runs without the process that has loaded the code.
+    """Whether Dagster runs without the process that has loaded the code.
 
-    `dagster dev` starts what stands before that process again, and never the process itself.
+    `dagster dev` restarts the proxy of that process, and never the process itself.
     """
     process = dagster.process()
     if process is None:
         return False
     try:
-        children = process.children(recursive=True)
+        for child in process.children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if {"api", "grpc"} <= set(child.cmdline()):
+                    return False
     except psutil.NoSuchProcess:
         return False
-    return not any({"api", "grpc"} <= _words(child) for child in children)
-
-
-def _words(process: psutil.Process) -> set[str]:
-    try:
-        return set(process.cmdline())
-    except psutil.NoSuchProcess:
-        return set()
+    return True

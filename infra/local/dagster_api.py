@@ -3,54 +3,14 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import requests
 
 from assets.errors import StackError
 
-_LOCATIONS = "{ workspaceOrError { ... on Workspace { locationEntries { loadStatus } } } }"
-_IN_FLIGHT = """{
-    runsOrError(filter: {statuses: [QUEUED, NOT_STARTED, STARTING, STARTED, CANCELING]}) {
-        ... on Runs { results { runId } }
-    }
-}"""
-_ENDED = """{
-    runsOrError(filter: {statuses: [SUCCESS, FAILURE, CANCELED]}, limit: 500) {
-        ... on Runs { results { jobName status } }
-    }
-}"""
-_TERMINATE = """mutation($runIds: [String!]!) {
-    terminateRuns(runIds: $runIds) { __typename }
-}"""
-_LAUNCH = """mutation($job: JobOrPipelineSelector!) {
-    launchRun(executionParams: {selector: $job}) {
-        __typename
-        ... on LaunchRunSuccess { run { runId } }
-    }
-}"""
-_CHECKS = """{
-    assetNodes {
-        assetKey { path }
-        assetChecksOrError {
-            ... on AssetChecks {
-                checks {
-                    name
-                    jobNames
-                    executionForLatestMaterialization {
-                        status
-                        timestamp
-                        evaluation {
-                            severity
-                            description
-                            metadataEntries { label ... on FloatMetadataEntry { floatValue } }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}"""
+_OPERATIONS = Path(__file__).with_suffix(".graphql").read_text()
 _LONG_SECONDS = 60.0
 """For an answer that needs the code server to import a job, or a search of the storage."""
 _LOCATION = {
@@ -61,7 +21,7 @@ _LOCATION = {
 
 @dataclass(frozen=True)
 class CheckState:
-    """An asset check and what its latest execution found.
+    """An asset check and its latest execution.
 
     Attributes:
         asset: The key of its asset, joined by slashes.
@@ -82,8 +42,8 @@ class CheckState:
 
 
 def has_loaded_code(port: int) -> bool:
-    """Tells whether the web server answers and every code location is loaded."""
-    answer = _ask(port, _LOCATIONS)
+    """Whether the web server answers and every code location is loaded."""
+    answer = _ask(port, "locations")
     if answer is None:
         return False
     entries = answer["workspaceOrError"].get("locationEntries")  # an error when storage is down
@@ -92,26 +52,26 @@ def has_loaded_code(port: int) -> bool:
 
 def runs_in_flight(port: int) -> list[str] | None:
     """Returns the ids of the runs that have not ended; None when Dagster does not answer."""
-    runs = _runs(port, _IN_FLIGHT)
+    runs = _runs(port, "inFlight")
     return None if runs is None else [run["runId"] for run in runs]
 
 
 def failed_jobs(port: int) -> list[str]:
     """Returns the jobs whose latest ended run failed, in alphabetical order."""
     latest: dict[str, str] = {}
-    for run in _runs(port, _ENDED) or []:  # the newest first
+    for run in _runs(port, "ended") or []:  # the newest first
         latest.setdefault(run["jobName"], run["status"])
     return sorted(job for job, status in latest.items() if status == "FAILURE")
 
 
 def cancel_runs(port: int, seconds: float = 15) -> None:
-    """Asks every run in flight to end, and waits a while for it: a stop is no failure.
+    """Asks every run in flight to end, so that it releases its leases, and waits a while for it.
 
-    Their leases are released. A Dagster that does not answer has no runs to ask.
+    A Dagster that does not answer has no runs to ask.
     """
     deadline = time.monotonic() + seconds
     while (run_ids := runs_in_flight(port)) and time.monotonic() < deadline:
-        _ask(port, _TERMINATE, {"runIds": run_ids})
+        _ask(port, "terminate", {"runIds": run_ids})
         time.sleep(0.5)
 
 
@@ -120,7 +80,7 @@ def launch_job(port: int, job: str) -> str:
 
     Raises `StackError` when Dagster does not launch it.
     """
-    answer = _ask(port, _LAUNCH, {"job": {**_LOCATION, "jobName": job}}, _LONG_SECONDS)
+    answer = _ask(port, "launch", {"job": {**_LOCATION, "jobName": job}}, _LONG_SECONDS)
     launched = answer["launchRun"] if answer else {"__typename": "no answer"}
     if "run" not in launched:
         raise StackError(f"Dagster did not launch {job}: {launched['__typename']}.")
@@ -129,7 +89,7 @@ def launch_job(port: int, job: str) -> str:
 
 def check_states(port: int) -> list[CheckState]:
     """Returns every asset check with its latest execution; empty when Dagster does not answer."""
-    answer = _ask(port, _CHECKS, seconds=_LONG_SECONDS)
+    answer = _ask(port, "checks", seconds=_LONG_SECONDS)
     nodes: Sequence[Mapping[str, Any]] = answer["assetNodes"] if answer else ()
     return [
         _check_state("/".join(node["assetKey"]["path"]), check)
@@ -145,6 +105,7 @@ def _check_state(asset: str, check: Mapping[str, Any]) -> CheckState:
         return CheckState(asset, check["name"], jobs)
     evaluation = execution["evaluation"] or {"severity": "ERROR", "metadataEntries": ()}
     has_failed = execution["status"] in {"FAILED", "EXECUTION_FAILED"}
+    figures = {entry["label"]: entry.get("floatValue") for entry in evaluation["metadataEntries"]}
     return CheckState(
         asset,
         check["name"],
@@ -153,25 +114,21 @@ def _check_state(asset: str, check: Mapping[str, Any]) -> CheckState:
         has_failed and evaluation["severity"] == "ERROR",
         evaluation.get("description") or "",
         execution["timestamp"] or 0.0,
-        {
-            entry["label"]: entry["floatValue"]
-            for entry in evaluation["metadataEntries"]
-            if entry.get("floatValue") is not None
-        },
+        {label: value for label, value in figures.items() if value is not None},
     )
 
 
-def _runs(port: int, query: str) -> list[dict[str, str]] | None:
-    answer = _ask(port, query)
+def _runs(port: int, operation: str) -> list[dict[str, str]] | None:
+    answer = _ask(port, operation)
     runs: list[dict[str, str]] | None = answer["runsOrError"].get("results") if answer else None
     return runs
 
 
 def _ask(
-    port: int, query: str, variables: Mapping[str, object] | None = None, seconds: float = 10
+    port: int, operation: str, variables: Mapping[str, object] | None = None, seconds: float = 10
 ) -> Any:
-    """Returns the data of Dagster's answer to a query, or None when it does not answer in time."""
-    request = {"query": query, "variables": variables or {}}
+    """Returns the data of Dagster's answer, or None when it does not answer in time."""
+    request = {"query": _OPERATIONS, "operationName": operation, "variables": variables or {}}
     try:
         answer = requests.post(f"http://127.0.0.1:{port}/graphql", json=request, timeout=seconds)
         return answer.json()["data"]

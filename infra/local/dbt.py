@@ -18,7 +18,7 @@ DBT_PROJECT = Path(__file__).parents[2] / "dbt_project"
 
 @dataclass(frozen=True)
 class DbtResult:
-    """What came of one command: whether it succeeded, what it printed, seconds by model name."""
+    """The result of a command: whether it succeeded, its output, seconds by model name."""
 
     succeeded: bool
     output: str
@@ -50,7 +50,7 @@ def run_dbt(env: Mapping[str, str], *arguments: str, outputs: Path | None = None
 def build(env: Mapping[str, str], *arguments: str, outputs: Path | None = None) -> DbtResult:
     """Runs `dbt build` as a scheduled run does, without the unit tests.
 
-    Raises `StackError` with the end of dbt's own words when it fails.
+    Raises `StackError` with the end of dbt's output when it fails.
     """
     unit_tests = ("--exclude-resource-type", "unit_test")
     result = run_dbt(env, "build", *unit_tests, *arguments, outputs=outputs)
@@ -60,9 +60,7 @@ def build(env: Mapping[str, str], *arguments: str, outputs: Path | None = None) 
 
 
 def parse_dbt_project(env: Mapping[str, str]) -> None:
-    """Writes the dbt manifest that the dbt assets are made from, when it is older than the project.
-
-    Who comes while it is being written waits for it.
+    """Writes the dbt manifest, which the dbt assets are read from, if it is older than the project.
 
     Raises `StackError` when the project does not parse.
     """

@@ -15,8 +15,8 @@ from assets.errors import StackError
 class Ports:
     """TCP ports of the embedded servers on 127.0.0.1.
 
-    All below 32768, where Linux begins to hand ports to outgoing connections: one of those, gone a
-    moment later, would keep a server from starting.
+    All are below 32768, where Linux begins to assign ports to outgoing connections: such a
+    connection would keep a server from starting.
     """
 
     postgres: int = 15432
@@ -28,19 +28,20 @@ class Ports:
 
     @staticmethod
     def from_environment(env: Mapping[str, str]) -> Ports:
-        """Takes POSTGRES_PORT, S3_PORT, KAFKA_PORT, DAGSTER_PORT, UPLOAD_PORT if they are set."""
+        """Reads POSTGRES_PORT, S3_PORT, KAFKA_PORT, DAGSTER_PORT, UPLOAD_PORT if they are set.
+
+        Raises `StackError` for a value that is no port.
+        """
         variables = {name: f"{name.upper()}_PORT" for name in asdict(Ports())}
         variables["upload_api"] = "UPLOAD_PORT"
-        named = {name: env.get(variable) for name, variable in variables.items()}
-        return Ports(
-            **{name: _port(variables[name], value) for name, value in named.items() if value}
-        )
+        set_ones = {name: variable for name, variable in variables.items() if env.get(variable)}
+        return Ports(**{name: _port(var, env[var]) for name, var in set_ones.items()})
 
 
 def free_ports() -> Ports:
-    """Returns ports for a stack that lives briefly: nothing listens there.
+    """Returns ports for a short-lived stack: nothing listens on them.
 
-    No other call returns them as long as this process lives, in whichever process it is made.
+    No other call in any process returns them as long as this process lives.
     """
     candidates = random.sample(range(20_000, 32_000), k=200)
     found = (port for port in candidates if _is_free(port) and _reserve(port))
@@ -51,7 +52,7 @@ _reservations: list[socket.socket] = []
 
 
 def _reserve(port: int) -> bool:
-    """Takes a name that only one process can have; the kernel frees it when the process ends."""
+    """Binds a name that one process can hold; the kernel frees it when the process ends."""
     reservation = socket.socket(socket.AF_UNIX)
     try:
         reservation.bind(f"\0darkroom-port-{port}")

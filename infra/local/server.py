@@ -1,7 +1,7 @@
-"""A server process of the embedded stack: start, wait until ready, stop, and say how it is.
+"""A server process of the embedded stack: start, wait until ready, stop, and report its health.
 
-A process is known by its pid together with its start time, so that a recycled pid is never mistaken
-for ours and never signalled.
+A process is identified by its pid and its creation time, so that no other process with a reused pid
+is ever signalled.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from infra.local.state import StateFolder
 
 
 class Health(StrEnum):
-    """How a server is, seen from outside."""
+    """The health of a server, seen from outside."""
 
     RUNNING = "running"
     STOPPED = "stopped"
@@ -34,8 +34,6 @@ class Health(StrEnum):
 
 @dataclass(frozen=True)
 class _Record:
-    """A started process: its pid, when it was created, and whether it was asked to end."""
-
     pid: int
     created: float
     is_stopping: bool = False
@@ -47,7 +45,7 @@ class Server:
 
     Args:
         name: Short name, used for its files.
-        title: What people call it.
+        title: Its name in messages.
         port_variable: The environment variable that moves it to another port.
         is_ready: Whether it answers; called until it does.
         withheld: Variables of ours that it does not inherit.
@@ -76,7 +74,7 @@ class Server:
 
     @property
     def log(self) -> Path:
-        """Where the server's output goes."""
+        """The file that the server's output is appended to."""
         return self.state.path("logs", f"{self.name}.log")
 
     @property
@@ -86,21 +84,17 @@ class Server:
     def process(self) -> psutil.Process | None:
         """Returns the running process, or None."""
         record = self._read_record()
-        if record is None:
-            return None
-        try:
-            process = psutil.Process(record.pid)
-            is_ours = process.create_time() == record.created
-        except psutil.NoSuchProcess:
-            return None
-        return process if is_ours and _is_alive(process) else None
+        process = _process(record.pid) if record else None
+        if record and process and process.create_time() == record.created and _is_alive(process):
+            return process
+        return None
 
     def is_recorded(self) -> bool:
-        """Tells whether the server was started and not yet stopped, whatever became of it."""
+        """Whether the server was started and not yet stopped; it may have been killed since."""
         return self._record_file.exists()
 
     def health(self) -> Health:
-        """Tells whether the server runs, was stopped, or died without being asked to."""
+        """Returns whether the server runs, was stopped, or ended without being asked to."""
         record = self._read_record()
         if record is None or record.is_stopping:
             return Health.STOPPED
@@ -121,14 +115,12 @@ class Server:
         self._wait_until_ready(popen)
 
     def _launch(self) -> subprocess.Popen[bytes]:
-        inherited = {
-            name: value for name, value in os.environ.items() if value and name not in self.withheld
-        }
+        env = {name: val for name, val in os.environ.items() if val and name not in self.withheld}
         with self.log.open("ab") as log:
             try:
                 return subprocess.Popen(
                     self.argv,
-                    env={**inherited, **self.env},
+                    env=env | dict(self.env),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -141,7 +133,7 @@ class Server:
                 ) from error
 
     def stop(self) -> None:
-        """Asks the server to end, insists after `stop_seconds`, and forgets it."""
+        """Asks the server to end, kills it after `stop_seconds`, and deletes its record."""
         record, process = self._read_record(), self.process()
         if record is not None and process is not None:
             self._write_record(replace(record, is_stopping=True))
@@ -156,26 +148,32 @@ class Server:
         try:
             return _Record(**json.loads(self._record_file.read_text()))
         except (ValueError, TypeError):
-            self._record_file.unlink(missing_ok=True)  # half made: it never named a process
+            self._record_file.unlink(missing_ok=True)  # incomplete: it never named a process
             return None
 
     def _write_record(self, record: _Record) -> None:
         self.state.write_private(self._record_file, json.dumps(asdict(record)))
 
     def _kill_orphans(self) -> None:
-        """Ends what is left of the recorded process's group: children that outlived it."""
         record = self._read_record()
-        if record is None or _is_pid_reused(record):
+        if record is None:
             return
+        leader = _process(record.pid)
+        if leader and leader.create_time() != record.created:
+            return  # Linux reuses no pid while a process group of that number lives
         group = [
             process
             for process in psutil.process_iter(["create_time"])
             if process.info["create_time"] >= record.created and _group(process) == record.pid
         ]
-        _signal(group, signal.SIGTERM)
-        _wait_until_gone(group, self.orphan_seconds)
-        _signal(group, signal.SIGKILL)
-        _wait_until_gone(group, self.stop_seconds)
+        for number, seconds in (
+            (signal.SIGTERM, self.orphan_seconds),
+            (signal.SIGKILL, self.stop_seconds),
+        ):
+            for process in group:
+                with suppress(psutil.NoSuchProcess):
+                    process.send_signal(number)
+            _wait_until_gone(group, seconds)
 
     def _wait_until_ready(self, popen: subprocess.Popen[bytes] | None = None) -> None:
         deadline = time.monotonic() + self.start_seconds
@@ -187,10 +185,8 @@ class Server:
                 )
             if popen is None and self.process() is None:
                 raise StackError(f"{self.title} ended while it was waited for; start it again.")
-            if gone := [one.title for one in self.needs if one.health() is Health.KILLED]:
-                raise StackError(
-                    f"{self.title} cannot start: {' and '.join(gone)} ended meanwhile."
-                )
+            if gone := " and ".join(one.title for one in self.needs if one.health() == "killed"):
+                raise StackError(f"{self.title} cannot start: {gone} ended meanwhile.")
             if time.monotonic() > deadline:
                 raise StackError(
                     f"{self.title} did not answer on port {self.port} within "
@@ -200,7 +196,6 @@ class Server:
             time.sleep(0.1)
 
     def _last_error_line(self) -> str:
-        """Returns the last line of the log that tells of an error, or else the last one."""
         lines = self.log.read_text(errors="replace").strip().splitlines()
         errors = [line for line in lines if "FATAL" in line or "rror" in line]
         return (errors or lines or ["nothing"])[-1][:200]
@@ -233,35 +228,27 @@ def check_ports(servers: Iterable[Server]) -> None:
             wanted[port] = variable
 
 
+def _process(pid: int) -> psutil.Process | None:
+    try:
+        process = psutil.Process(pid)
+        process.create_time()  # is remembered
+    except psutil.NoSuchProcess:
+        return None
+    return process
+
+
 def _is_alive(process: psutil.Process) -> bool:
-    """A zombie is dead: its parent, another command, has not asked for its exit code yet."""
+    """A zombie is dead: its parent, another command, has not read its exit code yet."""
     try:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 
 
-def _signal(processes: Sequence[psutil.Process], number: signal.Signals) -> None:
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            process.send_signal(number)
-
-
 def _wait_until_gone(processes: Sequence[psutil.Process], seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while any(map(_is_alive, processes)) and time.monotonic() < deadline:
         time.sleep(0.05)
-
-
-def _is_pid_reused(record: _Record) -> bool:
-    """Tells whether the pid is somebody else's by now; then no process of our group is left.
-
-    Linux gives no pid away while a process group of that number lives.
-    """
-    try:
-        return psutil.Process(record.pid).create_time() != record.created
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _group(process: psutil.Process) -> int | None:
@@ -272,7 +259,7 @@ def _group(process: psutil.Process) -> int | None:
 
 
 def answers_http(url: str) -> bool:
-    """Tells whether anything answers HTTP at the address."""
+    """Whether a server answers HTTP at the address, without a server error."""
     try:
         return requests.get(url, timeout=2).status_code < 500
     except requests.RequestException:

@@ -1,8 +1,7 @@
-"""The embedded stack as one object: start, wait until ready, stop, status, environment.
+"""The embedded stack as one object: start, wait until ready, stop, environment.
 
-Commands, the tests' fixtures and the benchmarks all use it. A server whose address the
-environment already gives (`DATABASE_URL`, `AWS_ENDPOINT_URL`, `KAFKA_BOOTSTRAP_SERVERS`) is an
-outside server: nothing embedded starts in its place.
+A server whose address the environment already gives (`DATABASE_URL`, `AWS_ENDPOINT_URL`,
+`KAFKA_BOOTSTRAP_SERVERS`) is an outside server: nothing embedded starts in its place.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ from assets.errors import AccessError, StackError
 from assets.resources.object_store import open_client
 from assets.settings import Settings
 from infra.kafka.topics import provision_topic
-from infra.local.apache_kafka import Listeners, apache_kafka_server, prepare_apache_kafka
+from infra.local.apache_kafka import apache_kafka_server, prepare_apache_kafka
 from infra.local.dagster import PROJECT, dagster_server, prepare_dagster_home
-from infra.local.dagster_api import cancel_runs
+from infra.local.dagster_api import cancel_runs, runs_in_flight
 from infra.local.dbt import parse_dbt_project
 from infra.local.kafka import KAFKA_BUCKET, kafka_server
 from infra.local.object_store import ACCESS_KEY_ID, object_store_server
@@ -39,18 +38,13 @@ from infra.postgres.migrate import migrate
 
 _OUTSIDE_SERVERS = ("DATABASE_URL", "AWS_ENDPOINT_URL", "KAFKA_BOOTSTRAP_SERVERS")
 _DATABASE_VARIABLES = (
-    "DATABASE_URL",
-    "DATABASE_ADMIN_URL",
-    "DATABASE_UPLOADER_URL",
-    "DAGSTER_DATABASE_URL",
-    "DBT_HOST",
-    "DBT_USER",
-    "DBT_ENV_SECRET_PASSWORD",
+    *("DATABASE_URL", "DATABASE_ADMIN_URL", "DATABASE_UPLOADER_URL", "DAGSTER_DATABASE_URL"),
+    *("DBT_HOST", "DBT_USER", "DBT_ENV_SECRET_PASSWORD"),
 )
 
 
 def no_progress(step: str) -> None:
-    """Says nothing about the step under way."""
+    """Reports nothing."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +54,7 @@ class Stack:
     Args:
         ports: Where the servers listen.
         outside: The environment to look for outside servers in.
-        listens: Where the servers listen instead, if what stands at `ports` passes connections on.
+        listens: Where the servers listen instead, if a proxy at `ports` forwards to them.
     """
 
     state: StateFolder
@@ -120,7 +114,10 @@ class Stack:
         return self.upload_api, self.dagster
 
     def environment(self) -> dict[str, str]:
-        """The variables that programs need to reach every server, embedded or outside."""
+        """Returns the variables that programs need to reach every server, embedded or outside.
+
+        Raises `StackError` when an outside database is not described completely.
+        """
         embedded = {
             "DAGSTER_HOME": str(self.state.path("dagster")),
             "LOGS_BUCKET": self.outside.get("LOGS_BUCKET", "darkroom-logs"),
@@ -131,7 +128,7 @@ class Stack:
             embedded |= self._postgres_environment()
         if "object_store" in names:
             embedded |= {
-                "AWS_ENDPOINT_URL": self._s3_url,
+                "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.ports.s3}",
                 "AWS_DEFAULT_REGION": self.region,
                 "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
                 "AWS_SECRET_ACCESS_KEY": self.state.secrets().s3_secret_key,
@@ -140,15 +137,12 @@ class Stack:
         if "kafka" in names:
             embedded["KAFKA_BOOTSTRAP_SERVERS"] = f"127.0.0.1:{self.ports.kafka}"
         both = {name: self.outside[name] for name in self.outside.keys() - hidden} | embedded
-        missing = [name for name in _DATABASE_VARIABLES if name not in both]
-        if missing:
-            raise StackError(
-                f"An outside database also needs {', '.join(missing)}; see .env.example."
-            )
+        if missing := ", ".join(name for name in _DATABASE_VARIABLES if name not in both):
+            raise StackError(f"An outside database also needs {missing}; see .env.example.")
         return both
 
     def settings(self) -> Settings:
-        """The platform's settings, as programs started with `environment` will see them."""
+        """Returns the platform's settings, as programs started with `environment` see them."""
         return Settings.of(self.environment())
 
     def prepare(self, *programs: Server) -> None:
@@ -171,7 +165,7 @@ class Stack:
             self._provision()
 
     def start_database(self) -> None:
-        """Starts the database alone, as `start` does with everything."""
+        """Starts and provisions the database alone, as `start` does with everything."""
         self.state.mark()
         with self.state.lock():
             for server in self.servers:
@@ -199,7 +193,7 @@ class Stack:
     def stop(self) -> None:
         """Stops everything that runs, last started first."""
         with self.state.lock():
-            if self.dagster.process() is not None:
+            if self.dagster.process() is not None and runs_in_flight(self.ports.dagster):
                 self.say("canceling runs in flight")
                 cancel_runs(self.ports.dagster)
             for server in reversed((*self.servers, *self.programs)):
@@ -208,7 +202,7 @@ class Stack:
                     server.stop()
 
     def superuser_conninfo(self) -> str:
-        """Connection of the embedded database's superuser, for set-up only."""
+        """Returns the connection of the embedded database's superuser, for set-up only."""
         return make_conninfo(
             host="127.0.0.1",
             port=self.ports.postgres,
@@ -228,14 +222,9 @@ class Stack:
             raise StackError(f"KAFKA is “{asked_for}”; it can be tansu (as if unset) or apache.")
         return asked_for == "apache"
 
-    @property
-    def _kafka_listeners(self) -> Listeners:
-        controller = self._listens.kafka_controller
-        return Listeners(self._listens.kafka, self.ports.kafka, controller)
-
     def _broker(self) -> Server:
         if self._is_kafka_apache:
-            return apache_kafka_server(self.state, self._kafka_listeners)
+            return apache_kafka_server(self.state, self._listens)
         if "AWS_ENDPOINT_URL" in self.outside:
             raise StackError(
                 "The embedded Kafka keeps its topics in the embedded S3: "
@@ -244,17 +233,13 @@ class Stack:
         listens, s3_url = self._listens, f"http://127.0.0.1:{self._listens.s3}"
         return kafka_server(self.state, listens.kafka, self.ports.kafka, s3_url, self.region)
 
-    @property
-    def _s3_url(self) -> str:
-        return f"http://127.0.0.1:{self.ports.s3}"
-
     def _start(self, server: Server) -> None:
         if server.health() is not Health.RUNNING:
             self.say(server.title)
         if server.name == "postgres":
             make_data_folder(self.state)
         if server.name == "kafka" and self._is_kafka_apache:
-            prepare_apache_kafka(self.state, self._kafka_listeners)
+            prepare_apache_kafka(self.state, self._listens, self.ports.kafka)
         elif server.name == "kafka":
             create_bucket(open_client("s3", self.settings()), KAFKA_BUCKET)
         server.start()
@@ -266,21 +251,21 @@ class Stack:
         provision_buckets(open_client("s3", settings), open_client("sqs", settings), settings)
         self.say("topic")
         provision_topic(settings.kafka_bootstrap_servers, settings.kafka_topic)
-        lines = [
-            f"{key}={shlex.quote(env[key])}" for key in sorted(env.keys() - self.outside.keys())
-        ]
-        self.state.write_private(self.state.path("env"), "\n".join(lines) + "\n")
+        own = sorted(env.keys() - self.outside.keys())
+        lines = "".join(f"{name}={shlex.quote(env[name])}\n" for name in own)
+        self.state.write_private(self.state.path("env"), lines)
 
     def _provision_database(self) -> None:
         admin_conninfo = self.environment()["DATABASE_ADMIN_URL"]
-        if any(server.name == "postgres" for server in self.servers):
+        is_embedded = "DATABASE_URL" not in self.outside
+        if is_embedded:
             self.say("roles, databases and schemas")
             known = asdict(self.state.secrets())
-            roles = bootstrap.PROGRAMS
-            bootstrap.bootstrap(self.superuser_conninfo(), {role: known[role] for role in roles})
+            passwords = {role: known[role] for role in bootstrap.PROGRAMS}
+            bootstrap.bootstrap(self.superuser_conninfo(), passwords)
         self.say("tables")
         migrate(admin_conninfo)
-        if any(server.name == "postgres" for server in self.servers):
+        if is_embedded:
             bootstrap.seal_audit_log(self.superuser_conninfo())
         self.say("grants")
         try:

@@ -15,22 +15,11 @@ from assets.errors import StackError
 
 MARKER = "darkroom-state"
 _MARKER_TEXT = "State of a Darkroom platform. `darkroom reset` deletes this folder.\n"
-_OWN_NAMES = {
-    "apache_kafka",
-    "dagster",
-    "demo.json",
-    "env",
-    "lock",
-    "logs",
-    "object_store",
-    "postgres",
-    "postgres.part",
-    "reports",
-    "run",
-    "secrets.json",
-    "senders",
-}
 _NAMES_BEFORE_START = {"lock", "reports"}
+_OWN_NAMES = _NAMES_BEFORE_START | {
+    *("apache_kafka", "dagster", "demo.json", "env", "logs", "object_store"),
+    *("postgres", "postgres.part", "run", "secrets.json", "senders"),
+}
 
 
 def _password() -> str:
@@ -51,22 +40,21 @@ class ServerPasswords:
 
 
 def _read_passwords(path: Path) -> ServerPasswords:
-    names = {secret.name for secret in fields(ServerPasswords)}
     try:
         known = json.loads(path.read_text())
-    except ValueError:
-        known = None
-    if not isinstance(known, dict) or known.keys() != names:
-        raise StackError(
-            f"{path} cannot be read as this version's passwords; `darkroom reset` deletes the "
-            "state folder, and `darkroom up` creates a new one."
-        )
-    return ServerPasswords(**known)
+        if known.keys() == {secret.name for secret in fields(ServerPasswords)}:
+            return ServerPasswords(**known)
+    except (ValueError, AttributeError):
+        pass  # not JSON, or no JSON object
+    raise StackError(
+        f"{path} cannot be read as this version's passwords; `darkroom reset` deletes the "
+        "state folder, and `darkroom up` creates a new one."
+    )
 
 
 @dataclass(frozen=True)
 class StateFolder:
-    """One folder with everything that the embedded stack keeps; deleting it is a full reset."""
+    """One folder with all state of the embedded stack; deleting it is a full reset."""
 
     root: Path
 
@@ -93,25 +81,30 @@ class StateFolder:
             self.path(MARKER).write_text(_MARKER_TEXT)
 
     def _is_ours(self) -> bool:
-        """Recognises the folder of an earlier version, which carries no marker, by its content."""
-        names = {path.name for path in self.root.iterdir()} if self.root.is_dir() else {"a file"}
-        evidence = {"secrets.json": "darkroom_loader", "dagster/dagster.yaml": "infra.dagster"}
-        is_known = any(
-            path.is_file() and word in path.read_text(errors="replace")
-            for path, word in ((self.root / name, word) for name, word in evidence.items())
-        )
-        return names <= _OWN_NAMES and (is_known or not self._has_files(names))
+        """Recognises the folder of an earlier version, which carries no marker, by its content.
 
-    def _has_files(self, names: set[str]) -> bool:
-        """Tells whether any of these folders holds more than a command leaves before a start."""
-        return any(
-            path.is_file()
-            for name in names - _NAMES_BEFORE_START
-            for path in (self.root / name, *self.root.joinpath(name).rglob("*"))
+        Nothing needs to be recognised where no file is but what a command leaves before a start.
+        """
+        if not self.root.is_dir():
+            return False
+        paths = list(self.root.iterdir())
+        evidence = {"secrets.json": "darkroom_loader", "dagster/dagster.yaml": "infra.dagster"}
+        return {path.name for path in paths} <= _OWN_NAMES and (
+            any(
+                self.root.joinpath(name).is_file()
+                and word in self.root.joinpath(name).read_text(errors="replace")
+                for name, word in evidence.items()
+            )
+            or not any(
+                file.is_file()
+                for path in paths
+                if path.name not in _NAMES_BEFORE_START
+                for file in (path, *path.rglob("*"))
+            )
         )
 
     def path(self, *parts: str) -> Path:
-        """Returns a path inside the folder, its parent made."""
+        """Returns a path inside the folder, whose parent it creates."""
         path = self.root.joinpath(*parts)
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
@@ -145,22 +138,19 @@ class StateFolder:
 
     @contextmanager
     def lock(self, wait_seconds: float = 60) -> Iterator[None]:
-        """Holds the folder while servers start or stop; another caller waits its turn.
+        """Locks the folder while servers start or stop; another command waits.
 
-        Raises `StackError` when the other one does not end in time.
+        Raises `StackError` when another command does not release the lock in time.
         """
-        lock = FileLock(self.path("lock"))
         try:
-            lock.acquire(timeout=wait_seconds)
+            held = FileLock(self.path("lock")).acquire(timeout=wait_seconds)
         except Timeout as error:
             raise StackError(
                 f"Another command is starting or stopping the stack in {self.root}; "
                 "wait for it to end, or end it, and try again."
             ) from error
-        try:
+        with held:
             yield
-        finally:
-            lock.release()
 
     def require_marker(self) -> None:
         """Raises `StackError` when the folder does not carry the platform's marker."""
@@ -171,9 +161,6 @@ class StateFolder:
             )
 
     def delete(self) -> None:
-        """Deletes the folder and everything in it, if it carries the platform's marker.
-
-        Raises `StackError` when it does not.
-        """
+        """Deletes the folder. Raises `StackError` when it does not carry the platform's marker."""
         self.require_marker()
         shutil.rmtree(self.root)

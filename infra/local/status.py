@@ -1,8 +1,8 @@
-"""How the platform stands: its servers, its backlog, its disk use, and what is red."""
+"""The status of the platform: its servers, its backlog, its disk use, and what is red."""
 
 import os
 import shutil
-from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from assets.errors import ServerError
 from assets.resources.warehouse import Warehouse
 from infra.console import counted
 from infra.local.dagster_api import CheckState, check_states, failed_jobs
-from infra.local.server import Health
+from infra.local.server import Health, Server
 from infra.local.stack import Stack
 
 _BLOCK_BYTES = 512  # whatever the file system uses: stat(2)
@@ -36,8 +36,8 @@ class PlatformStatus:
 
     Attributes:
         backlog: Images that wait, by UTC day of arrival; None when PostgreSQL does not answer.
-        disk_bytes: What the state folder takes.
-        disk_free_bytes: What is left of its file system.
+        disk_bytes: Disk use of the state folder.
+        disk_free_bytes: Free space of its file system.
         oldest_copy: What the hourly check said of the oldest copy; None when it has not run.
         oldest_copy_hours: The age of the oldest copy of each kind, when the check ran.
         red: A sentence per server that was killed, check that failed and job whose last run failed.
@@ -65,16 +65,18 @@ class PlatformStatus:
     @property
     def disk_sentence(self) -> str:
         """Disk use in words."""
-        return f"{_gigabytes(self.disk_bytes)}, {_gigabytes(self.disk_free_bytes)} free"
+        return f"{self.disk_bytes / 1e9:,.2f} GB, {self.disk_free_bytes / 1e9:,.2f} GB free"
 
 
 def read_status(stack: Stack) -> PlatformStatus:
-    """Reads how the platform stands; what does not answer is left out."""
-    servers = tuple(_servers(stack))
+    """Reads the status of the platform, without what does not answer."""
+    servers = tuple(_server_status(server) for server in (*stack.servers, *stack.programs))
     is_up = stack.dagster.health() is Health.RUNNING
     checks = check_states(stack.ports.dagster) if is_up else []
+    failed = failed_jobs(stack.ports.dagster) if is_up else []
     oldest = next((one for one in checks if one.name == _OLDEST_COPY and one.status), None)
     disk = shutil.disk_usage(stack.state.root if stack.state.root.exists() else Path.cwd())
+    killed = [one.title for one in servers if one.state is Health.KILLED]
     return PlatformStatus(
         servers=servers,
         backlog=_backlog(stack),
@@ -82,34 +84,26 @@ def read_status(stack: Stack) -> PlatformStatus:
         disk_free_bytes=disk.free,
         oldest_copy=oldest.description if oldest else None,
         oldest_copy_hours=_ages(oldest) if oldest else {},
-        oldest_copy_measured_at=(
-            datetime.fromtimestamp(oldest.evaluated_at, UTC) if oldest else None
-        ),
+        oldest_copy_measured_at=datetime.fromtimestamp(oldest.evaluated_at, UTC)
+        if oldest
+        else None,
         red=(
-            *(
-                f"{one.title} ended without being stopped; `darkroom up` starts it again."
-                for one in servers
-                if one.state is Health.KILLED
-            ),
+            *(f"{it} ended without being stopped; `darkroom up` starts it again." for it in killed),
             *(f"{one.name} of {one.asset}: {one.description}" for one in checks if one.is_error),
-            *(
-                f"The last run of {job} failed; look at it in Dagster's UI."
-                for job in (failed_jobs(stack.ports.dagster) if is_up else ())
-            ),
+            *(f"The last run of {job} failed; look at it in Dagster's UI." for job in failed),
         ),
     )
 
 
-def _servers(stack: Stack) -> Iterator[ServerStatus]:
-    for server in (*stack.servers, *stack.programs):
-        process = server.process()
-        yield ServerStatus(
-            server.title,
-            server.health(),
-            f"127.0.0.1:{server.port}",
-            process.pid if process else None,
-            server.log.name,
-        )
+def _server_status(server: Server) -> ServerStatus:
+    process = server.process()
+    return ServerStatus(
+        server.title,
+        server.health(),
+        f"127.0.0.1:{server.port}",
+        process.pid if process else None,
+        server.log.name,
+    )
 
 
 def _backlog(stack: Stack) -> dict[str, int] | None:
@@ -121,7 +115,6 @@ def _backlog(stack: Stack) -> dict[str, int] | None:
 
 
 def _ages(check: CheckState) -> dict[str, float]:
-    """Returns hours by kind of copy, from the check's figures."""
     thresholds = {"threshold_hours", "warning_hours"}
     return {
         label.removesuffix("_hours"): hours
@@ -131,16 +124,9 @@ def _ages(check: CheckState) -> dict[str, float]:
 
 
 def _bytes_below(root: Path) -> int:
-    """Returns what the files below a folder take on disk."""
     total = 0
     for folder, _, names in os.walk(root):
         for name in names:
-            try:
+            with suppress(FileNotFoundError):  # deleted meanwhile
                 total += Path(folder, name).lstat().st_blocks * _BLOCK_BYTES
-            except FileNotFoundError:
-                continue
     return total
-
-
-def _gigabytes(size_bytes: int) -> str:
-    return f"{size_bytes / 10**9:,.2f} GB"

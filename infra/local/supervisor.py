@@ -1,4 +1,4 @@
-"""Keeps a started stack up: what ended without being stopped is started again."""
+"""Supervises a started stack: restarts what ended without being stopped."""
 
 import time
 from collections.abc import Callable
@@ -12,32 +12,26 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from assets.errors import ServerError, StackError
 from infra.local.dagster import is_code_server_missing
-from infra.local.server import Health, Server
+from infra.local.server import Health
 from infra.local.stack import Stack
 
 _POLL_SECONDS = 2.0
 _WITHOUT_CODE_SECONDS = 30.0
 _MAX_FAILURES = 15
-# What a start meets when a server goes away in its middle: it is begun again.
+# Raised by a start during which a server goes away; it is repeated.
 _RETRYABLE_ERRORS = (
-    StackError,
-    ServerError,
-    BotoCoreError,
-    ClientError,
-    KafkaError,
-    OSError,
-    SQLAlchemyError,
-    psycopg.Error,
+    *(StackError, ServerError, BotoCoreError, ClientError, KafkaError),
+    *(OSError, SQLAlchemyError, psycopg.Error),
 )
 
 
 def supervise(stack: Stack, report: Callable[[str], None]) -> None:
-    """Waits until the stack is stopped from elsewhere; starts again what was killed.
+    """Waits until another command stops the stack; restarts what was killed.
 
     Args:
         report: Called with a sentence about what ended, and about what runs again.
 
-    Raises `StackError` when something could not be started again, often as it was tried.
+    Raises `StackError` when something could not be restarted in many attempts.
     """
     supervisor = Supervisor(stack, report)
     while stack.dagster.health() is not Health.STOPPED:
@@ -47,10 +41,10 @@ def supervise(stack: Stack, report: Callable[[str], None]) -> None:
 
 @dataclass
 class Supervisor:
-    """Looks after a stack, one poll at a time.
+    """Supervises a stack, one poll at a time.
 
     Attributes:
-        failures: How many starts in a row were disturbed.
+        failures: How many starts in a row failed.
         code_loaded_at: When Dagster was last seen with its code loaded, by the monotonic clock.
     """
 
@@ -60,9 +54,9 @@ class Supervisor:
     code_loaded_at: float = field(default_factory=time.monotonic)
 
     def poll(self) -> None:
-        """Starts again what has ended; a start that is disturbed is tried again at the next poll.
+        """Restarts what has ended; a start that fails is repeated at the next poll.
 
-        Raises `StackError` when too many starts in a row were disturbed.
+        Raises `StackError` when too many starts in a row failed.
         """
         self._kill_dagster_without_code()
         watched = (*self.stack.servers, *self.stack.programs)
@@ -72,20 +66,16 @@ class Supervisor:
         titles = " and ".join(server.title for server in dead)
         self.report(f"{titles} ended unexpectedly; starting again.")
         try:
-            self._start(dead)
+            if any(server in self.stack.servers for server in dead):
+                self.stack.start()  # provisions too: a server may have lost its settings
+            self.stack.start_upload_api()
+            self.stack.start_dagster()
         except _RETRYABLE_ERRORS as error:
             self._count_failure(titles, error)
         else:
             self.failures = 0
             self.code_loaded_at = time.monotonic()
             self.report(f"Started again: {titles}.")
-
-    def _start(self, dead: list[Server]) -> None:
-        """Starts what is dead; a server is also set up anew, for it may have forgotten things."""
-        if any(server in self.stack.servers for server in dead):
-            self.stack.start()
-        self.stack.start_upload_api()
-        self.stack.start_dagster()
 
     def _count_failure(self, titles: str, error: Exception) -> None:
         self.failures += 1

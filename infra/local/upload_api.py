@@ -2,18 +2,14 @@
 
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 from assets.settings import UploadSettings
 from infra.local.server import Server, answers_http
 from infra.local.state import StateFolder
 
-_PROJECT = Path(__file__).parents[2]
-# Somebody's own, given to the stack from outside: the program inherits the rest.
+# Credentials of other programs, given to the stack from outside: the program inherits the rest.
 _OF_OTHERS = (
-    "DATABASE_ADMIN_URL",
-    "DATABASE_UPLOADER_URL",
-    "DAGSTER_DATABASE_URL",
+    *("DATABASE_ADMIN_URL", "DATABASE_UPLOADER_URL", "DAGSTER_DATABASE_URL"),
     "DBT_ENV_SECRET_PASSWORD",
 )
 

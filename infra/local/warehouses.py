@@ -26,18 +26,13 @@ def copy_of_warehouse(
 ) -> Iterator[dict[str, str]]:
     """Copies a warehouse under another name, with its grants, and drops the copy afterwards.
 
-    Nobody may be connected to the template while it is copied. Yields the environment that leads
-    programs to the copy.
+    Nobody may be connected to the template while it is copied. Yields the environment of programs
+    that use the copy.
     """
     env = stack.environment()
-    names = {
-        "new": sql.Identifier(database),
-        "template": sql.Identifier(template),
-        "owner": sql.Identifier(ADMIN),
-    }
+    create = sql.SQL("create database {} template {} owner {}")
     with psycopg.connect(stack.superuser_conninfo(), autocommit=True) as server:
-        create = "create database {new} template {template} owner {owner}"
-        server.execute(sql.SQL(create).format(**names))
+        server.execute(create.format(*map(sql.Identifier, (database, template, ADMIN))))
         try:
             close_database(server, database)
             for (grant,) in server.execute(_GRANTS_ON_DATABASE, [database, template]).fetchall():
@@ -48,4 +43,5 @@ def copy_of_warehouse(
                 "DBT_DBNAME": database,
             }
         finally:
-            server.execute(sql.SQL("drop database {new} with (force)").format(**names))
+            drop = sql.SQL("drop database {} with (force)")
+            server.execute(drop.format(sql.Identifier(database)))

@@ -24,12 +24,8 @@ def create_bucket(s3: S3Client, bucket: str) -> None:
     except ClientError as error:
         if error.response["Error"]["Code"] not in {"404", "NoSuchBucket"}:
             raise
-        s3.create_bucket(
-            Bucket=bucket,
-            CreateBucketConfiguration={
-                "LocationConstraint": cast("BucketLocationConstraintType", s3.meta.region_name)
-            },
-        )
+        region = cast("BucketLocationConstraintType", s3.meta.region_name)
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region})
 
 
 def provision_buckets(s3: S3Client, sqs: SQSClient, settings: Settings) -> None:
@@ -43,9 +39,9 @@ def provision_buckets(s3: S3Client, sqs: SQSClient, settings: Settings) -> None:
     for bucket in (settings.raw_bucket, settings.receipts_bucket):
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     provision_lifecycle(s3, settings)
-    queue_arn = _create_queue(sqs, settings)
+    arn = _create_queue(sqs, settings)
     wanted: list[QueueConfigurationTypeDef] = [
-        {"Id": "raw-events", "QueueArn": queue_arn, "Events": ["s3:ObjectCreated:*"]},
+        {"Id": "raw-events", "QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}
     ]
     current = s3.get_bucket_notification_configuration(Bucket=settings.raw_bucket)
     if current.get("QueueConfigurations") != wanted:

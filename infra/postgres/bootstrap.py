@@ -58,7 +58,10 @@ def bootstrap(superuser_conninfo: str, passwords: Mapping[str, str]) -> None:
     """
     with psycopg.connect(superuser_conninfo, autocommit=True) as server:
         for role, password in passwords.items():
-            _create_login_role(server, role, password)
+            _create_role(server, role)
+            server.execute(_sql("alter role {} login", role))
+            set_password(server, role, password)
+        server.execute(_sql("alter role {} createrole", ADMIN))
         _create_role(server, AUDITOR)
         for team in TEAMS:
             _create_role(server, team)
@@ -69,9 +72,8 @@ def bootstrap(superuser_conninfo: str, passwords: Mapping[str, str]) -> None:
     warehouse = make_conninfo(superuser_conninfo, dbname=WAREHOUSE)
     with psycopg.connect(warehouse, autocommit=True) as connection:
         for schema, owner in _SCHEMA_OWNERS.items():
-            connection.execute(
-                _sql("create schema if not exists {} authorization {}", schema, owner)
-            )
+            create = "create schema if not exists {} authorization {}"
+            connection.execute(_sql(create, schema, owner))
         connection.execute(_sql("revoke all on schema public from public"))
         connection.execute(_NO_LARGE_OBJECTS)
         for role in (ADMIN, BUILDER, AUDITOR):
@@ -106,14 +108,6 @@ def _create_role(server: psycopg.Connection, role: str) -> None:
     found = server.execute("select from pg_roles where rolname = %s", [role])
     if found.fetchone() is None:
         server.execute(_sql("create role {} nologin", role))
-
-
-def _create_login_role(server: psycopg.Connection, role: str, password: str) -> None:
-    _create_role(server, role)
-    server.execute(_sql("alter role {} login", role))
-    if role == ADMIN:
-        server.execute(_sql("alter role {} createrole", role))
-    set_password(server, role, password)
 
 
 def _create_database(server: psycopg.Connection, database: str, owner: str) -> None:

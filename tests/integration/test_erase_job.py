@@ -11,7 +11,7 @@ from assets.retention.receipt_store import read_receipts
 from assets.retention.receipts import DeletionReason
 from assets.timing import utc_now
 from orchestration.erase import erase_images
-from orchestration.sensors.erasures import forget_erasure_runs
+from orchestration.sensors import forget_erasure_runs
 
 
 @pytest.fixture

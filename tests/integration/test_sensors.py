@@ -20,8 +20,7 @@ from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from orchestration.ingestion import ingestion_sensor
 from orchestration.jobs import build_views, process_images
-from orchestration.sensors.image_backlog import image_backlog
-from orchestration.sensors.sales_changes import sales_changes
+from orchestration.sensors import image_backlog, sales_changes
 from tests.integration.catalogue import lease_request
 from tests.integration.topic import fill, images, lose, recreate_topic, with_settings
 
@@ -187,7 +186,7 @@ def test_a_first_build_that_was_killed_is_asked_for_again_but_not_at_once(
     assert at_once.run_requests == []
     assert "The first build of the views did not succeed" in at_once.skip_reason.skip_message
     later = datetime.now(UTC) + timedelta(seconds=61)
-    monkeypatch.setattr("orchestration.sensors.sales_changes.utc_now", lambda: later)
+    monkeypatch.setattr("orchestration.sensors.utc_now", lambda: later)
     again = tick(sales_changes, instance, platform)
     assert [request.job_name for request in again.run_requests] == ["build_views"]
 

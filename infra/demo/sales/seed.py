@@ -24,12 +24,12 @@ _TIDY_UP = """
 
 @dataclass(frozen=True)
 class Scale:
-    """How many sales there are to be.
+    """The size of a load.
 
     Args:
         members: The least number of members afterwards, the last tenth without purchases.
         items: The least number of items afterwards, a few of them retired.
-        transactions: So many are added to what is there.
+        transactions: The number of transactions that are added.
         days: The number of days until now over which they spread.
     """
 
@@ -48,15 +48,13 @@ SCALES = {
 
 
 def seed(connection: psycopg.Connection, scale: Scale, advance: Callable[[int], None]) -> None:
-    """Adds invented sales in one transaction: all of them are there afterwards, or none.
+    """Adds invented sales in one transaction, as the owner of the tables.
 
     At every scale but the demo's this is a bulk load. It is not recorded row by row in the audit
-    log, and foreign keys and secondary indexes are made anew at its end, so that nobody else can
-    read or write the sales tables meanwhile. A load that is killed leaves all of this as it was.
+    log, and foreign keys and secondary indexes are recreated at its end, so that nobody else can
+    read or write the sales tables meanwhile. A load that is killed changes nothing.
 
     Args:
-        connection: The owner of the tables.
-        scale: How much to make.
         advance: Called with the number of transactions that the last batch added.
     """
     with connection.transaction():
@@ -92,17 +90,17 @@ def _load(connection: psycopg.Connection, scale: Scale, advance: Callable[[int],
 
 @contextmanager
 def _bulk_load(connection: psycopg.Connection) -> Iterator[None]:
-    """Puts aside what makes loading slow and brings it back; after an error the rollback does."""
+    """Drops what slows loading down and recreates it; after an error the rollback does."""
     pairs = connection.execute(_SET_ASIDE.read_text()).fetchall()
-    for put_aside, _ in pairs:
-        connection.execute(put_aside)
+    for drop, _ in pairs:
+        connection.execute(drop)
     yield
-    for _, bring_back in pairs:
-        connection.execute(bring_back)
+    for _, recreate in pairs:
+        connection.execute(recreate)
 
 
 def _set_parameters(connection: psycopg.Connection, values: dict[str, int]) -> None:
-    """Hands values to the SQL files, until the end of the transaction."""
+    """Passes values to the SQL files, until the end of the transaction."""
     for name, value in values.items():
         connection.execute(_PARAMETER, [name, str(value)])
 

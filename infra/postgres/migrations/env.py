@@ -1,10 +1,14 @@
 """Alembic's entry point: connects as the administration role and runs what is missing."""
 
+import psycopg
 from alembic import context
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
-engine = create_engine(context.config.attributes["url"], poolclass=NullPool)
+conninfo = context.config.attributes["conninfo"]
+engine = create_engine(
+    "postgresql+psycopg://", creator=lambda: psycopg.connect(conninfo), poolclass=NullPool
+)
 with engine.connect() as connection:
     context.configure(
         connection=connection,
