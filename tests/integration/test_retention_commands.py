@@ -89,7 +89,7 @@ def test_an_erasure_tells_the_count_and_asks_before_it_deletes_anything(
     fill(platform, pictures)
     refused = command("images", "erase", "--uploader", "ann", answer="n\n")
     assert refused.exit_code == 1
-    assert "Erase 2 images with all their copies" in refused.output
+    assert "Erase 2 images with all copies" in refused.output
     assert images(platform) == 2
 
 
