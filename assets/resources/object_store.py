@@ -1,4 +1,4 @@
-"""Objects in S3, and notifications about them in SQS.
+"""Objects in S3, unfinished uploads, and notifications about objects in SQS.
 
 The bytes of images go through obstore, which costs a quarter of boto3's client CPU per object;
 listings, queues and batch deletes go through boto3.
@@ -7,7 +7,7 @@ listings, queues and batch deletes go through boto3.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         DeleteTypeDef,
         GetObjectRequestTypeDef,
         HeadObjectRequestTypeDef,
+        ListMultipartUploadsRequestTypeDef,
         ListObjectVersionsRequestTypeDef,
         ObjectIdentifierTypeDef,
     )
@@ -301,3 +302,55 @@ def open_store(bucket: str, settings: Settings) -> S3Store:
         retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=15)},
         **access,
     )
+
+
+@dataclass(frozen=True)
+class UnfinishedUpload:
+    """One unfinished upload: its bucket, key and id, and when it was started (UTC)."""
+
+    bucket: str
+    key: str
+    upload_id: str
+    began_at: datetime
+
+
+def pages_of_uploads(
+    object_store: ObjectStore, bucket: str, limit: int = 1000
+) -> Iterator[tuple[UnfinishedUpload, ...]]:
+    """Lists a bucket's unfinished uploads, up to `limit` at a time.
+
+    Raises `ServerError` when the store does not answer or refuses.
+    """
+    request: ListMultipartUploadsRequestTypeDef = {"Bucket": bucket, "MaxUploads": limit}
+    while True:
+        with object_store.translated():
+            page = object_store.s3.list_multipart_uploads(**request)
+        yield tuple(
+            UnfinishedUpload(
+                bucket, item["Key"], item["UploadId"], item["Initiated"].astimezone(UTC)
+            )
+            for item in page.get("Uploads", [])
+        )
+        if not page["IsTruncated"]:
+            return
+        request["KeyMarker"] = page["NextKeyMarker"]
+        request["UploadIdMarker"] = page["NextUploadIdMarker"]
+
+
+def uploads_begun_before(
+    object_store: ObjectStore, bucket: str, moment: datetime
+) -> Iterator[UnfinishedUpload]:
+    """Yields a bucket's unfinished uploads that were started at or before a time."""
+    for page in pages_of_uploads(object_store, bucket):
+        yield from (upload for upload in page if upload.began_at <= moment)
+
+
+def abort_upload(object_store: ObjectStore, upload: UnfinishedUpload) -> None:
+    """Aborts an upload and deletes its parts; one that no longer exists is left alone.
+
+    Raises `ServerError` when the store does not answer or refuses.
+    """
+    with object_store.translated(), suppress(object_store.s3.exceptions.NoSuchUpload):
+        object_store.s3.abort_multipart_upload(
+            Bucket=upload.bucket, Key=upload.key, UploadId=upload.upload_id
+        )

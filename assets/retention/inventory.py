@@ -11,9 +11,8 @@ from datetime import datetime
 from itertools import islice
 
 from assets.platform import Platform
-from assets.resources.object_store import ObjectMissingError
+from assets.resources.object_store import ObjectMissingError, pages_of_uploads
 from assets.resources.objects import ObjectVersion
-from assets.resources.unfinished_uploads import pages_of_uploads
 from assets.retention.image_buckets import (
     GRACE,
     ImageBucket,

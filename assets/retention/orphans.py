@@ -11,9 +11,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from assets.platform import Platform
-from assets.resources.object_store import ObjectMissingError
+from assets.resources.object_store import ObjectMissingError, abort_upload, uploads_begun_before
 from assets.resources.objects import ObjectVersion, pin_version
-from assets.resources.unfinished_uploads import abort, uploads_begun_before
 from assets.retention.image_buckets import (
     ImageBucket,
     LedgerSnapshot,
@@ -177,7 +176,7 @@ class OrphanPurge:
         age = min(MAX_UPLOAD_DURATION, self.platform.settings.purge_age)
         store, tally = self.platform.object_store, Tally()
         for upload in uploads_begun_before(store, name, cutoff(self.now, age)):
-            abort(store, upload)
+            abort_upload(store, upload)
             tally.add(Copy.UNFINISHED_UPLOAD, upload.began_at)
         return tally
 

@@ -7,13 +7,12 @@ from contextlib import asynccontextmanager
 from fastapi import Request
 
 from assets.settings import UploadSettings
-from services.upload_api.acceptance import Acceptance
+from services.upload_api.acceptance import Acceptance, Registrar
 from services.upload_api.authentication import ApiKeyCache, RateLimit
 from services.upload_api.body import BodyTimeouts, MemoryBudget
 from services.upload_api.catalogue import Catalogue
 from services.upload_api.database import Database
 from services.upload_api.metrics import Metrics
-from services.upload_api.registrar import Registrar
 from services.upload_api.storage import Storage
 
 

@@ -12,8 +12,8 @@ from assets.ingestion.kafka.replay_range import ReplayRange
 from assets.ingestion.kafka.source import LANDING_GRACE
 from assets.ingestion.upload.lookup import Upload
 from assets.timing import utc_now
+from services.upload_api.acceptance import Registrar
 from services.upload_api.database import Database
-from services.upload_api.registrar import Registrar
 from tests.integration.bucket import not_due, notification, notify, put, with_settings
 from tests.integration.catalogue import NOW
 from tests.integration.topic import fill, images, next_offsets

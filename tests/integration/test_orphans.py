@@ -12,7 +12,7 @@ import pytest
 from assets.catalog import identity
 from assets.errors import ServerRefusedError
 from assets.ingestion.upload.source import upload_key
-from assets.resources.unfinished_uploads import pages_of_uploads
+from assets.resources.object_store import pages_of_uploads
 from assets.retention.image_buckets import GRACE, ImageBucket, list_bucket
 from assets.retention.orphans import MAX_UPLOAD_DURATION, OrphanPurge
 from assets.retention.receipts import Copy, Tally

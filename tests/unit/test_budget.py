@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.processing.budget import Budget, BudgetClosedError
+from assets.processing.image_stages import Budget, BudgetClosedError
 
 
 def test_what_fits_is_admitted() -> None:
