@@ -20,23 +20,22 @@ from assets.processing.recipe import read_recipe
     name="renditions",
     specs=[
         dg.AssetSpec(
-            asset_keys.RENDITION_FILES,
+            key,
             deps=[asset_keys.IMAGE],
             group_name=asset_keys.IMAGES_GROUP,
             owners=asset_keys.DATA_ENGINEERING,
-            kinds={"s3", "python"},
+            kinds={store, "python"},
             skippable=True,
-            description="One object per rendition that the recipe makes of a processed image.",
-        ),
-        dg.AssetSpec(
-            asset_keys.RENDITION,
-            deps=[asset_keys.IMAGE],
-            group_name=asset_keys.IMAGES_GROUP,
-            owners=asset_keys.DATA_ENGINEERING,
-            kinds={"postgres", "python"},
-            skippable=True,
-            description="One row per rendition in the processed bucket.",
-        ),
+            description=description,
+        )
+        for key, store, description in (
+            (
+                asset_keys.RENDITION_FILES,
+                "s3",
+                "One object per rendition that the recipe makes of a processed image.",
+            ),
+            (asset_keys.RENDITION, "postgres", "One row per rendition in the processed bucket."),
+        )
     ],
     partitions_def=asset_keys.ARRIVAL_DAYS,
 )

@@ -6,15 +6,13 @@ from datetime import date
 
 from assets.catalog.records import DayBacklog
 
-_PARTITION_TAG = "dagster/partition"
-
 IMAGES_PER_RUN = 5000
 """One run is requested per this many claimable images of a day: starting a run takes seconds."""
 
 
 def runs_by_day(tags_of_runs: Iterable[Mapping[str, str]]) -> Counter[date]:
     """Counts processing runs by day, read from their partition tags."""
-    days = (tags.get(_PARTITION_TAG) for tags in tags_of_runs)
+    days = (tags.get("dagster/partition") for tags in tags_of_runs)
     return Counter(date.fromisoformat(day) for day in days if day)
 
 

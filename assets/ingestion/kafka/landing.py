@@ -76,18 +76,15 @@ class Landing:
         budget_ends = time.monotonic() + self.platform.settings.run_budget_seconds
         with open_message_storer(self.platform) as storer:
             while gone is not None and time.monotonic() < budget_ends:
-                opened = self._open(gone)
+                state = self.platform.event_log.read_state(self.platform.settings.kafka_topic)
+                with self.platform.warehouse.connect() as connection:
+                    opened = topics.open_topic(connection, state, gone)
                 landed += Landed(missing=count_missing(opened.gaps))
                 with self.platform.event_log.reader(opened.state, opened.next_offsets) as reader:
                     source = _LandingState(opened, reader, storer, opened.next_offsets)
                     read, gone = self._read(source, budget_ends)
                 landed += read
         return landed
-
-    def _open(self, gone: Mapping[int, int]) -> OpenedTopic:
-        state = self.platform.event_log.read_state(self.platform.settings.kafka_topic)
-        with self.platform.warehouse.connect() as connection:
-            return topics.open_topic(connection, state, gone)
 
     def _read(
         self, source: _LandingState, budget_ends: float
