@@ -4,14 +4,20 @@ Laptop and AWS differ in these values only. Nothing here is read at import; whoe
 calls `Settings()` when its work begins.
 """
 
+import json
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _WARN_AT = 0.95
+_MIB = 1024 * 1024
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Seconds = Annotated[float, Field(gt=0)]
 
 
 class RetentionSettings(BaseSettings):
@@ -21,25 +27,16 @@ class RetentionSettings(BaseSettings):
         extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True
     )
 
-    retention_hours: int = Field(
-        168, ge=1, le=168, description="age at which an image must be gone"
-    )
-    retention_margin_hours: int = Field(
-        10, ge=1, description="how much earlier the purge deletes it"
-    )
-    purge_most_share: float = Field(
-        0.5, gt=0, le=1, description="largest share of all images that a purge deletes unconfirmed"
+    retention_hours: int = Field(168, ge=1, le=168, description="age at which an image is gone")
+    retention_margin_hours: Count = Field(10, description="how much earlier the purge deletes it")
+    purge_most_share: Share = Field(
+        0.5, description="largest share of all images that a purge deletes unconfirmed"
     )
     purge_free_images: int = Field(
-        10_000,
-        ge=0,
-        description="number of images that a purge deletes unconfirmed, whatever the share",
+        10_000, ge=0, description="images that a purge deletes unconfirmed, whatever their share"
     )
-    purge_time_share: float = Field(
-        0.15,
-        gt=0,
-        le=1,
-        description="share of the time that a purge spends deleting while images arrive",
+    purge_time_share: Share = Field(
+        0.15, description="share of the time that a purge spends deleting while images arrive"
     )
 
     @model_validator(mode="after")
@@ -72,6 +69,11 @@ class RetentionSettings(BaseSettings):
         """Age from which the checks of retention warn: it leaves time to fix what is wrong."""
         return self.retention * _WARN_AT
 
+    @property
+    def dbt_variables(self) -> tuple[str, str]:
+        """The arguments that give dbt its variables; the project has no defaults for them."""
+        return "--vars", json.dumps({"retention_hours": self.retention_hours})
+
 
 class Settings(RetentionSettings):
     """Settings of the platform; a field is the environment variable of its name in upper case.
@@ -82,9 +84,7 @@ class Settings(RetentionSettings):
     database_url: SecretStr = Field(description="PostgreSQL warehouse, as the loading role")
 
     aws_default_region: str = "eu-central-1"
-    aws_endpoint_url: str | None = Field(
-        None, description="unset on AWS; the S3 and SQS address elsewhere"
-    )
+    aws_endpoint_url: str | None = Field(None, description="address of S3 and SQS; unset on AWS")
     aws_access_key_id: str | None = Field(None, description="unset: boto3's own credential chain")
     aws_secret_access_key: SecretStr | None = None
     raw_bucket: str = "darkroom-raw"
@@ -100,35 +100,29 @@ class Settings(RetentionSettings):
     kafka_topic: str = "images"
     kafka_group: str = "darkroom-landing"
     kafka_chunk_bytes: int = Field(
-        32 * 1024 * 1024,
-        ge=1024 * 1024,
+        32 * _MIB,
+        ge=_MIB,
         description="messages that a landing run holds at once; one is held whatever its size",
     )
     kafka_hole_seconds: float = Field(
         60, ge=0, description="how long a missing offset may still fill, where brokers do that"
     )
 
-    run_budget_seconds: float = Field(
-        600, gt=0, description="after this a run stops taking new work"
+    run_budget_seconds: Seconds = Field(600, description="after this a run takes no new work")
+    run_linger_seconds: float = Field(20, ge=0, description="how long an idle run waits for more")
+    sweep_interval_seconds: Seconds = Field(
+        600, description="time between slices of the raw bucket's listing"
     )
-    run_linger_seconds: float = Field(
-        20, ge=0, description="how long a run waits for more work when idle"
-    )
-    sweep_interval_seconds: float = Field(
-        600, gt=0, description="time between slices of the raw bucket's listing"
-    )
-    sweep_pages: int = Field(
-        100, ge=1, description="pages of a thousand versions that a slice of the listing has"
-    )
+    sweep_pages: Count = Field(100, description="pages of a thousand versions in such a slice")
     hourly_prefixes: str | None = Field(
         None,
         description="folders of the raw bucket with one folder per hour, with commas between them, "
         "whose last hours are listed first; a comma: none; unset: those of the ingestion sources",
     )
-    processing_workers: int = Field(2, ge=1, description="decoding processes of a run")
+    processing_workers: Count = Field(2, description="decoding processes of a run")
     processing_bytes: int = Field(
-        64 * 1024 * 1024,
-        ge=1024 * 1024,
+        64 * _MIB,
+        ge=_MIB,
         description="originals that a run holds at once; one is held whatever its size",
     )
     processing_pixels: int = Field(
@@ -136,8 +130,8 @@ class Settings(RetentionSettings):
         ge=1_000_000,
         description="pixels that a run hands to its workers at once; one image whatever its size",
     )
-    processing_runs: int = Field(
-        2, ge=1, description="processing runs at once; dagster.yaml gets its limits from this"
+    processing_runs: Count = Field(
+        2, description="processing runs at once; dagster.yaml gets its limits from this"
     )
     image_processor: str = Field(
         "assets.processing.processor:process",
@@ -178,18 +172,18 @@ class UploadSettings(Settings):
     upload_trusted_proxies: str = Field(
         "", description="addresses whose X-Forwarded headers count, with commas between them"
     )
-    upload_requests_per_minute: int = Field(
-        600, ge=1, description="uploads of one uploader that a process takes"
+    upload_requests_per_minute: Count = Field(
+        600, description="uploads of one uploader that a process takes"
     )
     upload_memory_bytes: int = Field(
-        256 * 1024 * 1024, ge=10 * 1024 * 1024, description="bodies that are held at the same time"
+        256 * _MIB, ge=10 * _MIB, description="bodies that are held at the same time"
     )
-    upload_idle_seconds: float = Field(20, gt=0, description="longest pause within a body")
-    upload_body_seconds: float = Field(300, gt=0, description="time that a whole body may take")
-    upload_store_seconds: float = Field(20, gt=0, description="time that S3 may take for an answer")
-    upload_database_seconds: float = Field(
-        3, gt=0, description="time that PostgreSQL may take; after it uploads are answered with 202"
+    upload_idle_seconds: Seconds = Field(20, description="longest pause within a body")
+    upload_body_seconds: Seconds = Field(300, description="time that a whole body may take")
+    upload_store_seconds: Seconds = Field(20, description="time that S3 may take for an answer")
+    upload_database_seconds: Seconds = Field(
+        3, description="time that PostgreSQL may take; after it uploads are answered with 202"
     )
-    upload_keys_seconds: float = Field(
-        20, gt=0, le=50, description="time between readings of the API keys: revocation takes that"
+    upload_keys_seconds: Seconds = Field(
+        20, le=50, description="time between readings of the API keys: revocation takes that"
     )

@@ -15,27 +15,25 @@ from dagster_dbt import (
 
 from assets import asset_keys
 from assets.analytics.test_descriptions import describe_test, is_blocking
-from assets.analytics.variables import dbt_variables
 from assets.platform import Platform
 
 PROJECT = DbtProject(project_dir=Path(__file__).parents[2] / "dbt_project")
 
 
-def _sales_table(key: dg.AssetKey, description: str) -> dg.AssetSpec:
-    return dg.AssetSpec(
+SALES_TABLES = [
+    dg.AssetSpec(
         key,
         group_name=asset_keys.SALES_GROUP,
         owners=asset_keys.SALES_OPERATIONS,
         kinds={"postgres"},
         description=description,
     )
-
-
-SALES_TABLES = [
-    _sales_table(asset_keys.MEMBERSHIP, "One row per member."),
-    _sales_table(asset_keys.ITEM, "One row per item of the catalogue, retired ones included."),
-    _sales_table(asset_keys.TRANSACTION, "One row per transaction."),
-    _sales_table(asset_keys.TRANSACTION_ITEM, "One row per item of a transaction."),
+    for key, description in (
+        (asset_keys.MEMBERSHIP, "One row per member."),
+        (asset_keys.ITEM, "One row per item of the catalogue, retired ones included."),
+        (asset_keys.TRANSACTION, "One row per transaction."),
+        (asset_keys.TRANSACTION_ITEM, "One row per item of a transaction."),
+    )
 ]
 
 
@@ -69,7 +67,7 @@ def views(
     platform: dg.ResourceParam[Platform],
 ) -> Iterator[object]:
     """Builds the selected models and tests their data; unit tests of the logic belong to CI."""
-    build = ["build", "--exclude-resource-type", "unit_test", *dbt_variables(platform.settings)]
+    build = ["build", "--exclude-resource-type", "unit_test", *platform.settings.dbt_variables]
     yield from dbt.cli(build, context=context).stream()
 
 

@@ -1,6 +1,6 @@
 """The retention asset: the purge as Dagster runs it."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import dagster as dg
 import pandas as pd
@@ -36,9 +36,7 @@ class PurgeConfig(dg.Config):
     kinds={"s3", "postgres", "python"},
 )
 def purge_receipt(
-    context: dg.AssetExecutionContext,
-    config: PurgeConfig,
-    platform: dg.ResourceParam[Platform],
+    context: dg.AssetExecutionContext, config: PurgeConfig, platform: dg.ResourceParam[Platform]
 ) -> dg.MaterializeResult[None]:
     """One receipt per transaction that deleted images which had reached the purge age.
 
@@ -65,16 +63,18 @@ def purge_receipt(
 
 def as_table(gone: Tally, now: datetime) -> pd.DataFrame:
     """Returns one row per kind of deleted copy; ages are in hours."""
-    return pd.DataFrame(
-        [
-            {
-                "copy": one.copy.value.replace("_", " "),
-                "deleted": one.items,
-                "MB": round(one.size_bytes / 1e6, 1),
-                "oldest, h": round((now - one.oldest_at).total_seconds() / 3600, 2),
-                "newest, h": round((now - one.newest_at).total_seconds() / 3600, 2),
-            }
-            for one in gone.gone
-        ],
-        columns=["copy", "deleted", "MB", "oldest, h", "newest, h"],
-    )
+
+    def hours(at: datetime) -> float:
+        return round((now - at) / timedelta(hours=1), 2)
+
+    rows = [
+        (
+            one.copy.value.replace("_", " "),
+            one.items,
+            round(one.size_bytes / 1e6, 1),
+            hours(one.oldest_at),
+            hours(one.newest_at),
+        )
+        for one in gone.gone
+    ]
+    return pd.DataFrame(rows, columns=["copy", "deleted", "MB", "oldest, h", "newest, h"])

@@ -18,11 +18,24 @@ from assets.retention.topic_age import TopicAge, read_topic_age
 from assets.settings import Settings
 from assets.timing import utc_now
 
-AGES, ROWS, OBJECTS = (
-    "no_copy_is_older_than_retention",
-    "every_row_has_its_objects",
-    "every_object_has_its_row",
-)
+AGES = "no_copy_is_older_than_retention"
+ROWS = "every_row_has_its_objects"
+OBJECTS = "every_object_has_its_row"
+_INVENTORY_CHECKS = {
+    AGES: (
+        "No copy of an image is older than the retention. The check measures the oldest copy of "
+        "each kind, warns at 95 % of the retention, and fails at the retention."
+    ),
+    ROWS: (
+        "Every object that a visible ledger row references exists: originals, renditions and "
+        "objects in quarantine."
+    ),
+    OBJECTS: (
+        "Every object in the processed and quarantine buckets is referenced by a ledger row. The "
+        "check `no_raw_object_is_unregistered` covers the raw bucket."
+    ),
+}
+_ERROR, _WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 _HOUR = timedelta(hours=1)
 _MAX_EXAMPLES = 10
 _NOT_ENFORCED = "This broker enforces no retention"
@@ -46,26 +59,22 @@ def evaluate_ages(
     warning_age: timedelta,
     retention: timedelta,
 ) -> Judgement:
-    """Judges the age of the oldest of all copies.
+    """Judges the age of the oldest copy; it warns from the `warning_age` on, and then fails.
 
-    Args:
-        oldest: When the oldest copy of each kind arrived; None if there is none.
-        warning_age: Age from which the check warns.
-        retention: Age from which the check fails.
+    `oldest` says when the oldest copy of each kind arrived; None if there is none.
     """
-    error, warning = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
     existing = {kind: at for kind, at in oldest.items() if at is not None}
     if not existing:
-        return True, error, "There are no copies."
+        return True, _ERROR, "There are no copies."
     kind = min(existing, key=lambda one: (existing[one], one))
     age = now - existing[kind]
     found = f"The oldest copy, a {kind.replace('_', ' ')}, is {age / _HOUR:.2f} h old"
     if age >= retention:
-        advice = "run `darkroom retention purge`."
-        return False, error, f"{found}, past the retention of {retention / _HOUR:g} h: {advice}"
+        past = f"{found}, past the retention of {retention / _HOUR:g} h"
+        return False, _ERROR, f"{past}: run `darkroom retention purge`."
     if age >= warning_age:
-        return False, warning, f"{found}: the purge is late; see the runs of enforce_retention."
-    return True, error, f"{found}, within the retention of {retention / _HOUR:g} h."
+        return False, _WARN, f"{found}: the purge is late; see the runs of enforce_retention."
+    return True, _ERROR, f"{found}, within the retention of {retention / _HOUR:g} h."
 
 
 def evaluate_topic(age: TopicAge, now: datetime, retention: timedelta) -> Judgement:
@@ -74,22 +83,21 @@ def evaluate_topic(age: TopicAge, now: datetime, retention: timedelta) -> Judgem
     The embedded broker deletes nothing, and only a reset changes that: there the oldest message is
     judged, and one that is too old is a warning.
     """
-    error, warning = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
     oldest = now - age.oldest_at if age.oldest_at else timedelta(0)
     found = f"the oldest message is {oldest / _HOUR:.2f} h old"
     if not age.is_enforced:
         only_settings = f"{_NOT_ENFORCED}; Apache Kafka enforces the topic's settings. Here"
         if oldest >= retention:
-            return False, warning, f"{only_settings} {found}: `darkroom reset` deletes it."
-        return True, warning, f"{only_settings} {found}, within the retention."
+            return False, _WARN, f"{only_settings} {found}: `darkroom reset` deletes it."
+        return True, _WARN, f"{only_settings} {found}, within the retention."
     if age.bound is None:
-        return False, error, _UNBOUNDED
+        return False, _ERROR, _UNBOUNDED
     bound = f"The brokers keep no message longer than {age.bound / _HOUR:.2f} h"
     if age.bound >= retention:
-        return False, error, f"{bound}, which is not less than the retention: {_LOWER}"
+        return False, _ERROR, f"{bound}, which is not less than the retention: {_LOWER}"
     if oldest >= retention:
-        return False, error, f"{bound} by their settings, but {found}: see the log cleaner's log."
-    return True, error, f"{bound}; {found}."
+        return False, _ERROR, f"{bound} by their settings, but {found}: see the log cleaner's log."
+    return True, _ERROR, f"{bound}; {found}."
 
 
 def ages_as_table(
@@ -111,30 +119,8 @@ def ages_as_table(
 @dg.multi_asset_check(
     name="inventory_of_all_copies",
     specs=[
-        dg.AssetCheckSpec(
-            AGES,
-            asset=purge_receipt,
-            description=(
-                "No copy of an image is older than the retention. The check measures the oldest "
-                "copy of each kind, warns at 95 % of the retention, and fails at the retention."
-            ),
-        ),
-        dg.AssetCheckSpec(
-            ROWS,
-            asset=purge_receipt,
-            description=(
-                "Every object that a visible ledger row references exists: originals, renditions "
-                "and objects in quarantine."
-            ),
-        ),
-        dg.AssetCheckSpec(
-            OBJECTS,
-            asset=purge_receipt,
-            description=(
-                "Every object in the processed and quarantine buckets is referenced by a ledger "
-                "row. The check `no_raw_object_is_unregistered` covers the raw bucket."
-            ),
-        ),
+        dg.AssetCheckSpec(name, asset=purge_receipt, description=description)
+        for name, description in _INVENTORY_CHECKS.items()
     ],
 )
 def inventory_of_all_copies(
@@ -144,12 +130,9 @@ def inventory_of_all_copies(
     now, settings = utc_now(), platform.settings
     compared, found = Inventory(platform, now).take()
     topic = read_topic_age(platform.event_log, settings.kafka_topic)
-    oldest = {
-        **found.by_kind,
-        Copy.RUN_RECORD.value: oldest_run(context.instance),
-        MESSAGE: topic.oldest_at,
-    }
-    yield age_result(oldest, now, settings, are_messages_judged=topic.is_enforced)
+    found.add(Copy.RUN_RECORD, oldest_run(context.instance))
+    found.add(MESSAGE, topic.oldest_at)
+    yield age_result(found.by_kind, now, settings, are_messages_judged=topic.is_enforced)
     yield comparison_result(ROWS, compared)
     yield comparison_result(OBJECTS, compared)
 
@@ -164,8 +147,9 @@ def age_result(
     """Returns the result of the check of ages."""
     judged = {kind: at for kind, at in oldest.items() if are_messages_judged or kind != MESSAGE}
     passed, severity, text = evaluate_ages(judged, now, settings.warning_age, settings.retention)
-    existing = {kind: at for kind, at in oldest.items() if at is not None}
     table = ages_as_table(oldest, now, settings.retention)
+    markdown = table.to_markdown(index=False, disable_numparse=True)
+    hours = {f"{kind}_hours": round((now - at) / _HOUR, 2) for kind, at in oldest.items() if at}
     return dg.AssetCheckResult(
         check_name=AGES,
         asset_key=purge_receipt.key,
@@ -175,10 +159,8 @@ def age_result(
         metadata={
             "threshold_hours": settings.retention_hours,
             "warning_hours": round(settings.warning_age / _HOUR, 2),
-            **{f"{kind}_hours": round((now - at) / _HOUR, 2) for kind, at in existing.items()},
-            "oldest_by_kind": dg.MetadataValue.md(
-                table.to_markdown(index=False, disable_numparse=True)
-            ),
+            **hours,
+            "oldest_by_kind": dg.MetadataValue.md(markdown),
         },
     )
 
@@ -190,26 +172,23 @@ def comparison_result(
     if check == ROWS:
         wrong = {bucket.value: one.missing for bucket, one in compared.items()}
         examined = sum(one.references for one in compared.values())
-        if any(wrong.values()):
-            text = (
-                f"{_counted(wrong)} are referenced by a row and do not exist: somebody, or a "
-                "lifecycle rule that is not the platform's, deleted them."
-            )
-        else:
-            text = f"All objects that rows reference exist; {examined} references were examined."
+        good = f"All objects that rows reference exist; {examined} references were examined."
+        bad = (
+            "are referenced by a row and do not exist: somebody, or a lifecycle rule that is not "
+            "the platform's, deleted them."
+        )
     else:
         copies = {b.value: one for b, one in compared.items() if b is not ImageBucket.RAW}
         wrong = {bucket: one.unknown for bucket, one in copies.items()}
         examined = sum(one.objects for one in copies.values())
-        if any(wrong.values()):
-            text = f"{_counted(wrong)} are referenced by no row; the next purge deletes them."
-        else:
-            text = f"Every object has a row; {examined} objects were examined."
+        good = f"Every object has a row; {examined} objects were examined."
+        bad = "are referenced by no row; the next purge deletes them."
+    passed = not any(wrong.values())
     return dg.AssetCheckResult(
         check_name=check,
         asset_key=purge_receipt.key,
-        passed=not any(wrong.values()),
-        description=text,
+        passed=passed,
+        description=good if passed else f"{_counted(wrong)} {bad}",
         metadata={"looked_at": examined, **wrong},
     )
 
@@ -253,11 +232,7 @@ def receipts_chain_is_intact(platform: dg.ResourceParam[Platform]) -> dg.AssetCh
             " ".join(chain.problems[:_MAX_EXAMPLES])
             or f"The chain of {chain.receipts} receipts for {chain.images} images is intact."
         ),
-        metadata={
-            "receipts": chain.receipts,
-            "images": chain.images,
-            "wrong": len(chain.problems),
-        },
+        metadata={"receipts": chain.receipts, "images": chain.images, "wrong": len(chain.problems)},
     )
 
 
@@ -268,11 +243,11 @@ def the_clocks_agree_to_a_minute(platform: dg.ResourceParam[Platform]) -> dg.Ass
     difference = clocks.difference(times)
     passed = difference < clocks.TOLERANCE
     advice = ": synchronize them. The purge uses the earliest clock, and is late until then."
-    seconds = difference / timedelta(seconds=1)
+    seconds = difference.total_seconds()
+    found = f"The clocks of {', '.join(times)} differ by {seconds:.1f} s"
     return dg.AssetCheckResult(
         passed=passed,
-        description=f"The clocks of {', '.join(times)} differ by {seconds:.1f} s"
-        + ("." if passed else advice),
+        description=found + ("." if passed else advice),
         metadata={
             "apart_seconds": round(seconds, 1),
             **{name.replace(" ", "_"): f"{at:%Y-%m-%d %H:%M:%S} UTC" for name, at in times.items()},

@@ -136,16 +136,15 @@ def is_expired(bucket: ImageBucket, found: ObjectVersion, clock: RetentionClock)
 def is_orphan(
     bucket: ImageBucket, found: ObjectVersion, snapshot: LedgerSnapshot, clock: RetentionClock
 ) -> bool:
-    """Returns whether nothing needs an object.
+    """Returns whether nothing needs an object; the snapshot was read after the listing.
 
     A young object is none: its row may be about to be written, or a drop about to be registered. A
     copy of an erased image is one at any age.
-
-    Args:
-        snapshot: What the ledger holds about its image, read after the listing.
     """
     images = images_of(bucket, found)
-    if is_referenced(found, snapshot) or not snapshot.leased.isdisjoint(images):
+    if snapshot.references & {(found.key, found.version), (found.key, None)}:
+        return False
+    if not snapshot.leased.isdisjoint(images):
         return False
     if not snapshot.erased.isdisjoint(images):
         return True
@@ -154,11 +153,6 @@ def is_orphan(
     if bucket is not ImageBucket.RAW:
         return True
     return clock.is_due(retention_starts_at(found)) or is_copy(found, snapshot.raw_keys)
-
-
-def is_referenced(found: ObjectVersion, snapshot: LedgerSnapshot) -> bool:
-    """Returns whether a row references an object, or its key with any version."""
-    return not snapshot.references.isdisjoint({(found.key, found.version), (found.key, None)})
 
 
 def is_marker_expired(

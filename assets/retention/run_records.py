@@ -24,11 +24,7 @@ MAX_RUNS_PER_PURGE = 20_000
 """Run records that one purge deletes at most; the next one deletes the rest."""
 
 _BATCH_RUNS = 500
-_FINISHED = [
-    dg.DagsterRunStatus.SUCCESS,
-    dg.DagsterRunStatus.FAILURE,
-    dg.DagsterRunStatus.CANCELED,
-]
+_FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
 def oldest_run(instance: dg.DagsterInstance) -> datetime | None:
@@ -38,10 +34,7 @@ def oldest_run(instance: dg.DagsterInstance) -> datetime | None:
 
 
 def delete_run_record(instance: dg.DagsterInstance, run_id: str) -> None:
-    """Deletes a run's events, and then its record, by which the events are found.
-
-    An interrupted deletion leaves the record, and can be repeated.
-    """
+    """Deletes a run's events, and then its record, by which a repeated deletion finds them."""
     instance.event_log_storage.delete_events(run_id)
     instance.delete_run(run_id)
 
@@ -49,21 +42,11 @@ def delete_run_record(instance: dg.DagsterInstance, run_id: str) -> None:
 def purge_runs(
     instance: dg.DagsterInstance, before: datetime, limit: int = MAX_RUNS_PER_PURGE
 ) -> Iterator[Tally]:
-    """Deletes the records of finished runs that were requested before a time, oldest first.
-
-    A run that has not finished is kept, however old it is.
-
-    Yields:
-        What each batch has deleted.
-    """
+    """Deletes finished runs that were requested before a time, oldest first; yields by batch."""
     due = dg.RunsFilter(statuses=_FINISHED, created_before=before)
     for start in range(0, limit, _BATCH_RUNS):
-        records = instance.get_run_records(
-            due,
-            limit=min(_BATCH_RUNS, limit - start),
-            order_by="create_timestamp",
-            ascending=True,
-        )
+        batch = min(_BATCH_RUNS, limit - start)
+        records = instance.get_run_records(due, batch, "create_timestamp", ascending=True)
         if not records:
             return
         tally = Tally()
@@ -102,8 +85,8 @@ def purge_dagster(instance: dg.DagsterInstance, platform: Platform, now: datetim
     """Deletes Dagster's records that have reached the purge age, with one receipt per batch."""
     before = cutoff(now, platform.settings.purge_age)
     context, purged = DeletionContext(DeletionReason.EXPIRY, now, before), Tally()
-    logs = [tally] if (tally := purge_local_logs(instance, before)).gone else []
-    for batch in chain(logs, purge_runs(instance, before)):
+    batches = chain([purge_local_logs(instance, before)], purge_runs(instance, before))
+    for batch in (one for one in batches if one.gone):
         with platform.warehouse.connect() as connection:
             context.issue_receipt(connection, batch)
         purged += batch
@@ -131,8 +114,7 @@ def _log_folder(instance: dg.DagsterInstance) -> Path | None:
     kinds={"dagster", "postgres"},
 )
 def run_records(
-    context: dg.AssetExecutionContext,
-    platform: dg.ResourceParam[Platform],
+    context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> dg.MaterializeResult[None]:
     """One record per run of Dagster, deleted when it has reached the purge age."""
     purged = purge_dagster(context.instance, platform, utc_now())

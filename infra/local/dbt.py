@@ -9,7 +9,6 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from assets.analytics.variables import dbt_variables
 from assets.errors import StackError
 from assets.settings import RetentionSettings
 
@@ -37,7 +36,7 @@ def run_dbt(env: Mapping[str, str], *arguments: str, outputs: Path | None = None
         folders += ["--target-path", str(outputs), "--log-path", str(outputs)]
     dbt = Path(sys.executable).with_name("dbt")
     done = subprocess.run(
-        [dbt, "--no-use-colors", *arguments, *folders, *dbt_variables(RetentionSettings.of(env))],
+        [dbt, "--no-use-colors", *arguments, *folders, *RetentionSettings.of(env).dbt_variables],
         env=dict(env),
         capture_output=True,
         text=True,

@@ -15,8 +15,7 @@ from assets.ingestion.upload.lookup import Position, Upload
 from assets.resources.warehouse import Connection
 from assets.retention_policy import cutoff
 from assets.settings import UploadSettings
-from assets.validation.reasons import Reason
-from assets.validation.rejection_texts import rejection_texts
+from assets.validation.reasons import Reason, rejection_texts
 from services.upload_api.database import Database
 from services.upload_api.models import Image, ImagePage, Rendition
 from services.upload_api.problems import INVALID, UNKNOWN_IMAGE, ProblemError

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.validation.reasons import Reason
-from assets.validation.rejection_texts import rejection_texts
+from assets.validation.reasons import Reason, rejection_texts
 from assets.yaml_files import read_yaml
 
 PROJECT = Path(__file__).parents[2] / "dbt_project/dbt_project.yml"
