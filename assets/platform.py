@@ -14,13 +14,7 @@ from assets.settings import Settings
 
 @dataclass(frozen=True)
 class Platform:
-    """Settings and the clients of the three servers, passed as one.
-
-    Attributes:
-        object_store: S3 buckets and their notification queue.
-        event_log: Kafka topics.
-        warehouse: PostgreSQL, as the role of this process.
-    """
+    """Settings and the clients of S3, Kafka and PostgreSQL, passed as one."""
 
     settings: Settings
     object_store: ObjectStore

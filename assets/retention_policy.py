@@ -27,9 +27,5 @@ def is_due(arrived_at: datetime, now: datetime, age: timedelta) -> bool:
 
 
 def is_plausible(due: int, total: int, max_share: float, free: int) -> bool:
-    """Returns whether that many images can be deleted without confirmation by a person.
-
-    Args:
-        free: The number that is plausible whatever its share.
-    """
+    """Returns whether so many can be deleted unconfirmed; `free` are, whatever their share."""
     return due <= max(free, max_share * total)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any, TypeVar
+from typing import Any, LiteralString, TypeVar
 
 from psycopg import sql
 from psycopg.rows import args_row
@@ -14,34 +14,37 @@ from assets.resources.warehouse import Connection, Query
 
 Row = TypeVar("Row")
 
-FRAGMENTS = {
+_FRAGMENTS = {
     # Schemas that are not PostgreSQL's own; nobody can create one whose name begins with pg_.
     "is_ours": sql.SQL("nspname !~ '^pg_' and nspname <> 'information_schema'"),
     # Tables (partitioned and foreign ones too), views and sequences; no indexes, no types.
     "is_relation": sql.SQL("relkind in ('r', 'p', 'v', 'm', 'f', 'S')"),
+    "relation_kind": sql.SQL("case when relkind = 'S' then 'sequence' else 'relation' end"),
     # The types of a routine's arguments, as PostgreSQL writes them.
     "arguments": sql.SQL(
         "array(select format_type(argument.type, null) from "
         "unnest(proargtypes) with ordinality as argument (type, place) order by argument.place)"
     ),
 }
-"""Parts of queries over the system catalogs."""
+
+
+def catalog_query(text: LiteralString) -> sql.Composed:
+    """Returns a query over the system catalogs with these parts in it."""
+    return sql.SQL(text).format(**_FRAGMENTS)
+
 
 _DATABASE = """
     select datname::text, pg_get_userbyid(datdba)::text
     from pg_database
     where datname = current_database()
 """
-_SCHEMAS = sql.SQL(
-    """
+_SCHEMAS = catalog_query("""
     select nspname::text, pg_get_userbyid(nspowner)::text
     from pg_namespace
     where {is_ours}
     order by nspname
-    """
-).format(**FRAGMENTS)
-_RELATIONS = sql.SQL(
-    """
+""")
+_RELATIONS = catalog_query("""
     select
         array[nspname, relname]::text[],
         relkind::text,
@@ -58,10 +61,8 @@ _RELATIONS = sql.SQL(
     where {is_relation} and {is_ours}
     group by pg_class.oid, nspname
     order by nspname, relname
-    """
-).format(**FRAGMENTS)
-_ROUTINES = sql.SQL(
-    """
+""")
+_ROUTINES = catalog_query("""
     select
         array[nspname, proname]::text[] || {arguments},
         prokind = 'p',
@@ -70,8 +71,7 @@ _ROUTINES = sql.SQL(
     join pg_namespace on pg_namespace.oid = pronamespace
     where {is_ours}
     order by nspname, proname
-    """
-).format(**FRAGMENTS)
+""")
 _PEOPLE = """
     select person.rolname::text, array_agg(distinct team.rolname::text order by team.rolname::text)
     from pg_auth_members

@@ -1,9 +1,10 @@
 """docs/access.md: the access file as tables."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from assets.access.policy import Holder, Policy, Rights
+from assets.access.policy import Holder, Policy
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "access.md"
 
@@ -48,11 +49,9 @@ def document(policy: Policy) -> str:
 
 def write_document(policy: Policy) -> bool:
     """Writes the page; returns whether that changed it."""
-    text = document(policy)
-    if DOCUMENT.exists() and DOCUMENT.read_text() == text:
-        return False
+    before, text = DOCUMENT.read_text() if DOCUMENT.exists() else None, document(policy)
     DOCUMENT.write_text(text)
-    return True
+    return text != before
 
 
 def _teams(policy: Policy) -> Iterator[str]:
@@ -76,22 +75,20 @@ def _programs(policy: Policy) -> Iterator[str]:
 
 def _matrices(holders: Mapping[str, Holder]) -> Iterator[str]:
     """Yields one table for all kinds of objects, and the reasons below it."""
-    cells: dict[tuple[int, str], dict[str, str]] = {}
-    reasons: list[str] = []
+    cells = defaultdict[tuple[int, str], dict[str, str]](dict)
     for role, holder in holders.items():
         for position, name, privileges in _lines(holder):
-            cells.setdefault((position, name), {})[role] = privileges
-        for name, rights in holder.relations.items():
-            if rights.why:
-                reasons.append(f"- {role}, {name}: {rights.why}")
+            cells[position, name][role] = privileges
     roles = [role for role in holders if any(role in row for row in cells.values())]
     yield f"| | {' | '.join(roles)} |"
     yield f"|---|{'---|' * len(roles)}"
-    for position, name in sorted(cells):
-        row = cells[position, name]
+    for (_, name), row in sorted(cells.items()):
         yield f"| `{name}` | {' | '.join(row.get(role, '–') for role in roles)} |"
     yield ""
-    yield from reasons
+    for role, holder in holders.items():
+        for name, rights in holder.relations.items():
+            if rights.why:
+                yield f"- {role}, {name}: {rights.why}"
     yield ""
 
 
@@ -102,18 +99,15 @@ def _lines(holder: Holder) -> Iterator[tuple[int, str, str]]:
     for schema, privileges in holder.schemas.items():
         yield 1, f"schema {schema}", ", ".join(privileges)
     for name, rights in holder.relations.items():
-        yield 2, name, _rights(rights)
+        given = (
+            privilege if columns == "all" else f"{privilege} of {_code(columns)}"
+            for privilege, columns in rights.given()
+        )
+        yield 2, name, "; ".join(given)
     for name, sequence_privileges in holder.sequences.items():
         yield 3, f"sequence {name}", ", ".join(sequence_privileges)
     for name in holder.routines:
         yield 4, f"{name}()", "execute"
-
-
-def _rights(rights: Rights) -> str:
-    return "; ".join(
-        privilege if columns == "all" else f"{privilege} of {_code(columns)}"
-        for privilege, columns in rights.given()
-    )
 
 
 def _code(names: Iterable[str]) -> str:

@@ -24,12 +24,7 @@ from assets.resources.warehouse import Connection, Warehouse, lock, read_values
 
 @dataclass(frozen=True)
 class Drift:
-    """The facts that differ, the number of those that agree, and the views not built by dbt yet.
-
-    Attributes:
-        missing: What the file states and does not hold, in the order of their texts.
-        extra: What holds and the file does not state, in the order of their texts.
-    """
+    """The facts that only the file or only the warehouse has, and the views dbt has not built."""
 
     missing: tuple[Fact, ...]
     extra: tuple[Fact, ...]
@@ -84,12 +79,9 @@ def read_drift(connection: Connection, policy: Policy) -> Drift:
 
 
 def apply(conninfo: str, policy: Policy, revoke: bool = False) -> Applied:
-    """Grants what is missing, in one transaction.
+    """Grants what is missing, and with `revoke` revokes what is extra, in one transaction.
 
     The drift is read again afterwards: the administration role may not change everything.
-
-    Args:
-        revoke: Whether to revoke what is not in the file as well.
 
     Raises `AccessError` when the file names a role that the server does not have, and
     `ServerUnavailableError` when the database does not answer.

@@ -54,10 +54,7 @@ def administration(conninfo: str) -> Iterator[Connection]:
 
 
 def find_team(policy: Policy, name: str) -> str:
-    """Returns the name of the team given as `sales` or `TEAM_SALES`.
-
-    Raises `AccessError` when there is no such team.
-    """
+    """Returns the name of the team given as `sales` or `TEAM_SALES`. Raises `AccessError`."""
     wanted = f"TEAM_{name.upper().removeprefix('TEAM_')}"
     if wanted not in policy.teams:
         known = ", ".join(team.removeprefix("TEAM_").lower() for team in policy.teams)

@@ -2,9 +2,7 @@
 
 from itertools import chain
 
-from psycopg import sql
-
-from assets.access.catalog import FRAGMENTS, Catalog, rows_of
+from assets.access.catalog import Catalog, catalog_query, rows_of
 from assets.access.facts import (
     Attribute,
     ConnectionLimit,
@@ -23,8 +21,7 @@ from assets.resources.warehouse import Connection
 
 # A null list means PostgreSQL's default privileges, by which PUBLIC executes every function. In
 # PostgreSQL's own schemas, the privileges of PUBLIC and of predefined roles are left to the server.
-_GRANTS = sql.SQL(
-    """
+_GRANTS = catalog_query("""
     with lists (kind, name, column_name, owner, is_ours, list) as (
         select
             'database', array[datname::text], null::text, datdba, true,
@@ -104,11 +101,7 @@ _GRANTS = sql.SQL(
         and not coalesce(role.rolsuper, false)
         and (lists.is_ours or (role.rolname is not null and role.rolname !~ '^pg_'))
     group by 1, 2, 3, 4, 5
-    """
-).format(
-    relation_kind=sql.SQL("case when relkind = 'S' then 'sequence' else 'relation' end"),
-    **FRAGMENTS,
-)
+""")
 _ATTRIBUTES = """
     select rolname::text, attribute.name
     from pg_roles

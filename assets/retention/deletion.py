@@ -30,9 +30,6 @@ class Deletion:
     """Deletes images with all their copies.
 
     Raises `ServerError` when a server goes away or refuses; the next purge finishes the rest.
-
-    Attributes:
-        show: Called with what each batch has deleted, from several threads.
     """
 
     platform: Platform

@@ -13,7 +13,7 @@ from assets.retention.deletion import Deletion
 from assets.retention.ledger_rows import ErasureSelection, ErasureSelectionError
 from assets.retention.receipt_store import DeletionContext, archive_receipts
 from assets.retention.receipts import DeletionReason, ProgressCallback, Tally
-from assets.retention.throttle import unthrottled
+from assets.retention.throttle import DeletionThrottle
 
 _BATCH_IMAGES = 2000
 _RETRY_SECONDS = 0.1
@@ -25,9 +25,6 @@ class Erasure:
 
     Messages that Kafka's brokers still hold stay there until the topic's own retention deletes
     them; the platform never lands them again.
-
-    Attributes:
-        show: Called with what each batch has deleted, from several threads.
     """
 
     platform: Platform
@@ -42,14 +39,13 @@ class Erasure:
         """Erases the selected images. The next purge finishes an interrupted erasure.
 
         Ids that the ledger does not know are blocked as well, if images are selected by id alone.
-
         Raises `ServerError` when a server goes away or refuses.
         """
         if selection.is_by_id:
             with self.platform.warehouse.connect() as connection:
                 ledger_rows.block_registration(connection, selection.images, now)
         self._withdraw(selection, now)
-        deletion = Deletion(self.platform, unthrottled(), self.show)
+        deletion = Deletion(self.platform, DeletionThrottle(), self.show)
         gone = deletion.delete(DeletionContext(DeletionReason.ERASURE, now, None))
         archive_receipts(self.platform)
         return gone

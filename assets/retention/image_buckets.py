@@ -1,13 +1,11 @@
-"""Objects in the image buckets: whose image each is, how old it is, whether it is an orphan.
-
-Pure functions except for `list_bucket`. `orphans` deletes by them, `inventory` checks by them.
-"""
+"""Objects in the image buckets: whose image each is, how old it is, whether it is an orphan."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
+from heapq import merge
 from itertools import groupby
 from uuid import UUID
 
@@ -58,7 +56,6 @@ class LedgerSnapshot:
     Attributes:
         raw_keys: Key in the raw bucket by image, for images that have a row.
         references: Keys and versions that rows reference; version None stands for any version.
-        erased: Erased images.
         leased: Images that a run or another transaction is working on; their objects are left
             alone, because objects are stored before rows are written.
     """
@@ -168,39 +165,30 @@ def differences(
 ) -> Iterator[ObjectReference | ObjectVersion]:
     """Yields references without an object, and objects without a reference, ordered by key.
 
-    Both are read once, side by side; only the references to one key are held in memory. A
-    reference without a version stands for any version of its key.
-
-    Args:
-        references: Ordered by key by code point, which is the order of the keys' UTF-8 bytes.
-        listed: In the same order, as S3 lists.
+    Both are read once, side by side, and ordered by key by code point, as S3 lists. Only the
+    references to one key are held in memory. One without a version stands for any version.
     """
-    referenced = groupby(references, key=lambda one: one.key)
-    found = groupby(listed, key=lambda one: one.key)
-    reference, there = next(referenced, None), next(found, None)
-    while reference is not None or there is not None:
-        if there is None or (reference is not None and reference[0] < there[0]):
-            yield from reference[1] if reference else ()
-            reference = next(referenced, None)
-        elif reference is None or there[0] < reference[0]:
-            yield from there[1]
-            there = next(found, None)
-        else:
-            yield from _differences_of_key(reference[1], there[1])
-            reference, there = next(referenced, None), next(found, None)
+    merged: Iterator[ObjectReference | ObjectVersion]
+    merged = merge(references, listed, key=lambda one: one.key)
+    for _, group in groupby(merged, key=lambda one: one.key):
+        yield from _differences_of_key(group)
 
 
 def _differences_of_key(
-    references: Iterable[ObjectReference], listed: Iterable[ObjectVersion]
+    group: Iterable[ObjectReference | ObjectVersion],
 ) -> Iterator[ObjectReference | ObjectVersion]:
-    all_references = list(references)
-    versions = {reference.version for reference in all_references}
-    seen = set[str | None]()
-    for found in listed:
-        if None not in versions and found.version not in versions:
-            yield found
-        seen |= {None, found.version} & versions
-    yield from (reference for reference in all_references if reference.version not in seen)
+    """Compares the references to one key with the objects behind them in the group."""
+    unseen: list[ObjectReference] = []
+    versions, seen = set[str | None](), set[str | None]()
+    for one in group:
+        if isinstance(one, ObjectReference):
+            unseen.append(one)
+            versions.add(one.version)
+        elif versions.isdisjoint({None, one.version}):
+            yield one
+        else:
+            seen |= {None, one.version}
+    yield from (reference for reference in unseen if reference.version not in seen)
 
 
 def _read_copy_key(key: str) -> tuple[date, UUID] | None:

@@ -20,18 +20,15 @@ _SOME_IMAGES = sql.SQL("image_id = any(%(images)s)")
 # An object is required unless its row is invisible or says that the object was never there. An
 # original in quarantine needs no second copy in the raw bucket.
 _REFERENCES = {
-    ImageBucket.RAW: sql.SQL(
-        """
+    ImageBucket.RAW: sql.SQL("""
         select
             image_id, object_key as key, object_version as version,
             quarantine_key is null and reason_code is distinct from 'object_missing' and {visible}
                 as is_required
         from image_catalog.image
         where {images}
-        """
-    ),
-    ImageBucket.PROCESSED: sql.SQL(
-        """
+    """),
+    ImageBucket.PROCESSED: sql.SQL("""
         select
             image_id, object_key as key, null as version,
             arrived_at > (select expired_until from image_catalog.horizon) as is_required
@@ -41,15 +38,12 @@ _REFERENCES = {
         select image_id, object_key, null, false
         from image_catalog.replaced_object
         where {images}
-        """
-    ),
-    ImageBucket.QUARANTINE: sql.SQL(
-        """
+    """),
+    ImageBucket.QUARANTINE: sql.SQL("""
         select image_id, quarantine_key as key, null as version, {visible} as is_required
         from image_catalog.image
         where quarantine_key is not null and {images}
-        """
-    ),
+    """),
 }
 _UNLOCKED_IDS = """
     select image_id
@@ -95,14 +89,12 @@ def read_required(
     connection: Connection, bucket: ImageBucket, images: Collection[UUID]
 ) -> set[ObjectReference]:
     """Returns the references of some visible images to objects that have to exist."""
-    query = sql.SQL(
-        """
+    query = sql.SQL("""
         select reference.*
         from ({references}) as reference
         inner join image_catalog.image on image.image_id = reference.image_id
         where reference.is_required and {visible}
-        """
-    ).format(references=_references(bucket, _SOME_IMAGES), visible=VISIBLE)
+    """).format(references=_references(bucket, _SOME_IMAGES), visible=VISIBLE)
     return set(read_rows(connection, ObjectReference, query, {"images": list(images)}))
 
 

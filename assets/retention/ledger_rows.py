@@ -18,19 +18,15 @@ from assets.retention.receipts import Copy, Tally
 
 WITHDRAWN_ROW = "withdrawn_row"
 
-_DUE = sql.SQL(
-    """
+_DUE = sql.SQL("""
     select image_id, arrived_at, object_key, object_version, size_bytes, quarantine_key
     from image_catalog.image
-    """
-)
-_IS_SELECTED = sql.SQL(
-    """
+""")
+_IS_SELECTED = sql.SQL("""
     (cardinality(%(images)s::uuid[]) = 0 or image_id = any(%(images)s::uuid[]))
     and (%(source)s::text is null or source = %(source)s)
     and (%(uploader)s::text is null or uploader = %(uploader)s)
-    """
-)
+""")
 
 
 class ErasureSelectionError(DarkroomError):
@@ -161,14 +157,12 @@ def read_images(connection: Connection, day: date | None, limit: int) -> Iterato
     """Reads the images of a UTC day, or all, in batches of up to `limit`, without locking them."""
     begin = _begin(day) if day else datetime.min.replace(tzinfo=UTC)
     end = _begin(day + timedelta(days=1)) if day else datetime.max.replace(tzinfo=UTC)
-    query = sql.SQL(
-        """
+    query = sql.SQL("""
         {}
         where arrived_at >= %s and arrived_at < %s and image_id > %s
         order by image_id
         limit %s
-        """
-    ).format(_DUE)
+    """).format(_DUE)
     last = UUID(int=0)
     while images := read_rows(connection, DueImage, query, [begin, end, last, limit]):
         yield _with_renditions(connection, images)
@@ -284,12 +278,10 @@ def count_selected(
     connection: Connection, selection: ErasureSelection, *, not_withdrawn: bool = False
 ) -> int:
     """Returns how many images are selected, or how many of them are not withdrawn yet."""
-    query = sql.SQL(
-        """
+    query = sql.SQL("""
         select count(*) from image_catalog.image
         where {} and (withdrawn_at is null or not %(not_withdrawn)s)
-        """
-    ).format(_IS_SELECTED)
+    """).format(_IS_SELECTED)
     return int(
         read_value(connection, query, selection.parameters | {"not_withdrawn": not_withdrawn})
     )
@@ -310,8 +302,7 @@ def withdraw(connection: Connection, selection: ErasureSelection, now: datetime,
 
     Returns how many images were withdrawn; those locked by other transactions are skipped.
     """
-    query = sql.SQL(
-        """
+    query = sql.SQL("""
         with due as (
             select image_id, arrived_at
             from image_catalog.image
@@ -329,8 +320,7 @@ def withdraw(connection: Connection, selection: ErasureSelection, now: datetime,
         insert into image_catalog.erased_image (image_id, erased_at)
         select image_id, %(now)s from withdrawn
         on conflict (image_id) do update set erased_at = excluded.erased_at
-        """
-    ).format(is_selected=_IS_SELECTED)
+    """).format(is_selected=_IS_SELECTED)
     return connection.execute(query, selection.parameters | {"now": now, "limit": limit}).rowcount
 
 

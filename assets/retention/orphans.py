@@ -1,4 +1,4 @@
-"""OrphanPurge: finds orphans, expired logs and unfinished uploads by listing, and deletes them.
+"""Finds orphans, expired logs and unfinished uploads by listing, and deletes them.
 
 A listing is outdated as soon as it is read. Before an orphan is deleted its image is therefore
 locked and looked up again, and the object is deleted before that transaction ends.
@@ -26,7 +26,7 @@ from assets.retention.image_buckets import (
 )
 from assets.retention.ledger_references import lock_and_read, read_snapshot
 from assets.retention.receipts import Copy, ProgressCallback, Tally
-from assets.retention.throttle import DeletionThrottle, unthrottled
+from assets.retention.throttle import DeletionThrottle
 from assets.retention_policy import ImplausiblePurgeError, cutoff, is_plausible
 
 MAX_UPLOAD_DURATION = timedelta(days=1)
@@ -46,15 +46,14 @@ class OrphanPurge:
 
     platform: Platform
     now: datetime
-    throttle: DeletionThrottle = field(default_factory=unthrottled)
+    throttle: DeletionThrottle = field(default_factory=DeletionThrottle)
     show: ProgressCallback = lambda _: None
     may_take_any_share: bool = False
 
     def run(self, tally: Tally) -> None:
         """Deletes orphans in the image buckets, expired logs, and unfinished uploads.
 
-        Args:
-            tally: Counts what is deleted, batch by batch, also when the purge fails.
+        The tally counts what is deleted, batch by batch, also when the purge fails.
 
         Raises:
             ImplausiblePurgeError: an implausible share of a bucket belongs to no row.
@@ -98,10 +97,7 @@ class OrphanPurge:
                     self._count(self.delete_if_orphans(bucket, locked), tally)
 
     def delete_if_orphans(self, bucket: ImageBucket, listed: Sequence[ObjectVersion]) -> Tally:
-        """Deletes those of some listed objects that are orphans while their images are locked.
-
-        Returns what was deleted.
-        """
+        """Deletes the listed objects that are orphans with their images locked, and counts them."""
         with self.platform.warehouse.connect() as connection:
             snapshot = lock_and_read(connection, bucket, _ids(bucket, listed))
             orphans = [one for one in listed if is_orphan(bucket, one, snapshot, self._clock)]

@@ -104,10 +104,9 @@ def read_chain(connection: Connection) -> Chain:
 def days_to_search(
     now: datetime, retention: timedelta, mentions: Iterable[ReceiptMention] = ()
 ) -> tuple[date, ...]:
-    """Returns the UTC days on which an image can have arrived, in order.
+    """Returns the UTC days within the retention and the receipts that name an image, in order.
 
-    These are the days within the retention and within the receipts that name it, and one day more
-    on either side in case clocks differ.
+    They include one day more on either side in case clocks differ.
     """
     day = timedelta(days=1)
     spans = [(now - retention, now)] + [(one.oldest_at, one.newest_at) for one in mentions]

@@ -10,7 +10,7 @@ from assets.retention.deletion import Deletion
 from assets.retention.orphans import OrphanPurge
 from assets.retention.receipt_store import DeletionContext, archive_receipts
 from assets.retention.receipts import Copy, DeletionReason, ProgressCallback, Tally
-from assets.retention.throttle import DeletionThrottle, throttle_during_arrivals, unthrottled
+from assets.retention.throttle import DeletionThrottle
 from assets.retention_policy import ImplausiblePurgeError, cutoff, is_plausible
 
 
@@ -23,7 +23,6 @@ class Purge:
 
     Attributes:
         may_take_any_share: Whether to delete however large a share of all images is due.
-        show: Called with what each batch has deleted, from several threads.
     """
 
     platform: Platform
@@ -71,11 +70,16 @@ class Purge:
     def _throttle(self, now: datetime) -> DeletionThrottle:
         """Returns a throttle that yields to arriving images, unless some copy is late already."""
         settings, warehouse = self.platform.settings, self.platform.warehouse
+
+        def count_landed() -> int:
+            with warehouse.connect() as connection:
+                return ledger_rows.count_landed(connection)
+
         with warehouse.connect() as connection:
             oldest = ledger_rows.read_oldest(connection)[Copy.LEDGER_ROW]
         if oldest is not None and oldest <= cutoff(now, settings.warning_age):
-            return unthrottled()
-        return throttle_during_arrivals(warehouse, settings.purge_time_share)
+            return DeletionThrottle()
+        return DeletionThrottle(settings.purge_time_share, count_landed)
 
     def _purge_orphans(
         self, now: datetime, throttle: DeletionThrottle, context: DeletionContext

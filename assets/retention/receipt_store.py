@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
 
 from psycopg.rows import dict_row
 from pydantic import ConfigDict, TypeAdapter
@@ -26,8 +25,12 @@ from assets.retention.receipts import (
     Tally,
 )
 
-_READ_BATCH_SIZE = 50
+_READ_BATCH_SIZE = 50  # a receipt of a million images has 16 MB of hashes
 _LOOKBACK_RECEIPTS = 10_000
+# Of lists, because pydantic gives a bare dataclass no configuration.
+_LISTS = TypeAdapter(
+    list[Receipt], config=ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+)
 
 
 @dataclass(frozen=True)
@@ -98,10 +101,7 @@ def insert(connection: Connection, receipt: Receipt) -> None:
 
 
 def read_receipts(connection: Connection, after: int = 0) -> Iterator[Receipt]:
-    """Reads the receipts after a number, in order.
-
-    Batches are small: a receipt of a million images has 16 MB of hashes.
-    """
+    """Reads the receipts after a number, in order."""
     while receipts := _read_batch(connection, after):
         yield from receipts
         after = receipts[-1].number
@@ -182,15 +182,12 @@ def read_archive(platform: Platform) -> Iterator[Receipt]:
 
 def to_json(receipt: Receipt) -> bytes:
     """Returns a receipt as the archive keeps it: a JSON list of one."""
-    return _adapter().dump_json([receipt])
+    return _LISTS.dump_json([receipt])
 
 
 def from_json(body: bytes) -> Receipt:
-    """Returns an archived receipt.
-
-    Raises `pydantic.ValidationError` when the object is not a receipt.
-    """
-    [receipt] = _adapter().validate_json(body)
+    """Returns an archived receipt. Raises `pydantic.ValidationError` when it is none."""
+    [receipt] = _LISTS.validate_json(body)
     return receipt
 
 
@@ -208,12 +205,4 @@ def _first_versions(platform: Platform, after: int) -> dict[int, str | None]:
 
 
 def _key(number: int) -> str:
-    """Returns the key of a receipt; keys sort as numbers do."""
-    return f"{number:012}.json"
-
-
-@cache
-def _adapter() -> TypeAdapter[list[Receipt]]:
-    """Reads and writes lists, because pydantic gives a bare dataclass no configuration."""
-    config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
-    return TypeAdapter(list[Receipt], config=config)
+    return f"{number:012}.json"  # keys sort as numbers do

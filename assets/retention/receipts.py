@@ -128,7 +128,6 @@ class Receipt:
 
     Attributes:
         number: Its place in the chain, from 1.
-        ended_at: When the receipt was written.
         expired_until: The cutoff: whatever arrived at or before it was due; None for an erasure.
         images: Number of images whose rows were deleted; `id_hashes` are the hashes of their ids.
         gone: Deleted copies by kind, in alphabetical order.

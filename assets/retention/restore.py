@@ -21,7 +21,7 @@ from assets.retention.receipts import (
     hash_id,
     verify,
 )
-from assets.retention.throttle import unthrottled
+from assets.retention.throttle import DeletionThrottle
 
 _BATCH_IMAGES = 1000
 
@@ -88,7 +88,7 @@ class Restore:
         """Deletes images without another receipt: their deletion has one."""
         gone = Tally()
         if images:
-            deletion = Deletion(self.platform, unthrottled())
+            deletion = Deletion(self.platform, DeletionThrottle())
             gone += deletion.delete_objects(images, with_duplicates=True)
             ledger_rows.delete(connection, images)
         self.show(gone)

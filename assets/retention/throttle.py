@@ -10,9 +10,6 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TypeVar
 
-from assets.resources.warehouse import Warehouse
-from assets.retention.ledger_rows import count_landed
-
 UNTHROTTLED_BATCH_SIZE = 1000
 """Objects that one request to S3 can delete."""
 THROTTLED_BATCH_SIZE = 100
@@ -37,8 +34,8 @@ class DeletionThrottle:
         clock: Returns monotonic seconds.
     """
 
-    share: float
-    count_landed: Callable[[], int]
+    share: float = 1.0
+    count_landed: Callable[[], int] = lambda: 0
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     _landed: int | None = None
@@ -71,19 +68,3 @@ class DeletionThrottle:
                 self._busy_until = now
             self._landed = landed
         return now < self._busy_until
-
-
-def unthrottled() -> DeletionThrottle:
-    """Returns a throttle that is never active."""
-    return DeletionThrottle(1.0, lambda: 0)
-
-
-# pragma: no mutate block, it needs PostgreSQL: tests/integration/test_retention.py
-def throttle_during_arrivals(warehouse: Warehouse, share: float) -> DeletionThrottle:
-    """Returns a throttle that is active while images are registered in the ledger."""
-
-    def read_landed() -> int:
-        with warehouse.connect() as connection:
-            return count_landed(connection)
-
-    return DeletionThrottle(share, read_landed)

@@ -23,7 +23,6 @@ class TopicAge:
     Attributes:
         is_enforced: Whether the brokers report how they delete messages; others delete none.
         bound: The age that no message exceeds; None if nothing limits it.
-        oldest_at: When the oldest message arrived that is still there, if there is any.
     """
 
     is_enforced: bool
@@ -31,19 +30,15 @@ class TopicAge:
     oldest_at: datetime | None
 
 
-def topic_bound(
-    configuration: Mapping[str, str], check_interval: timedelta = CHECK_INTERVAL
-) -> timedelta | None:
+def topic_bound(configuration: Mapping[str, str]) -> timedelta | None:
     """Returns the age that no message of a topic exceeds; None if nothing limits it.
+
+    The configuration includes the defaults, as the brokers report them.
 
     A segment accepts messages for `segment.ms`, and expires as a whole when its youngest message is
     older than `retention.ms`; the brokers notice at their next check, and keep the files for
     another `file.delete.delay.ms`. This needs timestamps of the brokers' clock: a message that its
     sender dates into the future stays until then.
-
-    Args:
-        configuration: The topic's configuration with defaults, as the brokers report it.
-        check_interval: How often the brokers look for expired segments.
     """
     policies = {one.strip() for one in configuration.get("cleanup.policy", "").split(",")}
     retention = configuration.get("retention.ms", _UNLIMITED)
@@ -52,7 +47,7 @@ def topic_bound(
         return None
     parts = (retention, configuration["segment.ms"], configuration["file.delete.delay.ms"])
     try:
-        return timedelta(milliseconds=sum(map(int, parts))) + check_interval
+        return timedelta(milliseconds=sum(map(int, parts))) + CHECK_INTERVAL
     except OverflowError:  # the largest settings mean no limit as well
         return None
 

@@ -72,12 +72,10 @@ def reject_header(first: bytes) -> Reason | None:
     first = first[:HEADER_BYTES]
     name = format_of(first)
     try:
-        if name == "WEBP":
-            _check_pixels(*_webp_size(first))
-        elif name == "AVIF":
-            _check_pixels(*_avif_size(first))
-        elif name is not None:
+        if name and name in _HEADERS:
             check_header(_HEADERS[name](io.BytesIO(first)))
+        elif name:
+            _check_pixels(*_size(name, first))
     except RejectedImageError as rejected:
         return rejected.reason
     except Image.DecompressionBombError:  # by Pillow, of a GIF's frame that exceeds its canvas
@@ -92,13 +90,15 @@ def pixels_of(first: bytes) -> int | None:
     first = first[:HEADER_BYTES]
     name = format_of(first)
     try:
-        if name == "WEBP":
-            return math.prod(_webp_size(first))
-        if name == "AVIF":
-            return math.prod(_avif_size(first))
-        return math.prod(_HEADERS[name](io.BytesIO(first)).size) if name else None
+        return math.prod(_size(name, first)) if name else None
     except (*UNREADABLE, Image.DecompressionBombError):
         return None
+
+
+def _size(name: str, first: bytes) -> tuple[int, int]:
+    if name == "WEBP":
+        return _webp_size(first)
+    return _avif_size(first) if name == "AVIF" else _HEADERS[name](io.BytesIO(first)).size
 
 
 def _has_too_many_pages(image: Image.Image) -> bool:

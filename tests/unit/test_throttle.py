@@ -8,7 +8,6 @@ from assets.retention.throttle import (
     THROTTLED_BATCH_SIZE,
     UNTHROTTLED_BATCH_SIZE,
     DeletionThrottle,
-    unthrottled,
 )
 
 
@@ -87,7 +86,7 @@ def test_a_purge_that_is_late_rests_for_nobody(world: World) -> None:
 
 
 def test_an_unthrottled_deletion_is_in_large_batches_from_the_start(world: World) -> None:
-    assert world.delete(unthrottled(), 3000) == [UNTHROTTLED_BATCH_SIZE] * 3
+    assert world.delete(DeletionThrottle(), 3000) == [UNTHROTTLED_BATCH_SIZE] * 3
 
 
 def test_the_ledger_is_not_asked_before_every_portion(world: World) -> None:
