@@ -1,8 +1,4 @@
-"""The one reader of the environment: which servers, which buckets, which limits.
-
-Laptop and AWS differ in these values only. Nothing here is read at import; whoever needs settings
-calls `Settings()` when its work begins.
-"""
+"""The one reader of the environment, when work begins: which servers, buckets and limits."""
 
 import json
 from collections.abc import Mapping

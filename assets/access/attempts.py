@@ -178,7 +178,6 @@ class Attempts:
                 yield from self._drop(relation)
 
     def _drop(self, relation: Relation) -> Iterator[Attempt]:
-        """Yields what only the owner may do."""
         on, name, owns = (
             ".".join(relation.name),
             sql.Identifier(*relation.name),
@@ -202,7 +201,6 @@ class Attempts:
         return Owner(self.role, relation.kind, relation.name) in self.facts
 
     def _may_use(self, name: Name) -> bool:
-        """Whether the role may use the schema of an object."""
         return self._has(Kind.SCHEMA, name[:1], "USAGE")
 
     def _may(self, relation: Relation, privilege: str) -> bool:

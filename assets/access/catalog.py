@@ -118,12 +118,7 @@ class Routine:
 
 @dataclass(frozen=True)
 class Catalog:
-    """The objects and people of the warehouse.
-
-    Attributes:
-        schemas: The owner of each schema.
-        people: The teams of each login role that is in a team and is not a program role.
-    """
+    """The objects and people of the warehouse: owners by schema, and teams by person."""
 
     database: str
     database_owner: str
@@ -158,10 +153,7 @@ class Catalog:
 def rows_of(
     connection: Connection, make: Callable[..., Row], query: Query, **values: object
 ) -> list[Row]:
-    """Returns the result of calling `make` with the columns of each row of a query.
-
-    Arrays arrive as tuples, and arrays of arrays as tuples of tuples, so that rows can be hashed.
-    """
+    """Returns what `make` returns for the columns of each row; arrays arrive as (nested) tuples."""
 
     def make_of(*columns: object) -> Row:
         return make(*map(_frozen, columns))

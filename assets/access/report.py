@@ -119,7 +119,6 @@ def _refuse_unbuilt(policy: Policy, catalog: Catalog, wanted: Expected) -> None:
 def _try_all(
     subject: Subject, attempts: Attempts, other_databases: Iterable[str]
 ) -> Iterator[Result]:
-    """Yields the results of all attempts by one subject."""
     for other in other_databases:
         yield _try_connection(subject, other, is_allowed=False)
     connected = _try_connection(subject, attempts.catalog.database, attempts.may_connect)
@@ -154,7 +153,6 @@ def _check_defaults(
 
 
 def _try_connection(subject: Subject, database: str, is_allowed: bool) -> Result:
-    """Tries to open a session in a database."""
     attempt = Attempt("escalations", database, "connect to", fill(""), is_allowed)
     try:
         psycopg.connect(subject.conninfo, dbname=database, connect_timeout=5).close()

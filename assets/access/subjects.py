@@ -27,11 +27,7 @@ _LEFT_OVER = """
 
 @dataclass(frozen=True)
 class Subject:
-    """A login role that attempts are made with.
-
-    Args:
-        role: The team or program role of the access file; without a team, its own name.
-    """
+    """A login role that makes attempts; `role` is its team or program, or else itself."""
 
     title: str
     role: str

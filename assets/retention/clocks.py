@@ -15,9 +15,7 @@ def read_clocks(platform: Platform) -> dict[str, datetime]:
     """Returns the current time (UTC) by each clock, by the clock's name.
 
     A server's answer is taken as its time in the middle of the request, so that a slow server does
-    not look like a wrong clock. S3 answers in whole seconds.
-
-    Raises `ServerError` when a server does not answer.
+    not look like a wrong clock. Raises `ServerError` when a server does not answer.
     """
 
     def database_time() -> datetime:

@@ -84,10 +84,7 @@ class Deletion:
         return None
 
     def _delete_objects_of(self, day: date) -> Iterator[list[DueImage]]:
-        """Deletes the objects of a day's images, and yields the images batch by batch.
-
-        The next rows are read while objects are deleted, so that neither server waits.
-        """
+        """Yields a day's images by batch, without objects; reads on while those are deleted."""
         in_flight: deque[tuple[list[DueImage], Future[Tally]]] = deque()
         with (
             self.platform.warehouse.connect() as connection,
@@ -107,9 +104,7 @@ class Deletion:
     def delete_objects(self, images: Sequence[DueImage], *, with_duplicates: bool = False) -> Tally:
         """Deletes the objects of images, and counts all their copies.
 
-        Args:
-            with_duplicates: Whether to search for duplicates of the originals that a killed landing
-                or a repeated upload stored; a purge finds them as orphans.
+        Duplicates of the originals are only searched for on request; a purge finds them as orphans.
         """
         raw = [pin_version(image.object_key, image.object_version) for image in images]
         if with_duplicates:

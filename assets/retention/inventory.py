@@ -48,7 +48,6 @@ class Comparison:
 
     Attributes:
         references: Objects that rows reference, required or not.
-        objects: Object versions in the bucket.
         missing: Required objects that do not exist.
         unknown: Orphans; not counted in the raw bucket, whose own audit finds them.
     """

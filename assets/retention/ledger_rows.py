@@ -288,10 +288,9 @@ def count_selected(
 
 
 def block_registration(connection: Connection, images: Sequence[UUID], now: datetime) -> None:
-    """Blocks image ids from being registered, known or not.
+    """Blocks image ids from being registered, known or not, once those in flight have ended.
 
-    Waits for registrations of these ids that are in flight; afterwards their rows exist. Must be
-    committed before the images are withdrawn.
+    Must be committed before the images are withdrawn.
     """
     lock_images(connection, [image.hex for image in images])
     record_erased(connection, images, now)

@@ -68,10 +68,9 @@ def prove(
     now: datetime,
     show_step: Callable[[str], None] = lambda _: None,
 ) -> Proof:
-    """Searches ledger, receipts and buckets for an image, and changes nothing.
+    """Searches ledger, receipts and buckets for an image; `show_step` gets what is searched next.
 
-    `show_step` is called with what is searched next. Raises `ServerError` when a server goes away
-    or refuses: then nothing is proven.
+    Raises `ServerError` when a server goes away or refuses: then nothing is proven.
     """
     settings, store = platform.settings, platform.object_store
     show_step("ledger and receipts")

@@ -35,11 +35,7 @@ _LISTS = TypeAdapter(
 
 @dataclass(frozen=True)
 class DeletionContext:
-    """What all receipts of one purge or erasure have in common.
-
-    Attributes:
-        until: The cutoff: whatever arrived at or before it is due; None for an erasure.
-    """
+    """What all receipts of one purge or erasure have in common; an erasure has no cutoff."""
 
     reason: DeletionReason
     began_at: datetime

@@ -59,8 +59,7 @@ def purge_runs(
 def purge_local_logs(instance: dg.DagsterInstance, before: datetime) -> Tally:
     """Deletes log files of this machine that were last written before a time.
 
-    Dagster deletes a run's files after their upload. It leaves the files of killed runs, copies
-    that were opened in the UI, and empty folders.
+    Dagster itself leaves the files of killed runs, copies opened in the UI, and empty folders.
     """
     tally = Tally()
     if (folder := _log_folder(instance)) is None or not folder.is_dir():

@@ -31,7 +31,6 @@ class DeletionThrottle:
     Attributes:
         share: Share of the time for deletion while images arrive; 1 disables the throttle.
         count_landed: Returns how many images have arrived so far.
-        clock: Returns monotonic seconds.
     """
 
     share: float = 1.0
