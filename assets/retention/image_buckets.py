@@ -165,8 +165,8 @@ def differences(
 ) -> Iterator[ObjectReference | ObjectVersion]:
     """Yields references without an object, and objects without a reference, ordered by key.
 
-    Both are read once, side by side, and ordered by key by code point, as S3 lists. Only the
-    references to one key are held in memory. One without a version stands for any version.
+    Both are read once, ordered by key by code point, as S3 lists. A reference without a version
+    stands for any version; only the references to one key are held in memory.
     """
     merged: Iterator[ObjectReference | ObjectVersion]
     merged = merge(references, listed, key=lambda one: one.key)

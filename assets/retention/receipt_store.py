@@ -35,7 +35,7 @@ _LISTS = TypeAdapter(
 
 @dataclass(frozen=True)
 class DeletionContext:
-    """What all receipts of one purge or erasure have in common; an erasure has no cutoff."""
+    """What all receipts of one purge or erasure have in common; `until` is a purge's cutoff."""
 
     reason: DeletionReason
     began_at: datetime
