@@ -178,11 +178,8 @@ class Attempts:
                 yield from self._drop(relation)
 
     def _drop(self, relation: Relation) -> Iterator[Attempt]:
-        on, name, owns = (
-            ".".join(relation.name),
-            sql.Identifier(*relation.name),
-            self._owns(relation),
-        )
+        on, owns = ".".join(relation.name), self._owns(relation)
+        name = sql.Identifier(*relation.name)
         drop = fill(f"drop {'view' if relation.is_view else 'table'} {{}}", name)
         yield _escalation("drop", drop, owns, on=on)
         if not relation.is_view:

@@ -29,7 +29,7 @@ _FRAGMENTS = {
 
 
 def catalog_query(text: LiteralString) -> sql.Composed:
-    """Returns a query over the system catalogs with these parts in it."""
+    """Returns a query over the system catalogs, with the fragments that it names in braces."""
     return sql.SQL(text).format(**_FRAGMENTS)
 
 
