@@ -13,11 +13,12 @@ from rich.progress import TextColumn
 
 from assets.ingestion.registry import source_names, sources
 from assets.resources.warehouse import Parameters, Query, Warehouse, read_rows, read_value
-from benchmarks.senders import Addresses, Plan, Sender, Sent, sending
+from benchmarks.senders import Plan, Sender, Sent, sending
 from infra.demo.photographs import photographs
 from infra.local.stack import Stack
 from infra.progress import progress_bar
 from infra.report import MeasurementError
+from infra.source_clients import Addresses
 
 VISIBLE_SECONDS = 30.0
 """95th percentile from arrival to visible has to be under this."""

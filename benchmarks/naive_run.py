@@ -16,7 +16,7 @@ from assets.processing.recipe import read_recipe
 from assets.resources.object_store import ObjectStore, open_client
 from assets.settings import Settings
 from assets.timing import utc_now
-from benchmarks.senders import Addresses, Plan, Sender, sending
+from benchmarks.senders import Plan, Sender, sending
 from infra.local.dagster import PROJECT, dagster_server, prepare_dagster_home
 from infra.local.dagster_api import cancel_runs
 from infra.local.stack import Stack
@@ -25,6 +25,7 @@ from infra.object_store.buckets import create_bucket
 from infra.postgres.bootstrap import DAGSTER
 from infra.progress import progress_bar
 from infra.report import MeasurementError
+from infra.source_clients import Addresses
 
 _DATABASE = "naive_dagster"
 _TIMEOUT_SECONDS = 900
@@ -37,7 +38,7 @@ def naive_rate(stack: Stack, bodies: Sequence[bytes], images: int) -> float:
     The platform's own Dagster must be stopped: both use the same port and the same two cores.
     """
     with _naive_dagster(stack) as settings:
-        addresses = Addresses(settings, upload_url="", api_key="")
+        addresses = Addresses(settings, "", "", folder="drop", answer_seconds=60)
         record = stack.state.path("records", "naive.jsonl")
         plan = Plan("naive", addresses, bodies, 100, images, record, through=("bucket",))
         with sending(plan) as sender:

@@ -14,37 +14,20 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from multiprocessing.context import SpawnProcess
 from multiprocessing.sharedctypes import Synchronized
-from pathlib import Path, PurePosixPath
-
-import requests
-from kafka import KafkaProducer
+from pathlib import Path
 
 from assets.ingestion.registry import source_names
-from assets.resources.object_store import ObjectStore
-from assets.settings import Settings
 from assets.timing import utc_now
 from infra.report import MeasurementError
+from infra.source_clients import SOURCE_CLIENTS, Addresses, SourceClient, make_unique
 
 _THREADS = 24
-_START_OF_IMAGE, _COMMENT = b"\xff\xd8", b"\xff\xfe"
-_CONTENT_TYPE = "image/jpeg"
-_MAX_REQUEST_BYTES = 12 * 1024 * 1024
-_TIMEOUT_SECONDS = 60
-
-
-@dataclass(frozen=True)
-class Addresses:
-    """Where the sources are: brokers and buckets from settings, the upload API and its key."""
-
-    settings: Settings
-    upload_url: str
-    api_key: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -128,27 +111,20 @@ def sending(plan: Plan) -> Iterator[Sender]:
         process.join()
 
 
-def make_unique(jpeg: bytes, comment: str) -> bytes:
-    """Returns the same picture with a comment in its header, and thus with another digest.
-
-    Source: ITU-T T.81, B.2.4.5: a COM segment may stand before the frame; its length counts itself.
-    """
-    text = comment.encode()
-    segment = _COMMENT + (len(text) + 2).to_bytes(2, "big") + text
-    return _START_OF_IMAGE + segment + jpeg.removeprefix(_START_OF_IMAGE)
-
-
 def _send_all(plan: Plan, accepted: Synchronized[int]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches it too; its parent ends it
     lock = threading.Lock()
     with (
-        closing(_SourceClients(plan.addresses)) as sources,
+        ExitStack() as opened,
         plan.record.open("w", buffering=1) as record,
         ThreadPoolExecutor(_THREADS) as threads,
     ):
+        clients = {name: SOURCE_CLIENTS[name](plan.addresses) for name in plan.through}
+        for client in clients.values():
+            opened.callback(client.close)
 
         def send(number: int, scheduled: float) -> None:
-            sent = _send(sources, plan, number, scheduled)
+            sent = _send(clients, plan, number, scheduled)
             with lock:
                 record.write(json.dumps(asdict(sent)) + "\n")
                 accepted.value += 1
@@ -165,59 +141,10 @@ def _send_all(plan: Plan, accepted: Synchronized[int]) -> None:
             future.result()
 
 
-def _send(sources: _SourceClients, plan: Plan, number: int, scheduled: float) -> Sent:
+def _send(clients: Mapping[str, SourceClient], plan: Plan, number: int, scheduled: float) -> Sent:
     source, name = plan.through[number % len(plan.through)], f"{plan.name}/{number:06d}.jpg"
-    body = make_unique(plan.bodies[number % len(plan.bodies)], name)
+    body = make_unique(plan.bodies[number % len(plan.bodies)], name.encode())
     digest = hashlib.sha256(body).hexdigest()
     sent_at, begun = utc_now().timestamp(), time.monotonic()
-    sources.send(source, name, body)
+    clients[source].send(name, body, "image/jpeg")
     return Sent(source, digest, sent_at, begun - scheduled, time.monotonic() - begun)
-
-
-class _Own(threading.local):
-    def __init__(self) -> None:
-        self.session = requests.Session()
-
-
-class _SourceClients:
-    """Clients of the sources, for many threads."""
-
-    def __init__(self, addresses: Addresses) -> None:
-        self._addresses, self._own = addresses, _Own()
-        self._store = ObjectStore(addresses.settings)
-        self._producer = KafkaProducer(
-            bootstrap_servers=addresses.settings.kafka_bootstrap_servers,
-            acks="all",
-            max_request_size=_MAX_REQUEST_BYTES,
-        )
-
-    def close(self) -> None:
-        self._producer.close()
-
-    def send(self, source: str, name: str, body: bytes) -> None:
-        """Sends a JPEG through a source, and returns when the source has accepted it."""
-        settings = self._addresses.settings
-        match source:
-            case "upload":
-                self._upload(name, body)
-            case "kafka":
-                key, headers = name.encode(), [("content-type", _CONTENT_TYPE.encode())]
-                headers.append(("filename", key))
-                sent = self._producer.send(
-                    settings.kafka_topic, key=key, value=body, headers=headers
-                )
-                sent.get(timeout=_TIMEOUT_SECONDS)
-            case "bucket":
-                self._store.put(settings.raw_bucket, f"drop/{name}", body, _CONTENT_TYPE)
-            case _:
-                raise ValueError(f"There is no client of the source {source}.")
-
-    def _upload(self, name: str, body: bytes) -> None:
-        headers = {
-            "Authorization": f"Bearer {self._addresses.api_key}",
-            "Content-Type": _CONTENT_TYPE,
-            "X-Filename": PurePosixPath(name).name,
-        }
-        url, session = self._addresses.upload_url, self._own.session
-        answer = session.post(url, data=body, headers=headers, timeout=_TIMEOUT_SECONDS)
-        answer.raise_for_status()

@@ -6,17 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
-
-from assets.ingestion.upload import api_keys
-from benchmarks.senders import Addresses
 from infra.local.ports import free_ports
 from infra.local.stack import Stack
 from infra.local.state import StateFolder
+from infra.source_clients import Addresses
 
 # A measurement is one uploader, who sends more than the default rate limit allows.
 _NO_RATE_LIMIT = {"UPLOAD_REQUESTS_PER_MINUTE": "1000000"}
-_UPLOADER = "bench"
 
 
 @contextmanager
@@ -35,13 +31,10 @@ def fresh_stack(kafka: str = "tansu") -> Iterator[Stack]:
             stack.stop()
 
 
-def start_upload_api(stack: Stack) -> str:
-    """Starts the upload API; returns a key to it."""
-    key = api_keys.new_key()
-    with psycopg.connect(stack.environment()["DATABASE_ADMIN_URL"]) as admin:
-        api_keys.insert(admin, key, _UPLOADER)
+def start_upload_api(stack: Stack) -> Addresses:
+    """Starts the upload API; returns the addresses of the sources, with a key to it."""
     stack.start_upload_api()
-    return key.text
+    return Addresses.of(stack, "bench", folder="drop", answer_seconds=60)
 
 
 @contextmanager
@@ -49,5 +42,4 @@ def fresh_platform(kafka: str = "tansu") -> Iterator[tuple[Stack, Addresses]]:
     """Starts a whole platform over a temporary folder, and stops and deletes it afterwards."""
     with fresh_stack(kafka) as stack:
         stack.start_dagster()
-        upload_url = f"http://127.0.0.1:{stack.ports.upload_api}/v1/images"
-        yield stack, Addresses(stack.settings(), upload_url, start_upload_api(stack))
+        yield stack, start_upload_api(stack)

@@ -71,7 +71,7 @@ def measure_uploads(
 @contextmanager
 def upload_api(stack: Stack) -> Iterator[Target]:
     """Serves the upload API over the stack."""
-    key = start_upload_api(stack)
+    key = start_upload_api(stack).api_key
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "image/jpeg"}
     try:
         yield Target(stack.ports.upload_api, "/v1/images", headers)

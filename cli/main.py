@@ -200,9 +200,9 @@ def chaos(
 
     Exit code 1 if any is lost or duplicated.
     """
-    from cli import campaigns
+    from tests.campaigns.chaos.campaign import run
 
-    campaigns.chaos(kills, images, kafka, minutes, seed)
+    run(kills, images, kafka, minutes, seed)
 
 
 @app.command(rich_help_panel="Test campaigns")
@@ -218,9 +218,9 @@ def fuzz(
 
     Exit code 1 if one is neither processed nor rejected.
     """
-    from cli import campaigns
+    from tests.campaigns.fuzz.campaign import run
 
-    campaigns.fuzz(files, seed, workers, processor)
+    run(files, seed, workers, processor)
 
 
 def main() -> None:

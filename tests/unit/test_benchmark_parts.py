@@ -8,7 +8,7 @@ from PIL import Image
 
 from benchmarks.load import Sample, Step, growth, raise_rate
 from benchmarks.rounds import measure_variants, medians
-from benchmarks.senders import make_unique
+from infra.source_clients import make_unique
 
 
 def samples(unfinished: list[int]) -> list[Sample]:
@@ -26,7 +26,7 @@ def jpeg() -> bytes:
 
 def test_a_picture_made_unique_has_the_same_pixels_and_another_digest():
     original = jpeg()
-    first, second = make_unique(original, "first"), make_unique(original, "second")
+    first, second = make_unique(original, b"first"), make_unique(original, b"second")
     assert len({hashlib.sha256(body).digest() for body in (original, first, second)}) == 3
     pixels = [Image.open(io.BytesIO(body)).tobytes() for body in (original, first, second)]
     assert pixels[0] == pixels[1] == pixels[2]

@@ -7,7 +7,8 @@ import pytest
 from assets.processing.processor import process
 from assets.processing.recipe import read_recipe
 from assets.validation.reasons import RejectedImageError
-from tests.campaigns.chaos.pictures import Originals, make_unique
+from infra.source_clients import make_unique
+from tests.campaigns.chaos.record import Originals
 
 STANDARD = read_recipe("standard")
 

@@ -5,7 +5,7 @@ from itertools import islice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.campaigns.chaos.plan import (
+from tests.campaigns.chaos.faults import (
     SERVERS,
     FaultKind,
     Target,

@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.campaigns.chaos.plan import Target
-from tests.campaigns.chaos.targets import part_of_dagster
+from tests.campaigns.chaos.faults import Target, part_of_dagster
 
 PYTHON = "/somewhere/.venv/bin/python"
 DEV = [PYTHON, "-m", "dagster", "dev", "--workspace", "workspace.yaml"]

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.campaigns.chaos.plan import Fault, FaultKind, Target
+from tests.campaigns.chaos.faults import Fault, FaultKind, Target
 from tests.campaigns.chaos.record import Image, Sent
-from tests.campaigns.chaos.report import report_of
 from tests.campaigns.chaos.verdict import (
     Evidence,
     RecordedImage,
     Verdict,
     evaluate,
+    report_of,
 )
 
 CAT = Image("cat.jpg", "kafka", "aa" * 32, None)

@@ -11,10 +11,9 @@ from assets.processing.recipe import read_recipe
 from assets.timing import utc_now
 from assets.validation.reasons import Reason
 from tests.campaigns.fuzz import campaign
-from tests.campaigns.fuzz.campaign import Campaign, hostile_files, run_campaign
+from tests.campaigns.fuzz.campaign import Campaign, hostile_files, report_of, run_campaign
 from tests.campaigns.fuzz.damage import damage_at_random
 from tests.campaigns.fuzz.files import CANARY, HostileFile, expecting
-from tests.campaigns.fuzz.report import report_of
 from tests.campaigns.fuzz.samples import samples
 
 PILLOW_PROCESSOR = "assets.processing.processor:process"

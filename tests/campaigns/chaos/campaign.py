@@ -1,20 +1,56 @@
-"""One campaign on a running platform: senders at its sources, and random faults."""
+"""A chaos campaign from start to verdict: faults while images stream through all sources."""
 
 import multiprocessing
+import secrets
+import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from random import Random
 
-from tests.campaigns.chaos.injector import FaultInjector
-from tests.campaigns.chaos.monitor import CampaignError, Monitor
-from tests.campaigns.chaos.plan import Fault, faults, moments
+import psycopg
+
+from assets.errors import DarkroomError, ServerError
+from assets.ingestion.registry import source_names
+from assets.processing.batch_runner import LEASE_DURATION
+from assets.timing import utc_now
+from infra.console import console
+from infra.local.dagster_api import runs_in_flight
+from infra.progress import progress_bar
+from tests.campaigns.chaos.evidence import collect
+from tests.campaigns.chaos.faults import Fault, FaultInjector, faults, moments
+from tests.campaigns.chaos.platform import CampaignPlatform, report, running_platform
+from tests.campaigns.chaos.record import Event, read_records
 from tests.campaigns.chaos.senders import SenderConfig, send_all
-from tests.campaigns.chaos.sources import Addresses
+from tests.campaigns.chaos.verdict import Verdict, evaluate, print_report, report_of
 
+_SECONDS_PER_FAULT = 12.0
+_IMAGES_PER_SECOND = 10.0
+# During the faults little is finished; afterwards images are finished at this rate at least.
+_FINISH_SECONDS = 600.0
+_IMAGES_FINISHED_PER_SECOND = 5.0
+_POLL_SECONDS = 1.0
 _TARGET_WAIT_SECONDS = 45.0
 _MAX_MISSES = 12
+_RUN_ENDS_SECONDS = 120.0
+_STALLED_SECONDS = 1.5 * LEASE_DURATION.total_seconds()
+_RECOUNT_SECONDS = 15.0
+_PROGRESS = """
+    select
+        count(*),
+        count(*) filter (where state <> 'waiting'),
+        (select min(completed_at) from image_catalog.bucket_sweep)
+    from image_catalog.image
+"""
+
+
+class CampaignError(DarkroomError):
+    """A campaign could not be completed."""
 
 
 @dataclass(frozen=True)
@@ -37,96 +73,273 @@ class CampaignOptions:
 
 
 @dataclass(frozen=True)
-class _Waiting:
-    """A fault whose moment has come and whose target is not running yet."""
+class Progress:
+    """The progress of a campaign.
 
-    fault: Fault
-    deadline: float
+    Attributes:
+        acknowledged: Images that the sources have acknowledged.
+        finished: Rows that are processed or rejected.
+        listed_at: When the last sweep of the raw bucket was completed (UTC).
+    """
+
+    acknowledged: int = 0
+    known: int = 0
+    finished: int = 0
+    listed_at: datetime | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything acknowledged is known, and everything known is finished."""
+        return self.acknowledged <= self.known == self.finished
 
 
 @dataclass
 class Campaign:
-    """A campaign on a platform that is running under supervision."""
+    """A campaign on a platform that is running under supervision.
+
+    Args:
+        show: Called with the progress and the number of faults, once a second.
+    """
 
     options: CampaignOptions
-    injector: FaultInjector
-    addresses: Addresses
-    monitor: Monitor
-    report: Callable[[str], None]
+    platform: CampaignPlatform
+    show: Callable[[Progress, int], None]
     injected: list[Fault] = field(default_factory=list)
+    senders: Sequence[SpawnProcess] = ()
+    progress: Progress = field(default_factory=Progress)
+    _read: dict[Path, int] = field(default_factory=dict)
 
-    def run(self) -> None:
-        """Sends images and injects faults until all are sent and injected.
+    @property
+    def records(self) -> Path:
+        """The folder of the senders' records."""
+        return self.platform.stack.state.path("senders", "kept").parent
 
-        Raises `CampaignError` when a sender failed, or there was nothing left to kill, and
-        `StackError` when a killed process could not be restarted.
+    def run(self) -> Verdict:
+        """Sends images and injects faults, waits until everything is finished, and counts.
+
+        Raises `CampaignError` when a sender failed, there was nothing left to kill, or Dagster did
+        not recover, `StackError` when a killed process could not be restarted, and `ServerError`
+        when another server did not recover.
         """
+        rng = Random(self.options.seed)  # noqa: S311 - chooses targets, no secret
+        injector = FaultInjector(self.platform.stack, self.platform.network, rng)
         started = time.monotonic()
-        with self._sending() as senders:
-            self._inject_faults(started)
-            while any(sender.is_alive() for sender in senders):
-                self.monitor.poll()
-        self.injector.restore_all()
+        with self._sending():
+            self._inject_faults(injector, started)
+            while any(sender.is_alive() for sender in self.senders):
+                self._poll()
+        injector.restore_all()
+        return self._verdict()
 
     @contextmanager
-    def _sending(self) -> Iterator[Sequence[SpawnProcess]]:
+    def _sending(self) -> Iterator[None]:
         """Starts a sender per source; those that still run are ended with the block."""
-        context = multiprocessing.get_context("spawn")
-        senders = [
+        options, context = self.options, multiprocessing.get_context("spawn")
+        self.senders = [
             context.Process(
-                target=send_all, args=(self._sender_config(source),), name=source, daemon=True
+                target=send_all,
+                args=[
+                    SenderConfig(
+                        source=source,
+                        addresses=self.platform.addresses,
+                        count=count,
+                        seconds=options.seconds,
+                        give_up_seconds=options.give_up_seconds,
+                        seed=options.seed,
+                        record=self.records / f"{source}.jsonl",
+                    )
+                ],
+                name=source,
+                daemon=True,
             )
-            for source in self.options.counts
+            for source, count in options.counts.items()
         ]
-        for sender in senders:
+        for sender in self.senders:
             sender.start()
-        self.monitor.senders = senders
         try:
-            yield senders
+            yield
         finally:
-            for sender in senders:
+            for sender in self.senders:
                 sender.terminate()
                 sender.join()
 
-    def _sender_config(self, source: str) -> SenderConfig:
-        options = self.options
-        return SenderConfig(
-            source=source,
-            addresses=self.addresses,
-            count=options.counts[source],
-            seconds=options.seconds,
-            give_up_seconds=options.give_up_seconds,
-            seed=options.seed,
-            record=self.monitor.folder / f"{source}.jsonl",
-        )
-
-    def _inject_faults(self, started: float) -> None:
+    def _inject_faults(self, injector: FaultInjector, started: float) -> None:
         """Injects each fault at its moment, or as soon as its target is running.
 
         Other faults are injected while one is waiting for its target.
         """
-        options = self.options
+        options, misses = self.options, 0
         drawn = faults(options.seed)
         planned = [started + m for m in moments(options.faults, options.seconds, options.seed)]
-        waiting: list[_Waiting] = []
-        misses = 0
+        waiting: list[tuple[Fault, float]] = []
         while planned or waiting:
             now = time.monotonic()
             while planned and planned[0] <= now:
                 planned.pop(0)
-                waiting.append(_Waiting(next(drawn), now + _TARGET_WAIT_SECONDS))
-            for one in list(waiting):
-                if self.injector.inject(one.fault):
-                    self.injected.append(one.fault)
-                    waiting.remove(one)
+                waiting.append((next(drawn), now + _TARGET_WAIT_SECONDS))
+            due, waiting = waiting, []
+            for fault, deadline in due:
+                if injector.inject(fault):
+                    self.injected.append(fault)
                     misses = 0
-                elif now > one.deadline:
-                    self.report(f"skipped: {one.fault.target} was not running in time")
-                    waiting[waiting.index(one)] = _Waiting(next(drawn), now + _TARGET_WAIT_SECONDS)
+                elif now > deadline:
+                    report(f"skipped: {fault.target} was not running in time")
+                    waiting.append((next(drawn), now + _TARGET_WAIT_SECONDS))
                     misses += 1
+                else:
+                    waiting.append((fault, deadline))
             if misses >= _MAX_MISSES:
                 raise CampaignError(
                     f"There was nothing to kill {misses} times in a row: the platform does not "
                     "recover; see its logs."
                 )
-            self.monitor.poll()
+            self._poll()
+
+    def _verdict(self) -> Verdict:
+        """Waits, counts, and counts again while something is missing and time is left."""
+        count = sum(self.options.counts.values())
+        deadline = time.monotonic() + _FINISH_SECONDS + count / _IMAGES_FINISHED_PER_SECOND
+        report("everything is sent; waiting until everything is finished")
+        self._wait_until_idle(deadline)
+        report("waiting until the runs in flight end")
+        stuck_runs = self._count_stuck_runs()
+        while True:
+            verdict = self._count(stuck_runs, deadline)
+            if verdict is not None and (verdict.is_clean or time.monotonic() > deadline):
+                return verdict
+            report("something is still missing; it is counted again")
+            until = time.monotonic() + _RECOUNT_SECONDS
+            while time.monotonic() < until:
+                self._poll()
+
+    def _count(self, stuck_runs: int, deadline: float) -> Verdict | None:
+        settings, sent = self.platform.addresses.settings, read_records(self.records)
+        try:
+            return evaluate(sent, collect(settings, self.platform.analyst, sent, stuck_runs))
+        except ServerError as error:
+            if time.monotonic() > deadline:
+                raise
+            report(str(error))
+        return None
+
+    def _wait_until_idle(self, deadline: float) -> None:
+        """Waits until everything is finished and a sweep of the raw bucket was completed since.
+
+        Returns early when nothing has changed for longer than the leases of a dead run last.
+        """
+        changed_at, complete_since = time.monotonic(), utc_now()
+        while time.monotonic() < min(deadline, changed_at + _STALLED_SECONDS):
+            before = self.progress
+            self._poll()
+            seen = self.progress
+            if (seen.known, seen.finished) != (before.known, before.finished):
+                changed_at, complete_since = time.monotonic(), utc_now()
+            elif seen.is_complete and seen.listed_at and seen.listed_at > complete_since:
+                return
+
+    def _count_stuck_runs(self) -> int:
+        """Waits for the runs in flight, which have nothing left to do; counts those that stay."""
+        deadline = time.monotonic() + _RUN_ENDS_SECONDS
+        first = self._runs(deadline)
+        while first and time.monotonic() < deadline:
+            self._poll()
+            first &= self._runs(deadline)
+        return len(first)
+
+    def _runs(self, deadline: float) -> set[str]:
+        """Returns the runs in flight, as soon as Dagster answers."""
+        while (runs := runs_in_flight(self.platform.stack.ports.dagster)) is None:
+            if time.monotonic() > deadline:
+                raise CampaignError("Dagster does not answer after the last fault; see its log.")
+            self._poll()
+        return set(runs)
+
+    def _poll(self) -> None:
+        """Waits a second, updates the progress, and checks that all that is needed still runs."""
+        time.sleep(_POLL_SECONDS)
+        if self.platform.supervision.done():
+            self.platform.supervision.result()
+            raise CampaignError("The platform was stopped during the campaign.")
+        for sender in self.senders:
+            if sender.exitcode:
+                raise CampaignError(
+                    f"The sender of the source `{sender.name}` failed; its error is above."
+                )
+        acknowledged = self.progress.acknowledged + self._count_new_acknowledgements()
+        self.progress = Progress(acknowledged, *self._ledger())
+        self.show(self.progress, len(self.injected))
+
+    def _count_new_acknowledgements(self) -> int:
+        """Counts acknowledgements in what was appended to the records since the last poll."""
+        found = 0
+        for path in self.records.glob("*.jsonl"):
+            with path.open("rb") as record:
+                record.seek(self._read.get(path, 0))
+                appended = record.read()
+            complete = appended[: appended.rfind(b"\n") + 1]
+            self._read[path] = self._read.get(path, 0) + len(complete)
+            found += complete.count(f'"event": "{Event.ACKNOWLEDGED}"'.encode())
+        return found
+
+    def _ledger(self) -> tuple[int, int, datetime | None]:
+        """Counts the ledger; while the database is down, the last counts remain."""
+        conninfo = self.platform.addresses.settings.database_url.get_secret_value()
+        try:
+            with psycopg.connect(conninfo, connect_timeout=2) as connection:
+                row = connection.execute(_PROGRESS).fetchone()
+        except psycopg.OperationalError:
+            row = None
+        return row or (self.progress.known, self.progress.finished, self.progress.listed_at)
+
+
+def run(
+    kills: int, images: int, kafka: str, minutes: float | None = None, seed: int | None = None
+) -> None:
+    """Runs a campaign, prints its report and writes it as JSON.
+
+    Args:
+        kafka: Which broker: `tansu` or `apache`.
+        minutes: How long images are sent; None: 12 seconds per fault.
+        seed: Repeats the images and faults of an earlier campaign.
+
+    Raises `BoundMissedError` when an image was lost, duplicated or stuck, or something else is
+    wrong, and `DarkroomError` when a server cannot be started, or the platform does not recover.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # its servers end with it
+    seed = secrets.randbelow(10**6) if seed is None else seed
+    console.print(f"[bold]Chaos campaign[/], {kills} faults, {images} images, --seed {seed}")
+    started = time.monotonic()
+    verdict, injected, folder = _run_campaign(_options(kills, images, minutes, seed), kafka)
+    print_report(verdict, injected)
+    if verdict.is_clean:
+        shutil.rmtree(folder)
+    else:
+        console.print(f"State and logs are in {folder}")
+    report_of(kafka, verdict, injected, time.monotonic() - started).finish()
+
+
+def _options(kills: int, images: int, minutes: float | None, seed: int) -> CampaignOptions:
+    # The topic gets a larger share: most images come from there.
+    weights = {source: 4 if source == "kafka" else 3 for source in source_names()}
+    total = sum(weights.values())
+    counts = {source: round(images * weight / total) for source, weight in weights.items()}
+    seconds = max(kills * _SECONDS_PER_FAULT, images / _IMAGES_PER_SECOND)
+    if minutes is not None:
+        seconds = 60 * minutes
+    return CampaignOptions(kills, counts, seed, seconds, seconds + _FINISH_SECONDS)
+
+
+def _run_campaign(options: CampaignOptions, kafka: str) -> tuple[Verdict, list[Fault], Path]:
+    with running_platform(kafka) as platform, progress_bar() as bars:
+        total = sum(options.counts.values())
+        names = ("acknowledged", "known", "finished")
+        tasks = {name: bars.add_task(name, total=total) for name in names}
+        tasks["faults"] = bars.add_task("faults", total=options.faults)
+
+        def show(seen: Progress, injected: int) -> None:
+            for name in names:
+                bars.update(tasks[name], completed=getattr(seen, name))
+            bars.update(tasks["faults"], completed=injected)
+
+        campaign = Campaign(options, platform, show)
+        return campaign.run(), campaign.injected, platform.stack.state.root

@@ -18,8 +18,8 @@ from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectMissingError, ObjectStore
 from assets.resources.warehouse import Connection, Warehouse, read_rows, read_value, read_values
 from assets.settings import Settings
+from tests.campaigns.chaos.platform import FOLDER
 from tests.campaigns.chaos.record import Sent
-from tests.campaigns.chaos.sources import FOLDER
 from tests.campaigns.chaos.verdict import Evidence, RecordedImage
 
 _THREADS = 8

@@ -3,9 +3,9 @@
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,23 +15,31 @@ from psycopg.conninfo import make_conninfo
 from assets.access.people import create_person
 from assets.access.policy import load_policy
 from assets.errors import StackError
-from assets.ingestion.upload import api_keys
 from assets.resources.warehouse import Warehouse
+from infra.console import console, say
 from infra.local.ports import free_ports
 from infra.local.stack import Stack
 from infra.local.state import StateFolder
 from infra.local.supervisor import supervise
+from infra.source_clients import Addresses
 from tests.campaigns.chaos.proxy import Network, Proxy
-from tests.campaigns.chaos.sources import Addresses
+
+FOLDER = "chaos"
+"""Where the sender of the source `bucket` drops its images; also the name of the uploader."""
 
 # A killed S3 forgets notifications: the bucket is listed often, so that nobody waits long. A run
 # that waited for more as long as that would never end.
 _INTERVALS = {"SWEEP_INTERVAL_SECONDS": "20", "RUN_LINGER_SECONDS": "10"}
 _VIEWS_SECONDS = 600
 _ANALYST = "chaos_analyst"
-_UPLOADER = "chaos"
+_ANSWER_SECONDS = 15
 # What a person's own environment must not change about the campaign's servers.
 _IGNORED_VARIABLES = ("DATABASE_URL", "AWS_ENDPOINT_URL", "KAFKA_BOOTSTRAP_SERVERS")
+
+
+def report(sentence: str) -> None:
+    """Prints what has just happened, with the time."""
+    console.print(f"  [dim]{time.strftime('%H:%M:%S')}[/] {sentence}")
 
 
 @dataclass(frozen=True)
@@ -51,15 +59,12 @@ class CampaignPlatform:
 
 
 @contextmanager
-def running_platform(
-    kafka: str, say: Callable[[str], None], report: Callable[[str], None]
-) -> Iterator[CampaignPlatform]:
-    """Starts a platform and stops it afterwards; its state folder is left to whoever looks.
-
-    Args:
-        report: Called with what ends unexpectedly, and what runs again.
-    """
-    stack = _stack(kafka, say)
+def running_platform(kafka: str) -> Iterator[CampaignPlatform]:
+    """Starts a platform and stops it afterwards; its state folder is left to whoever looks."""
+    outside = {name: value for name, value in os.environ.items() if name not in _IGNORED_VARIABLES}
+    outside |= {"KAFKA": kafka, **_INTERVALS}
+    folder = Path(tempfile.mkdtemp(prefix="darkroom-chaos-"))
+    stack = Stack(StateFolder(folder), free_ports(), outside, say, listens=free_ports())
     behind = stack.listens or stack.ports
     network = Network(
         {
@@ -68,41 +73,20 @@ def running_platform(
             "kafka": Proxy(stack.ports.kafka, behind.kafka),
         }
     )
-    with network.running(), _stopping(stack):
+    say(f"state and logs stay in {folder}")
+    with network.running(), ExitStack() as opened:
+        opened.callback(stack.stop)
         stack.start()
         stack.start_upload_api()
         stack.start_dagster()
         watcher = ThreadPoolExecutor(1)
         supervision = watcher.submit(supervise, stack, report)
         watcher.shutdown(wait=False)
+        addresses = Addresses.of(stack, FOLDER, FOLDER, _ANSWER_SECONDS)
         analyst = _analyst(stack)
         say("waiting for the analysts' views")
         _wait_for_views(analyst)
-        yield CampaignPlatform(stack, network, supervision, _addresses(stack), analyst)
-
-
-def _stack(kafka: str, say: Callable[[str], None]) -> Stack:
-    outside = {name: value for name, value in os.environ.items() if name not in _IGNORED_VARIABLES}
-    outside |= {"KAFKA": kafka, **_INTERVALS}
-    folder = Path(tempfile.mkdtemp(prefix="darkroom-chaos-"))
-    return Stack(StateFolder(folder), free_ports(), outside, say, listens=free_ports())
-
-
-@contextmanager
-def _stopping(stack: Stack) -> Iterator[None]:
-    stack.say(f"state and logs stay in {stack.state.root}")
-    try:
-        yield
-    finally:
-        stack.stop()
-
-
-def _addresses(stack: Stack) -> Addresses:
-    key = api_keys.new_key()
-    with psycopg.connect(stack.environment()["DATABASE_ADMIN_URL"]) as connection:
-        api_keys.insert(connection, key, _UPLOADER)
-    url = f"http://127.0.0.1:{stack.ports.upload_api}/v1/images"
-    return Addresses(stack.settings(), url, key.text)
+        yield CampaignPlatform(stack, network, supervision, addresses, analyst)
 
 
 def _analyst(stack: Stack) -> Warehouse:

@@ -1,16 +1,30 @@
-"""The senders' own record: what was sent, appended line by line and made durable at once.
+"""What the senders send, and their own record of it: appended line by line, durable at once.
 
-It is the campaign's only source of what was sent; the platform never sees it.
+Bodies are small photographs and broken files, each made unique without re-encoding. The record is
+the campaign's only source of what was sent; the platform never sees it.
 """
 
+from __future__ import annotations
+
+import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from random import Random
 from threading import Lock
+
+from infra.demo.photographs import Photograph, broken_files, photographs
+from infra.source_clients import make_unique
+
+_ORIGINALS = 24
+_MEGAPIXELS = 0.12
+_BROKEN_INTERVAL = 25
+# The upload API refuses these by their first bytes; an empty file cannot be made unique.
+_REFUSED_BY_UPLOAD_API = {"not_an_image", "too_many_pixels", "empty"}
 
 
 class Event(StrEnum):
@@ -27,7 +41,7 @@ class Image:
 
     Attributes:
         name: Unique in the campaign.
-        source: The source that it is sent to: `kafka`, `bucket` or `upload`.
+        source: The source that it is sent to.
         sha256: Digest of its body in hexadecimal; unique as well.
         expected_reason: Why the platform must reject it; None if it must be processed.
     """
@@ -80,8 +94,9 @@ def read_lines(lines: Iterable[str]) -> dict[str, Sent]:
     found: dict[str, Sent] = {}
     for line in lines:
         entry = json.loads(line)
-        event = Event(entry["event"])
-        image = Image(entry["name"], entry["source"], entry["sha256"], entry["expected_reason"])
+        event = Event(entry.pop("event"))
+        del entry["at"]
+        image = Image(**entry)
         before = found.get(image.sha256, Sent(image))
         found[image.sha256] = Sent(
             image,
@@ -100,3 +115,43 @@ def read_records(folder: Path) -> dict[str, Sent]:
         if line.endswith("\n")
     )
     return read_lines(complete)
+
+
+@dataclass(frozen=True)
+class Submission:
+    """An image to send: its entry in the record, its body, and its declared content type."""
+
+    image: Image
+    body: bytes
+    content_type: str
+
+
+@dataclass(frozen=True)
+class Originals:
+    """The files that submissions are made from."""
+
+    good: Sequence[Photograph]
+    broken: Sequence[Photograph]
+
+    @staticmethod
+    def of(seed: int) -> Originals:
+        """Makes the photographs and broken files of a campaign; takes a second or two."""
+        made = photographs(_ORIGINALS, seed=seed, megapixels=_MEGAPIXELS)
+        return Originals(
+            good=[one for one in made if one.content_type != "image/webp"],
+            broken=[one for one in broken_files() if one.expected_reason != "empty"],
+        )
+
+    def submissions(self, source: str, count: int, seed: int) -> Iterator[Submission]:
+        """Makes the submissions of a source: every 25th is broken, every body is unique."""
+        rng = Random(f"{seed}/{source}")  # noqa: S311 - pictures, not secrets
+        refused = _REFUSED_BY_UPLOAD_API if source == "upload" else ()
+        broken = [one for one in self.broken if one.expected_reason not in refused]
+        for number in range(count):
+            is_broken = number % _BROKEN_INTERVAL == _BROKEN_INTERVAL - 1
+            original = rng.choice(broken if is_broken else self.good)
+            body = make_unique(original.body, rng.randbytes(16))
+            digest = hashlib.sha256(body).hexdigest()
+            name = f"{source}-{number:06d}-{original.name}"
+            image = Image(name, source, digest, original.expected_reason)
+            yield Submission(image, body, original.content_type)

@@ -9,14 +9,13 @@ from pathlib import Path
 from threading import local
 
 from assets.timing import utc_now
-from tests.campaigns.chaos.pictures import Originals, Submission
-from tests.campaigns.chaos.record import Event, Record
-from tests.campaigns.chaos.sources import (
+from infra.source_clients import (
     SOURCE_CLIENTS,
     Addresses,
     NoAcknowledgementError,
     SourceClient,
 )
+from tests.campaigns.chaos.record import Event, Originals, Record, Submission
 
 _THREADS = 4
 _MAX_IN_FLIGHT = 16
@@ -79,7 +78,7 @@ class _Sender:
         self._record.write(submission.image, Event.BEGUN, utc_now())
         while time.monotonic() < self._ends:
             try:
-                self._client().send(submission)
+                self._client().send(submission.image.name, submission.body, submission.content_type)
             except NoAcknowledgementError:
                 self._record.write(submission.image, Event.UNKNOWN, utc_now())
                 self._discard_client()

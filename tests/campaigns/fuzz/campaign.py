@@ -2,16 +2,22 @@
 
 import gc
 import io
+import re
+import secrets
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import chain, islice
+from pathlib import Path
 from random import Random
 
 import psutil
 from PIL import Image
+from rich.markup import escape
+from rich.table import Table
 
 from assets.errors import DarkroomError
 from assets.processing.contract import ProcessedImage, ProcessorError
@@ -21,6 +27,9 @@ from assets.processing.worker_pool import Result, WorkerPool
 from assets.validation.headers import MAX_FRAMES, MAX_IMAGE_PIXELS
 from assets.validation.reasons import Reason
 from assets.validation.signatures import format_of
+from infra.console import console
+from infra.progress import progress_bar
+from infra.report import Bound, Direction, Report
 from tests.campaigns.fuzz import foreign_files, jpeg, other_formats, png, tiff
 from tests.campaigns.fuzz.damage import damage_at_each_tenth, damage_at_random
 from tests.campaigns.fuzz.files import CANARY, PROCESSED, HostileFile
@@ -41,6 +50,12 @@ RECIPE = Recipe.model_validate(
 _HANG_SECONDS = 300.0
 _IN_FLIGHT_PER_WORKER = 2
 _MEMORY_SHARES = 10
+_LOCAL = Path(__file__).parents[3] / ".local"
+_MEBIBYTE = 1 << 20
+_GROWTH_LIMIT_MIB = 64
+_SLOWEST = 5
+_DEATHS = ("decoder_died", "decoder_timeout")
+_MAX_SHOWN = 20
 
 
 class HangError(DarkroomError):
@@ -86,6 +101,30 @@ class Campaign:
     def failures(self) -> list[FileResult]:
         """Results that have to be investigated."""
         return [one for one in self.results if one.problem]
+
+
+def run(files: int, seed: int | None, workers: int, processor: str) -> None:
+    """Runs a campaign, prints its report and writes it as JSON.
+
+    Args:
+        seed: Repeats the files of an earlier campaign.
+        processor: package.module:function
+
+    Raises `BoundMissedError` when a file was neither processed nor rejected, or memory grew too
+    much, and `DarkroomError` when the processor cannot be used, or a worker hangs.
+    """
+    seed = secrets.randbelow(10**6) if seed is None else seed
+    console.print(f"[bold]Fuzz campaign[/], {files} files, --seed {seed}")
+    warnings.filterwarnings("ignore", module="PIL")  # Pillow warns of broken headers
+    with progress_bar() as bars:
+        task = bars.add_task("files", total=files)
+        campaign = run_campaign(
+            hostile_files(files, seed), processor, workers, lambda _: bars.advance(task)
+        )
+    print_report(campaign)
+    if folder := save_failures(campaign, seed):
+        console.print(f"The files with an unexpected outcome are in {folder}")
+    report_of(campaign, seed).finish()
 
 
 def hostile_files(count: int, seed: int) -> list[HostileFile]:
@@ -195,3 +234,81 @@ def _rendition_problem(image: ProcessedImage) -> str | None:
             if made.size != (rendition.width_px, rendition.height_px):
                 return "a rendition does not have the reported size"
     return None
+
+
+def report_of(campaign: Campaign, seed: int) -> Report:
+    """Returns a campaign's figures and bounds."""
+    outcomes = Counter(one.outcome for one in campaign.results)
+    memory = [size / _MEBIBYTE for size in campaign.memory_bytes]
+    report, growth = Report("fuzz"), memory[-1] - memory[0]
+    report.add(
+        {
+            "seed": seed,
+            "files": len(campaign.results),
+            "seconds": campaign.seconds,
+            "unexplained": outcomes[UNEXPLAINED],
+            "not_as_expected": len(campaign.failures),
+            "parent_mib_at_start": memory[0],
+            "parent_mib_at_end": memory[-1],
+            "parent_mib_at_most": max(memory),
+            **{f"outcome.{name}": count for name, count in sorted(outcomes.items())},
+        }
+    )
+    report.bounds += [
+        Bound("not as expected", len(campaign.failures), Direction.AT_MOST, 0, "files"),
+        Bound("growth of the parent's memory", growth, Direction.AT_MOST, _GROWTH_LIMIT_MIB, "MiB"),
+    ]
+    return report
+
+
+def save_failures(campaign: Campaign, seed: int) -> Path | None:
+    """Writes every file with a problem, named by kind and name; returns the folder, if any."""
+    if not campaign.failures:
+        return None
+    folder = _LOCAL / "fuzz" / f"seed-{seed}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in campaign.failures:
+        name = re.sub(r"[^\w]+", "-", f"{one.file.kind} {one.file.name}").strip("-")
+        (folder / name).write_bytes(one.file.make())
+    return folder
+
+
+def print_report(campaign: Campaign) -> None:
+    """Prints outcomes by kind, the slowest files, memory and problems."""
+    console.print(_table(campaign))
+    for one in sorted(campaign.results, key=lambda one: -one.seconds)[:_SLOWEST]:
+        console.print(f"  slow: {one.seconds:5.1f} s  {escape(one.file.name)} ({one.outcome})")
+    for one in campaign.results:
+        if one.outcome in _DEATHS:
+            console.print(f"  cost a worker: {escape(one.file.name)} ({one.outcome})")
+    for what, times in sorted(campaign.raised.items()):
+        console.print(f"  the processor raised: {escape(what)}, {times} times")
+    sizes = " ".join(f"{size / _MEBIBYTE:.0f}" for size in campaign.memory_bytes)
+    console.print(f"  memory of the sending process, start to end, MiB: [bold]{sizes}[/]")
+    for one in campaign.failures[:_MAX_SHOWN]:
+        console.print(f"[red]•[/] {escape(one.file.kind)}: {escape(one.file.name)}: {one.problem}")
+    if len(campaign.failures) > _MAX_SHOWN:
+        console.print(f"[red]•[/] … and {len(campaign.failures) - _MAX_SHOWN} more")
+
+
+def _table(campaign: Campaign) -> Table:
+    table = Table(title="Hostile files", title_justify="left", title_style="bold")
+    table.add_column("kind")
+    for name in ("files", "processed", "rejected"):
+        table.add_column(name, justify="right")
+    table.add_column("by reason")
+    by_kind: dict[str, Counter[str]] = {}
+    for one in campaign.results:
+        by_kind.setdefault(one.file.kind, Counter())[one.outcome] += 1
+    for kind, outcomes in sorted(by_kind.items()):
+        table.add_row(kind, *_cells(outcomes))
+    table.add_section()
+    table.add_row("all", *_cells(Counter(one.outcome for one in campaign.results)))
+    return table
+
+
+def _cells(outcomes: Counter[str]) -> list[str]:
+    reasons = [(name, count) for name, count in outcomes.most_common() if name != PROCESSED]
+    rejected = sum(count for _, count in reasons)
+    listed = ", ".join(f"{name} {count}" for name, count in reasons)
+    return [str(outcomes.total()), str(outcomes[PROCESSED]), str(rejected), listed]
