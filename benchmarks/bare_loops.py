@@ -6,7 +6,6 @@ None validates, isolates or stores anything: the distance to them is what the pl
 
 import io
 import os
-from dataclasses import dataclass
 
 from PIL import Image, ImageOps
 
@@ -15,12 +14,8 @@ SMALL_PX = 256
 QUALITY = 85
 
 
-@dataclass(frozen=True)
-class Renditions:
-    """Two JPEG files of one image, upright, with a longest side of at most 1024 and 256 pixels."""
-
-    large: bytes
-    small: bytes
+Renditions = tuple[bytes, ...]
+"""Two JPEG files of one image, upright, with a longest side of at most 1024 and 256 pixels."""
 
 
 def naive(body: bytes) -> Renditions:
@@ -30,7 +25,7 @@ def naive(body: bytes) -> Renditions:
     """
     with Image.open(io.BytesIO(body)) as image:
         upright = ImageOps.exif_transpose(image).convert("RGB")
-    return Renditions(*(_jpeg(_thumbnail(upright, side)) for side in (LARGE_PX, SMALL_PX)))
+    return tuple(_jpeg(_thumbnail(upright, side)) for side in (LARGE_PX, SMALL_PX))
 
 
 def tuned(body: bytes) -> Renditions:
@@ -46,7 +41,7 @@ def tuned(body: bytes) -> Renditions:
         large = image.convert("RGBA" if image.has_transparency_data else "RGB")
     upright = ImageOps.exif_transpose(large.resize(size, reducing_gap=2.0))
     flat = _on_white(upright)
-    return Renditions(_jpeg(flat), _jpeg(_thumbnail(flat, SMALL_PX)))
+    return _jpeg(flat), _jpeg(_thumbnail(flat, SMALL_PX))
 
 
 def vips(body: bytes) -> Renditions:
@@ -61,7 +56,7 @@ def vips(body: bytes) -> Renditions:
     large = pyvips.Image.thumbnail_buffer(body, LARGE_PX, height=LARGE_PX, size="down")
     large = large.copy_memory()
     small = large.thumbnail_image(SMALL_PX, height=SMALL_PX, size="down")
-    return Renditions(*(one.jpegsave_buffer(Q=QUALITY, keep="none") for one in (large, small)))
+    return tuple(one.jpegsave_buffer(Q=QUALITY, keep="none") for one in (large, small))
 
 
 def _fitted(size: tuple[int, int], side: int) -> tuple[int, int]:

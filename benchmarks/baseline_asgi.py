@@ -19,40 +19,38 @@ Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 
-_HEADERS = [(b"content-type", b"application/json")]
 
+def baseline_app(store: S3Store) -> Callable[[Event, Receive, Send], Awaitable[None]]:
+    """Returns an app that puts every request's body under a key of its own, and answers with it."""
 
-class BaselineApp:
-    """Puts every request's body under a key of its own and answers with that key."""
-
-    def __init__(self, store: S3Store) -> None:
-        self.store = store
-
-    async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
-        """Serves one request; anything but a POST is a health check."""
-        if scope["method"] != "POST":
+    async def serve(scope: Event, receive: Receive, send: Send) -> None:
+        if scope["method"] != "POST":  # a health check
             await _answer(send, 200, b"{}")
             return
-        body = bytearray()
-        while True:
+        body, more_body = bytearray(), True
+        while more_body:
             event = await receive()
             body += event.get("body", b"")
-            if not event.get("more_body", False):
-                break
+            more_body = event.get("more_body", False)
         key = f"bare/{uuid.uuid4()}"
-        await obstore.put_async(self.store, key, bytes(body), use_multipart=False)
+        await obstore.put_async(store, key, bytes(body), use_multipart=False)
         await _answer(send, 201, f'{{"key":"{key}"}}'.encode())
+
+    return serve
 
 
 async def _answer(send: Send, status: int, body: bytes) -> None:
-    headers = [*_HEADERS, (b"content-length", str(len(body)).encode())]
+    length = str(len(body)).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", length)]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
-def _open_bucket(settings: Settings) -> S3Store:
+def main(port: int) -> None:
+    """Serves the app on 127.0.0.1 until a signal ends it."""
+    settings = Settings()
     secret = settings.aws_secret_access_key
-    return S3Store(
+    store = S3Store(
         settings.raw_bucket,
         endpoint=settings.aws_endpoint_url,
         region=settings.aws_default_region,
@@ -60,11 +58,7 @@ def _open_bucket(settings: Settings) -> S3Store:
         secret_access_key=secret.get_secret_value() if secret else None,
         client_options={"allow_http": True, "timeout": "30s"},
     )
-
-
-def main(port: int) -> None:
-    """Serves the app on 127.0.0.1 until a signal ends it."""
-    app = BaselineApp(_open_bucket(Settings()))
+    app = baseline_app(store)
     uvicorn.run(app, host="127.0.0.1", port=port, lifespan="off", access_log=False)
 
 

@@ -16,15 +16,7 @@ from typer import Option
 
 from assets.resources.warehouse import read_rows
 from assets.timing import utc_now
-from benchmarks.load import (
-    VISIBLE_SECONDS,
-    Delivery,
-    Load,
-    Step,
-    digests,
-    jpeg_pool,
-    raise_rate,
-)
+from benchmarks.load import VISIBLE_SECONDS, Delivery, Load, Step, digests, jpeg_pool, raise_rate
 from benchmarks.naive_run import naive_rate
 from benchmarks.rounds import Kafka, key, table_of
 from benchmarks.stack import fresh_platform
@@ -105,13 +97,8 @@ class JobRuns:
     slowest_start_seconds: float
 
 
-@dataclass(frozen=True)
-class Freshness:
-    """What was measured at a steady rate; the stages are those of each source, then of all."""
-
-    stages: Sequence[Stage]
-    delivery: Delivery
-    runs: Sequence[JobRuns]
+Freshness = tuple[Sequence[Stage], Delivery, Sequence[JobRuns]]
+"""What was measured at a steady rate; the stages are those of each source, then of all."""
 
 
 def run(
@@ -167,7 +154,7 @@ def measure_freshness(load: Load, rate: float, images: int) -> Freshness:
     wanted = {"all": ALL_SOURCES, "stages": list(_SHOWN), "digests": digests(delivery.record)}
     with load.warehouse.connect() as ledger, psycopg.connect(load.dagster_conninfo) as dagster:
         stages = read_rows(ledger, Stage, _STAGES, wanted)
-        return Freshness(stages, delivery, read_rows(dagster, JobRuns, _RUNS, [began]))
+        return stages, delivery, read_rows(dagster, JobRuns, _RUNS, [began])
 
 
 def find_highest_rate(load: Load, rates: Sequence[float], seconds: float) -> list[Step]:
@@ -186,13 +173,13 @@ def find_highest_rate(load: Load, rates: Sequence[float], seconds: float) -> lis
 def report_freshness(report: Report, measured: Freshness) -> None:
     """Reports the stages of each source and checks two 95th percentiles."""
     _print_freshness(measured)
-    p95 = {one.stage: one.p95 for one in measured.stages if one.source == ALL_SOURCES}
+    stages, delivery, runs = measured
+    p95 = {one.stage: one.p95 for one in stages if one.source == ALL_SOURCES}
     for stage, limit in ((LEDGER, LEDGER_SECONDS), (VISIBLE, VISIBLE_SECONDS)):
         report.check(Bound(f"p95 {_SHOWN[stage]}", p95[stage], Direction.UNDER, limit, "s"))
-    for one in measured.stages:
+    for one in stages:
         for figure in ("median", "p95", "longest"):
             report.add({f"{key(one.source, one.stage)}_{figure}_seconds": getattr(one, figure)})
-    delivery = measured.delivery
     report.add(
         {
             "images": len(delivery.record),
@@ -200,29 +187,29 @@ def report_freshness(report: Report, measured: Freshness) -> None:
             "duplicated": delivery.duplicated,
             "sent_to_visible_p95_seconds": delivery.visible_p95,
             "sender_late_p95_seconds": delivery.late_p95,
-            "runs_meanwhile": sum(job.runs for job in measured.runs),
+            "runs_meanwhile": sum(job.runs for job in runs),
         }
     )
 
 
 def _print_freshness(measured: Freshness) -> None:
+    stages, delivery, runs = measured
     title = "Seconds that each stage took"
     table = table_of(title, "source", "stage", "median", "p95", "longest")
     table.columns[1].justify = "left"
-    for source, stages in groupby(measured.stages, lambda one: one.source):
-        for number, one in enumerate(stages):
+    for source, timed in groupby(stages, lambda one: one.source):
+        for number, one in enumerate(timed):
             times = (f"{seconds:.2f}" for seconds in (one.median, one.p95, one.longest))
             first = "" if number else f"{source} ({one.images} images)"
             table.add_row(first, _SHOWN[one.stage], *times)
         table.add_section()
     console.print(table)
-    delivery = measured.delivery
     console.print(
         f"{len(delivery.record)} sent, {delivery.lost} lost, {delivery.duplicated} duplicated; "
         f"by the sender's clock p95 from sending to visible {delivery.visible_p95:.2f} s "
         f"(p95 of its own delay {delivery.late_p95:.2f} s)"
     )
-    for job in measured.runs:
+    for job in runs:
         console.print(
             f"  {job.job}: {job.runs} runs, the slowest started {job.slowest_start_seconds:.1f} s "
             "after it was requested"

@@ -39,9 +39,7 @@ def process_object() -> None:
 
 
 @dg.sensor(
-    job=process_object,
-    minimum_interval_seconds=5,
-    default_status=dg.DefaultSensorStatus.RUNNING,
+    job=process_object, minimum_interval_seconds=5, default_status=dg.DefaultSensorStatus.RUNNING
 )
 def objects(_context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest]:
     """Requests a run for each object in the bucket."""

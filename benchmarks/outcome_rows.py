@@ -13,13 +13,7 @@ from datetime import UTC, datetime, timedelta
 from assets.catalog import leases, ledger, outcomes
 from assets.catalog.facts import ImageFacts
 from assets.catalog.outcome_rows import OUTCOME, RENDITION, stored_renditions
-from assets.catalog.records import (
-    Arrival,
-    LeasedImage,
-    Processed,
-    RenditionRecord,
-    StageSeconds,
-)
+from assets.catalog.records import Arrival, LeasedImage, Processed, RenditionRecord, StageSeconds
 from assets.processing.recipe import Recipe, read_recipe
 from assets.resources.columns import values
 from assets.resources.warehouse import Connection

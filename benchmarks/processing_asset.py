@@ -1,11 +1,12 @@
 """The whole asset with S3, ledger and servers on the same cores: its rate, stages and memory."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+
+from psycopg.rows import dict_row
 
 from assets.ingestion.bucket.registration import Registration
 from assets.platform import Platform
-from assets.resources.warehouse import Warehouse, read_rows
+from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
 from benchmarks.bare_loops import tuned
 from benchmarks.processing_variants import PROCESSES, TUNED, make_inputs, measure_loop
@@ -36,24 +37,8 @@ _STAGE_SECONDS = """
 """
 
 
-@dataclass(frozen=True)
-class StageSeconds:
-    """Seconds of each stage, without the wait for a free worker, summed up over some images."""
-
-    fetch: float
-    decode: float
-    render: float
-    encode: float
-    describe: float
-    store: float
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A run, and the CPU seconds of each server during it."""
-
-    run: ProcessingRun
-    servers_cpu_seconds: Mapping[str, float]
+Measured = tuple[ProcessingRun, Mapping[str, float]]
+"""A run, and the CPU seconds of each server during it."""
 
 
 def bench_asset(report: Report, stack: Stack, rounds: int, images: int) -> None:
@@ -64,7 +49,7 @@ def bench_asset(report: Report, stack: Stack, rounds: int, images: int) -> None:
     def asset() -> float:
         arrive(settings, f"asset-{len(runs)}", inputs.bodies, images)
         runs.append(process_all(stack, images))
-        return images / runs[-1].run.seconds
+        return images / runs[-1][0].seconds
 
     def loop() -> float:
         return measure_loop(tuned, inputs).images_per_second
@@ -77,7 +62,7 @@ def bench_asset(report: Report, stack: Stack, rounds: int, images: int) -> None:
     ASSET_RATES.report_rates(report, measured)
     _report_stages(report, settings, f"asset-{len(runs) - 1}/")
     _print_run(runs[-1])
-    for name, seconds in runs[-1].servers_cpu_seconds.items():
+    for name, seconds in runs[-1][1].items():
         report.add({f"{name}_cpu_ms_per_image": 1000 * seconds / images})
 
 
@@ -90,7 +75,7 @@ def bench_growth(report: Report, stack: Stack, images: int) -> None:
             arrive(settings, f"growth-{count}", inputs.bodies, count)
             measured = process_all(stack, count)
         _print_run(measured)
-        runs.append(measured.run)
+        runs.append(measured[0])
     report_growth(report, *runs)
 
 
@@ -137,7 +122,7 @@ def process_all(stack: Stack, count: int) -> Measured:
     servers = {name: now - before[name] for name, now in _servers_cpu_seconds(stack).items()}
     if run.processed != count:
         raise MeasurementError(f"{run.processed} of {count} images were processed.")
-    return Measured(run, servers)
+    return run, servers
 
 
 def _servers_cpu_seconds(stack: Stack) -> dict[str, float]:
@@ -148,8 +133,7 @@ def _servers_cpu_seconds(stack: Stack) -> dict[str, float]:
 def _report_stages(report: Report, settings: Settings, folder: str) -> None:
     """Reports the stages of the images below a folder of the raw bucket."""
     with Warehouse.from_settings(settings).connect() as connection:
-        [stages] = read_rows(connection, StageSeconds, _STAGE_SECONDS, [folder])
-    seconds: dict[str, float] = asdict(stages)
+        [seconds] = connection.cursor(row_factory=dict_row).execute(_STAGE_SECONDS, [folder])
     shares = {name: spent / sum(seconds.values()) for name, spent in seconds.items()}
     text = "  ".join(f"{name} {share:.0%}" for name, share in shares.items())
     console.print(f"share of each stage: {text}")
@@ -157,9 +141,9 @@ def _report_stages(report: Report, settings: Settings, folder: str) -> None:
 
 
 def _print_run(measured: Measured) -> None:
-    run = measured.run
+    run, servers_cpu_seconds = measured
     spent = {"workers": run.workers_cpu_seconds, "run": run.run_cpu_seconds}
-    spent |= measured.servers_cpu_seconds
+    spent |= servers_cpu_seconds
     text = ", ".join(
         f"{name} {1000 * seconds / run.processed:.1f}" for name, seconds in spent.items()
     )

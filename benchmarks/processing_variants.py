@@ -122,7 +122,7 @@ def _keep(bodies: tuple[bytes, ...]) -> None:
 
 
 def _make(loop: Loop, number: int) -> int:
-    return len(loop(_bodies[number % len(_bodies)]).small)
+    return len(loop(_bodies[number % len(_bodies)]))
 
 
 def measure_loop(loop: Loop, inputs: Inputs) -> Cost:

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import repeat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from assets.catalog import identity
@@ -74,8 +74,7 @@ _INSERT_RENDITIONS = """
 """
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(NamedTuple):
     """An image that has an original and a rendition in the object store."""
 
     image_id: UUID
@@ -199,14 +198,8 @@ def make_images(settings: Settings, count: int, arrived_at: datetime) -> None:
 
 
 def _write_rows(connection: Connection, images: Sequence[Stored], arrived_at: datetime) -> None:
-    values = {
-        "arrived_at": arrived_at,
-        "uploader": _UPLOADER,
-        "size_bytes": len(_BODY),
-        "ids": [image.image_id for image in images],
-        "keys": [image.object_key for image in images],
-        "versions": [image.object_version for image in images],
-        "rendition_keys": [image.rendition_key for image in images],
-    }
-    connection.execute(_INSERT_IMAGES, values)
-    connection.execute(_INSERT_RENDITIONS, values)
+    ids, keys, versions, rendition_keys = map(list, zip(*images, strict=True))
+    stored = {"ids": ids, "keys": keys, "versions": versions, "rendition_keys": rendition_keys}
+    same = {"arrived_at": arrived_at, "uploader": _UPLOADER, "size_bytes": len(_BODY)}
+    connection.execute(_INSERT_IMAGES, stored | same)
+    connection.execute(_INSERT_RENDITIONS, stored | same)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Literal, TypeVar
 
 from rich.table import Table
@@ -87,10 +87,6 @@ class Comparison:
     ours: str
     unit: str
     limits: Mapping[str, float | None]
-
-    def unbounded(self) -> Comparison:
-        """Returns the same comparison without bounds."""
-        return replace(self, limits=dict.fromkeys(self.limits))
 
     def report_rates(
         self,

@@ -61,10 +61,7 @@ def measure_uploads(
     made = photographs(10, megapixels=_MEGAPIXELS)
     jpeg = next(one.body for one in made if one.content_type == "image/jpeg")
     body = jpeg.ljust(size_bytes, b"\0")
-    variants = {
-        API: lambda: api.rate(body, requests),
-        BARE_APP: lambda: bare.rate(body, requests),
-    }
+    variants = {API: lambda: api.rate(body, requests), BARE_APP: lambda: bare.rate(body, requests)}
     return measure_variants(variants, turn)
 
 

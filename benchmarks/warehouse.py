@@ -42,6 +42,10 @@ REFRESH_LIMITS = {"large": 0.05}
 
 QUESTION_LIMIT_MS = 5.0
 
+SMALLER_BUILD, FULL_BUILD = "from nothing, a tenth", "from nothing"
+COLD_REFRESH, REFRESH = "refresh from a cold disk", "refresh"
+NO_CHANGES = "refresh without changes"
+
 _HERE = Path(__file__).parent
 _ANALYST = "bench_analyst"
 _QUESTIONS: dict[str, LiteralString] = {
@@ -207,34 +211,10 @@ def _print_builds(builds: Mapping[str, Build]) -> None:
     console.print(table)
 
 
-def _median_build(builds: Sequence[Build]) -> Build:
+def _median(builds: Sequence[Build]) -> Build:
     return Build(
         *(statistics.median(getattr(one, part.name) for one in builds) for part in fields(Build))
     )
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Everything that was measured.
-
-    Attributes:
-        scale: `large` or `medium`.
-        smaller: The build from nothing over a tenth of the rows.
-        first: The refresh from a cold disk.
-        refreshed: The median refresh.
-        nothing: A refresh without changes.
-        answers: By question.
-        differences: Rows in which the views differ from the plain views.
-    """
-
-    scale: str
-    smaller: Build
-    full: Build
-    first: Build
-    refreshed: Build
-    nothing: Build
-    answers: Mapping[str, Answer]
-    differences: int
 
 
 def run(
@@ -245,42 +225,44 @@ def run(
     """Measure the sales views over millions of rows (the large scale takes half an hour)."""
     report = Report("warehouse")
     with fresh_stack() as stack:
-        report_warehouse(report, _measure(stack, scale, changes, rounds))
+        report_warehouse(report, scale, *_measure(stack, scale, changes, rounds))
     report.finish()
 
 
-def _measure(stack: Stack, scale: str, changes: int, rounds: int) -> Measured:
+def _measure(
+    stack: Stack, scale: str, changes: int, rounds: int
+) -> tuple[dict[str, Build], dict[str, Answer], int]:
+    """Returns builds by name, answers by question, and in how many rows the views differ."""
+    builds = {}
     console.print(f"[bold]A tenth of the rows[/] ({SMALLER[scale]})")
     with _sales(stack, SMALLER[scale]) as (env, _):
-        smaller = _build(stack, env)
+        builds[SMALLER_BUILD] = _build(stack, env)
     console.print(f"[bold]All the rows[/] ({scale})")
     with _sales(stack, scale) as (env, admin):
         _create_plain_views(admin)
-        full = _median_build([_build(stack, env), _build(stack, env, "--full-refresh")])
+        builds[FULL_BUILD] = _median([_build(stack, env), _build(stack, env, "--full-refresh")])
         _settle(stack)
-        first = _refresh(stack, env, changes)
+        builds[COLD_REFRESH] = _refresh(stack, env, changes)
         _warm_up(stack, env["DBT_DBNAME"])
-        refreshed = _median_build([_refresh(stack, env, changes) for _ in range(rounds)])
-        nothing = _build(stack, env, "--select", "intermediate.sales")
+        builds[REFRESH] = _median([_refresh(stack, env, changes) for _ in range(rounds)])
+        builds[NO_CHANGES] = _build(stack, env, "--select", "intermediate.sales")
         with _as_analyst(env) as analyst:
             found = _answers(analyst, rounds)
         different = admin.execute((_HERE / "plain_differences.sql").read_text()).fetchone()
-    return Measured(scale, smaller, full, first, refreshed, nothing, found, sum(different or ()))
+    return builds, found, sum(different or ())
 
 
-def report_warehouse(report: Report, measured: Measured) -> None:
+def report_warehouse(
+    report: Report,
+    scale: str,
+    builds: Mapping[str, Build],
+    answers: Mapping[str, Answer],
+    differences: int,
+) -> None:
     """Reports answers, builds and refreshes, and that the views show what is true."""
-    smaller, full, refreshed = measured.smaller, measured.full, measured.refreshed
-    _print_answers(measured.answers)
-    _print_builds(
-        {
-            "from nothing, a tenth": smaller,
-            "from nothing": full,
-            "refresh from a cold disk": measured.first,
-            "refresh": refreshed,
-            "refresh without changes": measured.nothing,
-        }
-    )
+    smaller, full, refreshed = builds[SMALLER_BUILD], builds[FULL_BUILD], builds[REFRESH]
+    _print_answers(answers)
+    _print_builds(builds)
     share = refreshed.model_seconds / full.model_seconds
     whole = refreshed.seconds / full.seconds
     time_growth = full.model_seconds / smaller.model_seconds
@@ -296,18 +278,18 @@ def report_warehouse(report: Report, measured: Measured) -> None:
             "refresh_to_full_whole": whole,
             "full_model_seconds": full.model_seconds,
             "refresh_model_seconds": refreshed.model_seconds,
-            "cold_refresh_model_seconds": measured.first.model_seconds,
-            "no_news_model_seconds": measured.nothing.model_seconds,
+            "cold_refresh_model_seconds": builds[COLD_REFRESH].model_seconds,
+            "no_news_model_seconds": builds[NO_CHANGES].model_seconds,
             "growth_of_time_at_ten_times": time_growth,
             "growth_of_memory_at_ten_times": memory_growth,
-            "rows_that_differ_from_plain_views": measured.differences,
+            "rows_that_differ_from_plain_views": differences,
         }
     )
-    if limit := REFRESH_LIMITS.get(measured.scale):
+    if limit := REFRESH_LIMITS.get(scale):
         report.check(Bound("refresh / full build", share, Direction.AT_MOST, limit, "%"))
-    for name, answer in measured.answers.items():
+    for name, answer in answers.items():
         question = key(name).replace("'", "")
         report.add({f"{question}_view_ms": answer.view_ms, f"{question}_plain_ms": answer.plain_ms})
         report.check(Bound(name, answer.view_ms, Direction.UNDER, QUESTION_LIMIT_MS, "ms"))
     name = "differences between the views and the plain views"
-    report.check(Bound(name, measured.differences, Direction.AT_MOST, 0, "rows"))
+    report.check(Bound(name, differences, Direction.AT_MOST, 0, "rows"))

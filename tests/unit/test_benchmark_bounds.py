@@ -22,7 +22,16 @@ from benchmarks.retention_ingest import ALONE, DURING_PURGE
 from benchmarks.retention_objects import BARE, PURGE, Deleted
 from benchmarks.runs import LandingRun, ProcessingRun, PurgeRun
 from benchmarks.uploads import API, BARE_APP
-from benchmarks.warehouse import Answer, Build, Measured, report_warehouse
+from benchmarks.warehouse import (
+    COLD_REFRESH,
+    FULL_BUILD,
+    NO_CHANGES,
+    REFRESH,
+    SMALLER_BUILD,
+    Answer,
+    Build,
+    report_warehouse,
+)
 from infra import report
 from infra.report import Bound, BoundMissedError, Direction, Report
 
@@ -82,7 +91,7 @@ def freshness_of(ledger: float, visible: float) -> Fill:
         for source in ("kafka", freshness.ALL_SOURCES)
         for stage, seconds in ((freshness.LEDGER, ledger), (freshness.VISIBLE, visible))
     ]
-    measured = freshness.Freshness(stages, Delivery([], [], 0, 0, 0.0, 0.0, 0.0), [])
+    measured = (stages, Delivery([], [], 0, 0, 0.0, 0.0, 0.0), [])
     return lambda to: freshness.report_freshness(to, measured)
 
 
@@ -104,8 +113,9 @@ def warehouse(share: float = 0.05, view_ms: float = 4.9, differences: int = 0) -
     full = Build(100.0, 100.0, 100.0, 100.0)
     refreshed = replace(full, model_seconds=100.0 * share)
     answers = {"top 3 items": Answer(view_ms, 1000.0)}
-    measured = Measured("large", full, full, full, refreshed, full, answers, differences)
-    return lambda to: report_warehouse(to, measured)
+    builds = dict.fromkeys((SMALLER_BUILD, FULL_BUILD, COLD_REFRESH, NO_CHANGES), full)
+    builds[REFRESH] = refreshed
+    return lambda to: report_warehouse(to, "large", builds, answers, differences)
 
 
 KEPT_AND_MISSED = [

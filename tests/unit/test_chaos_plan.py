@@ -5,13 +5,7 @@ from itertools import islice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.campaigns.chaos.faults import (
-    SERVERS,
-    FaultKind,
-    Target,
-    faults,
-    moments,
-)
+from tests.campaigns.chaos.faults import SERVERS, FaultKind, Target, faults, moments
 
 ROUND = len(Target) + 1 + 2 * len(SERVERS)
 

@@ -4,14 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.campaigns.chaos.record import (
-    Event,
-    Image,
-    Record,
-    Sent,
-    read_lines,
-    read_records,
-)
+from tests.campaigns.chaos.record import Event, Image, Record, Sent, read_lines, read_records
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 CAT = Image("cat.jpg", "kafka", "aa" * 32, None)

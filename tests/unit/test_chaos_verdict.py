@@ -8,13 +8,7 @@ from hypothesis import strategies as st
 
 from tests.campaigns.chaos.faults import Fault, FaultKind, Target
 from tests.campaigns.chaos.record import Image, Sent
-from tests.campaigns.chaos.verdict import (
-    Evidence,
-    RecordedImage,
-    Verdict,
-    evaluate,
-    report_of,
-)
+from tests.campaigns.chaos.verdict import Evidence, RecordedImage, Verdict, evaluate, report_of
 
 CAT = Image("cat.jpg", "kafka", "aa" * 32, None)
 LETTER = Image("letter.jpg", "bucket", "bb" * 32, "not_an_image")
@@ -113,8 +107,7 @@ def test_an_image_never_acknowledged_may_be_there_or_not(image):
 
 
 @pytest.mark.parametrize(
-    "found",
-    ["missing_files", "unbalanced_hours", "unexplained_gaps", "rows_missing_in_views"],
+    "found", ["missing_files", "unbalanced_hours", "unexplained_gaps", "rows_missing_in_views"]
 )
 def test_anything_else_that_must_not_happen_makes_the_verdict_unclean(found):
     assert not evaluate(SENT, Evidence(ROWS, COPIES, **{found: 1})).is_clean

@@ -5,7 +5,7 @@ import secrets
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,7 +26,7 @@ from tests.campaigns.chaos.evidence import collect
 from tests.campaigns.chaos.faults import Fault, FaultInjector, faults, moments
 from tests.campaigns.chaos.platform import CampaignPlatform, report, running_platform
 from tests.campaigns.chaos.record import Event, read_records
-from tests.campaigns.chaos.senders import SenderConfig, send_all
+from tests.campaigns.chaos.senders import CampaignOptions, send_all
 from tests.campaigns.chaos.verdict import Verdict, evaluate, print_report, report_of
 
 _SECONDS_PER_FAULT = 12.0
@@ -51,25 +51,6 @@ _PROGRESS = """
 
 class CampaignError(DarkroomError):
     """A campaign could not be completed."""
-
-
-@dataclass(frozen=True)
-class CampaignOptions:
-    """The options of a campaign.
-
-    Attributes:
-        faults: How many faults are injected, cuts and delays included.
-        counts: How many images are sent to each source, by its name.
-        seed: Same seed, same images, and the same faults at the same moments.
-        seconds: The period that images and faults are spread over.
-        give_up_seconds: When senders stop sending.
-    """
-
-    faults: int
-    counts: Mapping[str, int]
-    seed: int
-    seconds: float
-    give_up_seconds: float
 
 
 @dataclass(frozen=True)
@@ -134,25 +115,16 @@ class Campaign:
     @contextmanager
     def _sending(self) -> Iterator[None]:
         """Starts a sender per source; those that still run are ended with the block."""
-        options, context = self.options, multiprocessing.get_context("spawn")
+        options, addresses = self.options, self.platform.addresses
+        context = multiprocessing.get_context("spawn")
         self.senders = [
             context.Process(
                 target=send_all,
-                args=[
-                    SenderConfig(
-                        source=source,
-                        addresses=self.platform.addresses,
-                        count=count,
-                        seconds=options.seconds,
-                        give_up_seconds=options.give_up_seconds,
-                        seed=options.seed,
-                        record=self.records / f"{source}.jsonl",
-                    )
-                ],
+                args=(source, options, addresses, self.records / f"{source}.jsonl"),
                 name=source,
                 daemon=True,
             )
-            for source, count in options.counts.items()
+            for source in options.counts
         ]
         for sender in self.senders:
             sender.start()

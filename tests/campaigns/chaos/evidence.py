@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
@@ -16,7 +16,7 @@ from assets.errors import ServerUnavailableError
 from assets.processing.recipe import read_recipe
 from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectMissingError, ObjectStore
-from assets.resources.warehouse import Connection, Warehouse, read_rows, read_value, read_values
+from assets.resources.warehouse import Warehouse, read_rows, read_value, read_values
 from assets.settings import Settings
 from tests.campaigns.chaos.platform import FOLDER
 from tests.campaigns.chaos.record import Sent
@@ -33,10 +33,6 @@ _ROWS = """
     from image_catalog.image
 """
 _RENDITION_KEYS = "select object_key from image_catalog.rendition"
-_QUARANTINE_KEYS = """
-    select quarantine_key from image_catalog.image where quarantine_key is not null
-"""
-_PROCESSED = "select count(*) from image_catalog.image where state = 'processed'"
 _GAPS = "select count(*) from image_catalog.kafka_gap where explained_at is null"
 _SEEN = "select coalesce(sum(landed_images), 0)::bigint from analytics.view_image_daily_summary"
 
@@ -64,12 +60,16 @@ def collect(
     """
     store = ObjectStore(settings)
     with Warehouse.from_settings(settings).connect() as connection:
-        rows = list(_rows(connection, store))
-        missing, orphaned = _files(connection, store)
+        stored = read_rows(connection, _Row, _ROWS)
+        missing, orphaned = _count_files(
+            stored, set(read_values(connection, _RENDITION_KEYS)), store
+        )
         unbalanced = int((balance(connection)["difference"] != 0).sum())
         gaps = read_value(connection, _GAPS)
     with analyst.connect() as connection:
         seen = read_value(connection, _SEEN)
+    with ThreadPoolExecutor(_THREADS) as threads:
+        rows = list(threads.map(lambda row: _with_digest(store, row), stored))
     return Evidence(
         rows=rows,
         copies=_topic_copies(settings) + _bucket_copies(store, sent),
@@ -83,18 +83,13 @@ def collect(
     )
 
 
-def _rows(connection: Connection, store: ObjectStore) -> Iterator[RecordedImage]:
-    """Reads the ledger, and each row's original from the bucket that has it."""
+def _with_digest(store: ObjectStore, row: _Row) -> RecordedImage:
+    """Adds the digest of a row's original from the bucket that has it."""
     settings = store.settings
-
-    def with_digest(row: _Row) -> RecordedImage:
-        digest = _digest(store, settings.raw_bucket, row.object_key, row.object_version)
-        if digest is None and row.quarantine_key is not None:
-            digest = _digest(store, settings.quarantine_bucket, row.quarantine_key, None)
-        return RecordedImage(row.source, row.origin, row.outcome, digest)
-
-    with ThreadPoolExecutor(_THREADS) as threads:
-        yield from threads.map(with_digest, read_rows(connection, _Row, _ROWS))
+    digest = _digest(store, settings.raw_bucket, row.object_key, row.object_version)
+    if digest is None and row.quarantine_key is not None:
+        digest = _digest(store, settings.quarantine_bucket, row.quarantine_key, None)
+    return RecordedImage(row.source, row.origin, row.outcome, digest)
 
 
 def _digest(store: ObjectStore, bucket: str, key: str, version: str | None) -> str | None:
@@ -104,17 +99,14 @@ def _digest(store: ObjectStore, bucket: str, key: str, version: str | None) -> s
         return None
 
 
-def _files(connection: Connection, store: ObjectStore) -> tuple[int, int]:
+def _count_files(rows: Sequence[_Row], renditions: set[str], store: ObjectStore) -> tuple[int, int]:
     """Counts rows without their objects, and renditions without their rows."""
-    settings = store.settings
-    renditions = set[str](read_values(connection, _RENDITION_KEYS))
-    quarantined = set[str](read_values(connection, _QUARANTINE_KEYS))
-    processed: int = read_value(connection, _PROCESSED)
+    settings, per_image = store.settings, len(read_recipe("standard").renditions)
+    quarantined = {row.quarantine_key for row in rows if row.quarantine_key is not None}
+    processed = sum(row.outcome == "processed" for row in rows)
     stored = _listed(store, settings.processed_bucket)
-    missing = len(renditions - stored) + len(
-        quarantined - _listed(store, settings.quarantine_bucket)
-    )
-    missing += abs(len(read_recipe("standard").renditions) * processed - len(renditions))
+    missing = len(renditions - stored) + abs(per_image * processed - len(renditions))
+    missing += len(quarantined - _listed(store, settings.quarantine_bucket))
     return missing, len(stored - renditions)
 
 

@@ -38,24 +38,16 @@ class Proxy:
         for writer in self._writers:
             writer.transport.abort()
 
-    async def delay(self, seconds: float) -> None:
-        """Sets the delay of every chunk, of existing and new connections."""
-        self.delay_seconds = seconds
-
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            upstream_reader, upstream_writer = await asyncio.open_connection(
-                "127.0.0.1", self.upstream
-            )
+            answers, upstream = await asyncio.open_connection("127.0.0.1", self.upstream)
         except OSError:
             writer.transport.abort()
             return
-        both = {writer, upstream_writer}
+        both = {writer, upstream}
         self._writers |= both
         try:
-            await asyncio.gather(
-                self._pump(reader, upstream_writer), self._pump(upstream_reader, writer)
-            )
+            await asyncio.gather(self._pump(reader, upstream), self._pump(answers, writer))
         except OSError:
             # One side aborted: the other side sees that too, as it would without a proxy.
             for each in both:
@@ -105,11 +97,11 @@ class Network:
 
     def delay(self, name: str, seconds: float) -> None:
         """Delays every chunk of all connections to a server."""
-        self._run(self.proxies[name].delay(seconds))
+        self.proxies[name].delay_seconds = seconds
 
     def restore(self, name: str) -> None:
         """Forwards connections to a server again, without delay."""
-        self._run(self.proxies[name].delay(0.0))
+        self.proxies[name].delay_seconds = 0.0
         self._run(self.proxies[name].open())
 
     def _run(self, action: Coroutine[Any, Any, None]) -> None:

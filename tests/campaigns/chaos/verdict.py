@@ -4,10 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from rich.markup import escape
-from rich.table import Table
-
-from infra.console import console
+from infra.console import print_sentences, print_table
 from infra.report import Bound, Direction, Report
 from tests.campaigns.chaos.faults import Fault, FaultKind
 from tests.campaigns.chaos.record import Sent
@@ -199,15 +196,10 @@ def report_of(kafka: str, verdict: Verdict, injected: Sequence[Fault], seconds: 
     report = Report(f"chaos_{kafka}")
     report.add(
         {
-            "sent": verdict.sent,
-            "acknowledged": verdict.acknowledged,
-            "processed": verdict.processed,
-            "rejected": verdict.rejected,
+            **{name: count for name, count in vars(verdict).items() if isinstance(count, int)},
             **verdict.violations,
             "orphaned_renditions": evidence.orphaned_renditions,
             "unexplained_gaps": evidence.unexplained_gaps,
-            "repeated_by_senders": verdict.repeated_by_senders,
-            "unknown_attempts": verdict.unknown_attempts,
             "seconds": seconds,
             "faults": len(injected),
             **dict(sorted(faults.items())),
@@ -221,17 +213,7 @@ def report_of(kafka: str, verdict: Verdict, injected: Sequence[Fault], seconds: 
 
 def print_report(verdict: Verdict, injected: Sequence[Fault]) -> None:
     """Prints the counts, the injected faults, and examples of what is wrong."""
-    console.print(_count_table(verdict))
-    console.print(_fault_table(injected))
-    for example in verdict.examples:
-        console.print(f"[red]•[/] {escape(example)}")
-
-
-def _count_table(verdict: Verdict) -> Table:
     evidence = verdict.evidence
-    table = Table(title="Counts", title_justify="left", title_style="bold")
-    table.add_column("")
-    table.add_column("number", justify="right")
     counts = {
         "sent": verdict.sent,
         "acknowledged by the sources": verdict.acknowledged,
@@ -243,17 +225,11 @@ def _count_table(verdict: Verdict) -> Table:
     }
     if evidence.may_have_gaps:
         counts["recorded gaps that the broker left"] = evidence.unexplained_gaps
-    for name, count in counts.items():
-        table.add_row(name, str(count))
-    return table
-
-
-def _fault_table(injected: Sequence[Fault]) -> Table:
-    table = Table("target", title="Faults", title_justify="left", title_style="bold")
-    for kind in FaultKind:
-        table.add_column(kind, justify="right")
+    print_table([{"": name, "number": count} for name, count in counts.items()], title="Counts")
     counted = Counter((fault.target, fault.kind) for fault in injected)
-    for target in sorted({fault.target for fault in injected}):
-        counts = (counted[target, kind] for kind in FaultKind)
-        table.add_row(target, *(str(count) if count else "" for count in counts))
-    return table
+    faults = [
+        {"target": target, **{kind: counted[target, kind] or None for kind in FaultKind}}
+        for target in sorted({fault.target for fault in injected})
+    ]
+    print_table(faults, title="Faults")
+    print_sentences("[red]•[/]", verdict.examples)

@@ -17,7 +17,6 @@ from random import Random
 import psutil
 from PIL import Image
 from rich.markup import escape
-from rich.table import Table
 
 from assets.errors import DarkroomError
 from assets.processing.contract import ProcessedImage, ProcessorError
@@ -27,7 +26,7 @@ from assets.processing.worker_pool import Result, WorkerPool
 from assets.validation.headers import MAX_FRAMES, MAX_IMAGE_PIXELS
 from assets.validation.reasons import Reason
 from assets.validation.signatures import format_of
-from infra.console import console
+from infra.console import console, print_table
 from infra.progress import progress_bar
 from infra.report import Bound, Direction, Report
 from tests.campaigns.fuzz import foreign_files, jpeg, other_formats, png, tiff
@@ -147,10 +146,7 @@ def _handcrafted(seed: int) -> Iterator[HostileFile]:
 
 
 def run_campaign(
-    files: Sequence[HostileFile],
-    processor: str,
-    count: int,
-    show: Callable[[FileResult], None],
+    files: Sequence[HostileFile], processor: str, count: int, show: Callable[[FileResult], None]
 ) -> Campaign:
     """Sends the files through `count` workers.
 
@@ -275,7 +271,7 @@ def save_failures(campaign: Campaign, seed: int) -> Path | None:
 
 def print_report(campaign: Campaign) -> None:
     """Prints outcomes by kind, the slowest files, memory and problems."""
-    console.print(_table(campaign))
+    _print_outcomes(campaign)
     for one in sorted(campaign.results, key=lambda one: -one.seconds)[:_SLOWEST]:
         console.print(f"  slow: {one.seconds:5.1f} s  {escape(one.file.name)} ({one.outcome})")
     for one in campaign.results:
@@ -291,24 +287,21 @@ def print_report(campaign: Campaign) -> None:
         console.print(f"[red]•[/] … and {len(campaign.failures) - _MAX_SHOWN} more")
 
 
-def _table(campaign: Campaign) -> Table:
-    table = Table(title="Hostile files", title_justify="left", title_style="bold")
-    table.add_column("kind")
-    for name in ("files", "processed", "rejected"):
-        table.add_column(name, justify="right")
-    table.add_column("by reason")
+def _print_outcomes(campaign: Campaign) -> None:
     by_kind: dict[str, Counter[str]] = {}
     for one in campaign.results:
         by_kind.setdefault(one.file.kind, Counter())[one.outcome] += 1
-    for kind, outcomes in sorted(by_kind.items()):
-        table.add_row(kind, *_cells(outcomes))
-    table.add_section()
-    table.add_row("all", *_cells(Counter(one.outcome for one in campaign.results)))
-    return table
-
-
-def _cells(outcomes: Counter[str]) -> list[str]:
-    reasons = [(name, count) for name, count in outcomes.most_common() if name != PROCESSED]
-    rejected = sum(count for _, count in reasons)
-    listed = ", ".join(f"{name} {count}" for name, count in reasons)
-    return [str(outcomes.total()), str(outcomes[PROCESSED]), str(rejected), listed]
+    total = Counter(one.outcome for one in campaign.results)
+    rows = []
+    for kind, outcomes in [*sorted(by_kind.items()), ("all", total)]:
+        reasons = [(name, count) for name, count in outcomes.most_common() if name != PROCESSED]
+        rows.append(
+            {
+                "kind": kind,
+                "files": outcomes.total(),
+                "processed": outcomes[PROCESSED],
+                "rejected": sum(count for _, count in reasons),
+                "by reason": ", ".join(f"{name} {count}" for name, count in reasons),
+            }
+        )
+    print_table(rows, title="Hostile files")

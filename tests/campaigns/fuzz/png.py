@@ -55,11 +55,7 @@ def _interlaced(width: int, height: int, depth: int, colour: int, raw: int) -> b
 
 
 def _packed_text(kind: bytes, size: int, times: int = 1) -> bytes:
-    start = {
-        b"zTXt": b"Comment\0\0",
-        b"iTXt": b"Comment\0\1\0\0\0",
-        b"iCCP": b"profile\0\0",
-    }[kind]
+    start = {b"zTXt": b"Comment\0\0", b"iTXt": b"Comment\0\1\0\0\0", b"iCCP": b"profile\0\0"}[kind]
     return _small(*[chunk(kind, start + deflated_zeros(size))] * times)
 
 
