@@ -12,7 +12,7 @@ from psycopg.rows import tuple_row
 from rich.progress import TextColumn
 
 from assets.ingestion.registry import source_names, sources
-from assets.resources.warehouse import Parameters, Query, Warehouse, read_rows, read_value
+from assets.resources.warehouse import Parameters, Query, Warehouse, read_value
 from benchmarks.senders import Plan, Sender, Sent, sending
 from infra.demo.photographs import photographs
 from infra.local.stack import Stack
@@ -31,10 +31,7 @@ _GROWTH = 0.1
 _SETTLING = 1 / 3
 _COUNTS = "select count(*), count(*) filter (where state <> 'waiting') from image_catalog.image"
 _FINISHED = """
-    select
-        encode(sha256, 'hex') as digest,
-        count(*) as rows,
-        extract(epoch from max(finished_at))::float8 as finished_at
+    select encode(sha256, 'hex'), count(*), extract(epoch from max(finished_at))::float8
     from image_catalog.image
     where state = 'processed' and sha256 = any(%s)
     group by sha256
@@ -113,13 +110,6 @@ class Step:
         The backlog varies with the batches: a growth of up to a tenth of the rate is noise.
         """
         return self.growth <= _GROWTH * self.rate and self.visible_p95 < VISIBLE_SECONDS
-
-
-@dataclass(frozen=True)
-class _Finished:
-    digest: str
-    rows: int
-    finished_at: float
 
 
 @dataclass
@@ -234,16 +224,16 @@ class Load:
         return known, finished
 
     def _count(self, record: Sequence[Sent], samples: Sequence[Sample]) -> Delivery:
-        """Compares a record with the ledger, image by image."""
         with self.warehouse.connect() as connection:
-            rows = read_rows(connection, _Finished, _FINISHED, [digests(record)])
-        finished_at = {one.digest: one.finished_at for one in rows}
+            cursor = connection.cursor(row_factory=tuple_row)
+            rows = cursor.execute(_FINISHED, [digests(record)]).fetchall()
+        finished_at = {digest: at for digest, _, at in rows}
         known = [one for one in record if one.sha256 in finished_at]
         return Delivery(
             record,
             samples,
             lost=len(record) - len(rows),
-            duplicated=sum(one.rows - 1 for one in rows),
+            duplicated=sum(count - 1 for _, count, _ in rows),
             visible_p95=_p95([finished_at[one.sha256] - one.sent_at for one in known]),
             seconds=max(finished_at.values()) - min(one.sent_at for one in record),
             late_p95=_p95([one.late_seconds for one in record]),

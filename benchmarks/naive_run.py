@@ -76,7 +76,6 @@ def _naive_dagster(stack: Stack) -> Iterator[Settings]:
 
 
 def _create_database(stack: Stack) -> str:
-    """Creates an empty database for Dagster's storage; returns its address."""
     names = {"new": sql.Identifier(_DATABASE), "owner": sql.Identifier(DAGSTER)}
     with psycopg.connect(stack.superuser_conninfo(), autocommit=True) as server:
         server.execute(sql.SQL("create database {new} owner {owner}").format(**names))

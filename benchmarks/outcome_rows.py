@@ -85,7 +85,6 @@ def measure_outcomes(stack: Stack, images: int, turn: int) -> dict[str, float]:
 def _claimed_batch(
     connection: Connection, run_id: str, recipe: Recipe, now: datetime
 ) -> list[Processed]:
-    """Registers a batch of new images and claims it; returns their outcomes."""
     ledger.register(connection, list(_arrivals(now)), now)
     day = now.astimezone(UTC).date()
     lease_request = leases.LeaseRequest(day, run_id, _LEASE, recipe.hash)

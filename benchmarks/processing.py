@@ -55,7 +55,6 @@ def run(
 
 
 def _stay_on_cores() -> None:
-    """Keeps this process, and all that it starts, on two cores."""
     cores = sorted(os.sched_getaffinity(0))[:PROCESSES]
     if len(cores) < PROCESSES:
         raise MeasurementError(f"This is measured on {PROCESSES} cores; there is only one.")

@@ -76,14 +76,11 @@ def measure_writes(
     batches: Callable[[Connection], Iterable[Sequence[Item]]],
     turn: int,
 ) -> dict[str, float]:
-    """Writes every batch with each variant, in turns; each commits every batch.
+    """Writes and commits every batch with each variant, in turns; returns items per second.
 
     Args:
         ours: What `write` is called.
         batches: Returns the batches, for which it may write rows as well; that does not count.
-
-    Returns:
-        Items per second of each variant.
     """
     count = 0
     with (

@@ -143,7 +143,6 @@ def _measure(
 
 
 def _own_wal_bytes(connection: Connection) -> int:
-    """Returns the bytes of log that this connection has written so far."""
     connection.execute("select pg_stat_force_next_flush()")
     connection.commit()
     written = int(read_value(connection, _OWN_WAL_BYTES))  # it is a numeric
@@ -152,7 +151,6 @@ def _own_wal_bytes(connection: Connection) -> int:
 
 
 def _write(connection: Connection) -> float:
-    """Registers a few images; returns how long it took."""
     now, began = utc_now(), time.perf_counter()
     ledger.register(connection, list(arrivals_of(_ARRIVALS, now)), now)
     connection.commit()

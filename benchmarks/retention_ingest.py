@@ -33,12 +33,9 @@ _MOMENTS = """
 
 
 def measure_ingestion(stack: Stack, messages: int, images: int, _turn: int) -> dict[str, float]:
-    """Lands messages, and purges images once a third of the messages are landed.
+    """Lands messages, and purges images once a third of them are landed; returns both rates.
 
     The images have just become due, as in an hourly purge: a late purge is not throttled.
-
-    Returns:
-        Messages per second, during the purge and otherwise.
     """
     settings = stack.settings()
     own = dedicated_buckets(settings)

@@ -60,11 +60,7 @@ def table_of(title: str, *headings: str) -> Table:
 
 
 def print_rounds(title: str, rounds: Sequence[Rates], megabytes: float | None = None) -> None:
-    """Prints every variant's rate per second in each round, and its median.
-
-    Args:
-        megabytes: Size of one of the things counted; gives a column of MB/s.
-    """
+    """Prints every variant's rate per second in each round, and its median, also in MB/s."""
     numbers = (f"round {number + 1}" for number in range(len(rounds)))
     table = table_of(title, "", *numbers, "median", *(["MB/s"] if megabytes is not None else []))
     for name, median in medians(rounds).items():
@@ -95,11 +91,7 @@ class Comparison:
         size: str = "",
         megabytes: float | None = None,
     ) -> None:
-        """Reports the rate of every variant, and the ratios.
-
-        Args:
-            megabytes: The same as a number; gives megabytes per second.
-        """
+        """Reports every rate, and the ratios; `megabytes` is the size as a number."""
         title = " ".join(filter(None, (self.unit, size, "per second")))
         print_rounds(title, rounds, megabytes)
         self.report_ratios(report, rounds, size)

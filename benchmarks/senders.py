@@ -35,10 +35,8 @@ class Plan:
     """What one sender process does.
 
     Attributes:
-        name: Distinguishes its images from those of other senders.
         bodies: JPEG files, sent in turn, each time made unique.
         rate: Images per second, through all sources together.
-        through: The sources to use in turn.
     """
 
     name: str

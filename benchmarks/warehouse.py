@@ -132,7 +132,6 @@ def _build(stack: Stack, env: Mapping[str, str], *options: str) -> Build:
 
 
 def _ask(analyst: psycopg.Connection, question: Query, times: int) -> float:
-    """Returns the median milliseconds of a question, asked repeatedly."""
     parameters = {"member_id": read_value(analyst, _SOME_MEMBER)}
     seconds = []
     for _ in range(times):
@@ -187,7 +186,6 @@ def _as_analyst(env: Mapping[str, str]) -> Iterator[psycopg.Connection]:
 
 
 def _create_plain_views(admin: psycopg.Connection) -> None:
-    """Creates the plain views, readable by analysts."""
     admin.execute((_HERE / "plain_views.sql").read_text())
     admin.execute('grant usage on schema plain to "TEAM_ANALYTICS"')
     admin.execute('grant select on all tables in schema plain to "TEAM_ANALYTICS"')

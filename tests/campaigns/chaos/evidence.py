@@ -50,14 +50,7 @@ class _Row:
 def collect(
     settings: Settings, analyst: Warehouse, sent: Mapping[str, Sent], stuck_runs: int
 ) -> Evidence:
-    """Reads everything once; this takes a few seconds per thousand images.
-
-    Args:
-        settings: Addresses of the platform's servers.
-        analyst: The warehouse as a person of TEAM_ANALYTICS.
-        sent: What the senders' records say, by digest.
-        stuck_runs: How many runs do not end.
-    """
+    """Reads everything once, a few seconds per thousand images; what was sent is by digest."""
     store = ObjectStore(settings)
     with Warehouse.from_settings(settings).connect() as connection:
         stored = read_rows(connection, _Row, _ROWS)

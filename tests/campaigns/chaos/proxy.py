@@ -109,7 +109,6 @@ class Network:
 
 
 async def _cancel_tasks() -> None:
-    """Cancels the tasks of aborted connections and waits for their end."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()

@@ -72,7 +72,6 @@ def _header_bits(body: bytes, rng: Random) -> bytes:
 
 
 def _numbers(body: bytes, rng: Random) -> bytes:
-    """Overwrites bytes with numbers at which lengths overflow."""
     changed = bytearray(body)
     for _ in range(rng.randint(1, 4)):
         at = int(rng.random() ** 3 * (len(body) - 4))
