@@ -11,14 +11,14 @@ from PIL import Image
 from psycopg.rows import tuple_row
 from rich.progress import TextColumn
 
-from assets.ingestion.registry import source_names, sources
+from assets.ingestion.registry import sources
 from assets.resources.warehouse import Parameters, Query, Warehouse, read_value
 from benchmarks.senders import Plan, Sender, Sent, sending
 from infra.demo.photographs import photographs
 from infra.local.stack import Stack
 from infra.progress import progress_bar
 from infra.report import MeasurementError
-from infra.source_clients import Addresses
+from infra.source_clients import SOURCE_CLIENTS, Addresses
 
 VISIBLE_SECONDS = 30.0
 """95th percentile from arrival to visible has to be under this."""
@@ -132,19 +132,15 @@ class Load:
         return self.stack.environment()["DAGSTER_DATABASE_URL"]
 
     def send(
-        self, name: str, rate: float, images: int, through: Sequence[str] | None = None
+        self, name: str, rate: float, images: int, through: Sequence[str] = tuple(SOURCE_CLIENTS)
     ) -> Delivery:
         """Sends images, waits until all are finished, and counts every one.
 
         Nothing else may send at the same time: the growth of the ledger is what is counted.
 
-        Args:
-            through: The sources to use in turn; None: all.
-
         Raises `MeasurementError` when an image was lost, duplicated, or not finished in time.
         """
         record = self.stack.state.path("records", f"{name}.jsonl")
-        through = through or source_names()
         plan = Plan(name, self.addresses, self.bodies, rate, images, record, through)
         counts = TextColumn(
             "finished   {task.fields[sent]} sent, {task.fields[known]} in the ledger"

@@ -22,7 +22,6 @@ from multiprocessing.context import SpawnProcess
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
-from assets.ingestion.registry import source_names
 from assets.timing import utc_now
 from infra.report import MeasurementError
 from infra.source_clients import SOURCE_CLIENTS, Addresses, SourceClient, make_unique
@@ -45,7 +44,7 @@ class Plan:
     rate: float
     images: int
     record: Path
-    through: Sequence[str] = field(default_factory=source_names)
+    through: Sequence[str] = tuple(SOURCE_CLIENTS)
 
 
 @dataclass(frozen=True)

@@ -184,7 +184,7 @@ SOURCE_CLIENTS: Mapping[str, Callable[[Addresses], SourceClient]] = {
     "bucket": BucketSourceClient,
     "upload": UploadSourceClient,
 }
-"""By the name of the source."""
+"""By the name of the source: what campaigns and benchmarks send through."""
 
 
 def make_unique(body: bytes, token: bytes) -> bytes:

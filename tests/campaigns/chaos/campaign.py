@@ -16,12 +16,12 @@ from random import Random
 import psycopg
 
 from assets.errors import DarkroomError, ServerError
-from assets.ingestion.registry import source_names
 from assets.processing.batch_runner import LEASE_DURATION
 from assets.timing import utc_now
 from infra.console import console
 from infra.local.dagster_api import runs_in_flight
 from infra.progress import progress_bar
+from infra.source_clients import SOURCE_CLIENTS
 from tests.campaigns.chaos.evidence import collect
 from tests.campaigns.chaos.faults import Fault, FaultInjector, faults, moments
 from tests.campaigns.chaos.platform import CampaignPlatform, report, running_platform
@@ -292,7 +292,7 @@ def run(
 
 def _options(kills: int, images: int, minutes: float | None, seed: int) -> CampaignOptions:
     # The topic gets a larger share: most images come from there.
-    weights = {source: 4 if source == "kafka" else 3 for source in source_names()}
+    weights = {source: 4 if source == "kafka" else 3 for source in SOURCE_CLIENTS}
     total = sum(weights.values())
     counts = {source: round(images * weight / total) for source, weight in weights.items()}
     seconds = max(kills * _SECONDS_PER_FAULT, images / _IMAGES_PER_SECOND)
