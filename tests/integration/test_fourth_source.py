@@ -12,6 +12,7 @@ from assets.ingestion import registry
 from assets.ingestion.bucket.audit import Audit, AuditCounts
 from assets.retention.image_buckets import ImageBucket, RetentionClock
 from assets.retention.inventory import Inventory
+from assets.timing import utc_now
 from tests.integration.bucket import NOW, keys_of_rows, put
 from tests.integration.orphan_helpers import purged
 
@@ -75,7 +76,7 @@ def test_a_repeated_fetch_changes_nothing_and_its_copy_is_purged(sftp, platform)
     platform.register()
     put(platform, KEY, account="ann")
     assert platform.register().new_images == 0
-    later = NOW + platform.settings.sweep_interval * 3
+    later = utc_now() + platform.settings.sweep_interval * 3
     assert Audit(platform).run(later, 60) == (AuditCounts(looked_at=3), True)
     assert purged(platform, later).items() == 1
     clock = RetentionClock(later, platform.settings.purge_age)
