@@ -8,9 +8,7 @@ from assets.errors import StackError
 from infra.console import OK, console, counted, notices, print_json, print_table, to_json
 from infra.console import say as show_step
 from infra.demo.demo import Demo, DemoResult
-from infra.demo.outcome import Row, SourceOutcome
-from infra.demo.retention import RetentionState
-from infra.local.server import Health
+from infra.demo.outcome import Row
 from infra.local.stack import Stack
 
 _MEMBER_COLUMNS = {
@@ -59,7 +57,7 @@ def demo(folder: str | None, count: int, allow_outside: bool, json: bool) -> Non
 
 
 def _run(stack: Stack, demo: Demo) -> DemoResult:
-    if stack.dagster.health() is Health.RUNNING:
+    if stack.dagster.is_running:
         address = f"http://127.0.0.1:{stack.ports.dagster}"
         notices.print(f"[bold]Darkroom demo[/], on the platform that runs at {address}")
         return demo.run()
@@ -78,14 +76,35 @@ def _run(stack: Stack, demo: Demo) -> DemoResult:
 
 def print_report(result: DemoResult) -> None:
     """Prints what happened as tables."""
+    retention = result.retention
     print_table(
-        [_source(one, result.sent[one.source]) for one in result.outcomes],
+        [
+            {
+                "source": one.source,
+                "sent": result.sent[one.source],
+                "processed": one.processed,
+                "rejected": one.rejected,
+                "why": "\n".join(f"{count} {why}" for why, count in one.reasons.items()),
+                "median s": one.median_seconds,
+                "p95 s": one.p95_seconds,
+            }
+            for one in result.outcomes
+        ],
         title="Images",
         caption="seconds: from arrival to visible in the analysts' views",
         styles={"processed": lambda _: "green", "rejected": lambda _: "yellow"},
     )
     print_table(
-        [_retention(result.retention)],
+        [
+            {
+                "oldest copy": retention.oldest_copy,
+                "hours": retention.oldest_hours,
+                "allowed": retention.hours,
+                "receipts": retention.receipts,
+                "receipt chain": "intact" if retention.is_chain_intact else "broken",
+                "first image purged": retention.first_goes_at,
+            }
+        ],
         title="Retention",
         caption="`darkroom images prove ID` proves for an image that it is gone",
         styles={"receipt chain": lambda text: "green" if text == "intact" else "red"},
@@ -125,29 +144,6 @@ def figures(result: DemoResult) -> dict[str, object]:
     flat["view_member_sales_summary"] = result.members
     flat["view_image_daily_summary"] = result.days
     return flat
-
-
-def _source(outcome: SourceOutcome, sent: int) -> dict[str, object]:
-    return {
-        "source": outcome.source,
-        "sent": sent,
-        "processed": outcome.processed,
-        "rejected": outcome.rejected,
-        "why": "\n".join(f"{count} {why}" for why, count in outcome.reasons.items()),
-        "median s": outcome.median_seconds,
-        "p95 s": outcome.p95_seconds,
-    }
-
-
-def _retention(state: RetentionState) -> dict[str, object]:
-    return {
-        "oldest copy": state.oldest_copy,
-        "hours": state.oldest_hours,
-        "allowed": state.hours,
-        "receipts": state.receipts,
-        "receipt chain": "intact" if state.is_chain_intact else "broken",
-        "first image purged": state.first_goes_at,
-    }
 
 
 def _print_rows(title: str, rows: Sequence[Row], columns: Mapping[str, str]) -> None:

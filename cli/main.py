@@ -7,6 +7,7 @@ be done, 2 wrong usage.
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from typing import Annotated, Any, Final
 
@@ -16,7 +17,8 @@ from typer.core import TyperGroup
 from typer.main import get_group
 
 from assets.errors import DarkroomError
-from cli.options import Json, Kafka, Yes
+from cli import platform
+from cli.options import Json, Kafka
 from infra.console import FAILED, notices
 
 MARKUP: Final = "markdown"
@@ -116,54 +118,13 @@ for _name, _help in GROUPS.items():
     )
 
 
-@app.command(rich_help_panel="Platform")
-def up() -> None:
-    """Start everything and stay until Ctrl-C."""
-    from cli import platform
-
-    platform.up()
+_platform_command = partial(app.command, rich_help_panel="Platform")
+for _command in (platform.up, platform.down, platform.status, platform.reset):
+    _platform_command()(_command)
+_platform_command(context_settings={"ignore_unknown_options": True})(platform.shell)
 
 
-@app.command(rich_help_panel="Platform")
-def down() -> None:
-    """Stop everything that runs; state is kept."""
-    from cli import platform
-
-    platform.down()
-
-
-@app.command(rich_help_panel="Platform")
-def status(json: Json = False) -> None:
-    """Show servers, backlog, disk use, the oldest copy and what is red.
-
-    Exit code 1 if something is red.
-    """
-    from cli import platform
-
-    platform.status(json)
-
-
-@app.command(rich_help_panel="Platform")
-def reset(yes: Yes = False) -> None:
-    """Stop everything and delete all state: databases, objects, topics, passwords."""
-    from cli import platform
-
-    platform.reset(yes)
-
-
-@app.command(rich_help_panel="Platform", context_settings={"ignore_unknown_options": True})
-def shell(
-    command: Annotated[
-        list[str] | None, typer.Argument(help="Run this instead of an interactive shell.")
-    ] = None,
-) -> None:
-    """Open a shell with the servers' addresses and passwords, or run a command with them."""
-    from cli import platform
-
-    platform.shell(command or [])
-
-
-@app.command(rich_help_panel="Platform")
+@_platform_command()
 def demo(
     images: Annotated[
         str | None, typer.Option(metavar="FOLDER", help="Send the images of this folder.")

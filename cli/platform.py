@@ -1,31 +1,36 @@
-"""`darkroom up`, `down`, `status`, `reset` and `shell`: the platform of this machine."""
+"""`darkroom up`, `down`, `status`, `reset` and `shell`: the platform of this machine.
+
+What is slow to import is imported when a command runs: help and completion stay quick.
+"""
+
+from __future__ import annotations
 
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from assets.errors import StackError
+from cli.options import Json, Yes
 from infra.console import console, notices, print_json, print_sentences, print_table, say
-from infra.local.server import Health
-from infra.local.stack import Stack
-from infra.local.status import PlatformStatus, read_status
-from infra.local.supervisor import supervise
+
+if TYPE_CHECKING:
+    from infra.local.stack import Stack
+    from infra.local.status import PlatformStatus
 
 _COLOURS = {"running": "green", "stopped": "dim", "killed": "red"}
 
 
 def up() -> None:
-    """Starts everything and stays until Ctrl-C.
+    """Start everything and stay until Ctrl-C."""
+    from infra.local.supervisor import supervise
 
-    Raises `StackError` when the platform runs already, or something cannot be started.
-    """
-    stack = Stack.of_project(say)
-    if stack.dagster.health() is Health.RUNNING:
+    stack = _project()
+    if stack.dagster.is_running:
         raise StackError(f"The platform already runs at {_ui(stack)}; `darkroom down` stops it.")
     notices.print("[bold]Starting Darkroom[/]")
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -47,14 +52,19 @@ def up() -> None:
 
 
 def down() -> None:
-    """Stops everything that runs; state is kept."""
-    Stack.of_project(say).stop()
+    """Stop everything that runs; state is kept."""
+    _project().stop()
     console.print("Darkroom is stopped; its state is kept, `darkroom up` continues with it.")
 
 
-def status(json: bool) -> None:
-    """Shows the status of the platform; exit code 1 if something is red."""
-    stack = Stack.of_project()
+def status(json: Json = False) -> None:
+    """Show servers, backlog, disk use, the oldest copy and what is red.
+
+    Exit code 1 if something is red.
+    """
+    from infra.local.status import read_status
+
+    stack = _project()
     found = read_status(stack)
     if json:
         print_json(found)
@@ -64,12 +74,9 @@ def status(json: bool) -> None:
         raise typer.Exit(1)
 
 
-def reset(yes: bool) -> None:
-    """Stops everything and deletes the state folder.
-
-    Raises `StackError` when the folder does not carry the platform's marker.
-    """
-    stack = Stack.of_project(say)
+def reset(yes: Yes = False) -> None:
+    """Stop everything and delete all state: databases, objects, topics, passwords."""
+    stack = _project()
     root = stack.state.root
     if not root.exists():
         console.print(f"There is no state to delete: {root} does not exist.", soft_wrap=True)
@@ -82,15 +89,25 @@ def reset(yes: bool) -> None:
     console.print(f"{root} is deleted.", soft_wrap=True)
 
 
-def shell(command: Sequence[str]) -> None:
-    """Runs a command, or the person's shell, with the servers' addresses and passwords."""
-    environment = {**os.environ, **Stack.of_project().environment()}
+def shell(
+    command: Annotated[
+        list[str] | None, typer.Argument(help="Run this instead of an interactive shell.")
+    ] = None,
+) -> None:
+    """Open a shell with the servers' addresses and passwords, or run a command with them."""
+    environment = {**os.environ, **_project().environment()}
     arguments = command or [os.environ.get("SHELL") or "/bin/sh"]
     try:
         done = subprocess.run(arguments, env=environment, check=False)
     except OSError as error:
         raise StackError(f"{arguments[0]} cannot be run: {error.strerror}.") from error
     raise typer.Exit(done.returncode)
+
+
+def _project() -> Stack:
+    from infra.local.stack import Stack
+
+    return Stack.of_project(say)
 
 
 def _print_status(stack: Stack, found: PlatformStatus) -> None:

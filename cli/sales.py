@@ -9,7 +9,6 @@ import typer
 from assets.errors import StackError
 from infra.console import OK, console, counted, print_table, say
 from infra.demo.sales.seed import SCALES, Scale, rows_per_table, seed
-from infra.local.server import Health
 from infra.local.stack import Stack
 from infra.progress import progress_bar
 
@@ -49,7 +48,7 @@ def seed_sales(
         sentence = f"there is no scale “{scale}”; choose {choices}."
         raise typer.BadParameter(sentence, param_hint="--scale")
     stack = Stack.of_project(say)
-    is_running = stack.dagster.health() is Health.RUNNING
+    is_running = stack.dagster.is_running
     try:
         fill(stack, SCALES[scale])
     finally:

@@ -7,7 +7,6 @@ from assets.errors import StackError
 from assets.platform import Platform
 from assets.resources.warehouse import Connection, Warehouse
 from infra.console import say
-from infra.local.server import Health
 from infra.local.stack import Stack
 
 ADMIN = "DATABASE_ADMIN_URL"
@@ -24,7 +23,7 @@ def running_database(stack: Stack | None = None) -> Iterator[Mapping[str, str]]:
     """
     stack = stack or Stack.of_project(say)
     server = next((server for server in stack.servers if server.name == "postgres"), None)
-    is_temporary = server is not None and server.health() is not Health.RUNNING
+    is_temporary = server is not None and not server.is_running
     if is_temporary:
         stack.start_database()
     try:
@@ -49,6 +48,6 @@ def running_platform(*servers: str) -> Platform:
     """
     stack = Stack.of_project()
     for server in stack.servers:
-        if server.name in servers and server.health() is not Health.RUNNING:
+        if server.name in servers and not server.is_running:
             raise StackError(f"{server.title} does not run; start the platform with `darkroom up`.")
     return Platform.from_settings(stack.settings())

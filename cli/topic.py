@@ -10,8 +10,7 @@ from assets.timing import utc_now
 from cli.options import Json
 from cli.servers import running_platform, warehouse_connection
 from infra.console import console, counted, print_json, print_sentences, print_table
-from infra.kafka.reconcile import find_differences, reconcile
-from infra.kafka.topics import load_description
+from infra.kafka.topics import find_differences, load_description, reconcile
 
 app = typer.Typer()
 

@@ -1,8 +1,8 @@
-"""Starts runs as processes of this machine, and tells of each whether its process is still there.
+"""Launches runs as processes of this machine, and reports whether their processes still run.
 
 Dagster's own launcher leaves that to the code server, which forgets its runs when it is killed, and
-stops looking for good when the database is down at that moment: a dead run then counted as running
-until its longest time was over, and no other of its kind could start.
+stops monitoring when the database is down at that moment: a dead run then counts as running until
+its maximum runtime is over, and no other run of its job can start.
 """
 
 from datetime import timedelta
@@ -12,7 +12,7 @@ from dagster import DagsterEventType, DagsterRun, DefaultRunLauncher
 from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 
 _CLOCK_TOLERANCE = timedelta(seconds=2)
-"""Of a process's start and its first event, which different clocks tell."""
+"""Between a process's start and its first event, which are read from different clocks."""
 
 
 class MonitoredRunLauncher(DefaultRunLauncher):
@@ -24,7 +24,7 @@ class MonitoredRunLauncher(DefaultRunLauncher):
         return True
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
-        """Tells whether the process that said it runs this run is there."""
+        """Returns whether the process that reported to execute this run still runs."""
         events = self._instance.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT)
         for event in events:
             metadata = event.get_dagster_event().engine_event_data.metadata
@@ -37,7 +37,7 @@ class MonitoredRunLauncher(DefaultRunLauncher):
 
 
 def _is_running(pid: int, seen_at: float) -> bool:
-    """Tells whether a process runs; a later one of the same number is another."""
+    """Whether a process runs that existed at a time; a later one of the same pid is another."""
     try:
         process = psutil.Process(pid)
         is_same = process.create_time() <= seen_at + _CLOCK_TOLERANCE.total_seconds()

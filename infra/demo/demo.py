@@ -2,28 +2,28 @@
 
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import psycopg
 from psycopg.conninfo import make_conninfo
 
 from assets.access.people import create_person, list_people, reset_person
 from assets.access.policy import load_policy
-from assets.errors import DarkroomError
+from assets.errors import DarkroomError, TopicError
+from assets.ingestion.kafka.producer import OutgoingImage, send
 from assets.resources.object_store import ObjectStore
+from assets.settings import Settings
 from assets.timing import utc_now
 from infra.console import counted, say
 from infra.demo import outcome
-from infra.demo.outcome import AnalystView, Row, SourceOutcome
+from infra.demo.outcome import AnalystView, RetentionState, Row, SourceOutcome, read_retention
 from infra.demo.photographs import Photograph, broken_files, photographs, photographs_in
-from infra.demo.retention import RetentionState, read_retention
 from infra.demo.sales.seed import SCALES, seed
-from infra.demo.senders import drop_into_bucket, produce_to_topic
 from infra.local.dagster_api import CheckState, check_states, launch_job, runs_in_flight
 from infra.local.stack import Stack
 from infra.progress import progress_bar
@@ -280,3 +280,37 @@ def _password_of_analyst(admin_conninfo: str) -> str:
 def _with_broken_files(pictures: Sequence[Photograph]) -> Sequence[Photograph]:
     middle = len(pictures) // 2
     return [*pictures[:middle], *broken_files(), *pictures[middle:]]
+
+
+def drop_into_bucket(
+    store: ObjectStore, folder: str, photographs: Sequence[Photograph], sent: Callable[[], None]
+) -> None:
+    """Puts photographs into the raw bucket under a folder, as any S3 program could."""
+    for photograph in photographs:
+        key = str(PurePosixPath(folder, photograph.name))
+        store.put(store.settings.raw_bucket, key, photograph.body, photograph.content_type)
+        sent()
+
+
+def produce_to_topic(
+    settings: Settings, photographs: Sequence[Photograph], sent: Callable[[], None]
+) -> None:
+    """Sends photographs to the topic, one message each, and waits until the broker has them all.
+
+    Raises `ServerUnavailableError` when the broker does not answer, `TopicError` when it
+    refuses one.
+    """
+    outgoing = (OutgoingImage(one.name, one.body, _headers(one)) for one in photographs)
+    if refused := send(settings, outgoing, lambda _: sent()):
+        raise TopicError(f"{refused[0].name} was not sent: {refused[0].reason}.")
+
+
+def _headers(photograph: Photograph) -> tuple[tuple[str, str], ...]:
+    """Returns no headers for a broken file: they are optional."""
+    if photograph.expected_reason:
+        return ()
+    return (
+        ("content-type", photograph.content_type),
+        ("filename", photograph.name),
+        ("uploader", "demo"),
+    )

@@ -1,14 +1,20 @@
-"""The outcome of the demo's images and sales, read from the database as operator and as analyst."""
+"""The outcome of the demo, read from the servers as operator and as analyst."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
+
+from assets.platform import Platform
+from assets.retention.inventory import Inventory
+from assets.retention.proof import read_chain
+from assets.settings import Settings
 
 ANALYST = "demo_analyst"
 
@@ -23,18 +29,12 @@ _BY_SOURCE = """
         percentile_cont(0.95) within group (order by extract(epoch from finished_at - arrived_at))
             filter (where state = 'processed') as p95_seconds,
         min(arrived_at) as first_arrived_at,
-        max(finished_at) as last_finished_at
+        max(finished_at) as last_finished_at,
+        array_agg(reason_code order by reason_code) filter (where state = 'rejected') as reasons
     from image_catalog.image
     where registered_at >= %s
     group by source
     order by source
-"""
-_REASONS = """
-    select source, reason_code, count(*) as images
-    from image_catalog.image
-    where registered_at >= %s and state = 'rejected'
-    group by source, reason_code
-    order by source, images desc, reason_code
 """
 
 _SEEN = """
@@ -98,12 +98,11 @@ def seen_by(analyst: psycopg.Connection) -> AnalystView:
 
 def outcomes_since(loader: psycopg.Connection, started_at: datetime) -> list[SourceOutcome]:
     """Reads the outcome of the images that were registered since a moment, per source."""
-    cursor = loader.cursor(row_factory=dict_row)
-    rows = cursor.execute(_BY_SOURCE, [started_at]).fetchall()
-    reasons: dict[str, dict[str, int]] = {}
-    for row in cursor.execute(_REASONS, [started_at]):
-        reasons.setdefault(row["source"], {})[row["reason_code"]] = row["images"]
-    return [SourceOutcome(**row, reasons=reasons.get(row["source"], {})) for row in rows]
+    rows = loader.cursor(row_factory=dict_row).execute(_BY_SOURCE, [started_at])
+    return [
+        SourceOutcome(**row | {"reasons": dict(Counter(row["reasons"] or ()).most_common())})
+        for row in rows
+    ]
 
 
 def count_by_state(loader: psycopg.Connection) -> list[tuple[object, ...]]:
@@ -136,4 +135,44 @@ def describe_missing(outcomes: Sequence[SourceOutcome], sent: dict[str, int]) ->
         f"{done} finished"
         for source, expected in sent.items()
         if (done := finished.get(source, 0)) < expected
+    )
+
+
+@dataclass(frozen=True)
+class RetentionState:
+    """The oldest copy in ledger and buckets, and the receipts of those that were deleted.
+
+    Attributes:
+        hours: The age at which a copy has to be gone.
+        first_goes_at: When the first image of this demo is purged.
+    """
+
+    oldest_copy: str
+    oldest_hours: float
+    hours: int
+    receipts: int
+    is_chain_intact: bool
+    first_goes_at: datetime
+
+
+def read_retention(
+    settings: Settings, outcomes: Sequence[SourceOutcome], now: datetime
+) -> RetentionState:
+    """Reads ledger, buckets and receipts.
+
+    Raises `ServerError` when a server goes away or refuses.
+    """
+    platform = Platform.from_settings(settings)
+    _, seen = Inventory(platform, now).take()
+    there = {kind: at for kind, at in seen.by_kind.items() if at is not None}
+    oldest = min(there, key=lambda kind: (there[kind], kind))
+    with platform.warehouse.connect() as connection:
+        chain = read_chain(connection)
+    return RetentionState(
+        oldest_copy=oldest.replace("_", " "),
+        oldest_hours=(now - there[oldest]) / timedelta(hours=1),
+        hours=settings.retention_hours,
+        receipts=chain.receipts,
+        is_chain_intact=not chain.problems,
+        first_goes_at=min(one.first_arrived_at for one in outcomes) + settings.purge_age,
     )

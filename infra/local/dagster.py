@@ -6,12 +6,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from string import Template
 
 import psutil
 
 from assets.errors import StackError
 from assets.settings import Settings
-from infra.dagster.instance import instance_settings
 from infra.local.dagster_api import has_loaded_code
 from infra.local.server import Server
 from infra.local.state import StateFolder
@@ -76,3 +76,14 @@ def is_code_server_missing(dagster: Server) -> bool:
     except psutil.NoSuchProcess:
         return False
     return True
+
+
+_INSTANCE = Path(__file__).parents[1] / "dagster" / "dagster.yaml"
+_OTHER_RUNS = 4
+
+
+def instance_settings(processing_runs: int) -> str:
+    """Returns the text of `dagster.yaml` for a number of concurrent processing runs."""
+    return Template(_INSTANCE.read_text()).substitute(
+        processing_runs=processing_runs, max_concurrent_runs=processing_runs + _OTHER_RUNS
+    )

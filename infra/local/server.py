@@ -100,18 +100,22 @@ class Server:
             return Health.STOPPED
         return Health.RUNNING if self.process() is not None else Health.KILLED
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the server runs and was not asked to end."""
+        return self.health() is Health.RUNNING
+
     def start(self) -> None:
         """Starts the server unless it runs already, and returns when it answers.
 
         Raises `StackError` when its port is taken, it ends at once, or does not answer in time.
         """
-        if self.process() is not None:
-            self._wait_until_ready()
-            return
-        self._kill_orphans()
-        check_ports([self])
-        popen = self._launch()
-        self._write_record(_Record(popen.pid, psutil.Process(popen.pid).create_time()))
+        popen = None
+        if self.process() is None:
+            self._kill_orphans()
+            check_ports([self])
+            popen = self._launch()
+            self._write_record(_Record(popen.pid, psutil.Process(popen.pid).create_time()))
         self._wait_until_ready(popen)
 
     def _launch(self) -> subprocess.Popen[bytes]:
@@ -175,7 +179,7 @@ class Server:
                     process.send_signal(number)
             _wait_until_gone(group, seconds)
 
-    def _wait_until_ready(self, popen: subprocess.Popen[bytes] | None = None) -> None:
+    def _wait_until_ready(self, popen: subprocess.Popen[bytes] | None) -> None:
         deadline = time.monotonic() + self.start_seconds
         while not self.is_ready():
             if popen is not None and popen.poll() is not None:

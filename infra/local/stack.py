@@ -25,13 +25,17 @@ from infra.local.apache_kafka import apache_kafka_server, prepare_apache_kafka
 from infra.local.dagster import PROJECT, dagster_server, prepare_dagster_home
 from infra.local.dagster_api import cancel_runs, runs_in_flight
 from infra.local.dbt import parse_dbt_project
-from infra.local.kafka import KAFKA_BUCKET, kafka_server
-from infra.local.object_store import ACCESS_KEY_ID, object_store_server
 from infra.local.ports import Ports
 from infra.local.postgres import SUPERUSER, make_data_folder, postgres_server
-from infra.local.server import Health, Server, check_ports
+from infra.local.server import Server, check_ports
+from infra.local.servers import (
+    ACCESS_KEY_ID,
+    KAFKA_BUCKET,
+    kafka_server,
+    object_store_server,
+    upload_api_server,
+)
 from infra.local.state import StateFolder
-from infra.local.upload_api import upload_api_server
 from infra.object_store.buckets import create_bucket, provision_buckets
 from infra.postgres import bootstrap
 from infra.postgres.migrate import migrate
@@ -41,10 +45,6 @@ _DATABASE_VARIABLES = (
     *("DATABASE_URL", "DATABASE_ADMIN_URL", "DATABASE_UPLOADER_URL", "DAGSTER_DATABASE_URL"),
     *("DBT_HOST", "DBT_USER", "DBT_ENV_SECRET_PASSWORD"),
 )
-
-
-def no_progress(step: str) -> None:
-    """Reports nothing."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,11 @@ class Stack:
     state: StateFolder
     ports: Ports = field(default_factory=Ports)
     outside: Mapping[str, str] = field(default_factory=dict, repr=False)
-    say: Callable[[str], None] = no_progress
+    say: Callable[[str], None] = lambda _: None
     listens: Ports | None = None
 
     @staticmethod
-    def of_project(say: Callable[[str], None] = no_progress) -> Stack:
+    def of_project(say: Callable[[str], None] = lambda _: None) -> Stack:
         """Returns the stack that commands work on: state in `.local`, the rest from environment.
 
         A variable that is empty counts as unset.
@@ -176,7 +176,7 @@ class Stack:
     def start_upload_api(self) -> None:
         """Starts the upload API over the running servers."""
         with self.state.lock():
-            if self.upload_api.health() is not Health.RUNNING:
+            if not self.upload_api.is_running:
                 self.say(self.upload_api.title)
             self.upload_api.start()
 
@@ -234,7 +234,7 @@ class Stack:
         return kafka_server(self.state, listens.kafka, self.ports.kafka, s3_url, self.region)
 
     def _start(self, server: Server) -> None:
-        if server.health() is not Health.RUNNING:
+        if not server.is_running:
             self.say(server.title)
         if server.name == "postgres":
             make_data_folder(self.state)

@@ -1,19 +1,30 @@
-"""Creates the buckets, and the queue of the raw bucket's notifications, at any S3 endpoint."""
+"""Creates the buckets, their lifecycle rules, and the queue of the raw bucket's notifications.
+
+Lifecycle rules are the backstop in case the purge does not run for days; the retention does not
+rely on them. S3 counts from the next midnight (UTC) and deletes at its own time, and in a bucket
+that keeps versions the expiration of an object only hides it. The embedded store keeps the rules
+and does not apply them. Source: Amazon S3 User Guide, “Lifecycle configuration elements”.
+"""
 
 from __future__ import annotations
 
 import json
+import math
+from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import ClientError
 
 from assets.settings import Settings
-from infra.object_store.lifecycle import provision_lifecycle
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.literals import BucketLocationConstraintType
-    from mypy_boto3_s3.type_defs import QueueConfigurationTypeDef
+    from mypy_boto3_s3.type_defs import (
+        LifecycleRuleOutputTypeDef,
+        LifecycleRuleTypeDef,
+        QueueConfigurationTypeDef,
+    )
     from mypy_boto3_sqs import SQSClient
 
 
@@ -46,8 +57,7 @@ def provision_buckets(s3: S3Client, sqs: SQSClient, settings: Settings) -> None:
     current = s3.get_bucket_notification_configuration(Bucket=settings.raw_bucket)
     if current.get("QueueConfigurations") != wanted:
         s3.put_bucket_notification_configuration(
-            Bucket=settings.raw_bucket,
-            NotificationConfiguration={"QueueConfigurations": wanted},
+            Bucket=settings.raw_bucket, NotificationConfiguration={"QueueConfigurations": wanted}
         )
 
 
@@ -66,3 +76,59 @@ def _create_queue(sqs: SQSClient, settings: Settings) -> str:
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
     return arn
+
+
+EXPIRE = "expire-everything"
+TIDY = "remove-expired-delete-markers"
+
+
+def wanted_rules(settings: Settings) -> dict[str, list[LifecycleRuleTypeDef]]:
+    """Returns the rules of every bucket that holds copies of images or logs, by bucket name.
+
+    S3 counts whole days: the retention is rounded up. A noncurrent version in the raw bucket may
+    be an image of its own and is kept as long as any image; in the other buckets nothing needs it.
+    """
+    days = math.ceil(settings.retention / timedelta(days=1))
+    noncurrent_days = dict.fromkeys((*settings.image_buckets, settings.logs_bucket), 1)
+    noncurrent_days[settings.raw_bucket] = days
+    return {bucket: _rules(days, noncurrent) for bucket, noncurrent in noncurrent_days.items()}
+
+
+def provision_lifecycle(s3: S3Client, settings: Settings) -> None:
+    """Replaces the rules of every bucket that differ from the wanted ones, in whatever order."""
+    for bucket, wanted in wanted_rules(settings).items():
+        found = {rule["ID"]: rule for rule in read_rules(s3, bucket)}
+        if found != {rule["ID"]: rule for rule in wanted}:
+            s3.put_bucket_lifecycle_configuration(
+                Bucket=bucket, LifecycleConfiguration={"Rules": wanted}
+            )
+
+
+def read_rules(s3: S3Client, bucket: str) -> list[LifecycleRuleOutputTypeDef]:
+    """Returns the rules of a bucket; none if it has no lifecycle configuration."""
+    try:
+        return s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchLifecycleConfiguration":
+            raise
+        return []
+
+
+def _rules(days: int, noncurrent_days: int) -> list[LifecycleRuleTypeDef]:
+    """Returns rules for all keys: S3 allows no rule that expires objects and delete markers."""
+    return [
+        {
+            "ID": EXPIRE,
+            "Filter": {},
+            "Status": "Enabled",
+            "Expiration": {"Days": days},
+            "NoncurrentVersionExpiration": {"NoncurrentDays": noncurrent_days},
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+        },
+        {
+            "ID": TIDY,
+            "Filter": {},
+            "Status": "Enabled",
+            "Expiration": {"ExpiredObjectDeleteMarker": True},
+        },
+    ]

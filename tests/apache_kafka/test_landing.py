@@ -12,8 +12,7 @@ from assets.ingestion.kafka import topics
 from assets.ingestion.kafka.producer import OutgoingImage, send
 from assets.resources.event_log import administrator
 from assets.resources.event_reader import OffsetsGoneError
-from infra.kafka.reconcile import Difference, find_differences, reconcile
-from infra.kafka.topics import load_description
+from infra.kafka.topics import Difference, find_differences, load_description, reconcile
 from tests.integration.test_sensors import tick
 from tests.integration.topic import (
     bodies_landed,

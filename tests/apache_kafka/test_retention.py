@@ -11,8 +11,7 @@ from kafka import KafkaAdminClient
 from assets.resources.event_log import administrator
 from assets.retention.topic_age import read_topic_age
 from assets.timing import utc_now
-from infra.kafka.reconcile import reconcile
-from infra.kafka.topics import TopicDescription, load_description
+from infra.kafka.topics import TopicDescription, load_description, reconcile
 from tests.integration.conftest import Platform
 from tests.integration.topic import fill, gaps_of, images, next_offsets, with_settings
 

@@ -18,9 +18,9 @@ from assets.processing.recipe import read_recipe
 from assets.resources.object_store import ObjectStore
 from assets.settings import Settings
 from infra.local.server import Server
+from infra.local.servers import upload_api_server
 from infra.local.stack import Stack
 from infra.local.state import StateFolder
-from infra.local.upload_api import upload_api_server
 from infra.local.warehouses import copy_of_warehouse
 from infra.object_store.buckets import provision_buckets
 

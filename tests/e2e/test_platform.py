@@ -6,9 +6,8 @@ from dagster import DagsterRunStatus
 
 from assets.catalog.checks import balance
 from assets.resources.warehouse import Warehouse
-from infra.demo.demo import Demo
+from infra.demo.demo import Demo, drop_into_bucket, produce_to_topic
 from infra.demo.photographs import broken_files, photographs
-from infra.demo.senders import drop_into_bucket, produce_to_topic
 from tests.e2e.conftest import Running, wait_until
 
 

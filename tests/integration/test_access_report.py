@@ -13,7 +13,7 @@ from assets.access.policy import load_policy
 from assets.access.report import Outcome, Report, Result, make_report
 from assets.access.subjects import subjects
 from assets.errors import AccessError
-from cli.access_matrix import print_report
+from cli.access import print_report
 from infra.demo.sales.seed import SCALES, seed
 from infra.local.dbt import run_dbt
 from infra.local.warehouses import copy_of_warehouse

@@ -4,8 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from assets.retention.erasure import Erasure
 from assets.retention.ledger_rows import ErasureSelection
-from infra.demo.outcome import outcomes_since
-from infra.demo.retention import read_retention
+from infra.demo.outcome import outcomes_since, read_retention
 
 
 def test_the_demo_reads_the_oldest_copy_the_receipts_and_when_its_first_image_goes(platform):

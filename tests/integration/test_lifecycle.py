@@ -3,10 +3,10 @@
 import pytest
 
 from assets.resources.object_store import open_client
-from infra.object_store.buckets import provision_buckets
-from infra.object_store.lifecycle import (
+from infra.object_store.buckets import (
     EXPIRE,
     TIDY,
+    provision_buckets,
     provision_lifecycle,
     read_rules,
     wanted_rules,

@@ -8,7 +8,7 @@ import pytest
 from assets.retention.checks import age_result
 from assets.settings import Settings
 from infra.local import dbt
-from infra.object_store.lifecycle import EXPIRE, wanted_rules
+from infra.object_store.buckets import EXPIRE, wanted_rules
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CUTOFF = "select pg_get_viewdef('staging.stg_image_catalog__{}'::regclass)"

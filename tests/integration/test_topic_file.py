@@ -8,8 +8,13 @@ from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from assets.errors import TopicError
 from assets.ingestion.kafka.producer import OutgoingImage, send
 from assets.resources.event_log import administrator
-from infra.kafka.reconcile import Difference, find_differences, reconcile
-from infra.kafka.topics import load_description, provision_topic
+from infra.kafka.topics import (
+    Difference,
+    find_differences,
+    load_description,
+    provision_topic,
+    reconcile,
+)
 from tests.commands import darkroom
 from tests.integration.topic import (
     bodies_landed,

@@ -11,8 +11,8 @@ import requests
 
 from assets.settings import Settings
 from infra.local.server import Health, Server
+from infra.local.servers import upload_api_server
 from infra.local.stack import Stack
-from infra.local.upload_api import upload_api_server
 from tests.commands import darkroom
 from tests.integration.upload_api import Api, create_key, serving, upload_settings
 from tests.unit.pictures import encoded, noise

@@ -10,7 +10,7 @@ from kafka import KafkaAdminClient, KafkaProducer
 from assets.ingestion.kafka.landing import Landed
 from assets.resources.event_log import EventLog
 from infra.kafka.topics import provision_topic
-from infra.local.kafka import KAFKA_BUCKET
+from infra.local.servers import KAFKA_BUCKET
 from tests.integration.conftest import Platform
 
 MEBIBYTE = 2**20

@@ -15,6 +15,14 @@ def test_every_group_shows_its_commands(group: str) -> None:
     assert f"darkroom {group}" in shown.output
 
 
+@pytest.mark.parametrize("command", [(), ("images",), ("images", "erase"), ("status",)])
+@pytest.mark.parametrize("columns", ["80", "120"])
+def test_help_shows_flags_without_a_type(command: tuple[str, ...], columns: str) -> None:
+    shown = darkroom(*command, "--help", env={"COLUMNS": columns})
+    assert "--help" in shown.output
+    assert "bool" not in shown.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -49,6 +57,15 @@ def test_no_command_writes_into_a_folder_that_is_not_the_platforms(
     (tmp_path / "thesis.txt").write_text("mine")
     assert darkroom(command, env={"DARKROOM_STATE": str(tmp_path)}).exit_code == 1
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_the_demo_starts_nothing_for_a_folder_without_images(tmp_path: Path) -> None:
+    empty, state = tmp_path / "empty", tmp_path / "state"
+    empty.mkdir()
+    refused = darkroom("demo", "--images", empty, env={"DARKROOM_STATE": str(state)})
+    assert refused.exit_code == 1
+    assert "holds no image" in " ".join(refused.output.split())
+    assert not state.joinpath("logs").exists()
 
 
 def test_the_demo_refuses_outside_servers(tmp_path: Path) -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 from dagster._core.instance.config import dagster_instance_config
 
-from infra.dagster.instance import instance_settings
-from infra.local.dagster import prepare_dagster_home
+from infra.local.dagster import instance_settings, prepare_dagster_home
 from infra.local.state import StateFolder
 from tests.unit.arrivals import REQUIRED, some_settings
 

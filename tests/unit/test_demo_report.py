@@ -11,8 +11,7 @@ import pytest
 from cli.demo import figures, print_report
 from infra.console import console, to_json
 from infra.demo.demo import DemoResult, StallDetector
-from infra.demo.outcome import SourceOutcome, describe_missing
-from infra.demo.retention import RetentionState
+from infra.demo.outcome import RetentionState, SourceOutcome, describe_missing
 
 NOON = datetime(2024, 5, 17, 12, tzinfo=UTC)
 BUCKET = SourceOutcome(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.kafka.reconcile import Difference
+from infra.kafka.topics import Difference
 
 
 @pytest.mark.parametrize(

