@@ -1,1 +1,1 @@
-"""The demo: real photographs and sales sent through the running platform, and what came of them."""
+"""The demo: real photographs and sales sent through the running platform, and their outcome."""

@@ -127,7 +127,7 @@ def count_transactions(admin: psycopg.Connection) -> int:
 
 
 def describe_missing(outcomes: Sequence[SourceOutcome], sent: dict[str, int]) -> str:
-    """Says in one sentence which images did not come through."""
+    """Returns in one sentence which images did not come through."""
     finished = {one.source: one.processed + one.rejected for one in outcomes}
     waiting = {one.source: one.waiting for one in outcomes}
     return "; ".join(

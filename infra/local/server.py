@@ -189,8 +189,9 @@ class Server:
                 )
             if popen is None and self.process() is None:
                 raise StackError(f"{self.title} ended while it was waited for; start it again.")
-            if gone := " and ".join(one.title for one in self.needs if one.health() == "killed"):
-                raise StackError(f"{self.title} cannot start: {gone} ended meanwhile.")
+            if gone := [one.title for one in self.needs if one.health() is Health.KILLED]:
+                titles = " and ".join(gone)
+                raise StackError(f"{self.title} cannot start: {titles} ended meanwhile.")
             if time.monotonic() > deadline:
                 raise StackError(
                     f"{self.title} did not answer on port {self.port} within "

@@ -128,7 +128,7 @@ class StateFolder:
         return made
 
     def write_private(self, path: Path, text: str) -> None:
-        """Writes a file that only its owner may read, whole or not at all."""
+        """Writes a file that only its owner may read, completely or not at all."""
         part = path.with_suffix(path.suffix + ".part")
         part.unlink(missing_ok=True)
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
