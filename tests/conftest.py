@@ -15,9 +15,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.startswith("tests/e2e/"))
     for item in items:
         module = item.nodeid.partition("::")[0]
-        if module.startswith("tests/e2e/"):
-            item.add_marker(pytest.mark.xdist_group("e2e"))
-        elif module.startswith("tests/integration/"):
+        if "running" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("the running platform"))
+        elif module.startswith(("tests/e2e/", "tests/integration/")):
             item.add_marker(pytest.mark.xdist_group(module))
 
 
