@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
-PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PYTEST = $(BIN)/pytest --numprocesses $(WORKERS)
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,7 +50,7 @@ demo: setup ## send photographs and sales through the platform; IMAGES=dir for y
 	@$(BIN)/darkroom demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(COUNT),--count $(COUNT))
 
 test: setup ## run the tests on embedded servers; ONLY=tests/unit for a part, WORKERS=2 processes
-	@$(PYTEST) $(ONLY)
+	@$(PYTEST) --dist loadfile --no-loadscope-reorder $(ONLY) # the tests of a file share servers and views
 
 test-apache-kafka: setup ## run the tests against Apache Kafka; needs Java 17 and Maven
 	@$(BIN)/pytest tests/apache_kafka
