@@ -219,7 +219,7 @@ def test_partitions_added_during_a_run_are_landed_by_it(platform, admin):
     assert landed[0].new_images == 3
 
 
-def test_a_topic_made_anew_is_landed_beside_the_old_one(platform):
+def test_a_recreated_topic_is_landed_beside_the_old_one(platform):
     fill(platform, 0, images(4, "old"))
     platform.land()
     recreate_topic(platform)

@@ -258,7 +258,7 @@ def test_a_build_that_fails_takes_no_change_from_the_queue(warehouse, build):
     assert differences(warehouse) == NONE
 
 
-def test_an_aggregate_does_not_add_up_a_book_that_was_made_anew(warehouse, build):
+def test_an_aggregate_does_not_add_up_a_book_that_was_rebuilt(warehouse, build):
     buy(warehouse, MEMBERS[0])
     build()
     build("--full-refresh", models=("int_sales__booked",))

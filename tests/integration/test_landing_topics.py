@@ -40,7 +40,7 @@ def check(platform):
     return no_offset_gap_is_unexplained(platform=platform)
 
 
-def test_a_topic_made_anew_is_landed_from_its_beginning_beside_the_old_one(platform):
+def test_a_recreated_topic_is_landed_from_its_beginning_beside_the_old_one(platform):
     fill(platform, 0, images(5, "old"))
     platform.land()
     recreate_topic(platform)
@@ -51,7 +51,7 @@ def test_a_topic_made_anew_is_landed_from_its_beginning_beside_the_old_one(platf
     assert (gaps_of(platform), next_offsets(platform)[0]) == ([], 2)
 
 
-def test_a_topic_made_anew_with_more_messages_than_the_old_one_is_landed_whole(platform):
+def test_a_recreated_topic_with_more_messages_than_the_old_one_is_landed_whole(platform):
     fill(platform, 0, images(2, "old"))
     platform.land()
     recreate_topic(platform)
@@ -78,7 +78,7 @@ def test_messages_known_to_wait_in_a_topic_that_was_deleted_are_a_gap(platform, 
     assert gaps_of(platform) == [(0, 1, 0, 5, "topic_recreated")]
 
 
-def test_a_topic_made_anew_twice_is_counted_twice(platform):
+def test_a_topic_recreated_twice_is_counted_twice(platform):
     for name in ("first", "second", "third"):
         fill(platform, 0, images(1, name))
         platform.land()
@@ -89,7 +89,7 @@ def test_a_topic_made_anew_twice_is_counted_twice(platform):
     assert bodies_landed(platform) == {b"first 0", b"second 0", b"third 0"}
 
 
-def test_a_topic_made_anew_while_it_is_read_is_read_from_its_beginning(platform):
+def test_a_topic_recreated_while_it_is_read_is_read_from_its_beginning(platform):
     lingering = with_settings(platform, run_linger_seconds=8.0)
     fill(platform, 0, images(3, "old"))
     with landing_meanwhile(lingering) as landed:
@@ -101,7 +101,7 @@ def test_a_topic_made_anew_while_it_is_read_is_read_from_its_beginning(platform)
     assert "~1/0/1" in origins(platform)
 
 
-def test_a_run_that_reads_a_topic_which_another_run_found_made_anew_gives_way(
+def test_a_run_that_reads_a_topic_which_another_run_found_recreated_gives_way(
     platform, monkeypatch
 ):
     fill(platform, 0, images(1))

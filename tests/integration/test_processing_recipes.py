@@ -93,7 +93,7 @@ def test_another_day_keeps_its_renditions(processed):
     assert recipes(processed) == {A.hash}
 
 
-def test_a_recipe_that_comes_back_finds_its_renditions_made_anew(processed, pictures):
+def test_a_recipe_that_comes_back_has_its_renditions_recreated(processed, pictures):
     processed.process(recipe=B)
     processed.process(recipe=A)
     assert_made_by(processed, A, len(pictures))

@@ -115,7 +115,7 @@ def test_a_partition_that_the_topic_does_not_have_is_named(platform):
         replay(platform, partition=7, first_offset=0)
 
 
-def test_a_topic_made_anew_is_landed_before_it_is_replayed(platform):
+def test_a_recreated_topic_is_landed_before_it_is_replayed(platform):
     fill(platform, 0, images(1))
     platform.land()
     recreate_topic(platform)

@@ -97,7 +97,7 @@ def test_landed_messages_ask_for_nothing(instance, platform, pictures):
     assert tick(kafka_images, instance, platform).run_requests == []
 
 
-def test_a_topic_made_anew_asks_for_a_run_however_few_messages_it_has(instance, platform):
+def test_a_recreated_topic_asks_for_a_run_however_few_messages_it_has(instance, platform):
     fill(platform, 0, images(5, "old"))
     platform.land()
     recreate_topic(platform)

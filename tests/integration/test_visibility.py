@@ -59,7 +59,7 @@ def test_no_run_takes_what_is_hidden(platform, hide: Hide):
 
 
 @HIDDEN
-def test_no_run_makes_anew_what_is_hidden(platform, catalogue, hide: Hide):
+def test_no_run_recreates_what_is_hidden(platform, catalogue, hide: Hide):
     catalogue.write(*map(processed, catalogue.claimed()))
     hide(platform)
     assert catalogue.claim_again(OTHER) == []

@@ -209,7 +209,7 @@ def test_a_state_that_does_not_change_is_stalled_at_the_limit() -> None:
     assert detector.is_stalled("same", now=110.0)
 
 
-def test_a_change_begins_the_limit_anew() -> None:
+def test_a_change_restarts_the_limit() -> None:
     detector = StallDetector(limit_seconds=10)
     detector.is_stalled("one", now=100.0)
     detector.is_stalled("other", now=109.0)

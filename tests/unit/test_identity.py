@@ -70,7 +70,7 @@ def test_no_two_messages_share_an_id(places: list[tuple[str, int, int]]) -> None
 
 
 @given(message_places, st.lists(incarnations, min_size=2, max_size=4, unique=True))
-def test_a_topic_made_anew_has_other_images_under_other_keys(
+def test_a_recreated_topic_has_other_images_under_other_keys(
     place: tuple[str, int, int], several: list[int]
 ) -> None:
     topic, partition, offset = place

@@ -43,7 +43,7 @@ def state(**changes: Any) -> TopicState:
         (KnownTopic(0, AN_ID), None, False),
     ],
 )
-def test_a_topic_is_made_anew_when_the_brokers_tell_another_identity_of_it(
+def test_a_topic_is_recreated_when_the_brokers_report_another_identity(
     known: KnownTopic | None, told: UUID | None, is_new: bool
 ) -> None:
     assert is_recreated(known, state(topic_id=told)) is is_new

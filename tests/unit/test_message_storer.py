@@ -28,7 +28,7 @@ def test_a_message_described_again_later_is_the_same_image() -> None:
     assert once == again
 
 
-def test_a_message_of_a_topic_made_anew_is_another_image_under_another_key() -> None:
+def test_a_message_of_a_recreated_topic_is_another_image_under_another_key() -> None:
     old, new = (describe(message(), incarnation, NOON, SETTINGS) for incarnation in (0, 1))
     assert old.image_id != new.image_id
     assert new.object_key == "kafka/images~1/2024-05-17/1-42"

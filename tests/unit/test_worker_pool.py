@@ -121,7 +121,7 @@ def test_a_worker_spinning_is_ended_by_the_kernel_when_its_processor_time_is_use
         assert pool.process(EVIL) is Reason.DECODER_TIMEOUT
 
 
-def test_processor_time_is_counted_for_each_image_anew(telling_worker: WorkerPool) -> None:
+def test_processor_time_is_counted_for_each_image_alone(telling_worker: WorkerPool) -> None:
     limit = "resource.getrlimit(resource.RLIMIT_CPU)[0]"
     first = int(told(telling_worker, limit) or 0)
     while float(told(telling_worker, "time.process_time()") or 0) < 1.5:
