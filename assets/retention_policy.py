@@ -27,5 +27,5 @@ def is_due(arrived_at: datetime, now: datetime, age: timedelta) -> bool:
 
 
 def is_plausible(due: int, total: int, max_share: float, free: int) -> bool:
-    """Returns whether so many can be deleted unconfirmed; `free` are, whatever their share."""
+    """Returns whether a number of deletions needs no confirmation; `free` of them never do."""
     return due <= max(free, max_share * total)

@@ -131,7 +131,7 @@ def photographs_in(folder: Path) -> Iterator[Photograph]:
 
     Images are recognised by their suffix (any case); hidden files are left out.
 
-    Raises `PhotographsError` when the folder is missing, is no folder, or holds no image.
+    Raises `PhotographsError` when the folder is missing, is not a folder, or holds no image.
     """
     if not folder.exists():
         raise PhotographsError(f"The folder {folder} does not exist; check its spelling.")

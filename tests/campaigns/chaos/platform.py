@@ -60,7 +60,7 @@ class CampaignPlatform:
 
 @contextmanager
 def running_platform(kafka: str) -> Iterator[CampaignPlatform]:
-    """Starts a platform and stops it afterwards; its state folder is left to whoever looks."""
+    """Starts a platform and stops it afterwards; its state folder is kept."""
     outside = {name: value for name, value in os.environ.items() if name not in _IGNORED_VARIABLES}
     outside |= {"KAFKA": kafka, **_INTERVALS}
     folder = Path(tempfile.mkdtemp(prefix="darkroom-chaos-"))
