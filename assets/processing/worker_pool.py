@@ -8,6 +8,7 @@ import multiprocessing
 import signal
 from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from threading import Lock
 from typing import Self
 
@@ -51,11 +52,10 @@ class WorkerPool:
         self.pool = self._open_pool(count)
 
     def __enter__(self) -> Self:
-        try:
+        with ExitStack() as on_failure:
+            on_failure.push(self)
             self._test_processor()
-        except BaseException:
-            self.__exit__()
-            raise
+            on_failure.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
