@@ -40,7 +40,9 @@ from infra.object_store.buckets import create_bucket, provision_buckets
 from infra.postgres import bootstrap
 from infra.postgres.migrate import migrate
 
-_OUTSIDE_SERVERS = ("DATABASE_URL", "AWS_ENDPOINT_URL", "KAFKA_BOOTSTRAP_SERVERS")
+OUTSIDE_SERVERS = ("DATABASE_URL", "AWS_ENDPOINT_URL", "KAFKA_BOOTSTRAP_SERVERS")
+"""Variables with the addresses of servers that are used in place of embedded ones."""
+
 _DATABASE_VARIABLES = (
     *("DATABASE_URL", "DATABASE_ADMIN_URL", "DATABASE_UPLOADER_URL", "DAGSTER_DATABASE_URL"),
     *("DBT_HOST", "DBT_USER", "DBT_ENV_SECRET_PASSWORD"),
@@ -106,7 +108,7 @@ class Stack:
     @property
     def outside_servers(self) -> list[str]:
         """The variables that name outside servers."""
-        return [name for name in _OUTSIDE_SERVERS if name in self.outside]
+        return [name for name in OUTSIDE_SERVERS if name in self.outside]
 
     @property
     def programs(self) -> tuple[Server, ...]:

@@ -18,7 +18,7 @@ from assets.errors import StackError
 from assets.resources.warehouse import Warehouse
 from infra.console import console, say
 from infra.local.ports import free_ports
-from infra.local.stack import Stack
+from infra.local.stack import OUTSIDE_SERVERS, Stack
 from infra.local.state import StateFolder
 from infra.local.supervisor import supervise
 from infra.source_clients import Addresses
@@ -33,8 +33,6 @@ _INTERVALS = {"SWEEP_INTERVAL_SECONDS": "20", "RUN_LINGER_SECONDS": "10"}
 _VIEWS_SECONDS = 600
 _ANALYST = "chaos_analyst"
 _ANSWER_SECONDS = 15
-# What a person's own environment must not change about the campaign's servers.
-_IGNORED_VARIABLES = ("DATABASE_URL", "AWS_ENDPOINT_URL", "KAFKA_BOOTSTRAP_SERVERS")
 
 
 def report(sentence: str) -> None:
@@ -61,7 +59,7 @@ class CampaignPlatform:
 @contextmanager
 def running_platform(kafka: str) -> Iterator[CampaignPlatform]:
     """Starts a platform and stops it afterwards; its state folder is kept."""
-    outside = {name: value for name, value in os.environ.items() if name not in _IGNORED_VARIABLES}
+    outside = {name: value for name, value in os.environ.items() if name not in OUTSIDE_SERVERS}
     outside |= {"KAFKA": kafka, **_INTERVALS}
     folder = Path(tempfile.mkdtemp(prefix="darkroom-chaos-"))
     stack = Stack(StateFolder(folder), free_ports(), outside, say, listens=free_ports())
