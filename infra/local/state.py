@@ -15,7 +15,7 @@ from assets.errors import StackError
 
 MARKER = "darkroom-state"
 _MARKER_TEXT = "State of a Darkroom platform. `darkroom reset` deletes this folder.\n"
-_NAMES_BEFORE_START = {"lock", "reports"}
+_NAMES_BEFORE_START = {"lock", "reports", "secrets.lock"}
 _OWN_NAMES = _NAMES_BEFORE_START | {
     *("apache_kafka", "dagster", "demo.json", "env", "logs", "object_store"),
     *("postgres", "postgres.part", "run", "secrets.json", "senders"),
@@ -28,7 +28,10 @@ def _password() -> str:
 
 @dataclass(frozen=True)
 class ServerPasswords:
-    """Passwords of the embedded servers, generated once and kept in the state folder (mode 600)."""
+    """Passwords of the embedded servers, generated once and kept in the state folder (mode 600).
+
+    A field that is added is generated at the next start of an older state folder.
+    """
 
     postgres_superuser: str = field(default_factory=_password, repr=False)
     darkroom_admin: str = field(default_factory=_password, repr=False)
@@ -39,12 +42,16 @@ class ServerPasswords:
     s3_secret_key: str = field(default_factory=_password, repr=False)
 
 
-def _read_passwords(path: Path) -> ServerPasswords:
+def _read_passwords(path: Path) -> dict[str, str]:
+    """Returns the passwords of a file, whichever version wrote it, by name.
+
+    Raises `StackError` when it cannot be read, or lacks the one that an existing database demands.
+    """
     try:
         known = json.loads(path.read_text())
-        if known.keys() == {secret.name for secret in fields(ServerPasswords)}:
-            return ServerPasswords(**known)
-    except (ValueError, AttributeError):
+        if "postgres_superuser" in known and all(isinstance(one, str) for one in known.values()):
+            return dict(known)
+    except (ValueError, TypeError, AttributeError):
         pass  # not JSON, or no JSON object
     raise StackError(
         f"{path} cannot be read as this version's passwords; `darkroom reset` deletes the "
@@ -110,22 +117,23 @@ class StateFolder:
         return path
 
     def secrets(self) -> ServerPasswords:
-        """Reads the passwords, generating them at the first call.
+        """Reads the passwords; those that the folder does not have yet are generated.
 
         Raises `StackError` when servers hold data but the passwords are gone or unreadable.
         """
-        path = self.path("secrets.json")
-        if path.exists():
-            return _read_passwords(path)
-        if self.root.joinpath("postgres").exists():
+        path, names = self.path("secrets.json"), {one.name for one in fields(ServerPasswords)}
+        if not path.exists() and self.root.joinpath("postgres").exists():
             raise StackError(
                 f"{self.root} holds a database but not its passwords ({path.name} is missing); put "
                 "the file back, or delete the state folder with `darkroom reset`."
             )
-        self.mark()
-        made = ServerPasswords()
-        self.write_private(path, json.dumps(asdict(made), indent=2))
-        return made
+        known = _read_passwords(path) if path.exists() else {}
+        if not names <= known.keys():
+            self.mark()
+            with FileLock(self.path("secrets.lock")):  # so that two commands use the same ones
+                known = asdict(ServerPasswords()) | (_read_passwords(path) if path.exists() else {})
+                self.write_private(path, json.dumps(known, indent=2))
+        return ServerPasswords(**{name: known[name] for name in names})
 
     def write_private(self, path: Path, text: str) -> None:
         """Writes a file that only its owner may read, completely or not at all."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -53,9 +54,9 @@ def test_a_database_without_its_passwords_is_told_with_the_way_out(state: StateF
 @pytest.mark.parametrize(
     "text",
     ["", "{", "[]", "null", '"text"', '{"password_of_another_version": "x"}', "{}",
-     '{"postgres_superuser": "x"}'],
+     '{"postgres_superuser": 1}'],
 )  # fmt: skip
-def test_passwords_that_are_not_all_there_are_told_with_the_way_out(
+def test_a_file_that_holds_no_passwords_is_told_with_the_way_out(
     state: StateFolder, text: str
 ) -> None:
     state.path("secrets.json").write_text(text)
@@ -63,6 +64,31 @@ def test_passwords_that_are_not_all_there_are_told_with_the_way_out(
         StackError, match=r"cannot be read as this version's passwords.*darkroom reset"
     ):
         state.secrets()
+
+
+def test_passwords_that_an_older_folder_lacks_are_generated_and_kept(state: StateFolder) -> None:
+    older = {"postgres_superuser": "x", "darkroom_loader": "y"}
+    state.path("secrets.json").write_text(json.dumps(older))
+    state.path("postgres", "PG_VERSION").write_text("18")
+    made = asdict(state.secrets())
+    assert made.items() >= older.items()
+    assert len(set(made.values())) == len(made)
+    assert asdict(StateFolder(state.root).secrets()) == made
+    assert mode(state.path("secrets.json")) == 0o600
+
+
+def test_passwords_of_another_version_are_kept(state: StateFolder) -> None:
+    given = asdict(ServerPasswords()) | {"of_a_later_version": "z"}
+    del given["s3_secret_key"]
+    state.path("secrets.json").write_text(json.dumps(given))
+    state.secrets()
+    assert json.loads(state.path("secrets.json").read_text()).items() > given.items()
+
+
+def test_two_commands_generate_the_same_passwords(state: StateFolder) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        made = set(threads.map(lambda _: StateFolder(state.root).secrets(), range(8)))
+    assert len(made) == 1
 
 
 def test_passwords_that_are_no_text_are_told_with_the_way_out(state: StateFolder) -> None:
