@@ -163,7 +163,7 @@ def measure_sharp(inputs: Inputs) -> Cost:
     with tempfile.TemporaryDirectory(prefix="darkroom-sharp-") as folder:
         for number, body in enumerate(inputs.bodies):
             (Path(folder) / f"{number:02d}").write_bytes(body)
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - a program of this benchmark
             [shutil.which("node") or "node", "loop.js", folder, str(inputs.count), str(PROCESSES)],
             cwd=_SHARP,
             env={"UV_THREADPOOL_SIZE": str(PROCESSES)},

@@ -98,7 +98,7 @@ def shell(
     environment = {**os.environ, **_project().environment()}
     arguments = command or [os.environ.get("SHELL") or "/bin/sh"]
     try:
-        done = subprocess.run(arguments, env=environment, check=False)
+        done = subprocess.run(arguments, env=environment, check=False)  # noqa: S603 - asked for
     except OSError as error:
         raise StackError(f"{arguments[0]} cannot be run: {error.strerror}.") from error
     raise typer.Exit(done.returncode)

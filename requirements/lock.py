@@ -22,7 +22,8 @@ def lock(target: str, *sources: str) -> None:
         f"--output-file=requirements/{target}",
         "--upgrade",
     )
-    subprocess.run([UV, "pip", "compile", *options, *sources], cwd=HERE.parent, check=True)
+    command = [UV, "pip", "compile", *options, *sources]
+    subprocess.run(command, cwd=HERE.parent, check=True)  # noqa: S603 - a constant
 
 
 lock("installer.txt", "requirements/installer.in")

@@ -64,7 +64,7 @@ def waiting_run(kind: Callable[..., Run], env: Mapping[str, str]) -> Iterator[Ca
         kind: The class of its figures, by which `benchmarks.runs` chooses the run.
         env: Added to this process's environment.
     """
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - a module of this package
         [sys.executable, "-m", "benchmarks.runs", kind.__name__],
         env={**os.environ, **env},
         cwd=_PROJECT,

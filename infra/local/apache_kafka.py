@@ -6,7 +6,6 @@ every state folder.
 
 import hashlib
 import shutil
-import subprocess
 from pathlib import Path
 from string import Template
 
@@ -18,6 +17,7 @@ from assets.errors import StackError
 from infra.local.ports import Ports
 from infra.local.server import Server
 from infra.local.state import StateFolder
+from infra.programs import run_program
 
 _APACHE = Path(__file__).parents[1] / "kafka" / "apache"
 _CLUSTER = "ZGFya3Jvb20tbG9jYWwtMQ"  # "darkroom-local-1", 16 bytes in base64
@@ -85,19 +85,7 @@ def _fetch_jars() -> None:
 
 
 def _run(command: list[str]) -> None:
-    name = Path(command[0]).name
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_FETCH_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        raise StackError(
-            f"`{name}` did not end within {_FETCH_SECONDS} s while it made Apache Kafka ready; "
-            "look at the network, and try again."
-        ) from error
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip().splitlines()[:1]
-        raise StackError(f"Apache Kafka could not be made ready; `{name}` said: {said}")
+    run_program(command, "Apache Kafka could not be made ready", seconds=_FETCH_SECONDS)
 
 
 def _jars() -> Path:

@@ -1,7 +1,6 @@
 """Dagster in the embedded stack: `dagster dev` on the workspace, storage in PostgreSQL."""
 
 import signal
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -10,11 +9,11 @@ from string import Template
 
 import psutil
 
-from assets.errors import StackError
 from assets.settings import Settings
 from infra.local.dagster_api import has_loaded_code
 from infra.local.server import Server
 from infra.local.state import StateFolder
+from infra.programs import run_program
 
 PROJECT = Path(__file__).parents[2]
 
@@ -51,13 +50,7 @@ def prepare_dagster_home(state: StateFolder, env: Mapping[str, str]) -> None:
     if is_first_start:
         return
     command = [sys.executable, "-m", "infra.local.interrupted_runs"]
-    done = subprocess.run(command, env=dict(env), capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        last = done.stderr.strip().splitlines()[-1:]
-        raise StackError(
-            f"Dagster's run storage could not be read: {last}; "
-            "try `darkroom down`, then `darkroom up`."
-        )
+    run_program(command, "Dagster's run storage could not be read", env=env)
 
 
 def is_code_server_missing(dagster: Server) -> bool:

@@ -35,7 +35,7 @@ def run_dbt(env: Mapping[str, str], *arguments: str, outputs: Path | None = None
     if outputs:
         folders += ["--target-path", str(outputs), "--log-path", str(outputs)]
     dbt = Path(sys.executable).with_name("dbt")
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - arguments of this project
         [dbt, "--no-use-colors", *arguments, *folders, *RetentionSettings.of(env).dbt_variables],
         env=dict(env),
         capture_output=True,

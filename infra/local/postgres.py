@@ -23,6 +23,7 @@ from filelock import FileLock
 from assets.errors import StackError
 from infra.local.server import Server
 from infra.local.state import StateFolder
+from infra.programs import run_program
 
 SUPERUSER = "postgres"
 _SERVER_USER = "embedded_postgres"
@@ -85,10 +86,9 @@ def make_data_folder(state: StateFolder) -> None:
         *("--auth=scram-sha-256", "--pwfile=/dev/stdin", "--no-instructions"),
         *("--encoding=UTF8", "--locale=C.UTF-8"),
     ]
-    done = subprocess.run(command, input=password, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        reason = done.stderr.strip().splitlines()[-1:]
-        raise StackError(f"PostgreSQL could not create its data folder in {state.root}: {reason}")
+    run_program(
+        command, f"PostgreSQL could not create its data folder in {state.root}", text=password
+    )
     part.rename(data)
 
 
@@ -120,7 +120,7 @@ def _share_programs() -> None:
     shutil.rmtree(part, ignore_errors=True)
     for folder in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
         shutil.copytree(_installed_packages() / folder, part / folder, symlinks=True)
-    subprocess.run(["chmod", "-R", "a+rX", part, part.parent], check=True)  # noqa: S607
+    run_program(["chmod", "-R", "a+rX", part, part.parent], "PostgreSQL's copy cannot be shared")
     part.rename(shared)
 
 

@@ -122,7 +122,7 @@ class Server:
         env = {name: val for name, val in os.environ.items() if val and name not in self.withheld}
         with self.log.open("ab") as log:
             try:
-                return subprocess.Popen(
+                return subprocess.Popen(  # noqa: S603 - a server of this package
                     self.argv,
                     env=env | dict(self.env),
                     stdin=subprocess.DEVNULL,

@@ -163,5 +163,5 @@ def telling(body: bytes, recipe: Recipe) -> ProcessedImage:
     if not body.startswith(EVIL):
         return made
     modules = {"os": os, "resource": resource, "subprocess": subprocess, "time": time}
-    answer = str(eval(body.removeprefix(EVIL), modules))
+    answer = str(eval(body.removeprefix(EVIL), modules))  # noqa: S307 - of a test
     return replace(made, facts=replace(made.facts, camera_make=answer[:200]))

@@ -6,8 +6,8 @@ from tests.campaigns.chaos.faults import Target, part_of_dagster
 
 PYTHON = "/somewhere/.venv/bin/python"
 DEV = [PYTHON, "-m", "dagster", "dev", "--workspace", "workspace.yaml"]
-PROXY = [PYTHON, "-m", "dagster", "code-server", "start", "--socket", "/tmp/a"]
-CODE = [PYTHON, "-m", "dagster", "api", "grpc", "--socket", "/tmp/b"]
+PROXY = [PYTHON, "-m", "dagster", "code-server", "start", "--socket", "/state/a"]
+CODE = [PYTHON, "-m", "dagster", "api", "grpc", "--socket", "/state/b"]
 WEB = [PYTHON, "-m", "dagster_webserver", "--port", "3000"]
 DAEMON = [PYTHON, "-m", "dagster._daemon", "run"]
 SPAWNED = [
