@@ -1,8 +1,15 @@
-"""`darkroom security`: attempts to break into the platform."""
+"""`darkroom security`: attempts to break into the platform, and what it is made of."""
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
+from rich.table import Table
 
+from assets.errors import DarkroomError
 from cli.options import Json
+from infra.console import FAILED, OK, console, counted, print_json
+from infra.supply_chain import UNKNOWN, bill_of_materials, packages_by_licence
 
 app = typer.Typer()
 
@@ -19,6 +26,40 @@ def report(json: Json = False) -> None:
     run(json)
 
 
-@app.callback()
-def _group() -> None:
-    """Keeps `report` a command of its own, although it is the only one."""
+@app.command()
+def sbom(
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it here; left out: print it.")
+    ] = None,
+) -> None:
+    """Make the bill of materials of what is installed: CycloneDX as JSON."""
+    bill = bill_of_materials()
+    if output is None:
+        console.out(bill, highlight=False)
+        return
+    try:
+        output.write_text(bill)
+    except OSError as error:
+        raise DarkroomError(f"{output} cannot be written: {error.strerror}.") from error
+    console.print(f"{output} is written.", soft_wrap=True)
+
+
+@app.command()
+def licences(json: Json = False) -> None:
+    """List the licences of all installed packages; exit code 1 if one is unknown."""
+    found = packages_by_licence(bill_of_materials())
+    if json:
+        print_json(found)
+    else:
+        table = Table(show_header=True, box=None, padding=(0, 2, 0, 0))
+        for heading in ("licence", "packages"):
+            table.add_column(heading)
+        for licence, packages in found.items():
+            table.add_row(licence, ", ".join(packages))
+        console.print(table)
+        count = counted(sum(map(len, found.values())), "package")
+        unknown = len(found.get(UNKNOWN, []))
+        verdict = f"{unknown} without a known licence" if unknown else "each with a known licence"
+        console.print(f"\n{FAILED if unknown else OK} {count}, {verdict}")
+    if UNKNOWN in found:
+        raise typer.Exit(1)
