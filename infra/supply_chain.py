@@ -32,7 +32,7 @@ def bill_of_materials() -> str:
     if not tool.exists():
         raise StackError("cyclonedx-py is not installed; install it with `make setup-check`.")
     root = ("--pyproject", _PROJECT / "pyproject.toml", "--output-reproducible")
-    command = [tool, "environment", *root, sys.executable]
+    command: list[str | Path] = [tool, "environment", *root, sys.executable]
     return run_program(command, "The bill of materials could not be made")
 
 
