@@ -13,11 +13,11 @@ ACCESS_KEY_ID = "darkroom"
 
 
 def object_store_server(state: StateFolder, port: int, region: str) -> Server:
-    """Describes the server; it checks credentials as AWS does."""
+    """Describes the server; it verifies signatures and checks policies as AWS does."""
     return Server(
         name="object_store",
         title="S3 and SQS (MiniStack)",
-        argv=(sys.executable, "-m", "ministack"),
+        argv=(sys.executable, "-m", "infra.object_store.server"),
         port=port,
         port_variable="S3_PORT",
         is_ready=lambda: answers_http(f"http://127.0.0.1:{port}/_ministack/health"),

@@ -1,0 +1,294 @@
+"""Whether a program of another user, or a web page, can use the embedded S3 and SQS.
+
+They reach its port and know everything that is no secret: the key's name and the buckets.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest.mock import patch
+from uuid import uuid4
+
+import requests
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+from botocore.session import get_session
+
+from tests.campaigns.security.attempt import SECONDS, Attempt, Target
+
+_BODY = b"an object of the platform"
+_PAGE = "https://page.example"
+_REGION = "eu-central-1"
+_WRONG = "not-the-secret"
+"""A secret that no key has."""
+
+
+@dataclass(frozen=True)
+class _Key:
+    name: str
+    secret: str
+
+    def client(self, target: Target, service: str) -> Any:
+        """Returns boto3's client of a service with this key."""
+        return get_session().create_client(
+            service,
+            endpoint_url=target.env["AWS_ENDPOINT_URL"],
+            region_name=_REGION,
+            aws_access_key_id=self.name,
+            aws_secret_access_key=self.secret,
+            config=Config(
+                signature_version="v4" if service != "s3" else "s3v4",
+                retries={"total_max_attempts": 1},
+            ),
+        )
+
+    @property
+    def credentials(self) -> Credentials:
+        return Credentials(self.name, self.secret)
+
+
+def _own_key(target: Target) -> _Key:
+    return _Key(target.env["AWS_ACCESS_KEY_ID"], target.env["AWS_SECRET_ACCESS_KEY"])
+
+
+@contextmanager
+def _object(target: Target) -> Iterator[str]:
+    """Stores an object in the logs bucket while the block lasts; returns its URL."""
+    s3, bucket, key = target.platform.object_store.s3, target.env["LOGS_BUCKET"], f"{uuid4()}"
+    s3.put_object(Bucket=bucket, Key=key, Body=_BODY)
+    try:
+        yield f"{target.env['AWS_ENDPOINT_URL']}/{bucket}/{key}"
+    finally:
+        s3.delete_object(Bucket=bucket, Key=key)
+
+
+def _signed(key: _Key, method: str, url: str, body: bytes = b"") -> dict[str, str]:
+    """Returns the headers that sign a request."""
+    request = AWSRequest(method, url, data=body)
+    S3SigV4Auth(key.credentials, "s3", _REGION).add_auth(request)
+    return dict(request.headers)
+
+
+def _presigned(key: _Key, url: str, method: str = "GET", seconds: int = 60) -> str:
+    request = AWSRequest(method, url)
+    S3SigV4QueryAuth(key.credentials, "s3", _REGION, expires=seconds).add_auth(request)
+    return str(request.url)
+
+
+def _ask(method: str, url: str, **more: Any) -> requests.Response:
+    return requests.request(method, url, timeout=SECONDS, **more)
+
+
+def _assert_allowed(answer: requests.Response) -> None:
+    """The positive control: without it, a wrong request would count as held."""
+    if not answer.ok:
+        raise AssertionError(f"a permitted request is answered {answer.status_code}")
+
+
+def _use_without_signature(target: Target) -> Iterator[str]:
+    bucket = target.env["LOGS_BUCKET"]
+    endpoint = target.env["AWS_ENDPOINT_URL"]
+    with _object(target) as url:
+        _assert_allowed(_ask("GET", url, headers=_signed(_own_key(target), "GET", url)))
+        form = {"key": f"{uuid4()}"}
+        list_queues = {"X-Amz-Target": "AmazonSQS.ListQueues"}
+        for what, answer in {
+            "listed the buckets": _ask("GET", endpoint),
+            "read an object": _ask("GET", url),
+            "overwrote an object": _ask("PUT", url, data=b"mine"),
+            "sent a form": _ask("POST", f"{endpoint}/{bucket}", data=form, files={"file": b"x"}),
+            "listed the queues": _ask("POST", endpoint, data="{}", headers=list_queues),
+            "deleted an object": _ask("DELETE", url),
+        }.items():
+            if answer.ok:
+                yield f"{what} without a signature"
+
+
+def _use_with(target: Target, key: _Key) -> Iterator[str]:
+    with _object(target) as url:
+        if _ask("GET", url, headers=_signed(key, "GET", url)).ok:
+            yield f"read an object as “{key.name}”"
+        if _ask("GET", _presigned(key, url)).ok:
+            yield f"read an object by a presigned URL of “{key.name}”"
+        bucket, name = url.rsplit("/", 2)[1:]
+        form = key.client(target, "s3").generate_presigned_post(bucket, name)
+        if _ask("POST", form["url"], data=form["fields"], files={"file": b"mine"}).ok:
+            yield f"overwrote an object by a form of “{key.name}”"
+        for service, call in {
+            "s3": "list_buckets",
+            "sqs": "list_queues",
+            "iam": "list_users",
+            "sts": "get_caller_identity",
+        }.items():
+            try:
+                getattr(key.client(target, service), call)()
+            except ClientError:
+                continue
+            yield f"called {call} as “{key.name}”"
+
+
+def _use_own_key(target: Target) -> list[str]:
+    """Makes the same requests with the platform's own key."""
+    return list(_use_with(target, _own_key(target)))
+
+
+def _use_well_known_keys(target: Target) -> Iterator[str]:
+    if len(_use_own_key(target)) < 7:
+        raise AssertionError("the platform's own key cannot do everything")
+    secret = target.env["AWS_SECRET_ACCESS_KEY"]
+    for key in (
+        _Key("test", "test"),
+        _Key("test", _WRONG),
+        _Key("000000000000", "test"),
+        _Key("123456789012", _WRONG),
+        _Key("root", secret[::-1]),
+    ):
+        yield from _use_with(target, key)
+
+
+def _use_wrong_secret(target: Target) -> Iterator[str]:
+    name = target.env["AWS_ACCESS_KEY_ID"]
+    for secret in (_WRONG, "test", target.env["AWS_SECRET_ACCESS_KEY"][:-1]):
+        yield from _use_with(target, _Key(name, secret))
+
+
+def _change_signed_requests(target: Target) -> Iterator[str]:
+    key = _own_key(target)
+    with _object(target) as url, _object(target) as other:
+        signed = _signed(key, "PUT", url, b"signed")
+        _assert_allowed(_ask("PUT", url, data=b"signed", headers=signed))
+        shared = _presigned(key, url)
+        _assert_allowed(_ask("GET", shared))
+        query = shared.partition("?")[2]
+        action = "Action=ListUsers&Version=2010-05-08"
+        as_form = {"Content-Type": "application/x-www-form-urlencoded"}
+        copied = {**signed, "x-amz-copy-source": other.split("/", 3)[3]}
+        twice = signed["Authorization"].replace(
+            "Credential=", "Credential=test/x/x/s3/x, Credential="
+        )
+        with patch("botocore.auth.get_current_datetime", _an_hour_ago):
+            old = _signed(key, "GET", url)
+        for what, answer in {
+            "changed the body of a signed request": _ask("PUT", url, data=b"other", headers=signed),
+            "sent a signed request elsewhere": _ask("PUT", other, data=b"signed", headers=signed),
+            "added a header to a signed request": _ask("PUT", url, data=b"signed", headers=copied),
+            "named two keys": _ask(
+                "PUT", url, data=b"signed", headers={**signed, "Authorization": twice}
+            ),
+            "sent a request that was signed an hour ago": _ask("GET", url, headers=old),
+            "read another object by a presigned URL": _ask("GET", f"{other}?{query}"),
+            "deleted an object by a URL for reading": _ask("DELETE", shared),
+            "called IAM by a URL for reading": _ask("GET", shared, data=action, headers=as_form),
+        }.items():
+            if answer.ok:
+                yield what
+
+
+def _an_hour_ago() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=1)
+
+
+def _use_from_page(target: Target) -> Iterator[str]:
+    key = _own_key(target)
+    with _object(target) as url:
+        page = {"Origin": _PAGE}
+        shared = _presigned(key, url)
+        _assert_allowed(_ask("GET", shared))
+        bucket, name = url.rsplit("/", 2)[1:]
+        form = key.client(target, "s3").generate_presigned_post(bucket, name)
+        preflight = {**page, "Access-Control-Request-Method": "PUT"}
+        foreign = "http://page.example:14566" + url[url.index("/", 8) :]
+        for what, answer in {
+            "read an object": _ask("GET", shared, headers=page),
+            "got leave for more": _ask("OPTIONS", url, headers=preflight),
+            "sent a form": _ask(
+                "POST", form["url"], data=form["fields"], files={"file": b"x"}, headers=page
+            ),
+            "read an object under a name of its own": _ask(
+                "GET",
+                f"{url}?{_presigned(key, foreign).partition('?')[2]}",
+                headers={"Host": "page.example:14566"},
+            ),
+        }.items():
+            if answer.ok:
+                yield f"a web page {what}"
+
+
+def _use_administration(target: Target) -> Iterator[str]:
+    endpoint, key = target.env["AWS_ENDPOINT_URL"], _own_key(target)
+    _assert_allowed(_ask("GET", f"{endpoint}/_ministack/health"))
+    with _object(target) as url:
+        queue = target.platform.object_store.sqs.get_queue_url(
+            QueueName=target.platform.settings.raw_events_queue
+        )
+        for path in (f"sqs/messages?QueueUrl={queue['QueueUrl']}", "ready"):
+            if _ask("GET", f"{endpoint}/_ministack/{path}").ok:
+                yield f"read /_ministack/{path.partition('?')[0]}"
+        body = json.dumps({"ministack.region": "us-east-1"})
+        if _ask("POST", f"{endpoint}/_ministack/config", data=body).ok:
+            yield "changed the configuration"
+        for headers in (
+            {},
+            {"Origin": _PAGE},
+            _signed(key, "POST", f"{endpoint}/_ministack/reset"),
+        ):
+            if _ask("POST", f"{endpoint}/_ministack/reset", headers=headers).ok:
+                yield "deleted everything"
+                target.stack.start()  # provisions everything again
+        if not _ask("GET", url, headers=_signed(key, "GET", url)).ok:
+            yield "the object is gone"
+
+
+def _exceed_policy(target: Target) -> Iterator[str]:
+    """Somebody has a key of their own, which may read one prefix."""
+    iam = _own_key(target).client(target, "iam")
+    name = f"guest-{uuid4().hex[:8]}"
+    with _object(target) as mine, _object(target) as other:
+        bucket, key = mine.rsplit("/", 2)[1:]
+        statement = {
+            "Effect": "Allow",
+            "Action": "s3:GetObject",
+            "Resource": f"arn:aws:s3:::{bucket}/{key}",
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.create_user(UserName=name)
+        iam.put_user_policy(UserName=name, PolicyName="read", PolicyDocument=policy)
+        made = iam.create_access_key(UserName=name)["AccessKey"]
+        guest = _Key(made["AccessKeyId"], made["SecretAccessKey"])
+        try:
+            _assert_allowed(_ask("GET", mine, headers=_signed(guest, "GET", mine)))
+            if _ask("GET", other, headers=_signed(guest, "GET", other)).ok:
+                yield "a guest read another object"
+            if _ask("DELETE", mine, headers=_signed(guest, "DELETE", mine)).ok:
+                yield "a guest deleted an object"
+            forged = _signed(guest, "GET", other)
+            root = f"Credential={target.env['AWS_ACCESS_KEY_ID']}/"
+            forged["Authorization"] = forged["Authorization"].replace(
+                "Credential=", f"{root}x, Credential="
+            )
+            if _ask("GET", other, headers=forged).ok:
+                yield "a guest named the platform's key beside its own"
+            forged_secret = _Key(guest.name, _WRONG)
+            if _ask("GET", mine, headers=_signed(forged_secret, "GET", mine)).ok:
+                yield "somebody signed for a guest with a wrong secret"
+        finally:
+            iam.delete_access_key(UserName=name, AccessKeyId=guest.name)
+            iam.delete_user_policy(UserName=name, PolicyName="read")
+            iam.delete_user(UserName=name)
+
+
+ATTEMPTS = (
+    Attempt("use the object store without a signature", _use_without_signature),
+    Attempt("use the object store with a well-known key", _use_well_known_keys),
+    Attempt("use the object store with a wrong secret", _use_wrong_secret),
+    Attempt("change signed requests to the object store", _change_signed_requests),
+    Attempt("use the object store from a web page", _use_from_page),
+    Attempt("do more with a key of the object store than its policy allows", _exceed_policy),
+    Attempt("administer the object store, and delete everything in it", _use_administration),
+)

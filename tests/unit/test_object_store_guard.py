@@ -1,0 +1,235 @@
+"""The guard of the embedded object store: which requests reach MiniStack."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from infra.object_store.guard import Guard
+
+URL = "http://127.0.0.1:14566/bucket/a%20b?versionId=1"
+BODY = b"the bytes of an image"
+KEY = Credentials("darkroom", "secret")
+FOREIGN = Credentials("test", "test")
+FIFTEEN_MINUTES = timedelta(minutes=15)
+
+
+def ask(method: str, url: str, headers: Mapping[str, str], *parts: bytes) -> int | bytes:
+    """Returns the body that reached the application, or the status of the refusal."""
+    reached: list[bytes] = []
+    sent: list[dict] = []
+    messages = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
+    messages.append({"type": "http.request", "body": b"", "more_body": False})
+
+    async def receive():
+        return messages.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    async def app(scope, receive, send):
+        reached.append((await receive())["body"])
+
+    address = urlsplit(url)
+    named = {"host": address.netloc} | {name.lower(): value for name, value in headers.items()}
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": unquote(address.path),
+        "raw_path": address.path.encode(),
+        "query_string": address.query.encode(),
+        "headers": [(name.encode(), value.encode()) for name, value in named.items()],
+    }
+    guard = Guard(app, {KEY.access_key: KEY.secret_key}.get)
+    asyncio.run(guard(scope, receive, send))
+    return reached[0] if reached else sent[0]["status"]
+
+
+def signed(
+    method: str = "PUT",
+    url: str = URL,
+    body: bytes = BODY,
+    key: Credentials = KEY,
+    age: timedelta = timedelta(0),
+    **headers: str,
+) -> dict[str, str]:
+    request = AWSRequest(method, url, data=body, headers=headers)
+    with patch("botocore.auth.get_current_datetime", lambda: naive_now() - age):
+        S3SigV4Auth(key, "s3", "eu-central-1").add_auth(request)
+    return dict(request.headers.items())
+
+
+def presigned(
+    method: str = "GET", url: str = URL, seconds: int = 60, age: timedelta = timedelta(0)
+) -> str:
+    request = AWSRequest(method, url)
+    with patch("botocore.auth.get_current_datetime", lambda: naive_now() - age):
+        S3SigV4QueryAuth(KEY, "s3", "eu-central-1", expires=seconds).add_auth(request)
+    return request.url
+
+
+def naive_now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def test_a_signed_request_arrives_with_its_whole_body():
+    assert ask("PUT", URL, signed(), BODY[:5], BODY[5:]) == BODY
+
+
+def test_a_signed_call_of_a_service_without_a_digest_header_arrives():
+    request = AWSRequest("POST", "http://127.0.0.1:14566/", data=b"{}")
+    SigV4Auth(KEY, "sqs", "eu-central-1").add_auth(request)
+    assert ask("POST", request.url, dict(request.headers), b"{}") == b"{}"
+    assert ask("POST", request.url, dict(request.headers), b'{"a":1}') == 403
+
+
+@pytest.mark.parametrize(
+    ("change", "sent"),
+    [
+        ({}, b"other bytes"),
+        ({"host": "page.example"}, BODY),
+        ({"origin": "http://127.0.0.1:18080"}, BODY),
+        ({"x-amz-copy-source": "/bucket/other"}, BODY),
+        ({"x-amz-content-sha256": hashlib.sha256(b"other").hexdigest()}, b"other"),
+        ({"x-amz-content-sha256": "UNSIGNED-PAYLOAD"}, BODY),
+        ({"x-amz-date": "yesterday"}, BODY),
+    ],
+    ids=str,
+)
+def test_a_signed_request_cannot_be_changed(change, sent):
+    headers = {name.lower(): value for name, value in signed().items()}
+    assert ask("PUT", URL, headers | change, sent) == 403
+
+
+@pytest.mark.parametrize(
+    "key", [FOREIGN, Credentials("darkroom", "guessed")], ids=["another key", "another secret"]
+)
+def test_another_key_or_secret_is_refused(key):
+    assert ask("PUT", URL, signed(key=key), BODY) == 403
+
+
+def test_a_signature_with_the_key_of_somebody_else_beside_it_is_refused():
+    headers = signed()
+    headers["Authorization"] = headers["Authorization"].replace(
+        "Credential=", "Credential=test/x, Credential="
+    )
+    assert ask("PUT", URL, headers, BODY) == 403
+
+
+@pytest.mark.parametrize(
+    ("age", "expected"),
+    [
+        (FIFTEEN_MINUTES - timedelta(seconds=30), BODY),
+        (FIFTEEN_MINUTES + timedelta(seconds=1), 403),
+        (-FIFTEEN_MINUTES + timedelta(seconds=30), BODY),
+        (-FIFTEEN_MINUTES - timedelta(seconds=30), 403),
+    ],
+    ids=str,
+)
+def test_a_signature_holds_for_a_quarter_of_an_hour(age, expected):
+    assert ask("PUT", URL, signed(age=age), BODY) == expected
+
+
+@pytest.mark.parametrize(
+    "authorization", ["", "AWS darkroom:c2lnbmF0dXJl", "Bearer darkroom", "AWS4-HMAC-SHA256 x"]
+)
+def test_anything_but_signature_version_4_is_refused(authorization):
+    assert ask("PUT", URL, signed() | {"Authorization": authorization}, BODY) == 403
+
+
+@pytest.mark.parametrize("query", ["", "?AWSAccessKeyId=darkroom&Signature=x&Expires=9999999999"])
+def test_a_request_without_signature_is_refused(query):
+    assert ask("GET", URL.partition("?")[0] + query, {}) == 403
+
+
+def test_a_presigned_url_reads_one_object_until_it_expires():
+    assert ask("GET", presigned(), {}) == b""
+    assert ask("GET", presigned(age=timedelta(seconds=59)), {}) == b""
+    assert ask("GET", presigned(age=timedelta(seconds=61)), {}) == 403
+    assert ask("GET", presigned().replace("a%20b", "other"), {}) == 403
+    assert ask("GET", presigned().replace("X-Amz-Expires=60", "X-Amz-Expires=600"), {}) == 403
+
+
+def test_a_presigned_url_is_for_reading_without_a_body():
+    assert ask("PUT", presigned("PUT"), {}, BODY) == 403
+    as_form = {"content-type": "application/x-www-form-urlencoded"}
+    assert ask("GET", presigned(), as_form, b"Action=ListUsers") == 403
+
+
+def test_a_url_and_a_header_do_not_sign_together():
+    url = presigned("PUT")
+    assert ask("PUT", url, signed(url=url), BODY) == 403
+
+
+def form(url: str = "http://127.0.0.1:14566/bucket", **fields: str) -> int | bytes:
+    """Sends a form that may store `mine`, with changes of its fields."""
+    date = naive_now().strftime("%Y%m%d")
+    signer = S3SigV4Auth(KEY, "s3", "eu-central-1")
+    request = AWSRequest()
+    request.context["timestamp"] = f"{date}T000000Z"
+    policy = json.dumps({"conditions": [{"key": "mine"}]})
+    content = {
+        "key": "mine",
+        "x-amz-credential": f"darkroom/{date}/eu-central-1/s3/aws4_request",
+        "policy": policy,
+        "x-amz-signature": signer.signature(policy, request),
+        **fields,
+    }
+    lines = [
+        f'--limit\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in content.items()
+    ]
+    headers = {"content-type": "multipart/form-data; boundary=limit"}
+    return ask("POST", url, headers, *(line.encode() for line in lines), b"--limit--\r\n")
+
+
+def test_a_signed_form_arrives():
+    assert isinstance(form(), bytes)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"policy": "{}"},
+        {"x-amz-signature": ""},
+        {"x-amz-credential": ""},
+        {"x-amz-credential": "test/20261128/eu-central-1/s3/aws4_request"},
+        {"url": "http://127.0.0.1:14566/bucket?delete"},
+        {"url": "http://127.0.0.1:14566/bucket/key"},
+        {"url": "http://127.0.0.1:14566/"},
+    ],
+    ids=str,
+)
+def test_a_form_is_for_its_policy_and_a_bucket_only(change):
+    assert form(**change) == 403
+
+
+@pytest.mark.parametrize("path", ["reset", "config", "ready", "%72eset", "sqs/messages"])
+def test_administrative_paths_are_closed_to_everybody(path):
+    url = f"http://127.0.0.1:14566/_ministack/{path}"
+    assert ask("POST", url, signed("POST", url), BODY) == 403
+
+
+def test_health_is_answered_to_programs_of_this_machine():
+    url = "http://localhost:14566/_ministack/health"
+    assert ask("GET", url, {}) == b""
+    assert ask("POST", url, {}) == 403
+    assert ask("GET", url, {"host": "page.example"}) == 403
+
+
+def test_a_websocket_is_closed():
+    sent: list[dict] = []
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(Guard(None, lambda _: None)({"type": "websocket"}, None, send))
+    assert sent == [{"type": "websocket.close"}]
