@@ -9,7 +9,7 @@ from rich.table import Table
 from assets.errors import DarkroomError
 from cli.options import Json
 from infra.console import FAILED, OK, console, counted, print_json
-from infra.supply_chain import UNKNOWN, bill_of_materials, packages_by_licence
+from infra.supply_chain import UNKNOWN, bill_of_materials, by_licence, installed_packages
 
 app = typer.Typer()
 
@@ -33,7 +33,7 @@ def sbom(
     ] = None,
 ) -> None:
     """Make the bill of materials of what is installed: CycloneDX as JSON."""
-    bill = bill_of_materials()
+    bill = bill_of_materials(installed_packages())
     if output is None:
         console.out(bill, highlight=False)
         return
@@ -47,17 +47,21 @@ def sbom(
 @app.command()
 def licences(json: Json = False) -> None:
     """List the licences of all installed packages; exit code 1 if one is unknown."""
-    found = packages_by_licence(bill_of_materials())
+    packages = installed_packages()
+    found = {
+        licence: [f"{one.name} {one.version}" for one in those]
+        for licence, those in by_licence(packages).items()
+    }
     if json:
         print_json(found)
     else:
         table = Table(show_header=True, box=None, padding=(0, 2, 0, 0))
         for heading in ("licence", "packages"):
             table.add_column(heading)
-        for licence, packages in found.items():
-            table.add_row(licence, ", ".join(packages))
+        for row in found.items():
+            table.add_row(row[0], ", ".join(row[1]))
         console.print(table)
-        count = counted(sum(map(len, found.values())), "package")
+        count = counted(len(packages), "package")
         unknown = len(found.get(UNKNOWN, []))
         verdict = f"{unknown} without a known licence" if unknown else "each with a known licence"
         console.print(f"\n{FAILED if unknown else OK} {count}, {verdict}")

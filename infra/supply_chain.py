@@ -1,57 +1,114 @@
-"""What the platform is made of: the installed packages with versions, origins and licences."""
+"""What the platform is made of: the installed packages with their versions and licences."""
 
-import json
-import sys
+from __future__ import annotations
+
 from collections import defaultdict
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import Distribution, PackageMetadata, distributions
+from typing import Final
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from assets.errors import StackError
-from infra.programs import run_program
 
 UNKNOWN: Final = "not declared"
-_PROJECT = Path(__file__).parents[1]
 _CLASSIFIER = "License :: OSI Approved :: "
+_LONGEST_NAME = 60
 # Packages whose metadata declares no licence; these are in the files that they come with.
-_READ_FROM_FILES = {
-    "ImageHash": "BSD-2-Clause",
-    "antlr4-python3-runtime": "BSD-3-Clause",
-    "protobuf": "BSD-3-Clause",
-}
+_READ_FROM_FILES = {"antlr4-python3-runtime": "BSD-3-Clause", "ImageHash": "BSD-2-Clause"}
 
 
-def bill_of_materials() -> str:
-    """Returns the bill of materials of this Python environment: CycloneDX 1.6 as JSON.
+@dataclass(frozen=True)
+class Package:
+    """An installed package; its licence is an SPDX expression or what its metadata calls it."""
 
-    The same packages give the same text.
+    name: str
+    version: str
+    licence: str
+    needs: frozenset[str]
 
-    Raises `StackError` when the tool that makes it is not installed or fails.
-    """
-    tool = Path(sys.executable).with_name("cyclonedx-py")
-    if not tool.exists():
-        raise StackError("cyclonedx-py is not installed; install it with `make setup-check`.")
-    root = ("--pyproject", _PROJECT / "pyproject.toml", "--output-reproducible")
-    command: list[str | Path] = [tool, "environment", *root, sys.executable]
-    return run_program(command, "The bill of materials could not be made")
+    @property
+    def key(self) -> str:
+        """Its normalised name."""
+        return canonicalize_name(self.name)
 
 
-def packages_by_licence(bill: str) -> Mapping[str, list[str]]:
-    """Returns the names and versions of the packages in a bill of materials, by their licence.
+def installed_packages() -> list[Package]:
+    """Returns the packages of this Python environment by name; `needs` has normalised names."""
+    found = (
+        Package(one.name, one.version, licence_of(one.metadata), frozenset(_needs(one)))
+        for one in distributions()
+    )
+    return sorted({one.key: one for one in found}.values(), key=lambda one: one.key)
 
-    A package that may be used under several licences counts under each combination once.
-    """
-    found = defaultdict[str, list[str]](list)
-    for component in json.loads(bill)["components"]:
-        found[_licence(component)].append(f"{component['name']} {component['version']}")
+
+def by_licence(packages: Sequence[Package]) -> Mapping[str, list[Package]]:
+    """Returns packages by their licence, in alphabetical order."""
+    found = defaultdict[str, list[Package]](list)
+    for package in packages:
+        found[package.licence].append(package)
     return dict(sorted(found.items()))
 
 
-def _licence(component: Mapping[str, Any]) -> str:
-    """Returns the SPDX expression or id if there is one, else what the classifiers say."""
-    declared = component.get("licenses", [])
-    exact = [one.get("expression") or one["license"].get("id") for one in declared]
-    names = [one["license"]["name"] for one in declared if "name" in one.get("license", {})]
-    classified = [name.removeprefix(_CLASSIFIER) for name in names if name.startswith(_CLASSIFIER)]
-    chosen = [name for name in exact if name] or classified or [name[:80] for name in names]
-    return " or ".join(sorted(set(chosen))) or _READ_FROM_FILES.get(component["name"], UNKNOWN)
+def licence_of(metadata: PackageMetadata) -> str:
+    """Returns the licence that a package's metadata declares, the most exact statement of it.
+
+    Source: Python packaging specifications, “Core metadata”.
+    """
+    if expression := metadata.get("License-Expression"):
+        return expression
+    classifiers = [str(one) for one in metadata.get_all("Classifier", [])]
+    names = {one.removeprefix(_CLASSIFIER) for one in classifiers if one.startswith(_CLASSIFIER)}
+    if names:
+        return " or ".join(sorted(names))
+    declared = metadata.get("License") or ""
+    if declared and len(declared) <= _LONGEST_NAME:
+        return declared
+    return _READ_FROM_FILES.get(metadata["Name"], UNKNOWN)
+
+
+def bill_of_materials(packages: Sequence[Package]) -> str:
+    """Returns the bill of materials of packages: CycloneDX 1.6 as JSON.
+
+    Raises `StackError` when the library for the format is not installed.
+    """
+    try:
+        from cyclonedx.factory.license import LicenseFactory
+        from cyclonedx.model.bom import Bom
+        from cyclonedx.model.component import Component
+        from cyclonedx.output import make_outputter
+        from cyclonedx.schema import OutputFormat, SchemaVersion
+        from packageurl import PackageURL
+    except ImportError as error:
+        raise StackError(
+            "cyclonedx-python-lib is not installed; install it with `make setup-check`."
+        ) from error
+    factory = LicenseFactory()
+    components = {
+        one.key: Component(
+            name=one.name,
+            version=one.version,
+            licenses=[factory.make_from_string(one.licence)],
+            purl=PackageURL("pypi", name=one.key, version=one.version),
+            bom_ref=f"{one.key}=={one.version}",
+        )
+        for one in packages
+    }
+    bill = Bom(components=components.values())
+    for one in packages:
+        bill.register_dependency(
+            components[one.key], [components[name] for name in one.needs if name in components]
+        )
+    return make_outputter(bill, OutputFormat.JSON, SchemaVersion.V1_6).output_as_string(indent=2)
+
+
+def _needs(distribution: Distribution) -> set[str]:
+    """Returns what a package needs in this environment, without its extras."""
+    wanted = map(Requirement, distribution.requires or [])
+    return {
+        canonicalize_name(one.name)
+        for one in wanted
+        if one.marker is None or one.marker.evaluate({"extra": ""})
+    }
