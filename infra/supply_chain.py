@@ -57,15 +57,15 @@ def licence_of(metadata: PackageMetadata) -> str:
 
     Source: Python packaging specifications, “Core metadata”.
     """
-    if expression := metadata.get("License-Expression"):
-        return expression
+    for expression in metadata.get_all("License-Expression", []):
+        return str(expression)
     classifiers = [str(one) for one in metadata.get_all("Classifier", [])]
     names = {one.removeprefix(_CLASSIFIER) for one in classifiers if one.startswith(_CLASSIFIER)}
     if names:
         return " or ".join(sorted(names))
-    declared = metadata.get("License") or ""
-    if declared and len(declared) <= _LONGEST_NAME:
-        return declared
+    for declared in metadata.get_all("License", []):
+        if 0 < len(declared) <= _LONGEST_NAME:
+            return str(declared)
     return _READ_FROM_FILES.get(metadata["Name"], UNKNOWN)
 
 
