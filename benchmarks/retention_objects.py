@@ -25,7 +25,7 @@ from assets.resources.object_store import ObjectStore, open_client
 from assets.resources.warehouse import Connection, Warehouse
 from assets.retention.deletion import WORKERS
 from assets.retention.erasure import Erasure
-from assets.retention.ledger_rows import ErasureSelection
+from assets.retention.erasure_requests import ErasureSelection
 from assets.retention.receipts import Copy
 from assets.settings import Settings
 from assets.timing import utc_now
@@ -125,7 +125,8 @@ def measure_erasure(stack: Stack, images: int, _turn: int) -> float:
     own = Platform.from_settings(dedicated_buckets(stack.settings()))
     make_images(own.settings, images, utc_now())
     began = time.perf_counter()
-    erased = Erasure(own).run(ErasureSelection(uploader=_UPLOADER), utc_now())
+    erasure = Erasure(own)
+    erased = erasure.run(erasure.request(ErasureSelection(uploader=_UPLOADER)), utc_now())
     seconds = time.perf_counter() - began
     _expect(images, erased.items(Copy.LEDGER_ROW), "erased")
     return seconds

@@ -158,7 +158,9 @@ def erase(
     if count and not yes:
         typer.confirm(f"Erase {counted(count, 'image')} with all copies, for good?", abort=True)
     with purge_progress("erasing", count) as show:
-        gone = Erasure(platform, show).run(chosen, utc_now())
+        erasure = Erasure(platform, show)
+        number = erasure.request(chosen)
+        gone = erasure.run(number, utc_now())
     if not gone.items():
         hours = platform.settings.retention_hours
         console.print(
@@ -168,8 +170,8 @@ def erase(
         return
     print_deleted(gone)
     console.print(
-        f"{OK} {counted(gone.items(Copy.LEDGER_ROW), 'image')} erased; the receipt is written. "
-        "`darkroom images prove ID` proves it for each."
+        f"{OK} {counted(gone.items(Copy.LEDGER_ROW), 'image')} erased; the receipt is "
+        f"written. It was request {number}; `darkroom images prove ID` proves it for each."
     )
 
 

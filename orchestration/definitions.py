@@ -22,7 +22,7 @@ SENSORS = [
     sensors.image_backlog,
     sensors.sales_changes,
     sensors.release_claims_of_failed_runs,
-    sensors.forget_erasure_runs,
+    sensors.erasure_requests,
 ]
 
 

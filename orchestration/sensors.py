@@ -5,6 +5,7 @@ and stores at most a watermark. A server that does not answer fails the tick; a 
 there is nothing new. The sensors of ingestion sources are in `ingestion.py`.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import dagster as dg
@@ -14,13 +15,13 @@ from assets.catalog import leases, ledger
 from assets.platform import Platform
 from assets.processing.run_requests import days_to_process, runs_by_day
 from assets.resources.warehouse import read_values
-from assets.retention.run_records import delete_run_record
+from assets.retention.erasure_requests import newest_open
 from assets.timing import utc_now
 from orchestration.erase import erase_images
 from orchestration.jobs import build_views, process_images, refresh_sales, runs_in_flight
 
-_FIRST_BUILD_RETRY_AFTER = timedelta(minutes=1)
-_MAX_ERASURES_PER_TICK = 100
+_RETRY_AFTER = timedelta(minutes=1)
+_FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _WAITING = """
     select concat_ws(' ', queue, oldest || '-' || newest)
     from (
@@ -81,29 +82,31 @@ def release_claims_of_failed_runs(
 
 
 @dg.sensor(
+    job=erase_images,
     minimum_interval_seconds=15,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Deletes the records of erasures that have succeeded, because they name images.",
+    description="Requests a run when requested erasures are not completed.",
 )
-def forget_erasure_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """Deletes the record and the events of each erasure that has succeeded.
+def erasure_requests(
+    context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
+) -> dg.RunRequest | dg.SkipReason:
+    """Requests one run at a time, for all open requests up to the newest.
 
-    Its run configuration names single images or an uploader, and identifiers of single images stay
-    out of Dagster; the receipt in the warehouse is kept instead. A failed run stays, so that
-    somebody can re-execute it: when that succeeds, both are deleted; otherwise the purge of run
-    records deletes it. No cursor is needed: whatever is still there has to be deleted. A run status
-    sensor does not work here, because Dagster then writes an event about the deleted run.
+    A request stays open until a run has completed it. After a run that failed, another one is
+    requested a minute later.
     """
-    done = context.instance.get_runs(
-        dg.RunsFilter(job_name=erase_images.name, statuses=[dg.DagsterRunStatus.SUCCESS]),
-        limit=_MAX_ERASURES_PER_TICK,
-    )
-    forgotten = [
-        run_id for run in done for run_id in (*_earlier_attempts(context.instance, run), run.run_id)
-    ]
-    for run_id in forgotten:
-        delete_run_record(context.instance, run_id)
-    return dg.SkipReason(f"{len(forgotten)} runs of erasures that have succeeded are forgotten.")
+    if runs_in_flight(context.instance, erase_images.name):
+        return dg.SkipReason("A run is in flight; open requests are read again when it has ended.")
+    with platform.warehouse.connect() as connection:
+        newest = newest_open(connection)
+    if newest is None:
+        return dg.SkipReason("No erasure request is open.")
+    if _has_just_failed(context.instance, erase_images.name):
+        return dg.SkipReason(
+            "The last run failed: look at it. Another one is requested a minute after it."
+        )
+    config: Mapping[str, object] = {"ops": {"erase_requested": {"config": {"request": newest}}}}
+    return dg.RunRequest(run_config=config)
 
 
 @dg.sensor(
@@ -141,20 +144,18 @@ def sales_changes(
     )
 
 
-def _earlier_attempts(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
-    """Returns the failed runs of which this run is a re-execution."""
-    if run.root_run_id is None:
-        return []
-    ended = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-    first = dg.RunsFilter(run_ids=[run.root_run_id], statuses=ended)
-    others = dg.RunsFilter(tags={"dagster/root_run_id": run.root_run_id}, statuses=ended)
-    return [one.run_id for wanted in (first, others) for one in instance.get_runs(wanted)]
+def _has_just_failed(instance: dg.DagsterInstance, job_name: str) -> bool:
+    """Returns whether the job's latest run failed or was cancelled, less than a minute ago."""
+    latest = instance.get_run_records(dg.RunsFilter(job_name=job_name), limit=1)
+    return any(
+        record.dagster_run.status in _FAILED and utc_now() - record.create_timestamp < _RETRY_AFTER
+        for record in latest
+    )
 
 
 def _first_build(instance: dg.DagsterInstance) -> dg.SensorResult | dg.SkipReason:
     """Requests a build of all views; a minute after one that failed or was killed, another."""
-    latest = instance.get_run_records(dg.RunsFilter(job_name=build_views.name), limit=1)
-    if latest and utc_now() - latest[0].create_timestamp < _FIRST_BUILD_RETRY_AFTER:
+    if _has_just_failed(instance, build_views.name):
         return dg.SkipReason(
             "The first build of the views did not succeed: look at that run. Another one is "
             "requested a minute after it."

@@ -8,9 +8,13 @@ from uuid import UUID
 
 from assets.ingestion.registry import source_names
 from assets.platform import Platform
-from assets.retention import ledger_rows
+from assets.retention import erasure_requests
 from assets.retention.deletion import Deletion
-from assets.retention.ledger_rows import ErasureSelection, ErasureSelectionError
+from assets.retention.erasure_requests import (
+    ErasureRequest,
+    ErasureSelection,
+    ErasureSelectionError,
+)
 from assets.retention.receipt_store import DeletionContext, archive_receipts
 from assets.retention.receipts import DeletionReason, ProgressCallback, Tally
 from assets.retention.throttle import DeletionThrottle
@@ -21,7 +25,7 @@ _RETRY_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Erasure:
-    """Deletes selected images: rows, objects, and duplicates of their objects.
+    """Deletes requested images: rows, objects, and duplicates of their objects.
 
     Messages that Kafka's brokers still hold stay there until the topic's own retention deletes
     them; the platform never lands them again.
@@ -33,51 +37,79 @@ class Erasure:
     def count(self, selection: ErasureSelection) -> int:
         """Returns how many images in the ledger are selected."""
         with self.platform.warehouse.connect() as connection:
-            return ledger_rows.count_selected(connection, selection)
+            return erasure_requests.count_selected(connection, selection)
 
-    def run(self, selection: ErasureSelection, now: datetime) -> Tally:
-        """Erases the selected images. The next purge finishes an interrupted erasure.
+    def request(self, selection: ErasureSelection) -> int:
+        """Requests the erasure of images, withdraws them, and returns the request's number.
 
         Ids that the ledger does not know are blocked as well, if images are selected by id alone.
-        Raises `ServerError` when a server goes away or refuses.
+        A run deletes the images; it also withdraws what an interrupted request has not.
         """
-        if selection.is_by_id:
-            with self.platform.warehouse.connect() as connection:
-                ledger_rows.block_registration(connection, selection.images, now)
-        self._withdraw(selection, now)
+        with self.platform.warehouse.connect() as connection:
+            number = erasure_requests.insert(connection, selection)
+            requests = erasure_requests.read_open(connection, number)
+        _withdraw(self.platform, requests[-1])
+        return number
+
+    def run(self, number: int, now: datetime) -> Tally:
+        """Erases the images of a request, and of all older ones that are open.
+
+        A completed request is not an error. The next run or purge finishes an interrupted one.
+
+        Raises:
+            ErasureRequestError: no request has that number.
+            ServerError: a server went away or refused.
+        """
         deletion = Deletion(self.platform, DeletionThrottle(), self.show)
-        gone = deletion.delete(DeletionContext(DeletionReason.ERASURE, now, None))
+        gone = erase_requested(self.platform, deletion, now, number)
         archive_receipts(self.platform)
         return gone
 
-    def _withdraw(self, selection: ErasureSelection, now: datetime) -> None:
-        """Withdraws in batches, and retries rows that runs have locked.
 
-        A single statement would wait for runs while it holds locks that they wait for.
-        """
-        while True:
-            with self.platform.warehouse.connect() as connection:
-                withdrawn = ledger_rows.withdraw(connection, selection, now, _BATCH_IMAGES)
-                left = ledger_rows.count_selected(connection, selection, not_withdrawn=True)
-            if not left:
-                return
-            if not withdrawn:
-                time.sleep(_RETRY_SECONDS)
+def erase_requested(
+    platform: Platform, deletion: Deletion, now: datetime, until: int | None = None
+) -> Tally:
+    """Erases the images of all open requests up to a number, and marks those as completed.
+
+    Also deletes images that were withdrawn for newer requests or without one.
+    """
+    with platform.warehouse.connect() as connection:
+        requests = erasure_requests.read_open(connection, until)
+    for request in requests:
+        _withdraw(platform, request)
+    gone = deletion.delete(DeletionContext(DeletionReason.ERASURE, now, None))
+    with platform.warehouse.connect() as connection:
+        erasure_requests.complete(connection, requests, now)
+    return gone
 
 
-def image_named(text: str, position: int | None = None) -> UUID:
+def _withdraw(platform: Platform, request: ErasureRequest) -> None:
+    """Withdraws in batches, and retries rows that runs have locked.
+
+    A single statement would wait for runs while it holds locks that they wait for.
+    """
+    selection = request.selection
+    while True:
+        with platform.warehouse.connect() as connection:
+            withdrawn = erasure_requests.withdraw(connection, request, _BATCH_IMAGES)
+            left = erasure_requests.count_selected(connection, selection, not_withdrawn=True)
+        if not left:
+            return
+        if not withdrawn:
+            time.sleep(_RETRY_SECONDS)
+
+
+def image_named(text: str) -> UUID:
     """Returns the image with an id, as the ledger or the upload API shows it.
 
-    Raises `ErasureSelectionError` when the text is not an id. The error names its `position` among
-    several ids, from 1, and not the text: errors of runs are kept, and must not contain ids.
+    Raises `ErasureSelectionError` when the text is not an id; the error does not repeat the text.
     """
     try:
         return UUID(text)
     except ValueError as error:
-        subject = "This" if position is None else f"Number {position} of the ids"
         raise ErasureSelectionError(
-            f"{subject} is not an image id; write it as the ledger and the upload API show it, "
-            "such as 6b0c5a52-51d4-5b0e-9c43-6f1f7f1f4f0d."
+            "This is not an image id; write it as the ledger and the upload API show it, such as "
+            "6b0c5a52-51d4-5b0e-9c43-6f1f7f1f4f0d."
         ) from error
 
 
@@ -90,5 +122,4 @@ def choose(images: Sequence[str], source: str | None, uploader: str | None) -> E
         raise ErasureSelectionError(
             f"There is no source of that name; choose one of {', '.join(source_names())}."
         )
-    ids = tuple(image_named(text, position) for position, text in enumerate(images, 1))
-    return ErasureSelection(ids, source or None, uploader or None)
+    return ErasureSelection(tuple(map(image_named, images)), source or None, uploader or None)

@@ -13,6 +13,7 @@ from itertools import islice
 from assets.platform import Platform
 from assets.resources.object_store import ObjectMissingError, pages_of_uploads
 from assets.resources.objects import ObjectVersion
+from assets.retention.erasure_requests import oldest_naming
 from assets.retention.image_buckets import (
     GRACE,
     ImageBucket,
@@ -32,6 +33,7 @@ MAX_DIFFERENCES = 1000
 """Differences of a bucket are counted up to here: more of them need no exact number."""
 
 MESSAGE = "message"
+ERASURE_REQUEST = "erasure_request"
 
 _KIND = {
     ImageBucket.RAW: Copy.RAW_OBJECT,
@@ -89,6 +91,7 @@ class Inventory:
         settings, store = self.platform.settings, self.platform.object_store
         with self.platform.warehouse.connect() as connection:
             oldest = Oldest({Copy.DELETE_MARKER: None, **read_oldest(connection)})
+            oldest.add(ERASURE_REQUEST, oldest_naming(connection))
         compared = {bucket: self._compare(bucket, oldest) for bucket in ImageBucket}
         oldest.add(Copy.LOG_OBJECT, None)
         for page in list_bucket(store, settings.logs_bucket):

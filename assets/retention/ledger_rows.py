@@ -1,7 +1,7 @@
 """The SQL of deletions: which rows are due, how they are hidden and deleted, what is blocked.
 
 Functions take an open connection and never commit. What rows reference in the buckets is in
-`ledger_references`, receipts are in `receipt_store`.
+`ledger_references`, requested erasures are in `erasure_requests`, receipts in `receipt_store`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,8 +12,7 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
-from assets.errors import DarkroomError
-from assets.resources.warehouse import Connection, lock_images, read_rows, read_value, read_values
+from assets.resources.warehouse import Connection, read_rows, read_value, read_values
 from assets.retention.receipts import Copy, Tally
 
 WITHDRAWN_ROW = "withdrawn_row"
@@ -22,15 +21,6 @@ _DUE = sql.SQL("""
     select image_id, arrived_at, object_key, object_version, size_bytes, quarantine_key
     from image_catalog.image
 """)
-_IS_SELECTED = sql.SQL("""
-    (cardinality(%(images)s::uuid[]) = 0 or image_id = any(%(images)s::uuid[]))
-    and (%(source)s::text is null or source = %(source)s)
-    and (%(uploader)s::text is null or uploader = %(uploader)s)
-""")
-
-
-class ErasureSelectionError(DarkroomError):
-    """It is not clear which images are to be erased or searched for."""
 
 
 @dataclass(frozen=True)
@@ -48,34 +38,6 @@ class DueImage:
     size_bytes: int
     quarantine_key: str | None
     renditions: tuple[tuple[str, int], ...] = ()
-
-
-@dataclass(frozen=True)
-class ErasureSelection:
-    """Images by id, of a source, of an uploader; of several criteria all must hold.
-
-    Raises `ErasureSelectionError` when there is no criterion: that would select all images.
-    """
-
-    images: tuple[UUID, ...] = ()
-    source: str | None = None
-    uploader: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.is_by_id and not self.images:
-            raise ErasureSelectionError(
-                "Say which images to erase: their ids, a source, an uploader, or both."
-            )
-
-    @property
-    def is_by_id(self) -> bool:
-        """Whether ids are the only criterion, so that unknown images are included."""
-        return self.source is None and self.uploader is None
-
-    @property
-    def parameters(self) -> dict[str, object]:
-        """Parameters of the condition on ledger rows."""
-        return vars(self) | {"images": list(self.images)}
 
 
 @dataclass(frozen=True)
@@ -272,55 +234,6 @@ def drop_day(connection: Connection, day: date, tally: Tally) -> bool:
 
 def _begin(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
-
-
-def count_selected(
-    connection: Connection, selection: ErasureSelection, *, not_withdrawn: bool = False
-) -> int:
-    """Returns how many images are selected, or how many of them are not withdrawn yet."""
-    query = sql.SQL("""
-        select count(*) from image_catalog.image
-        where {} and (withdrawn_at is null or not %(not_withdrawn)s)
-    """).format(_IS_SELECTED)
-    return int(
-        read_value(connection, query, selection.parameters | {"not_withdrawn": not_withdrawn})
-    )
-
-
-def block_registration(connection: Connection, images: Sequence[UUID], now: datetime) -> None:
-    """Blocks image ids from being registered, known or not, once those in flight have ended.
-
-    Must be committed before the images are withdrawn.
-    """
-    lock_images(connection, [image.hex for image in images])
-    record_erased(connection, images, now)
-
-
-def withdraw(connection: Connection, selection: ErasureSelection, now: datetime, limit: int) -> int:
-    """Hides up to `limit` selected images, cancels their leases, and blocks their ids.
-
-    Returns how many images were withdrawn; those locked by other transactions are skipped.
-    """
-    query = sql.SQL("""
-        with due as (
-            select image_id, arrived_at
-            from image_catalog.image
-            where {is_selected} and withdrawn_at is null
-            limit %(limit)s
-            for update skip locked
-        ),
-        withdrawn as (
-            update image_catalog.image
-            set withdrawn_at = %(now)s, claimed_by = null, lease_until = null
-            from due
-            where image.image_id = due.image_id and image.arrived_at = due.arrived_at
-            returning image.image_id
-        )
-        insert into image_catalog.erased_image (image_id, erased_at)
-        select image_id, %(now)s from withdrawn
-        on conflict (image_id) do update set erased_at = excluded.erased_at
-    """).format(is_selected=_IS_SELECTED)
-    return connection.execute(query, selection.parameters | {"now": now, "limit": limit}).rowcount
 
 
 def record_erased(connection: Connection, images: Sequence[UUID], erased_at: datetime) -> None:

@@ -5,8 +5,9 @@ from datetime import datetime
 
 from assets.platform import Platform
 from assets.processing.replaced import delete_replaced
-from assets.retention import ledger_rows
+from assets.retention import erasure_requests, ledger_rows
 from assets.retention.deletion import Deletion
+from assets.retention.erasure import erase_requested
 from assets.retention.orphans import OrphanPurge
 from assets.retention.receipt_store import DeletionContext, archive_receipts
 from assets.retention.receipts import Copy, DeletionReason, ProgressCallback, Tally
@@ -50,10 +51,11 @@ class Purge:
         for day in days:
             total += deletion.drop_day(day, expiry) or Tally()
         total += deletion.delete(expiry)
-        total += deletion.delete(DeletionContext(DeletionReason.ERASURE, now, None))
+        total += erase_requested(self.platform, deletion, now)
         total += self._purge_orphans(now, throttle, expiry)
         with warehouse.connect() as connection:
             ledger_rows.delete_erased(connection, cutoff(now, settings.retention))
+            erasure_requests.forget(connection, until)
         archive_receipts(self.platform)
         return total
 

@@ -1,7 +1,7 @@
 """Dagster's own records: runs with their events, and logs left on this machine's disk.
 
-They hold counts and no image. But the run configuration of an erasure contains ids, and a custom
-processor may print anything, so they are deleted at the same age as images.
+They hold counts and name no image. But a custom processor may print anything, so they are deleted
+at the same age as images.
 """
 
 from collections.abc import Iterator
@@ -33,12 +33,6 @@ def oldest_run(instance: dg.DagsterInstance) -> datetime | None:
     return _requested_at(records[0]) if records else None
 
 
-def delete_run_record(instance: dg.DagsterInstance, run_id: str) -> None:
-    """Deletes a run's events, and then its record, by which a repeated deletion finds them."""
-    instance.event_log_storage.delete_events(run_id)
-    instance.delete_run(run_id)
-
-
 def purge_runs(
     instance: dg.DagsterInstance, before: datetime, limit: int = MAX_RUNS_PER_PURGE
 ) -> Iterator[Tally]:
@@ -51,7 +45,9 @@ def purge_runs(
             return
         tally = Tally()
         for record in records:
-            delete_run_record(instance, record.dagster_run.run_id)
+            run_id = record.dagster_run.run_id
+            instance.event_log_storage.delete_events(run_id)
+            instance.delete_run(run_id)  # last: a repeated deletion finds the events by it
             tally.add(Copy.RUN_RECORD, _requested_at(record))
         yield tally
 

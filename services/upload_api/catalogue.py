@@ -44,12 +44,19 @@ class Catalogue:
             partial(lookup.find_own, uploader=uploader, image=image, after=oldest)
         )
         if not found:
-            raise ProblemError(
-                UNKNOWN_IMAGE,
-                "You have no image with this id: it was never sent, it was deleted, or it was "
-                "stored moments ago and is not registered yet.",
-            )
+            raise _unknown_image()
         return found[0]
+
+    async def request_erasure(self, uploader: str, image: UUID) -> int:
+        """Requests the erasure of an image, and returns the request's number.
+
+        Raises `ProblemError` when there is no image of that id, or it is another uploader's.
+        """
+        request = partial(lookup.request_erasure, uploader=uploader, image=image)
+        number = await self.database.run(request)
+        if number is None:
+            raise _unknown_image()
+        return number
 
     async def page(self, uploader: str, limit: int, cursor: str | None, now: datetime) -> ImagePage:
         """Returns a page of images, newest first.
@@ -130,6 +137,14 @@ def read_cursor(cursor: str) -> Position:
     ):
         raise _invalid_cursor()
     return position
+
+
+def _unknown_image() -> ProblemError:
+    return ProblemError(
+        UNKNOWN_IMAGE,
+        "You have no image with this id: it was never sent, it was deleted, or it was stored "
+        "moments ago and is not registered yet.",
+    )
 
 
 def _invalid_cursor() -> ProblemError:

@@ -16,7 +16,14 @@ from services.upload_api.body import Declared, memory_needed, read_image
 from services.upload_api.catalogue import status_url
 from services.upload_api.dependencies import BEARER, Admission, admitted, authenticated
 from services.upload_api.filenames import clean_filename, encoded
-from services.upload_api.models import Accepted, DirectUpload, DirectUploadForm, Image, ImagePage
+from services.upload_api.models import (
+    Accepted,
+    DirectUpload,
+    DirectUploadForm,
+    Image,
+    ImagePage,
+    RequestedErasure,
+)
 from services.upload_api.openapi import CALLER_PROBLEMS, SEND_IMAGE, SENDER_PROBLEMS
 from services.upload_api.problems import (
     GONE,
@@ -109,6 +116,23 @@ async def show_image(request: Request, caller: AuthenticatedCaller, image_id: UU
     """Returns state, reason for a rejection, renditions, and the time of deletion."""
     catalogue = app_state_of(request).catalogue
     return await catalogue.image(caller.uploader, image_id, utc_now())
+
+
+@router.delete(
+    "/images/{image_id}",
+    summary="Delete an image",
+    status_code=202,
+    responses=documented(*CALLER_PROBLEMS, UNKNOWN_IMAGE),
+)
+async def delete_image(
+    request: Request, caller: AuthenticatedCaller, image_id: UUID
+) -> RequestedErasure:
+    """Requests the deletion of all copies; from then on nobody sees the image.
+
+    It cannot be sent again with the same idempotency key.
+    """
+    number = await app_state_of(request).catalogue.request_erasure(caller.uploader, image_id)
+    return RequestedErasure(id=image_id, request=number)
 
 
 @router.post(

@@ -49,6 +49,13 @@ class ImagePage(BaseModel):
     next_cursor: str | None = Field(description="cursor of the next page; null on the last one")
 
 
+class RequestedErasure(BaseModel):
+    """An image whose erasure is requested: nobody sees it any more, and its copies are deleted."""
+
+    id: UUID
+    request: int = Field(description="number of the request, the same when it is repeated")
+
+
 class DirectUpload(BaseModel):
     """An image that the caller is about to send directly to S3."""
 

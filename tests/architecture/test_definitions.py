@@ -68,7 +68,7 @@ def test_the_sensors_are_those_of_the_platform(repository: dg.RepositoryDefiniti
         "image_backlog",
         "sales_changes",
         "release_claims_of_failed_runs",
-        "forget_erasure_runs",
+        "erasure_requests",
     }
 
 

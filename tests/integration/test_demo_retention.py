@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from assets.retention.erasure import Erasure
-from assets.retention.ledger_rows import ErasureSelection
+from assets.retention.erasure_requests import ErasureSelection
 from infra.demo.outcome import outcomes_since, read_retention
 
 
@@ -17,7 +17,7 @@ def test_the_demo_reads_the_oldest_copy_the_receipts_and_when_its_first_image_go
     [young, *_] = platform.query(
         "select image_id from image_catalog.image order by arrived_at desc"
     )
-    erasure.run(ErasureSelection(young), now)
+    erasure.run(erasure.request(ErasureSelection(young)), now)
     with platform.warehouse.connect() as connection:
         outcomes = outcomes_since(connection, now - timedelta(hours=1))
     state = read_retention(platform.settings, outcomes, now)

@@ -13,14 +13,18 @@ from assets.ingestion.bucket.source import object_origin
 from assets.ingestion.kafka.source import read_landed_key
 from assets.resources.object_store import ObjectStore
 from assets.retention.erasure import Erasure
-from assets.retention.ledger_rows import ErasureSelection, ErasureSelectionError, withdraw
+from assets.retention.erasure_requests import (
+    ErasureSelection,
+    ErasureSelectionError,
+    oldest_naming,
+)
 from assets.retention.receipts import Copy, DeletionReason, verify
 from tests.integration.retention_helpers import fill, objects, purge, receipts
 
 
 def erase(platform, chosen: ErasureSelection):
     erasure = Erasure(platform)
-    return erasure.run(chosen, datetime.now(UTC))
+    return erasure.run(erasure.request(chosen), datetime.now(UTC))
 
 
 def images_of(platform, condition: str):
@@ -115,18 +119,50 @@ def test_an_erasure_that_is_cut_short_is_finished_by_the_next_purge(platform, pi
     assert [one.why for one in receipts(platform) if one.images] == [DeletionReason.ERASURE]
 
 
-def test_a_withdrawn_image_is_out_of_the_hands_of_the_run_that_held_it(platform, pictures):
+@pytest.mark.parametrize("is_named", [True, False], ids=["by id", "by source"])
+def test_a_requested_image_is_out_of_the_hands_of_the_run_that_held_it(
+    platform, pictures, is_named
+):
     platform.produce([pictures[0].body])
     platform.land()
     platform.query(
         "update image_catalog.image set claimed_by = 'a run', lease_until = now() + '1 hour' "
         "returning 1"
     )
+    named = ErasureSelection(images_of(platform, "true"))
+    Erasure(platform).request(named if is_named else ErasureSelection(source="kafka"))
+    assert platform.query(
+        "select claimed_by, lease_until, withdrawn_by from image_catalog.image"
+    ) == [(None, None, "darkroom_loader")]
+
+
+def test_a_request_withdraws_named_images_as_soon_as_a_run_unlocks_them(platform, pictures):
+    platform.produce([pictures[0].body])
+    platform.land()
+    chosen = ErasureSelection(images_of(platform, "true"))
+    with ThreadPoolExecutor(1) as threads, platform.warehouse.connect() as run:
+        run.execute("select from image_catalog.image for update")
+        requested = threads.submit(Erasure(platform).request, chosen)
+        with pytest.raises(TimeoutError):
+            requested.result(timeout=0.3)
+        run.commit()
+        requested.result(timeout=30)
+    assert images_of(platform, "withdrawn_at is null") == ()
+
+
+def test_ids_and_uploader_of_a_request_are_deleted_within_the_retention(platform, pictures):
+    platform.produce([pictures[0].body], headers=[("uploader", b"ann")])
+    platform.land()
+    now, age = datetime.now(UTC), platform.settings.purge_age
+    erase(platform, ErasureSelection(images_of(platform, "true"), uploader="ann"))
+    purge(platform, now + age - timedelta(minutes=1))
     with platform.warehouse.connect() as connection:
-        assert withdraw(connection, ErasureSelection(source="kafka"), datetime.now(UTC), 10) == 1
-    assert platform.query("select claimed_by, lease_until from image_catalog.image") == [
-        (None, None)
-    ]
+        assert oldest_naming(connection) >= now
+    purge(platform, now + age + timedelta(minutes=1))
+    assert platform.query(
+        "select image_ids, uploader, requesting_role, completed_at is not null "
+        "from retention.erasure_request"
+    ) == [([], None, "darkroom_loader", True)]
 
 
 def test_an_image_that_is_named_before_it_is_known_never_becomes_known(platform, pictures):

@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from assets.catalog.checks import balance
 from assets.resources.warehouse import Warehouse
 from assets.retention.erasure import Erasure
-from assets.retention.ledger_rows import ErasureSelection
+from assets.retention.erasure_requests import ErasureSelection
 from assets.retention.receipts import Copy, verify
 from assets.retention.restore import BrokenArchiveError, Restore
 from infra.local.postgres import program
@@ -62,7 +62,8 @@ def reapply(platform):
 
 
 def erase(platform, chosen: ErasureSelection) -> None:
-    Erasure(platform).run(chosen, datetime.now(UTC))
+    erasure = Erasure(platform)
+    erasure.run(erasure.request(chosen), datetime.now(UTC))
 
 
 def test_nothing_expired_is_left_in_a_restored_database(platform, pictures, restored):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.retention.erasure import choose, image_named
-from assets.retention.ledger_rows import ErasureSelectionError
+from assets.retention.erasure_requests import ErasureSelectionError
 
 
 @given(st.uuids())

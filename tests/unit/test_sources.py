@@ -25,7 +25,8 @@ from assets.ingestion.bucket.raw_objects import (
 from assets.ingestion.bucket.source import object_origin
 from assets.ingestion.registry import UnknownSourceError
 from assets.resources.objects import ObjectHead
-from assets.retention.erasure import ErasureSelectionError, choose
+from assets.retention.erasure import choose
+from assets.retention.erasure_requests import ErasureSelectionError
 from assets.retention.image_buckets import (
     GRACE,
     ImageBucket,

@@ -12,7 +12,7 @@ from psycopg import sql
 
 from assets.catalog.records import Arrival, RenditionRecord
 from assets.catalog.visibility import VISIBLE
-from assets.resources.warehouse import Connection, read_rows
+from assets.resources.warehouse import Connection, read_rows, read_value
 
 _UPLOADS = sql.SQL(
     """
@@ -103,6 +103,16 @@ def page_of_own(
     begin = behind or Position(datetime.max.replace(tzinfo=UTC), UUID(int=0))
     parameters = {"uploader": uploader, "after": after, "limit": limit, **vars(begin)}
     return _read(connection, _UPLOADS + _OWN + _PAGE, parameters)
+
+
+def request_erasure(connection: Connection, uploader: str, image: UUID) -> int | None:
+    """Requests the erasure of an uploader's visible image; nobody sees it from then on.
+
+    Returns the request's number, the same for each repetition; None if there is no such image.
+    """
+    query = "select retention.request_erasure(%s, %s)"
+    number: int | None = read_value(connection, query, [uploader, image])
+    return number
 
 
 def renditions(

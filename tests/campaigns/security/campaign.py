@@ -15,12 +15,13 @@ from infra.console import FAILED, OK, console, counted, print_json, say
 from infra.local.ports import free_ports
 from infra.local.stack import OUTSIDE_SERVERS, Stack
 from infra.local.state import StateFolder
-from tests.campaigns.security import object_store, program_secrets
+from tests.campaigns.security import erasures, object_store, program_secrets
 from tests.campaigns.security.attempt import Attempt, Result, Target, Verdict, try_out
 
 SECTIONS: Final[dict[str, tuple[Attempt, ...]]] = {
     "Programs": program_secrets.ATTEMPTS,
     "Object store": object_store.ATTEMPTS,
+    "Erasures": erasures.ATTEMPTS,
 }
 
 _SIGNS = {Verdict.HELD: OK, Verdict.NOT_HELD: FAILED, Verdict.NOT_MADE: "[bold yellow]?[/]"}
