@@ -16,6 +16,7 @@ from psycopg import sql
 from assets.resources.warehouse import Connection, Warehouse
 from benchmarks.rounds import measure_variants
 from infra.local.stack import Stack
+from infra.local.warehouses import owner_conninfo
 
 RAW_COPY, BINARY_COPY = "raw COPY", "raw binary COPY"
 BATCH_ROWS = 1000
@@ -44,7 +45,7 @@ class RawTables(Generic[Item]):
 
     def create(self, stack: Stack) -> None:
         """Creates the tables in a new schema."""
-        with psycopg.connect(stack.environment()["DATABASE_ADMIN_URL"]) as admin:
+        with psycopg.connect(owner_conninfo(stack)) as admin:
             admin.execute(sql.SQL("create schema {}").format(sql.Identifier(self.schema)))
             for form in _FORMATS.values():
                 names = [*self.columns, *(f"{table}_now" for table in self.columns)]
@@ -85,7 +86,7 @@ def measure_writes(
     count = 0
     with (
         Warehouse.from_settings(stack.settings()).connect() as loader,
-        psycopg.connect(stack.environment()["DATABASE_ADMIN_URL"]) as admin,
+        psycopg.connect(owner_conninfo(stack)) as admin,
     ):
         writes: dict[str, Callable[[Sequence[Item]], object]] = {
             ours: partial(write, loader),

@@ -22,6 +22,7 @@ from benchmarks.ledger_rows import arrivals_of
 from benchmarks.rounds import measure_variants
 from benchmarks.sampling import maximum_of
 from infra.local.stack import Stack
+from infra.local.warehouses import owner_conninfo
 from infra.report import MeasurementError
 
 DROP, DELETE = "drop of the partition", "DELETE"
@@ -90,7 +91,7 @@ def measure_days(stack: Stack, images: int, turn: int) -> dict[str, Cost]:
     first = utc_now().date() - timedelta(days=_FIRST_DAY + 2 * turn)
     second = first - timedelta(days=1)
     warehouse = Warehouse.from_settings(stack.settings())
-    with psycopg.connect(stack.environment()["DATABASE_ADMIN_URL"], autocommit=True) as admin:
+    with psycopg.connect(owner_conninfo(stack), autocommit=True) as admin:
         for day in (first, second):
             _fill(admin, day, images)
         variants = {

@@ -97,12 +97,17 @@ class Answer:
     plain_ms: float
 
 
+def _superuser(stack: Stack, database: str) -> str:
+    return make_conninfo(stack.superuser_conninfo(), dbname=database)
+
+
 @contextmanager
 def _sales(stack: Stack, scale: str) -> Iterator[tuple[Mapping[str, str], psycopg.Connection]]:
     """Invents the sales in a warehouse of its own, with progress; yields the ways to it."""
+    database = f"sales_{scale}"
     with (
-        copy_of_warehouse(stack, f"sales_{scale}") as env,
-        psycopg.connect(env["DATABASE_ADMIN_URL"], autocommit=True) as admin,
+        copy_of_warehouse(stack, database) as env,
+        psycopg.connect(_superuser(stack, database), autocommit=True) as admin,
     ):
         with progress_bar() as progress:
             task = progress.add_task("transactions", total=SCALES[scale].transactions)
@@ -153,7 +158,7 @@ def _answers(analyst: psycopg.Connection, repeats: int) -> dict[str, Answer]:
 
 def _refresh(stack: Stack, env: Mapping[str, str], changes: int) -> Build:
     """Changes some transactions anywhere in the history, and refreshes what the views read."""
-    with psycopg.connect(env["DATABASE_ADMIN_URL"]) as admin:
+    with psycopg.connect(env["DATABASE_OWNER_URL"]) as admin:
         admin.execute("select set_config('darkroom.changes', %s, false)", [str(changes)])
         admin.execute((_HERE / "sales_changes.sql").read_text())
     return _build(stack, env, "--select", "intermediate.sales")
@@ -167,8 +172,7 @@ def _settle(stack: Stack) -> None:
 
 def _warm_up(stack: Stack, database: str) -> None:
     """Loads the sales into memory, as on a server that has been running for a while."""
-    conninfo = make_conninfo(stack.superuser_conninfo(), dbname=database)
-    with psycopg.connect(conninfo, autocommit=True) as server:
+    with psycopg.connect(_superuser(stack, database), autocommit=True) as server:
         server.execute("create extension if not exists pg_prewarm")
         server.execute(_LOAD_INTO_MEMORY)
     _settle(stack)

@@ -21,7 +21,8 @@ from assets.errors import AccessError
 from assets.resources.warehouse import Warehouse
 from cli.options import Json, Yes
 from cli.servers import ADMIN, running_database, warehouse_connection
-from infra.console import console, print_json, print_sentences
+from infra.console import console, print_json, print_sentences, say
+from infra.local.stack import Stack
 
 app = typer.Typer()
 
@@ -36,15 +37,16 @@ def apply(
     yes: Yes = False,
 ) -> None:
     """Grant what infra/postgres/access.yaml gives; exit code 1 if something is left."""
-    policy = load_policy()
-    with running_database() as env:
+    policy, stack = load_policy(), Stack.of_project(say)
+    with running_database(stack):
+        conninfo = stack.granting_conninfo()
         if revoke and not yes:
-            with Warehouse(env[ADMIN]).connect() as connection:
+            with Warehouse(conninfo).connect() as connection:
                 extra = read_drift(connection, policy).extra
             print_sentences("[yellow]-[/]", map("Not in the access file: {}.".format, extra))
             if extra:
                 typer.confirm("Revoke all of this?", abort=True)
-        applied = apply_policy(env[ADMIN], policy, revoke)
+        applied = apply_policy(conninfo, policy, revoke)
     print_sentences("[green]+[/]", applied.granted)
     print_sentences("[yellow]-[/]", applied.revoked)
     _print_drift(applied.left)
@@ -53,9 +55,7 @@ def apply(
     if applied.left.extra and not revoke:
         console.print("What is too much stays until `darkroom access apply --revoke`.")
     if applied.left.missing or (revoke and applied.left.extra):
-        raise AccessError(
-            "What is left above the administration role may not change, or somebody has to decide."
-        )
+        raise AccessError("What is left above has to be decided by somebody, or needs a superuser.")
 
 
 @app.command()

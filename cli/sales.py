@@ -59,7 +59,7 @@ def seed_sales(
 
 
 def fill(stack: Stack, scale: Scale) -> None:
-    """Starts what is missing, seeds as the administration role, and prints the tables' sizes.
+    """Starts what is missing, seeds as the owner of the tables, and prints the tables' sizes.
 
     Raises:
         StackError: A server cannot be started, or the database refused; then nothing is added.
@@ -67,7 +67,10 @@ def fill(stack: Stack, scale: Scale) -> None:
     stack.start()
     started = time.monotonic()
     try:
-        with psycopg.connect(stack.environment()["DATABASE_ADMIN_URL"], autocommit=True) as admin:
+        with (
+            stack.migrator() as conninfo,
+            psycopg.connect(conninfo, autocommit=True) as owner,
+        ):
             with progress_bar() as progress:
                 task = progress.add_task("members and items", total=scale.transactions)
 
@@ -76,9 +79,9 @@ def fill(stack: Stack, scale: Scale) -> None:
                     if progress.tasks[task].finished:
                         progress.update(task, description="indexes and keys")
 
-                seed(admin, scale, advance)
+                seed(owner, scale, advance)
                 progress.update(task, description="transactions")
-            rows = rows_per_table(admin)
+            rows = rows_per_table(owner)
     except psycopg.Error as error:
         reason = str(error).partition("\n")[0]
         raise StackError(f"The database refused, and nothing was added: {reason}") from error

@@ -54,6 +54,7 @@ _ALWAYS_DENIED = {
     "create a role": "create role access_probe",
     "raise their own connection limit": "alter role current_user connection limit 100",
     "become superuser": "alter role current_user superuser",
+    "raise their own limit of temporary files": "set temp_file_limit = -1",
     "disable triggers for a session": "set session_replication_role = replica",
     "write to a table after disabling read-only": (
         "set default_transaction_read_only = off; set transaction read write; "
@@ -198,7 +199,8 @@ class Attempts:
         return Owner(self.role, relation.kind, relation.name) in self.facts
 
     def _may_use(self, name: Name) -> bool:
-        return self._has(Kind.SCHEMA, name[:1], "USAGE")
+        is_everybodys = name[0] == "pg_catalog"
+        return is_everybodys or self._has(Kind.SCHEMA, name[:1], "USAGE")
 
     def _may(self, relation: Relation, privilege: str) -> bool:
         """Whether the role has a privilege on a relation or on each of its columns."""
@@ -227,9 +229,10 @@ def _statement(action: str, relation: Relation, columns: list[str]) -> sql.Compo
 
 
 def _call(routine: Routine) -> sql.Composed:
+    """Calls a routine with nulls; a strict function of constant nulls would not be looked at."""
     schema, name, *arguments = routine.name
-    nulls = sql.SQL(", ".join(f"null::{argument}" for argument in arguments))
-    verb = "call" if routine.is_procedure else "select"
+    verb, null = ("call", "null::{}") if routine.is_procedure else ("select", "(select null::{})")
+    nulls = sql.SQL(", ".join(map(null.format, arguments)))
     return fill(f"{_READ_ONLY}{verb} {{}}({{}})", sql.Identifier(schema, name), nulls)
 
 

@@ -17,6 +17,12 @@ Row = TypeVar("Row")
 _FRAGMENTS = {
     # Schemas that are not PostgreSQL's own; nobody can create one whose name begins with pg_.
     "is_ours": sql.SQL("nspname !~ '^pg_' and nspname <> 'information_schema'"),
+    # What PostgreSQL lets everybody execute and the platform closes: with advisory locks and large
+    # objects anybody who can log in could stall programs or fill the disk.
+    "is_closed": sql.SQL(
+        "nspname = 'pg_catalog' and (proname ~ '^pg_(try_)?advisory_' "
+        "or proname in ('lo_creat', 'lo_create', 'lo_from_bytea'))"
+    ),
     # Tables (partitioned and foreign ones too), views and sequences; no indexes, no types.
     "is_relation": sql.SQL("relkind in ('r', 'p', 'v', 'm', 'f', 'S')"),
     "relation_kind": sql.SQL("case when relkind = 'S' then 'sequence' else 'relation' end"),
@@ -69,7 +75,7 @@ _ROUTINES = catalog_query("""
         pg_get_userbyid(proowner)::text
     from pg_proc
     join pg_namespace on pg_namespace.oid = pronamespace
-    where {is_ours}
+    where {is_ours} or {is_closed}
     order by nspname, proname
 """)
 _PEOPLE = """

@@ -67,7 +67,8 @@ def _programs(policy: Policy) -> Iterator[str]:
     for name, program in policy.programs.items():
         parts = [attribute.upper() for attribute in program.attributes] or ["no login"]
         parts += [f"member of {group}" for group in program.member_of]
-        parts += [f"administrator and member of {group}" for group in program.admin_of]
+        parts += [f"administrator of {group}" for group in program.admin_of]
+        parts += [f"may set {name}" for name in program.parameters]
         parts += [f"`{key} = {value}`" for key, value in program.settings.items()]
         yield f"- **{name}** ({', '.join(parts)}): {program.why}"
     yield ""

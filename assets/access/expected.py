@@ -103,13 +103,15 @@ def _absent(holder: Holder, catalog: Catalog) -> Iterator[Exists]:
 
 def _programs(policy: Policy) -> Iterator[Fact]:
     for name, program in policy.programs.items():
-        for group in (*program.member_of, *program.admin_of):
+        for group in program.member_of:
             yield Member(name, group, Membership.INHERIT)
             yield Member(name, group, Membership.SET)
         for group in program.admin_of:
             yield Member(name, group, Membership.ADMIN)
         for attribute in program.attributes:
             yield Attribute(name, attribute.upper())
+        for parameter in program.parameters:
+            yield Grant(name, Kind.PARAMETER, (parameter,), None, "SET")
         for setting, value in program.settings.items():
             yield Setting(name, setting, value)
 

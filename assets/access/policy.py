@@ -93,6 +93,8 @@ class Program(Holder):
     """A role of the platform."""
 
     attributes: list[Literal["login", "createrole"]] = []
+    parameters: list[str] = []
+    """Settings of the server that it may set, for itself and for the people that it creates."""
     member_of: list[str] = []
     admin_of: list[str] = []
     settings: dict[str, str] = {}
@@ -104,6 +106,7 @@ class Policy(_Model):
     public: Literal["nothing"]
     personal: dict[QualifiedName, list[str]]
     built_by_dbt: list[str]
+    database_owner: ProgramName
     owners: dict[ProgramName, list[str]]
     operators: list[str]
     teams: dict[TeamName, Team]
@@ -115,8 +118,8 @@ class Policy(_Model):
         return {**self.teams, **self.programs}
 
     @property
-    def database_owner(self) -> str:
-        """The role that owns the warehouse: the one that may create roles."""
+    def creator(self) -> str:
+        """The role that may create roles, and so creates the people."""
         return next(n for n, p in self.programs.items() if "createrole" in p.attributes)
 
     @model_validator(mode="after")
@@ -129,11 +132,12 @@ class Policy(_Model):
         creators = [n for n, p in self.programs.items() if "createrole" in p.attributes]
         if len(creators) != 1:
             yield "exactly one program must have the attribute createrole: it creates the people"
-        for owner in self.owners.keys() - self.programs.keys():
+        for owner in {self.database_owner, *self.owners} - self.programs.keys():
             yield f"the owner {owner} is not among the programs"
         for name, program in self.programs.items():
             for group in {*program.member_of, *program.admin_of} - self.holders.keys():
-                yield f"{name} is a member of {group}, which is neither a team nor a program here"
+                if not group.startswith("pg_"):
+                    yield f"{name} is a member of {group}, which is neither a team nor a program"
         for name, holder in self.holders.items():
             yield from self._errors_of_holder(name, holder)
 
@@ -143,8 +147,8 @@ class Policy(_Model):
                 yield f"{name} has a grant option on {schema} without a privilege"
         for relation in [*holder.relations, *holder.sequences, *holder.routines]:
             schema = relation.split(".")[0]
-            is_owner = schema in self.owners.get(name, [])
-            if not is_owner and "usage" not in holder.schemas.get(schema, []):
+            may_use = schema == "pg_catalog" or schema in self.owners.get(name, [])
+            if not may_use and "usage" not in holder.schemas.get(schema, []):
                 yield f"{name} is granted {relation} without usage of the schema {schema}"
         for relation, rights in holder.relations.items():
             yield from self._errors_of_rights(f"{name} is granted", relation, rights)

@@ -53,11 +53,12 @@ _GRANTS = catalog_query("""
         where attacl is not null and not attisdropped
         union all
         select
-            'routine', array[nspname, proname]::text[] || {arguments}, null, proowner, {is_ours},
+            'routine', array[nspname, proname]::text[] || {arguments}, null, proowner,
+            {is_ours} or {is_closed},
             coalesce(proacl, acldefault('f', proowner))
         from pg_proc
         join pg_namespace on pg_namespace.oid = pronamespace
-        where {is_ours} or proacl is not null
+        where {is_ours} or {is_closed} or proacl is not null
         union all
         select 'parameter', array[parname], null, 10, true, paracl
         from pg_parameter_acl
@@ -166,7 +167,7 @@ def read_facts(connection: Connection, policy: Policy, catalog: Catalog) -> set[
         "ours": ours,
         "known": [*ours, *people],
         "operators": policy.operators,
-        "creator": policy.database_owner,
+        "creator": policy.creator,
     }
     return {
         *chain.from_iterable(rows_of(connection, _grants, _GRANTS, **values)),

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from assets.access.people import create_person, list_people, reset_person
+from assets.access.people import create_person, list_people, remove_person
 from assets.access.policy import load_policy
 from assets.errors import DarkroomError, TopicError
 from assets.ingestion.kafka.producer import OutgoingImage, send
@@ -105,23 +105,17 @@ class Demo:
         pictures = self._pictures()
         env = self.stack.environment()
         started_at = utc_now()
-        analyst_conninfo = make_conninfo(
-            env["DATABASE_URL"],
-            user=outcome.ANALYST,
-            password=_password_of_analyst(env["DATABASE_ADMIN_URL"]),
-        )
         with (
-            psycopg.connect(env["DATABASE_ADMIN_URL"], autocommit=True) as admin,
+            _analyst(env) as analyst,
             psycopg.connect(env["DATABASE_URL"], autocommit=True) as loader,
-            psycopg.connect(analyst_conninfo, autocommit=True) as analyst,
         ):
             before = outcome.seen_by(analyst)
             with self.step("send"):
-                seed(admin, SCALES["demo"], lambda _: None)
+                transactions = self._seed()
                 sent = self._send(pictures)
             expected = AnalystView(
                 finished_images=before.finished_images + before.waiting_images + sum(sent.values()),
-                transactions=outcome.count_transactions(admin),
+                transactions=transactions,
             )
             with self.step("wait"):
                 is_complete = self._wait(analyst, loader, before, expected)
@@ -158,6 +152,15 @@ class Demo:
             "bucket": _with_broken_files(made[: self.count]),
             "kafka": _with_broken_files(made[self.count :]),
         }
+
+    def _seed(self) -> int:
+        """Adds sales as the owner of the tables; returns how many transactions there are then."""
+        with (
+            self.stack.migrator() as conninfo,
+            psycopg.connect(conninfo, autocommit=True) as owner,
+        ):
+            seed(owner, SCALES["demo"], lambda _: None)
+            return outcome.count_transactions(owner)
 
     def _send(self, pictures: dict[str, Sequence[Photograph]]) -> dict[str, int]:
         settings = self.stack.settings()
@@ -269,12 +272,19 @@ def _job_of(state: CheckState) -> str:
     return min(state.jobs, key=lambda job: (not job.startswith("check_"), job))
 
 
-def _password_of_analyst(admin_conninfo: str) -> str:
-    """Adds the demo's analyst, or gives the one of an earlier demo a new password."""
-    policy = load_policy()
-    if outcome.ANALYST in {person.name for person in list_people(admin_conninfo, policy)}:
-        return reset_person(admin_conninfo, policy, outcome.ANALYST)
-    return create_person(admin_conninfo, policy, outcome.ANALYST, "TEAM_ANALYTICS")
+@contextmanager
+def _analyst(env: Mapping[str, str]) -> Iterator[psycopg.Connection]:
+    """Connects as an analyst who exists during the block; one of a killed demo is replaced."""
+    admin, policy = env["DATABASE_ADMIN_URL"], load_policy()
+    if outcome.ANALYST in {person.name for person in list_people(admin, policy)}:
+        remove_person(admin, policy, outcome.ANALYST)
+    password = create_person(admin, policy, outcome.ANALYST, "TEAM_ANALYTICS")
+    conninfo = make_conninfo(env["DATABASE_URL"], user=outcome.ANALYST, password=password)
+    try:
+        with psycopg.connect(conninfo, autocommit=True) as analyst:
+            yield analyst
+    finally:
+        remove_person(admin, policy, outcome.ANALYST)
 
 
 def _with_broken_files(pictures: Sequence[Photograph]) -> Sequence[Photograph]:

@@ -120,9 +120,9 @@ def first_rows(analyst: psycopg.Connection, view: str, order: str, limit: int) -
     return list(analyst.cursor(row_factory=dict_row).execute(statement))
 
 
-def count_transactions(admin: psycopg.Connection) -> int:
+def count_transactions(owner: psycopg.Connection) -> int:
     """Counts the transactions that the member summary should come to show."""
-    [(count,)] = admin.execute('select count(*) from "ASSESSMENT"."TB_TRANSACTION"')
+    [(count,)] = owner.execute('select count(*) from "ASSESSMENT"."TB_TRANSACTION"')
     return int(count)
 
 

@@ -40,7 +40,20 @@ _SETTINGS = {
     # A failing statement, and the row it failed on, may hold personal data: the log gets neither.
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
+    "log_connections": "authorization",
+    "log_line_prefix": "%m [%p] %h ",
+    # A file per hour of the day: Dagster connects many times a second, so logs last for a day only.
+    "logging_collector": "on",
+    "log_filename": "postgresql-%H.log",
+    "log_truncate_on_rotation": "on",
+    "log_rotation_size": "0",
+    # However many sessions people open, programs can connect.
+    "reserved_connections": "40",
+    "shared_preload_libraries": "passwordcheck",
+    "passwordcheck.min_password_length": "12",
 }
+# What one session may allocate; work_mem, which everybody can raise, would set no limit.
+_SESSION_BYTES = 2 * 2**30
 
 
 def postgres_server(state: StateFolder, port: int) -> Server:
@@ -49,7 +62,8 @@ def postgres_server(state: StateFolder, port: int) -> Server:
     shared_bytes = min(psutil.virtual_memory().total / 4, _MAX_SHARED_BYTES)
     settings = {**_SETTINGS, "shared_buffers": f"{int(shared_bytes / 2**20)}MB"}
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-    command = (*_as_server_user(), program("postgres"), "-D", str(state.path("postgres")))
+    limit = ("prlimit", f"--data={_SESSION_BYTES}", "--")
+    command = (*limit, *_as_server_user(), program("postgres"), "-D", str(state.path("postgres")))
     return Server(
         name="postgres",
         title="PostgreSQL",

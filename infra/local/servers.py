@@ -76,8 +76,8 @@ def _accepts_connections(port: int) -> bool:
 
 # Credentials of other programs, given to the stack from outside: the program inherits the rest.
 _OF_OTHERS = (
-    *("DATABASE_ADMIN_URL", "DATABASE_UPLOADER_URL", "DAGSTER_DATABASE_URL"),
-    "DBT_ENV_SECRET_PASSWORD",
+    *("DATABASE_ADMIN_URL", "DATABASE_MIGRATOR_URL", "DATABASE_UPLOADER_URL"),
+    *("DAGSTER_DATABASE_URL", "DBT_ENV_SECRET_PASSWORD"),
 )
 
 

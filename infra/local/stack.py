@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -49,6 +50,9 @@ _DATABASE_VARIABLES = (
 )
 
 
+_MIGRATOR_URL = "DATABASE_MIGRATOR_URL"
+
+
 @dataclass(frozen=True)
 class Stack:
     """The embedded servers over one state folder.
@@ -87,7 +91,7 @@ class Stack:
     def servers(self) -> tuple[Server, ...]:
         """The embedded servers in the order in which they start; no outside ones."""
         made: list[Server] = []
-        if "DATABASE_URL" not in self.outside:
+        if not self._is_database_outside:
             made.append(postgres_server(self.state, self._listens.postgres))
         if "AWS_ENDPOINT_URL" not in self.outside:
             made.append(object_store_server(self.state, self._listens.s3, self.region))
@@ -125,7 +129,7 @@ class Stack:
             "LOGS_BUCKET": self.outside.get("LOGS_BUCKET", "darkroom-logs"),
             "LOGS_FOLDER": str(self.state.path("dagster", "compute_logs")),
         }
-        names, hidden = {server.name for server in self.servers}, set[str]()
+        names, hidden = {server.name for server in self.servers}, {_MIGRATOR_URL}
         if "postgres" in names:
             embedded |= self._postgres_environment()
         if "object_store" in names:
@@ -135,7 +139,7 @@ class Stack:
                 "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
                 "AWS_SECRET_ACCESS_KEY": self.state.secrets().s3_secret_key,
             }
-            hidden = {"AWS_SESSION_TOKEN", "AWS_PROFILE"}  # a person's own, for real AWS
+            hidden |= {"AWS_SESSION_TOKEN", "AWS_PROFILE"}  # a person's own, for real AWS
         if "kafka" in names:
             embedded["KAFKA_BOOTSTRAP_SERVERS"] = f"127.0.0.1:{self.ports.kafka}"
         both = {name: self.outside[name] for name in self.outside.keys() - hidden} | embedded
@@ -213,6 +217,38 @@ class Stack:
             dbname="postgres",
         )
 
+    @contextmanager
+    def migrator(self) -> Iterator[str]:
+        """Yields a connection that acts as the owner of the warehouse, which nobody else can.
+
+        On the embedded database the role can log in during the block only.
+
+        Raises `StackError` when an outside database's migrator is not given.
+        """
+        if self._is_database_outside:
+            yield bootstrap.as_owner(self.granting_conninfo())
+        else:
+            with bootstrap.migrator(self.superuser_conninfo()) as conninfo:
+                yield conninfo
+
+    def granting_conninfo(self) -> str:
+        """Returns the connection that may grant everything: the superuser's, or the migrator's.
+
+        Raises `StackError` when an outside database's migrator is not given.
+        """
+        if not self._is_database_outside:
+            return make_conninfo(self.superuser_conninfo(), dbname=bootstrap.WAREHOUSE)
+        if _MIGRATOR_URL not in self.outside:
+            raise StackError(
+                f"The owner's rights are needed: set {_MIGRATOR_URL} for this command, to the "
+                "connection of darkroom_migrator; see docs/operations.md."
+            )
+        return self.outside[_MIGRATOR_URL]
+
+    @property
+    def _is_database_outside(self) -> bool:
+        return "DATABASE_URL" in self.outside
+
     @property
     def _listens(self) -> Ports:
         return self.listens or self.ports
@@ -258,20 +294,20 @@ class Stack:
         self.state.write_private(self.state.path("env"), lines)
 
     def _provision_database(self) -> None:
-        admin_conninfo = self.environment()["DATABASE_ADMIN_URL"]
-        is_embedded = "DATABASE_URL" not in self.outside
-        if is_embedded:
+        if not self._is_database_outside:
             self.say("roles, databases and schemas")
             known = asdict(self.state.secrets())
             passwords = {role: known[role] for role in bootstrap.PROGRAMS}
             bootstrap.bootstrap(self.superuser_conninfo(), passwords)
+        elif _MIGRATOR_URL not in self.outside:
+            self.say(f"tables and grants stay as they are: {_MIGRATOR_URL} is not set")
+            return
         self.say("tables")
-        migrate(admin_conninfo)
-        if is_embedded:
-            bootstrap.seal_audit_log(self.superuser_conninfo())
+        with self.migrator() as conninfo:
+            migrate(conninfo)
         self.say("grants")
         try:
-            apply(admin_conninfo, load_policy())  # too much is for the daily check to tell
+            apply(self.granting_conninfo(), load_policy())  # too much is for the check to report
         except (PolicyError, AccessError) as error:
             raise StackError(str(error)) from error
 

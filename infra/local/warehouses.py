@@ -8,7 +8,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from infra.local.stack import Stack
-from infra.postgres.bootstrap import ADMIN, WAREHOUSE, close_database
+from infra.postgres.bootstrap import OWNER, WAREHOUSE, as_owner, close_database
 
 # CREATE DATABASE copies every grant within the template, but none on the template itself.
 _GRANTS_ON_DATABASE = """
@@ -20,6 +20,11 @@ _GRANTS_ON_DATABASE = """
 """
 
 
+def owner_conninfo(stack: Stack, database: str = WAREHOUSE) -> str:
+    """Returns a connection that acts as the owner of a warehouse, for tests and benchmarks."""
+    return as_owner(make_conninfo(stack.superuser_conninfo(), dbname=database))
+
+
 @contextmanager
 def copy_of_warehouse(
     stack: Stack, database: str, template: str = WAREHOUSE
@@ -27,12 +32,12 @@ def copy_of_warehouse(
     """Copies a warehouse under another name, with its grants, and drops the copy afterwards.
 
     Nobody may be connected to the template while it is copied. Yields the environment of programs
-    that use the copy.
+    that use the copy, and in `DATABASE_OWNER_URL` a connection that acts as its owner.
     """
     env = stack.environment()
     create = sql.SQL("create database {} template {} owner {}")
     with psycopg.connect(stack.superuser_conninfo(), autocommit=True) as server:
-        server.execute(create.format(*map(sql.Identifier, (database, template, ADMIN))))
+        server.execute(create.format(*map(sql.Identifier, (database, template, OWNER))))
         try:
             close_database(server, database)
             for (grant,) in server.execute(_GRANTS_ON_DATABASE, [database, template]).fetchall():
@@ -40,6 +45,7 @@ def copy_of_warehouse(
             urls = ("DATABASE_URL", "DATABASE_ADMIN_URL", "DATABASE_UPLOADER_URL")
             yield env | {
                 **{url: make_conninfo(env[url], dbname=database) for url in urls},
+                "DATABASE_OWNER_URL": owner_conninfo(stack, database),
                 "DBT_DBNAME": database,
             }
         finally:

@@ -1,112 +1,148 @@
 """Roles, databases and schemas: the DDL that needs a superuser, applied idempotently.
 
-Everything after it, including migrations, runs as one of the roles created here.
+Everything after it runs as one of the roles created here; migrations as the migrator.
 """
 
-from collections.abc import Mapping
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from assets.access.catalog import catalog_query
 from assets.access.people import set_password
 
 WAREHOUSE = "darkroom"
 DAGSTER_STORAGE = "darkroom_dagster"
 
+OWNER = "darkroom_owner"
+MIGRATOR = "darkroom_migrator"
 ADMIN = "darkroom_admin"
 LOADER = "darkroom_loader"
 UPLOADER = "darkroom_uploader"
 BUILDER = "darkroom_builder"
 DAGSTER = "darkroom_dagster"
-AUDITOR = "darkroom_auditor"
 PROGRAMS = (ADMIN, LOADER, UPLOADER, BUILDER, DAGSTER)
 TEAMS = ("TEAM_LOGISTICS", "TEAM_ANALYTICS", "TEAM_SALES")
 
-_DATABASE_OWNERS = {WAREHOUSE: ADMIN, DAGSTER_STORAGE: DAGSTER}
+_DATABASE_OWNERS = {WAREHOUSE: OWNER, DAGSTER_STORAGE: DAGSTER}
 _SCHEMA_OWNERS = {
-    "migration": ADMIN,
-    "ASSESSMENT": ADMIN,
-    "change_queue": ADMIN,
-    "image_catalog": ADMIN,
-    "retention": ADMIN,
+    "migration": OWNER,
+    "ASSESSMENT": OWNER,
+    "change_queue": OWNER,
+    "image_catalog": OWNER,
+    "retention": OWNER,
     "staging": BUILDER,
     "analytics": BUILDER,
 }
+# The owner of everything in earlier versions, and a role that they had for the audit log alone.
+_FORMER_OWNERS = (ADMIN, "darkroom_auditor")
 _NOTHING_BY_DEFAULT = "alter default privileges for role {} revoke execute on functions from public"
-# PostgreSQL lets everybody who can connect create large objects.
-_NO_LARGE_OBJECTS = (
-    "revoke execute on function lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea) "
-    "from public"
-)
-_SEAL = (
-    "alter schema {schema} owner to {auditor}",
-    "grant usage, create on schema {schema} to {admin} with grant option",
-    "alter table {log} owner to {auditor}",
-    "alter function {writer} owner to {auditor}",
-    "alter function {refusal} owner to {auditor}",
-    "grant select on {log} to {admin}",
-    "grant execute on function {writer}, {refusal} to {admin}",
-)
+_RESERVED_CONNECTIONS = "pg_use_reserved_connections"
+_OPEN_ROUTINES = catalog_query("""
+    select format('revoke execute on function %s from public', pg_proc.oid::regprocedure)
+    from pg_proc
+    join pg_namespace on pg_namespace.oid = pronamespace
+    where {is_closed} and has_function_privilege('public', pg_proc.oid, 'execute')
+""")
 
 
 def bootstrap(superuser_conninfo: str, passwords: Mapping[str, str]) -> None:
     """Creates missing roles, databases and schemas and sets the passwords of the program roles.
 
+    What an earlier version gave to other roles is transferred to the owner.
+
     Args:
         superuser_conninfo: A superuser's connection to any database of the server.
     """
     with psycopg.connect(superuser_conninfo, autocommit=True) as server:
-        for role, password in passwords.items():
-            _create_role(server, role)
-            server.execute(_sql("alter role {} login", role))
-            set_password(server, role, password)
-        server.execute(_sql("alter role {} createrole", ADMIN))
-        _create_role(server, AUDITOR)
-        for team in TEAMS:
-            _create_role(server, team)
-            server.execute(_sql("grant {} to {} with admin option", team, ADMIN))
-        server.execute(_sql("grant {} to {} with admin option", BUILDER, ADMIN))
+        _create_roles(server, passwords)
         for database, owner in _DATABASE_OWNERS.items():
             _create_database(server, database, owner)
-    warehouse = make_conninfo(superuser_conninfo, dbname=WAREHOUSE)
-    with psycopg.connect(warehouse, autocommit=True) as connection:
-        for schema, owner in _SCHEMA_OWNERS.items():
-            create = "create schema if not exists {} authorization {}"
-            connection.execute(_sql(create, schema, owner))
-        connection.execute(_sql("revoke all on schema public from public"))
-        connection.execute(_NO_LARGE_OBJECTS)
-        for role in (ADMIN, BUILDER, AUDITOR):
-            connection.execute(_sql(_NOTHING_BY_DEFAULT, role))
+        databases = server.execute("select datname, datallowconn from pg_database").fetchall()
+        for database, _ in databases:
+            close_database(server, database)
+    for database in (name for name, may_connect in databases if may_connect):
+        conninfo = make_conninfo(superuser_conninfo, dbname=database)
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            _close_to_public(connection)
+            if database == WAREHOUSE:
+                _create_schemas(connection)
 
 
-def seal_audit_log(superuser_conninfo: str, database: str = WAREHOUSE) -> None:
-    """Transfers the audit log, after the migrations, to a role that nobody can become.
+@contextmanager
+def migrator(superuser_conninfo: str, database: str = WAREHOUSE) -> Iterator[str]:
+    """Lets the migrator log in for the block; yields its connection, which acts as the owner."""
+    password = secrets.token_urlsafe(24)
+    with psycopg.connect(superuser_conninfo, autocommit=True) as server:
+        set_password(server, MIGRATOR, password)
+        server.execute(_sql("alter role {} login", MIGRATOR))
+    try:
+        conninfo = make_conninfo(
+            superuser_conninfo, user=MIGRATOR, password=password, dbname=database
+        )
+        yield as_owner(conninfo)
+    finally:
+        with psycopg.connect(superuser_conninfo, autocommit=True) as server:
+            server.execute(_sql("alter role {} nologin password null", MIGRATOR))
 
-    From then on not even the administration role, which owns all other tables, can change or drop
-    it. The schema is transferred too, because the owner of a schema can drop its tables.
-    """
-    conninfo = make_conninfo(superuser_conninfo, dbname=database)
-    names = {
-        "log": sql.Identifier("ASSESSMENT", "TB_AUDIT_LOG"),
-        "writer": sql.Identifier("ASSESSMENT", "write_audit"),
-        "refusal": sql.Identifier("ASSESSMENT", "refuse"),
-        "schema": sql.Identifier("ASSESSMENT"),
-        "auditor": sql.Identifier(AUDITOR),
-        "admin": sql.Identifier(ADMIN),
-    }
-    with psycopg.connect(conninfo) as connection:
-        for statement in _SEAL:
-            connection.execute(sql.SQL(statement).format(**names))
+
+def as_owner(conninfo: str) -> str:
+    """Returns a connection whose session acts as the owner of the tables."""
+    return make_conninfo(conninfo, options=f"-c role={OWNER}")
+
+
+def _create_roles(server: psycopg.Connection, passwords: Mapping[str, str]) -> None:
+    for role in (OWNER, MIGRATOR, *TEAMS):
+        _create_role(server, role)
+    for role, password in passwords.items():
+        _create_role(server, role)
+        server.execute(_sql("alter role {} login", role))
+        set_password(server, role, password)
+        server.execute(_sql("grant {} to {}", _RESERVED_CONNECTIONS, role))
+    server.execute(_sql("alter role {} createrole", ADMIN))
+    server.execute(_sql("revoke {} from {}", BUILDER, ADMIN))
+    for team in TEAMS:
+        admit = "grant {} to {} with admin true, inherit false, set false"
+        server.execute(_sql(admit, team, ADMIN))
+    for owner in (OWNER, BUILDER):
+        server.execute(_sql("grant {} to {}", owner, MIGRATOR))
+
+
+def _create_schemas(connection: psycopg.Connection) -> None:
+    for schema, owner in _SCHEMA_OWNERS.items():
+        create = "create schema if not exists {} authorization {}"
+        connection.execute(_sql(create, schema, owner))
+    for role in (OWNER, BUILDER):
+        connection.execute(_sql(_NOTHING_BY_DEFAULT, role))
+    for role in filter(lambda one: _exists(connection, one), _FORMER_OWNERS):
+        connection.execute(_sql("reassign owned by {} to {}", role, OWNER))
+    if _exists(connection, "darkroom_auditor"):
+        connection.execute("drop owned by darkroom_auditor; drop role darkroom_auditor")
+        revoke = "revoke all on schema {} from {} cascade"  # what it granted is granted anew
+        connection.execute(_sql(revoke, "ASSESSMENT", ADMIN))
+
+
+def _close_to_public(connection: psycopg.Connection) -> None:
+    """Revokes what PostgreSQL grants everybody in a new database."""
+    connection.execute("revoke all on schema public from public")
+    for (revoke,) in connection.execute(_OPEN_ROUTINES).fetchall():
+        connection.execute(revoke)
 
 
 def _sql(template: str, *names: str) -> sql.Composed:
     return sql.SQL(template).format(*map(sql.Identifier, names))
 
 
-def _create_role(server: psycopg.Connection, role: str) -> None:
+def _exists(server: psycopg.Connection, role: str) -> bool:
     found = server.execute("select from pg_roles where rolname = %s", [role])
-    if found.fetchone() is None:
+    return found.fetchone() is not None
+
+
+def _create_role(server: psycopg.Connection, role: str) -> None:
+    if not _exists(server, role):
         server.execute(_sql("create role {} nologin", role))
 
 
@@ -114,7 +150,6 @@ def _create_database(server: psycopg.Connection, database: str, owner: str) -> N
     found = server.execute("select from pg_database where datname = %s", [database])
     if found.fetchone() is None:
         server.execute(_sql("create database {} owner {}", database, owner))
-    close_database(server, database)
 
 
 def close_database(server: psycopg.Connection, database: str) -> None:

@@ -32,7 +32,7 @@ class Site:
     server: Server
     object_store: Server
     settings: Settings
-    admin_url: str
+    owner_url: str
 
     @property
     def address(self) -> str:
@@ -45,7 +45,7 @@ class Site:
 
     def create_key(self, uploader: str) -> str:
         key = api_keys.new_key()
-        with psycopg.connect(self.admin_url) as connection:
+        with psycopg.connect(self.owner_url) as connection:
             api_keys.insert(connection, key, uploader)
         return key.text
 
@@ -66,7 +66,7 @@ class Site:
     @contextmanager
     def locked_ledger(self) -> Iterator[None]:
         """The ledger can be neither read nor written until the block ends."""
-        with psycopg.connect(self.admin_url) as connection:
+        with psycopg.connect(self.owner_url) as connection:
             connection.execute("lock table image_catalog.image")
             yield
 
@@ -81,7 +81,7 @@ class Site:
 
     def filenames(self, uploader: str) -> list[str]:
         """File names of an uploader's images in the ledger, one for each row."""
-        with psycopg.connect(self.admin_url) as connection:
+        with psycopg.connect(self.owner_url) as connection:
             rows = connection.execute(
                 "select filename from image_catalog.image where uploader = %s order by filename",
                 [uploader],
@@ -122,6 +122,6 @@ def open_site(stack: Stack, folder: Path) -> Iterator[Site]:
         object_store = next(one for one in stack.servers if one.name == "object_store")
         try:
             server.start()
-            yield Site(server, object_store, settings, env["DATABASE_ADMIN_URL"])
+            yield Site(server, object_store, settings, env["DATABASE_OWNER_URL"])
         finally:
             server.stop()

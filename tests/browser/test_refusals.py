@@ -93,7 +93,7 @@ def test_uploads_wait_for_a_new_key_when_theirs_is_revoked(visitor, pictures):
     visitor.choose(pictures[1])
     expect(visitor.tiles("received")).to_have_count(1)
     key_id = api_keys.read_key(visitor.key).key_id
-    with psycopg.connect(visitor.site.admin_url) as connection:
+    with psycopg.connect(visitor.site.owner_url) as connection:
         api_keys.revoke(connection, key_id)
     with visitor.site.gone():  # another process does not know the key from before
         visitor.choose(pictures[0])

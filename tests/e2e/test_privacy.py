@@ -5,6 +5,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from infra.local.dbt import DBT_PROJECT
+from infra.local.warehouses import owner_conninfo
 from tests.e2e.conftest import wait_until
 
 MEMBER, LAST_NAME = "kanari_0z9y8", "Kanari"
@@ -50,8 +51,7 @@ def files_with(running, needle: str) -> set[str]:
 
 
 def test_contact_data_of_a_member_are_found_nowhere_else(running):
-    env = running.stack.environment()
-    with psycopg.connect(env["DATABASE_ADMIN_URL"], autocommit=True) as admin:
+    with psycopg.connect(owner_conninfo(running.stack), autocommit=True) as admin:
         admin.execute(ADD, [MEMBER, LAST_NAME, *CANARIES])
         for broken in ([MEMBER, "Twice", *CANARIES], [MEMBER, LAST_NAME, EMAIL, "x", BIRTH]):
             try:

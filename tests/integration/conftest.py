@@ -31,7 +31,7 @@ from infra.kafka.topics import provision_topic
 from infra.local.ports import free_ports
 from infra.local.stack import Stack
 from infra.local.state import StateFolder
-from infra.local.warehouses import copy_of_warehouse
+from infra.local.warehouses import copy_of_warehouse, owner_conninfo
 from infra.object_store.buckets import provision_buckets
 from tests.integration.upload_api import Api, create_key, serving, upload_settings
 
@@ -160,7 +160,7 @@ def platform(settings: Settings) -> Platform:
 def sales(stack: Stack, settings: Settings) -> None:
     """Members, items and transactions in this test's warehouse."""
     loader = conninfo_to_dict(settings.database_url.get_secret_value())
-    admin = make_conninfo(stack.environment()["DATABASE_ADMIN_URL"], dbname=loader["dbname"])
+    admin = owner_conninfo(stack, str(loader["dbname"]))
     with psycopg.connect(admin, autocommit=True) as connection:
         seed(connection, SCALES["demo"], lambda _: None)
 

@@ -34,10 +34,13 @@ ATTACKS = [
     "language plpgsql as 'begin return null; end'",
     'create or replace function "ASSESSMENT".refuse() returns trigger '
     "language plpgsql as 'begin return new; end'",
-    "set role darkroom_auditor",
-    "grant darkroom_auditor to current_user",
-    "alter role darkroom_auditor login",
-    "set session authorization darkroom_auditor",
+    "set role darkroom_owner",
+    "grant darkroom_owner to current_user",
+    "alter role darkroom_owner login",
+    "set session authorization darkroom_owner",
+    "set role darkroom_migrator",
+    "grant darkroom_migrator to current_user",
+    "alter role darkroom_migrator login",
     "set session_replication_role = replica",
     f"""insert into {LOG} (
         "DATABASE_USER_TXT", "ACTING_PERSON_TXT", "TABLE_TXT", "ACTION_CD", "KEY_TXT", "AFTER_TXT"
@@ -155,8 +158,8 @@ def test_the_stamps_name_the_acting_person_too(portal, own_warehouse):
     with psycopg.connect(conninfo) as program:
         program.execute(f"set role {person}")
         program.execute(ADD_ITEM, ["Lamp", "Lumen"])
-    with psycopg.connect(own_warehouse["DATABASE_ADMIN_URL"]) as admin:
-        stamps = admin.execute(
+    with psycopg.connect(own_warehouse["DATABASE_OWNER_URL"]) as owner:
+        stamps = owner.execute(
             'select "CREATED_BY_ID_NO"::oid::regrole::text, "UPDATED_BY_ID_NO"::oid::regrole::text '
             'from "ASSESSMENT"."TB_ITEM"'
         ).fetchall()

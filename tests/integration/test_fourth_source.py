@@ -4,7 +4,7 @@ import re
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import conninfo_to_dict
 
 from assets.catalog.checks import balance
 from assets.catalog.identity import image_id
@@ -13,6 +13,7 @@ from assets.ingestion.bucket.audit import Audit, AuditCounts
 from assets.retention.image_buckets import ImageBucket, RetentionClock
 from assets.retention.inventory import Inventory
 from assets.timing import utc_now
+from infra.local.warehouses import owner_conninfo
 from tests.integration.bucket import NOW, keys_of_rows, put
 from tests.integration.orphan_helpers import purged
 
@@ -22,7 +23,7 @@ KEY = f"sftp/{NOW:%Y-%m-%d/%H}/warsaw/7"
 
 def as_owner(stack, platform) -> str:
     database = conninfo_to_dict(platform.settings.database_url.get_secret_value())["dbname"]
-    return make_conninfo(stack.environment()["DATABASE_ADMIN_URL"], dbname=database)
+    return owner_conninfo(stack, str(database))
 
 
 def accepted(platform) -> set[str]:

@@ -55,7 +55,7 @@ def own_warehouse(stack, views) -> Iterator[dict[str, str]]:
 @pytest.fixture
 def built(own_warehouse) -> Iterator[psycopg.Connection]:
     """The administrator's connection to this test's warehouse."""
-    with psycopg.connect(own_warehouse["DATABASE_ADMIN_URL"], autocommit=True) as connection:
+    with psycopg.connect(own_warehouse["DATABASE_OWNER_URL"], autocommit=True) as connection:
         yield connection
 
 

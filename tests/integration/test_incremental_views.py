@@ -10,6 +10,7 @@ import pytest
 from dbt.cli.main import dbtRunner
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
 from infra.local.dbt import DBT_PROJECT
@@ -149,9 +150,10 @@ def variables(stack) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def warehouse(variables) -> Iterator[psycopg.Connection]:
-    """The administrator's connection to a warehouse with a few members and items."""
-    with psycopg.connect(variables["DATABASE_ADMIN_URL"], autocommit=True) as connection:
+def warehouse(stack, variables) -> Iterator[psycopg.Connection]:
+    """A superuser's connection to a warehouse with a few members and items."""
+    conninfo = make_conninfo(stack.superuser_conninfo(), dbname=variables["DBT_DBNAME"])
+    with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute(PLAIN_VIEWS)
         connection.cursor().executemany(
             'insert into "ASSESSMENT"."TB_MEMBERSHIP" values '

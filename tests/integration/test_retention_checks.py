@@ -25,6 +25,7 @@ from assets.retention.ledger_references import read_references
 from assets.retention.ledger_rows import WITHDRAWN_ROW
 from assets.retention.purge import Purge
 from assets.retention.receipts import Copy
+from infra.local.warehouses import owner_conninfo
 from tests.integration.bucket import NOW, with_settings
 from tests.integration.orphan_helpers import (
     SECOND,
@@ -239,8 +240,7 @@ def test_receipts_of_purges_are_intact(platform):
 def test_receipts_that_were_changed_or_are_missing_are_found(stack, platform, harm):
     purge(platform)
     name = psycopg.conninfo.conninfo_to_dict(platform.warehouse.conninfo)["dbname"]
-    admin = psycopg.conninfo.make_conninfo(stack.environment()["DATABASE_ADMIN_URL"], dbname=name)
-    with psycopg.connect(admin) as connection:
+    with psycopg.connect(owner_conninfo(stack, str(name))) as connection:
         connection.execute(harm)
     assert not chain(platform).passed
 

@@ -5,10 +5,11 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import conninfo_to_dict
 
 from assets.catalog import ledger
 from assets.catalog.records import Arrival
+from infra.local.warehouses import owner_conninfo
 from tests.commands import darkroom
 
 DUE_AFTER_EIGHT_HOURS = {"RETENTION_HOURS": "20", "RETENTION_MARGIN_HOURS": "12"}
@@ -35,7 +36,7 @@ def command(platform, stack):
 def admin(stack, platform):
     """A connection of the role that owns the receipts."""
     loader = conninfo_to_dict(platform.settings.database_url.get_secret_value())
-    conninfo = make_conninfo(stack.environment()["DATABASE_ADMIN_URL"], dbname=loader["dbname"])
+    conninfo = owner_conninfo(stack, str(loader["dbname"]))
     with psycopg.connect(conninfo, autocommit=True) as connection:
         yield connection
 

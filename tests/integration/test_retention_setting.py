@@ -20,7 +20,8 @@ def test_the_cutoff_the_lifecycle_rules_and_the_check_follow_the_setting(
 ):
     env = own_warehouse | {"RETENTION_HOURS": hours}
     dbt.build(env, "--select", "staging.image_catalog", outputs=tmp_path)
-    with psycopg.connect(env["DATABASE_ADMIN_URL"]) as connection:
+    user, password = env["DBT_USER"], env["DBT_ENV_SECRET_PASSWORD"]
+    with psycopg.connect(env["DATABASE_URL"], user=user, password=password) as connection:
         for name in ("images", "renditions"):
             [(definition,)] = connection.execute(CUTOFF.format(name))
             assert f"make_interval(hours => {hours})" in definition

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import conninfo_to_dict
 
 from infra.demo.sales import seed as module
 from infra.demo.sales.seed import (
@@ -13,6 +13,7 @@ from infra.demo.sales.seed import (
     rows_per_table,
     seed,
 )
+from infra.local.warehouses import owner_conninfo
 
 BULK = Scale(members=2_000, items=300, transactions=12_000, days=365)
 GUARDS = """
@@ -49,7 +50,7 @@ class StoppedError(Exception):
 def admin(stack, settings) -> Iterator[psycopg.Connection]:
     """The owner's connection to this test's warehouse."""
     loader = conninfo_to_dict(settings.database_url.get_secret_value())
-    conninfo = make_conninfo(stack.environment()["DATABASE_ADMIN_URL"], dbname=loader["dbname"])
+    conninfo = owner_conninfo(stack, str(loader["dbname"]))
     with psycopg.connect(conninfo, autocommit=True) as connection:
         yield connection
 

@@ -14,6 +14,7 @@ from infra.local.ports import free_ports
 from infra.local.server import Health
 from infra.local.stack import Stack
 from infra.local.state import StateFolder
+from infra.local.warehouses import owner_conninfo
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def put_something_everywhere(stack: Stack) -> None:
     producer = KafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers)
     producer.send(settings.kafka_topic, value=b"message", partition=0).get(timeout=10)
     producer.close()
-    with psycopg.connect(stack.environment()["DATABASE_ADMIN_URL"]) as connection:
+    with psycopg.connect(owner_conninfo(stack)) as connection:
         connection.execute("create table migration.kept as select 'row' as what")
 
 
@@ -43,7 +44,7 @@ def find_everything(stack: Stack) -> list[object]:
     polled = consumer.poll(timeout_ms=10_000)
     found += [record.value for records in polled.values() for record in records]
     consumer.close()
-    with psycopg.connect(stack.environment()["DATABASE_ADMIN_URL"]) as connection:
+    with psycopg.connect(owner_conninfo(stack)) as connection:
         found += [row[0] for row in connection.execute("select what from migration.kept")]
     return found
 

@@ -8,7 +8,7 @@ import requests
 
 from assets.ingestion.upload import api_keys
 from tests.commands import darkroom
-from tests.integration.upload_api import Api, admin_of, create_key, serving, upload_settings
+from tests.integration.upload_api import Api, create_key, owner_of, serving, upload_settings
 from tests.unit.pictures import encoded, noise
 
 JPEG = encoded(noise(), "JPEG")
@@ -64,7 +64,7 @@ def test_a_revoked_key_is_refused_after_the_next_refresh(stack, settings):
     with serving(quick) as address:
         api = Api(address, create_key(stack, settings, "shop"))
         assert api.send(JPEG).status_code == 201
-        with psycopg.connect(admin_of(stack, settings)) as connection:
+        with psycopg.connect(owner_of(stack, settings)) as connection:
             assert api_keys.revoke(connection, api_keys.read_key(api.key).key_id)
         while (answer := api.get("/v1/images")).status_code == 200:
             continue
@@ -73,7 +73,7 @@ def test_a_revoked_key_is_refused_after_the_next_refresh(stack, settings):
 
 def test_the_warehouse_holds_no_secret(stack, settings, upload_api):
     secret = api_keys.read_key(upload_api.key).secret
-    with psycopg.connect(admin_of(stack, settings)) as connection:
+    with psycopg.connect(owner_of(stack, settings)) as connection:
         rows = connection.execute("select api_key::text from image_catalog.api_key").fetchall()
     assert rows
     assert secret not in str(rows)
@@ -178,7 +178,7 @@ def test_an_invalid_request_for_a_form_is_refused(shared_upload_api, body):
 
 def test_an_internal_error_reveals_nothing(upload_api, stack, settings):
     """The ledger's table is gone: nothing that the API could know of."""
-    with psycopg.connect(admin_of(stack, settings)) as connection:
+    with psycopg.connect(owner_of(stack, settings)) as connection:
         connection.execute("alter table image_catalog.image rename to hidden")
     refused = upload_api.get("/v1/images")
     assert (refused.status_code, refused.json()["title"]) == (

@@ -162,7 +162,7 @@ def test_an_upload_stored_and_not_registered_is_registered_by_the_next_attempt(
 
 
 def test_two_sources_that_register_at_the_start_of_a_day_both_find_its_partition(platform):
-    ensure = "select image_catalog.ensure_day('2031-05-17')"
+    ensure = "select image_catalog.ensure_day((now() at time zone 'UTC')::date - 300)"
     waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
     with ThreadPoolExecutor(1) as threads:
         with platform.warehouse.connect() as first:

@@ -44,7 +44,7 @@ LEAK = """
 def variables(stack) -> Iterator[dict[str, str]]:
     """The environment that leads to a warehouse with sales."""
     with copy_of_warehouse(stack, f"test_{uuid.uuid4().hex[:12]}") as env:
-        with psycopg.connect(env["DATABASE_ADMIN_URL"], autocommit=True) as admin:
+        with psycopg.connect(env["DATABASE_OWNER_URL"], autocommit=True) as admin:
             seed(admin, SCALES["demo"], lambda count: None)
             admin.execute(DISCREPANCY)
         yield env
@@ -103,7 +103,7 @@ def while_an_analyst_reads(conninfo: str, work: Callable[[], None]) -> dict[str,
 
 def test_an_analyst_reads_on_while_the_views_are_built(variables, build, analyst_conninfo):
     def work() -> None:
-        with psycopg.connect(variables["DATABASE_ADMIN_URL"], autocommit=True) as admin:
+        with psycopg.connect(variables["DATABASE_OWNER_URL"], autocommit=True) as admin:
             for _ in range(2):
                 seed(admin, SCALES["demo"], lambda count: None)
                 build()
@@ -114,7 +114,7 @@ def test_an_analyst_reads_on_while_the_views_are_built(variables, build, analyst
 
 
 def test_an_analyst_reads_on_when_a_build_fails_half_way(variables, build, analyst_conninfo):
-    with psycopg.connect(variables["DATABASE_ADMIN_URL"], autocommit=True) as admin:
+    with psycopg.connect(variables["DATABASE_OWNER_URL"], autocommit=True) as admin:
         seed(admin, SCALES["demo"], lambda count: None)
         # Bookings are built after the staging views and before the aggregates.
         admin.execute("revoke usage on sequence change_queue.booking_batch from darkroom_builder")
@@ -188,7 +188,7 @@ def test_a_leaky_function_sees_no_hidden_row_of_any_view(attacker):
 
 
 def test_every_view_has_a_barrier_or_hides_no_row(variables, build):
-    with psycopg.connect(variables["DATABASE_ADMIN_URL"]) as admin:
+    with psycopg.connect(variables["DATABASE_OWNER_URL"]) as admin:
         rows = admin.execute(
             """
             select relname, 'security_barrier=true' = any(coalesce(reloptions, '{}')),

@@ -17,6 +17,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from assets.ingestion.upload import api_keys
 from assets.settings import Settings, UploadSettings
 from infra.local.stack import Stack
+from infra.local.warehouses import owner_conninfo
 from services.upload_api.app import server_config
 
 _TIMEOUT_SECONDS = 60  # no test is about how fast the machine is that it runs on
@@ -72,15 +73,15 @@ def upload_settings(stack: Stack, settings: Settings, **changes: object) -> Uplo
     return UploadSettings(**shared | own | changes)  # type: ignore[arg-type]
 
 
-def admin_of(stack: Stack, settings: Settings) -> str:
-    """The administration role's connection to one test's warehouse."""
+def owner_of(stack: Stack, settings: Settings) -> str:
+    """A connection that acts as the owner of one test's warehouse."""
     database = conninfo_to_dict(settings.database_url.get_secret_value())["dbname"]
-    return make_conninfo(stack.environment()["DATABASE_ADMIN_URL"], dbname=database)
+    return owner_conninfo(stack, str(database))
 
 
 def create_key(stack: Stack, settings: Settings, uploader: str) -> str:
     key = api_keys.new_key()
-    with psycopg.connect(admin_of(stack, settings)) as connection:
+    with psycopg.connect(owner_of(stack, settings)) as connection:
         api_keys.insert(connection, key, uploader)
     return key.text
 

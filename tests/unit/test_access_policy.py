@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from assets.access.catalog import Catalog, Relation, Routine
 from assets.access.document import DOCUMENT, document
 from assets.access.expected import expected
-from assets.access.facts import Attribute, ConnectionLimit, Exists, Grant, Kind, Member, Owner
+from assets.access.facts import (
+    Attribute,
+    ConnectionLimit,
+    Exists,
+    Grant,
+    Kind,
+    Member,
+    Owner,
+    Setting,
+)
 from assets.access.policy import (
     ACCESS_FILE,
     Policy,
@@ -57,7 +66,7 @@ def test_the_file_is_valid():
 
 
 def test_its_roles_are_those_that_bootstrap_creates():
-    programs = {*bootstrap.PROGRAMS, bootstrap.AUDITOR}
+    programs = {*bootstrap.PROGRAMS, bootstrap.OWNER, bootstrap.MIGRATOR}
     policy = load_policy()
     assert (set(policy.teams), set(policy.programs)) == (set(bootstrap.TEAMS), programs)
 
@@ -97,7 +106,7 @@ def test_the_page_generated_from_it_is_current():
         (
             ("programs", "darkroom_admin", "admin_of"),
             ["TEAM_SLAES"],
-            "darkroom_admin is a member of TEAM_SLAES, which is neither a team nor a program here",
+            "darkroom_admin is a member of TEAM_SLAES, which is neither a team nor a program",
         ),
         (("owners", "darkroom_other"), ["x"], "the owner darkroom_other is not among the programs"),
         (
@@ -229,7 +238,8 @@ SMALL = validate_policy(
         "public": "nothing",
         "personal": {},
         "built_by_dbt": ["views"],
-        "owners": {"darkroom_admin": ["shop", "shop.*"]},
+        "database_owner": "darkroom_owner",
+        "owners": {"darkroom_owner": ["shop", "shop.*"]},
         "operators": [],
         "teams": {
             "TEAM_SALES": {
@@ -244,19 +254,20 @@ SMALL = validate_policy(
             }
         },
         "programs": {
+            "darkroom_owner": {"why": "Owns.", "relations": {"shop.item": {"select": "all"}}},
             "darkroom_admin": {
-                "why": "Owns.",
+                "why": "Creates people.",
                 "attributes": ["login", "createrole"],
                 "admin_of": ["TEAM_SALES"],
-                "relations": {"shop.item": {"select": "all"}},
+                "parameters": ["temp_file_limit"],
             },
             "darkroom_loader": {
                 "why": "Loads.",
                 "database": ["connect"],
                 "schemas": {"shop": ["usage"], "views": ["usage"]},
                 "sequences": {"shop.number": ["usage"]},
-                "routines": ["shop.add"],
-                "member_of": ["TEAM_SALES"],
+                "member_of": ["TEAM_SALES", "pg_monitor"],
+                "routines": ["shop.add", "pg_catalog.pg_advisory_xact_lock"],
                 "settings": {"work_mem": "64MB"},
             },
         },
@@ -268,13 +279,16 @@ def test_the_facts_that_follow_from_a_file_where_everything_exists():
     catalog = Catalog(
         "d",
         "darkroom_admin",
-        {"shop": "darkroom_admin", "views": "darkroom_loader"},
+        {"shop": "darkroom_owner", "views": "darkroom_loader"},
         [
             relation("shop.item", "price", "colour"),
             relation("shop.number", kind="S"),
             relation("views.sold", kind="v"),
         ],
-        [Routine(("shop", "add", "text"), False, "darkroom_admin")],
+        [
+            Routine(("shop", "add", "text"), False, "darkroom_owner"),
+            Routine(("pg_catalog", "pg_advisory_xact_lock", "bigint"), False, "postgres"),
+        ],
         {"anna": ("TEAM_SALES",)},
     )
     wanted = expected(SMALL, catalog)
@@ -291,23 +305,25 @@ def test_the_facts_that_follow_from_a_file_where_everything_exists():
         "anna may have 3 sessions",
         "anna starts sessions with work_mem = 8MB",
         "darkroom_admin can admit others to TEAM_SALES",
-        "darkroom_admin can become TEAM_SALES",
-        "darkroom_admin has the rights of TEAM_SALES",
+        "darkroom_admin has SET on parameter temp_file_limit",
         "darkroom_admin is CREATEROLE",
         "darkroom_admin is LOGIN",
-        "darkroom_admin owns database d",
-        "darkroom_admin owns schema shop",
-        "darkroom_admin owns shop.add(text)",
-        "darkroom_admin owns shop.item",
-        "darkroom_admin owns shop.number",
         "darkroom_loader can become TEAM_SALES",
+        "darkroom_loader can become pg_monitor",
         "darkroom_loader has CONNECT on database d",
+        "darkroom_loader has EXECUTE on pg_catalog.pg_advisory_xact_lock(bigint)",
         "darkroom_loader has EXECUTE on shop.add(text)",
         "darkroom_loader has USAGE on schema shop",
         "darkroom_loader has USAGE on schema views",
         "darkroom_loader has USAGE on shop.number",
         "darkroom_loader has the rights of TEAM_SALES",
+        "darkroom_loader has the rights of pg_monitor",
         "darkroom_loader starts sessions with work_mem = 64MB",
+        "darkroom_owner owns database d",
+        "darkroom_owner owns schema shop",
+        "darkroom_owner owns shop.add(text)",
+        "darkroom_owner owns shop.item",
+        "darkroom_owner owns shop.number",
     }
     assert wanted.not_built == ()
 
@@ -320,6 +336,7 @@ def test_the_facts_that_follow_from_a_file_where_nothing_exists():
         Exists(Kind.RELATION, ("shop", "item")),
         Exists(Kind.SEQUENCE, ("shop", "number")),
         Exists(Kind.ROUTINE, ("shop", "add")),
+        Exists(Kind.ROUTINE, ("pg_catalog", "pg_advisory_xact_lock")),
     }
     assert wanted.not_built == ("views.sold",)
 
@@ -333,29 +350,28 @@ def test_a_view_that_is_not_built_yet_is_no_drift_and_a_missing_table_is():
 
 def test_a_missing_column_is_drift():
     catalog = Catalog(
-        "darkroom", "darkroom_admin", relations=[relation("ASSESSMENT.TB_TRANSACTION", "STATUS")]
+        "darkroom", "darkroom_admin", relations=[relation("ASSESSMENT.TB_MEMBERSHIP", "STATUS")]
     )
-    absent = Exists(Kind.RELATION, ("ASSESSMENT", "TB_TRANSACTION", "STATUS_CD"))
+    absent = Exists(Kind.RELATION, ("ASSESSMENT", "TB_MEMBERSHIP", "STATUS_CD"))
     assert absent in expected(load_policy(), catalog).facts
 
 
 def test_an_owner_of_the_whole_name_precedes_an_owner_of_the_schema():
+    file = SMALL.model_dump(exclude_none=True)
+    file["owners"]["darkroom_loader"] = ["shop.number"]
     catalog = Catalog(
-        "darkroom",
-        "darkroom_admin",
-        {"ASSESSMENT": "x"},
-        [relation("ASSESSMENT.TB_AUDIT_LOG"), relation("ASSESSMENT.TB_ITEM")],
+        "d", "x", {"shop": "x"}, [relation("shop.item"), relation("shop.number", kind="S")]
     )
     owners = {
         fact.object: fact.role
-        for fact in expected(load_policy(), catalog).facts
+        for fact in expected(validate_policy(file), catalog).facts
         if isinstance(fact, Owner)
     }
     assert owners == {
-        ("darkroom",): "darkroom_admin",
-        ("ASSESSMENT",): "darkroom_auditor",
-        ("ASSESSMENT", "TB_AUDIT_LOG"): "darkroom_auditor",
-        ("ASSESSMENT", "TB_ITEM"): "darkroom_admin",
+        ("d",): "darkroom_owner",
+        ("shop",): "darkroom_owner",
+        ("shop", "item"): "darkroom_owner",
+        ("shop", "number"): "darkroom_loader",
     }
 
 
@@ -370,5 +386,9 @@ def test_a_person_has_the_teams_rights_login_and_limit_and_nothing_more():
         "anna has the rights of TEAM_SALES",
         "anna is LOGIN",
         "anna may have 5 sessions",
+        "anna starts sessions with idle_in_transaction_session_timeout = 1min",
+        "anna starts sessions with lock_timeout = 5s",
+        "anna starts sessions with statement_timeout = 30s",
+        "anna starts sessions with temp_file_limit = 1GB",
     }
-    assert {type(fact) for fact in about_anna} == {Member, Attribute, ConnectionLimit}
+    assert {type(fact) for fact in about_anna} == {Member, Attribute, ConnectionLimit, Setting}

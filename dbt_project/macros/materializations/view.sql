@@ -1,8 +1,11 @@
 {#-
-    A view that is replaced in place. dbt's default drops the old view and its dependants, so analysts would find nothing
-    until the dependants are built again, or for as long as a failing test blocks them. PostgreSQL can replace a view that
-    keeps its columns or adds some at the end; after any other change the old view and its dependants are dropped, and dbt
-    builds them again in the same run.
+    A view that is replaced in place, and only when it differs from what its model says: to replace a view waits for
+    everybody who reads it, and whoever wants to read it next waits behind. dbt's default drops the old view and its
+    dependants, so analysts would find nothing until the dependants are built again, or for as long as a failing test
+    blocks them. PostgreSQL can replace a view that keeps its columns or adds some at the end; after any other change the
+    old view and its dependants are dropped, and dbt builds them again in the same run.
+
+    A view that is in use is tried again for a minute and a half, and holds nobody up for longer than `lock_timeout`.
 -#}
 {% materialization view, adapter='postgres' %}
 
@@ -20,15 +23,43 @@
     {% call statement('main') -%}
         {% if config.get('contract').enforced %}{{ get_assert_columns_equivalent(sql) }}{% endif %}
         do $build$
+        declare
+            known constant regclass := to_regclass('{{ view }}');
+            is_same boolean;
+            waits constant text := current_setting('lock_timeout');
         begin
-            create or replace view {{ view }} with (security_barrier = {{ is_barrier }}) as (
+            create temporary view wanted with (security_barrier = {{ is_barrier }}) as (
                 {{ sql }}
             );
-        exception when invalid_table_definition then
-            drop view {{ view }} cascade;
-            create view {{ view }} with (security_barrier = {{ is_barrier }}) as (
-                {{ sql }}
-            );
+            is_same := known is not null
+                and pg_get_viewdef(known) = pg_get_viewdef('pg_temp.wanted'::regclass)
+                and (select reloptions from pg_class where oid = known)
+                = (select reloptions from pg_class where oid = 'pg_temp.wanted'::regclass);
+            drop view pg_temp.wanted;
+            if is_same then
+                return;
+            end if;
+            for attempt in 1..60 loop
+                begin
+                    perform set_config('lock_timeout', '500ms', true);
+                    begin
+                        create or replace view {{ view }} with (security_barrier = {{ is_barrier }}) as (
+                            {{ sql }}
+                        );
+                    exception when invalid_table_definition then
+                        drop view {{ view }} cascade;
+                        create view {{ view }} with (security_barrier = {{ is_barrier }}) as (
+                            {{ sql }}
+                        );
+                    end;
+                    perform set_config('lock_timeout', waits, true);
+                    return;
+                exception when lock_not_available then
+                    perform pg_sleep(1);
+                end;
+            end loop;
+            raise exception 'The view {{ view }} was in use all the time and is not replaced; the next build tries again.'
+                using errcode = 'lock_not_available';
         end
         $build$;
     {%- endcall %}

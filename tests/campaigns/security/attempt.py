@@ -23,6 +23,8 @@ class Target:
     """A platform whose servers and programs all run, and what attackers and users have."""
 
     stack: Stack
+    notes: list[str] = field(default_factory=list)
+    """What an attempt measured, for the report; it says nothing about whether the platform held."""
     _people: dict[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -69,6 +71,7 @@ class Result:
     title: str
     got: tuple[str, ...] = ()
     error: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -81,8 +84,10 @@ class Result:
 def try_out(section: str, attempt: Attempt, target: Target) -> Result:
     """Makes an attempt."""
     got: list[str] = []
+    failure = None
+    target.notes.clear()
     try:
         got.extend(attempt.make(target))
     except Exception as error:  # noqa: BLE001 - the report names it, and fails
-        return Result(section, attempt.title, tuple(got), f"{type(error).__name__}: {error}")
-    return Result(section, attempt.title, tuple(got))
+        failure = f"{type(error).__name__}: {error}"
+    return Result(section, attempt.title, tuple(got), failure, tuple(target.notes))

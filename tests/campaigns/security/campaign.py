@@ -15,13 +15,14 @@ from infra.console import FAILED, OK, console, counted, print_json, say
 from infra.local.ports import free_ports
 from infra.local.stack import OUTSIDE_SERVERS, Stack
 from infra.local.state import StateFolder
-from tests.campaigns.security import erasures, object_store, program_secrets
+from tests.campaigns.security import database, erasures, object_store, program_secrets
 from tests.campaigns.security.attempt import Attempt, Result, Target, Verdict, try_out
 
 SECTIONS: Final[dict[str, tuple[Attempt, ...]]] = {
     "Programs": program_secrets.ATTEMPTS,
     "Object store": object_store.ATTEMPTS,
     "Erasures": erasures.ATTEMPTS,
+    "Database": database.ATTEMPTS,
 }
 
 _SIGNS = {Verdict.HELD: OK, Verdict.NOT_HELD: FAILED, Verdict.NOT_MADE: "[bold yellow]?[/]"}
@@ -77,5 +78,5 @@ def _make_all(target: Target, is_shown: bool) -> Iterator[Result]:
 def _print(result: Result) -> None:
     line = f"{_SIGNS[result.verdict]} {result.verdict:8}  {escape(result.title)}"
     console.print(line, soft_wrap=True)
-    for sentence in (*result.got, *([result.error] if result.error else [])):
+    for sentence in (*result.got, *([result.error] if result.error else []), *result.notes):
         console.print(f"{'':12}{escape(sentence)}", soft_wrap=True)
