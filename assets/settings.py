@@ -164,6 +164,9 @@ class UploadSettings(Settings):
 
     upload_host: str = "127.0.0.1"
     upload_port: int = Field(18080, ge=1, le=65535)
+    upload_metrics_port: int = Field(
+        18081, ge=1, le=65535, description="port of the metrics, on 127.0.0.1 only"
+    )
     upload_root_path: str = Field("", description="prefix that a proxy takes off, such as /prod")
     upload_trusted_proxies: str = Field(
         "", description="addresses whose X-Forwarded headers count, with commas between them"
@@ -172,8 +175,11 @@ class UploadSettings(Settings):
         600, description="uploads of one uploader that a process takes"
     )
     upload_memory_bytes: int = Field(
-        256 * _MIB, ge=10 * _MIB, description="bodies that are held at the same time"
+        256 * _MIB,
+        ge=20 * _MIB,
+        description="bodies that are held at the same time; one uploader gets at most half",
     )
+    upload_bodies: Count = Field(64, description="bodies of one uploader that arrive at once")
     upload_idle_seconds: Seconds = Field(20, description="longest pause within a body")
     upload_body_seconds: Seconds = Field(300, description="time that a whole body may take")
     upload_store_seconds: Seconds = Field(20, description="time that S3 may take for an answer")

@@ -25,10 +25,11 @@ class Ports:
     dagster: int = 3000
     kafka_controller: int = 19093
     upload_api: int = 18080
+    upload_metrics: int = 18081
 
     @staticmethod
     def from_environment(env: Mapping[str, str]) -> Ports:
-        """Reads POSTGRES_PORT, S3_PORT, KAFKA_PORT, DAGSTER_PORT, UPLOAD_PORT if they are set.
+        """Reads POSTGRES_PORT, S3_PORT, UPLOAD_PORT and their like, as far as they are set.
 
         Raises `StackError` for a value that is no port.
         """

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 
 from assets.settings import UploadSettings
+from infra.local.ports import Ports
 from infra.local.server import Server, answers_http
 from infra.local.state import StateFolder
 
@@ -81,8 +82,9 @@ _OF_OTHERS = (
 )
 
 
-def upload_api_server(state: StateFolder, port: int, env: Mapping[str, str]) -> Server:
+def upload_api_server(state: StateFolder, ports: Ports, env: Mapping[str, str]) -> Server:
     """Describes the server; it logs in to the database as darkroom_uploader."""
+    port = ports.upload_api
     names = {name.upper() for name in UploadSettings.model_fields} - {"KAFKA_BOOTSTRAP_SERVERS"}
     return Server(
         name="upload_api",
@@ -90,6 +92,7 @@ def upload_api_server(state: StateFolder, port: int, env: Mapping[str, str]) -> 
         argv=(sys.executable, "-m", "services.upload_api"),
         port=port,
         port_variable="UPLOAD_PORT",
+        more_ports={"UPLOAD_METRICS_PORT": ports.upload_metrics},
         is_ready=lambda: answers_http(f"http://127.0.0.1:{port}/healthz"),
         state=state,
         env={
@@ -97,6 +100,7 @@ def upload_api_server(state: StateFolder, port: int, env: Mapping[str, str]) -> 
             "DATABASE_URL": env["DATABASE_UPLOADER_URL"],
             "UPLOAD_HOST": "127.0.0.1",
             "UPLOAD_PORT": str(port),
+            "UPLOAD_METRICS_PORT": str(ports.upload_metrics),
         },
         withheld=_OF_OTHERS,
     )

@@ -107,7 +107,7 @@ class Stack:
     @cached_property
     def upload_api(self) -> Server:
         """The upload API, which runs on top of database and object store."""
-        return upload_api_server(self.state, self.ports.upload_api, self.environment())
+        return upload_api_server(self.state, self.ports, self.environment())
 
     @property
     def outside_servers(self) -> list[str]:

@@ -10,8 +10,8 @@ from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from assets.settings import UploadSettings
 from services.upload_api import health, images
+from services.upload_api.connections import LimitedProtocol
 from services.upload_api.middleware import EdgeMiddleware, MetricsMiddleware
 from services.upload_api.openapi import DocumentedApi
 from services.upload_api.problems import HANDLERS
@@ -24,10 +24,12 @@ _KEEP_ALIVE_SECONDS = 75  # longer than load balancers keep a connection, or a r
 _SHUTDOWN_SECONDS = 25
 
 
-def server_config(settings: UploadSettings) -> uvicorn.Config:
+def server_config(state: AppState) -> uvicorn.Config:
     """Returns Uvicorn's configuration; requests in flight are finished at a shutdown."""
+    settings = state.settings
     return uvicorn.Config(
-        make_application(settings),
+        make_application(state),
+        http=LimitedProtocol,
         host=settings.upload_host,
         port=settings.upload_port,
         root_path=settings.upload_root_path,
@@ -41,10 +43,9 @@ def server_config(settings: UploadSettings) -> uvicorn.Config:
     )
 
 
-def make_application(settings: UploadSettings) -> ASGIApp:
+def make_application(state: AppState) -> ASGIApp:
     """Returns the whole application; it connects to its servers when it is started."""
-    state = AppState(settings)
-    edge = EdgeMiddleware(_make_api(state), origin(settings), _LARGE_BODIES)
+    edge = EdgeMiddleware(_make_api(state), origin(state.settings), _LARGE_BODIES)
     return MetricsMiddleware(edge, state.metrics)
 
 

@@ -35,6 +35,7 @@ from services.upload_api.problems import (
     NOT_AN_IMAGE,
     REFUSED,
     TOO_LARGE,
+    TOO_MANY_BODIES,
     TOO_SLOW,
     ProblemError,
 )
@@ -98,42 +99,66 @@ class Declared:
         )
 
 
-def memory_needed(declared: Declared) -> int:
-    """Returns how many bytes of memory a body may take.
+Reserve = Callable[[int], None]
+"""Reserves memory for so many bytes; raises `ProblemError` when an uploader's share is used up."""
 
-    Raises `ProblemError` when its declared length is over the limit.
-    """
-    limit = MAX_IMAGE_BYTES + (MAX_OVERHEAD_BYTES if declared.is_form else 0)
-    if declared.size_bytes is None:
-        return MAX_IMAGE_BYTES
-    if declared.size_bytes > limit:
-        raise _too_large()
-    return min(declared.size_bytes, MAX_IMAGE_BYTES)
+
+@dataclass
+class _Share:
+    """What the bodies of one uploader take."""
+
+    bodies: int = 0
+    size_bytes: int = 0
 
 
 class MemoryBudget:
-    """The memory that all bodies in flight may take together."""
+    """The memory for bodies in flight, reserved as they arrive and shared among uploaders.
 
-    def __init__(self, size_bytes: int) -> None:
+    An uploader gets at most as much as stays free. Of n uploaders who take what they can get each
+    has one part of n + 1, and one part is left for the next.
+    """
+
+    def __init__(self, size_bytes: int, bodies: int) -> None:
         self._free_bytes = size_bytes
+        self._bodies = bodies
+        self._shares: dict[str, _Share] = {}
 
     @contextmanager
-    def reserve(self, size_bytes: int) -> Iterator[None]:
-        """Reserves memory for a body while the block runs.
+    def body(self, uploader: str) -> Iterator[Reserve]:
+        """Yields what reserves memory for a body; it is released when the block ends.
 
-        Raises `ProblemError` when too little is free: a waiting request would delay the others.
+        Raises `ProblemError` when the uploader has too many bodies in flight.
         """
-        if size_bytes > self._free_bytes:
+        share = self._shares.setdefault(uploader, _Share())
+        if share.bodies >= self._bodies:
             raise ProblemError(
-                BUSY,
-                "Too many uploads are in flight to accept another one; "
-                "send it again in a moment, with the same Idempotency-Key.",
+                TOO_MANY_BODIES,
+                f"You may send {self._bodies} images at the same time; "
+                "send this one again when another is finished, with the same Idempotency-Key.",
             )
-        self._free_bytes -= size_bytes
+        share.bodies += 1
+        reserved_bytes = 0
+
+        def reserve(size_bytes: int) -> None:
+            nonlocal reserved_bytes
+            if share.size_bytes + size_bytes > self._free_bytes - size_bytes:
+                raise ProblemError(
+                    BUSY,
+                    "Too many uploads are in flight to accept all of this one; "
+                    "send it again in a moment, with the same Idempotency-Key.",
+                )
+            reserved_bytes += size_bytes
+            share.size_bytes += size_bytes
+            self._free_bytes -= size_bytes
+
         try:
-            yield
+            yield reserve
         finally:
-            self._free_bytes += size_bytes
+            share.bodies -= 1
+            share.size_bytes -= reserved_bytes
+            self._free_bytes += reserved_bytes
+            if not share.bodies:
+                del self._shares[uploader]
 
 
 @dataclass(frozen=True)
@@ -144,13 +169,18 @@ class BodyTimeouts:
     body_seconds: float
 
 
-async def read_image(receive: Receive, declared: Declared, timeouts: BodyTimeouts) -> Received:
+async def read_image(
+    receive: Receive, declared: Declared, timeouts: BodyTimeouts, reserve: Reserve
+) -> Received:
     """Reads the image in a request's body, bare or as the only file of a form.
 
-    Raises `ProblemError` when the body is not an acceptable image, or arrives too slowly, and
-    `ClientDisconnect` when the caller disconnected before the end.
+    Raises `ProblemError` when the body is not an acceptable image, arrives too slowly, or finds no
+    memory, and `ClientDisconnect` when the caller disconnected before the end.
     """
-    image = BodyValidator()
+    limit = MAX_IMAGE_BYTES + (MAX_OVERHEAD_BYTES if declared.is_form else 0)
+    if declared.size_bytes is not None and declared.size_bytes > limit:
+        raise _too_large()
+    image = BodyValidator(reserve)
     if not declared.is_form:
         await read_body(receive, image.feed, timeouts)
         filename, content_type = declared.filename, declared.content_type
@@ -196,8 +226,9 @@ async def read_body(
 class BodyValidator:
     """The bytes of one image, checked while they arrive."""
 
-    def __init__(self) -> None:
+    def __init__(self, reserve: Reserve) -> None:
         self.body = bytearray()
+        self._reserve = reserve
         self._digest = hashlib.sha256()
         self._checked_bytes = 0
 
@@ -205,10 +236,11 @@ class BodyValidator:
         """Appends a chunk.
 
         Raises `ProblemError` once the image is too large, not of an allowed format, or over a
-        limit.
+        limit, and when there is no memory for it.
         """
         if len(self.body) + len(chunk) > MAX_IMAGE_BYTES:
             raise _too_large()
+        self._reserve(len(chunk))
         self.body += chunk
         self._digest.update(chunk)
         self._check(is_last=False)

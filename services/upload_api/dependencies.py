@@ -27,7 +27,8 @@ async def authenticated(
 ) -> Caller:
     """Returns the caller.
 
-    Raises `ProblemError` without a valid key, or when an uncached key cannot be looked up.
+    Raises `ProblemError` without a valid key, when an uncached key cannot be looked up, and for
+    any uncached key from an address that sent too many wrong ones.
     """
     key = read_key(credentials.credentials) if credentials else None
     if key is None:
@@ -36,14 +37,20 @@ async def authenticated(
             "Send the header “Authorization: Bearer <API key>”; the platform team issues keys.",
             {"WWW-Authenticate": _REALM},
         )
+    state = app_state_of(request)
+    if caller := state.api_key_cache.cached(key):
+        return caller
+    address = request.client.host if request.client else ""
+    await state.wrong_keys.check(address)
     try:
-        caller = await app_state_of(request).api_key_cache.caller(key)
+        caller = await state.api_key_cache.caller(key)
     except ServerError as error:
         raise ProblemError(
             UNAVAILABLE,
             "Your API key cannot be looked up at the moment; try again in a few seconds.",
         ) from error
     if caller is None:
+        await state.wrong_keys.count(address)
         raise ProblemError(
             UNAUTHORIZED,
             "This API key is unknown or revoked; ask the platform team for a new one.",

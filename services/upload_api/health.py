@@ -1,12 +1,10 @@
-"""Health, readiness and metrics of this process, for load balancers and Prometheus."""
+"""Health and readiness of this process, for load balancers."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable
 
 from fastapi import APIRouter, Request
-from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.responses import Response
 
 from assets.errors import ServerError
 from assets.resources.warehouse import Connection
@@ -52,12 +50,6 @@ async def readyz(request: Request) -> Readiness:
         database="does not answer",
         detail="Images are stored; they are registered when PostgreSQL answers again.",
     )
-
-
-@router.get("/metrics", include_in_schema=False)
-async def metrics(request: Request) -> Response:
-    """Returns the metrics of this process."""
-    return Response(app_state_of(request).metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 
 async def _answers(request: Awaitable[object]) -> bool:

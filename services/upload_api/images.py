@@ -12,7 +12,7 @@ from assets.ingestion.upload.api_keys import Caller
 from assets.ingestion.upload.source import upload_key
 from assets.timing import utc_now
 from services.upload_api.acceptance import Outcome
-from services.upload_api.body import Declared, memory_needed, read_image
+from services.upload_api.body import Declared, read_image
 from services.upload_api.catalogue import status_url
 from services.upload_api.dependencies import BEARER, Admission, admitted, authenticated
 from services.upload_api.filenames import clean_filename, encoded
@@ -76,8 +76,8 @@ async def send_image(request: Request) -> Response:
     caller = await authenticated(request, await BEARER(request))
     _, rate_headers = await admitted(request, caller)
     declared = Declared.of(request)
-    with state.memory.reserve(memory_needed(declared)):
-        received = await read_image(request.receive, declared, state.timeouts)
+    with state.memory.body(caller.uploader) as reserve:
+        received = await read_image(request.receive, declared, state.timeouts, reserve)
         accepted = await state.acceptance.accept(
             received, caller.uploader, declared.idempotency_key, utc_now()
         )

@@ -1,6 +1,6 @@
 """The Prometheus metrics of one process; no label holds an id, a name or an address."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from services.upload_api.acceptance import Accepted, Outcome
 
@@ -41,9 +41,12 @@ class Metrics:
         if accepted.outcome is not Outcome.REPEATED:
             self.bytes.inc(accepted.upload.size_bytes)
 
-    def text(self) -> bytes:
-        """Returns all metrics in Prometheus' text format."""
-        return generate_latest(self.registry)
+    def serve(self, port: int) -> None:
+        """Serves the metrics on a port of 127.0.0.1, from a thread, until the process ends.
+
+        Raises `OSError` when the port is taken.
+        """
+        start_http_server(port, "127.0.0.1", self.registry)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, registry=self.registry)

@@ -18,6 +18,7 @@ from services.upload_api.problems import PROBLEM_KIND
 _DRAIN_SECONDS = 1.0
 _DRAIN_BYTES = 1024 * 1024
 _MAX_OTHER_BODY_BYTES = 16 * 1024
+_OTHER_BODY_SECONDS = 10.0
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -91,7 +92,7 @@ class EdgeMiddleware:
 
 
 class _Body:
-    """A request's body: how much of it was read, and the limit."""
+    """A request's body: how much of it was read, and the limits of bytes and time."""
 
     def __init__(self, scope: Scope, receive: Receive, max_bytes: int | None) -> None:
         headers = dict(scope["headers"])
@@ -101,12 +102,21 @@ class _Body:
         self._receive = receive
         self._max_bytes = max_bytes
         self._read_bytes = 0
+        self._ends = asyncio.get_running_loop().time() + _OTHER_BODY_SECONDS
 
     async def receive(self) -> Message:
-        """Receives the next event; raises `HTTPException` when the body is over the limit."""
-        event = await self._receive()
+        """Receives the next event; raises `HTTPException` when a body exceeds its limit."""
+        if self._max_bytes is None or not self.is_arriving:
+            event = await self._receive()
+            self._note(event)
+            return event
+        try:
+            async with asyncio.timeout_at(self._ends):
+                event = await self._receive()
+        except TimeoutError as error:
+            raise HTTPException(408) from error
         self._note(event)
-        if self._max_bytes is not None and self._read_bytes > self._max_bytes:
+        if self._read_bytes > self._max_bytes:
             raise HTTPException(413)
         return event
 

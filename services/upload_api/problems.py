@@ -48,6 +48,7 @@ class Kind:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+MALFORMED = Kind("malformed-request", "The request cannot be read", 400)
 INVALID = Kind("invalid-request", "The request is invalid", 422)
 UNAUTHORIZED = Kind("unauthorized", "A valid API key is needed", 401)
 UNKNOWN_PATH = Kind("unknown-path", "There is nothing at this URL", 404)
@@ -60,6 +61,11 @@ NOT_AN_IMAGE = Kind("not-an-image", "The content is not an accepted image", 415)
 REFUSED = Kind("image-refused", "The image is not accepted", 422)
 KEY_REUSED = Kind("idempotency-key-reused", "The idempotency key belongs to another image", 422)
 RATE_LIMITED = Kind("rate-limited", "Too many uploads in a short time", 429)
+TOO_MANY_BODIES = Kind(
+    "too-many-at-once", "Too many of your uploads are in flight", 429, {"Retry-After": "1"}
+)
+TOO_MANY_KEYS = Kind("too-many-keys", "Too many wrong API keys", 429, {"Retry-After": "60"})
+HEADERS_TOO_LARGE = Kind("headers-too-large", "The headers are too large", 431)
 INTERNAL = Kind("internal-error", "The server failed", 500)
 BUSY = Kind("busy", "Too many uploads are in flight", 503, {"Retry-After": "1"})
 UNAVAILABLE = Kind(
@@ -85,9 +91,13 @@ def answer(
 ) -> Response:
     """Returns a problem as a response, and records its kind in the request's scope."""
     request.scope[PROBLEM_KIND] = kind.name
+    return Response(problem(kind, detail), kind.status, headers or kind.headers, MEDIA_TYPE)
+
+
+def problem(kind: Kind, detail: str) -> str:
+    """Returns a problem as JSON."""
     name = f"urn:darkroom:problem:{kind.name}"
-    problem = Problem(type=name, title=kind.title, status=kind.status, detail=detail)
-    return Response(problem.model_dump_json(), kind.status, headers or kind.headers, MEDIA_TYPE)
+    return Problem(type=name, title=kind.title, status=kind.status, detail=detail).model_dump_json()
 
 
 def documented(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
@@ -117,6 +127,8 @@ async def _handle_http_error(request: Request, error: HTTPException) -> Response
         return answer(request, METHOD, f"Use one of {methods} for this URL.", {"Allow": methods})
     if error.status_code == UNKNOWN_PATH.status:
         return answer(request, UNKNOWN_PATH, "See /openapi.json for the available URLs.")
+    if error.status_code == TOO_SLOW.status:
+        return answer(request, TOO_SLOW, "The body did not arrive in time; send it again.")
     if error.status_code == TOO_LARGE.status:
         return answer(request, TOO_LARGE, "The body is longer than this URL accepts; send less.")
     detail = "The body cannot be read. See /openapi.json for what is accepted."

@@ -8,7 +8,7 @@ from fastapi import Request
 
 from assets.settings import UploadSettings
 from services.upload_api.acceptance import Acceptance, Registrar
-from services.upload_api.authentication import ApiKeyCache, RateLimit
+from services.upload_api.authentication import ApiKeyCache, RateLimit, WrongKeys
 from services.upload_api.body import BodyTimeouts, MemoryBudget
 from services.upload_api.catalogue import Catalogue
 from services.upload_api.database import Database
@@ -26,8 +26,9 @@ class AppState:
         self.storage = Storage.from_settings(settings)
         self.database = Database(conninfo, settings.upload_database_seconds)
         self.api_key_cache = ApiKeyCache(self.database)
+        self.wrong_keys = WrongKeys()
         self.rate_limit = RateLimit(settings.upload_requests_per_minute)
-        self.memory = MemoryBudget(settings.upload_memory_bytes)
+        self.memory = MemoryBudget(settings.upload_memory_bytes, settings.upload_bodies)
         self.timeouts = BodyTimeouts(settings.upload_idle_seconds, settings.upload_body_seconds)
         self.acceptance = Acceptance(self.storage, self.database, Registrar(self.database))
         self.catalogue = Catalogue(settings, self.database, self.storage)

@@ -118,7 +118,7 @@ def open_site(stack: Stack, folder: Path) -> Iterator[Site]:
         settings = Settings.of(env)
         store = ObjectStore(settings)
         provision_buckets(store.s3, store.sqs, settings)
-        server = upload_api_server(StateFolder(folder), stack.ports.upload_api, env)
+        server = upload_api_server(StateFolder(folder), stack.ports, env)
         object_store = next(one for one in stack.servers if one.name == "object_store")
         try:
             server.start()

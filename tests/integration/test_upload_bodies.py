@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from assets.validation.headers import MAX_IMAGE_BYTES
+from services.upload_api import middleware
 from tests.integration.upload_api import Api, create_key, serving, upload_settings
 from tests.unit.bare_headers import HEADERS
 from tests.unit.pictures import encoded, noise
@@ -190,19 +191,59 @@ def test_a_stalled_body_is_refused(stack, settings):
 
 
 def test_bodies_over_the_memory_budget_are_refused_for_a_moment(stack, settings):
-    small = upload_settings(stack, settings, upload_memory_bytes=MAX_IMAGE_BYTES)
+    small = upload_settings(stack, settings, upload_memory_bytes=2 * MAX_IMAGE_BYTES)
     with serving(small) as address:
         api = Api(address, create_key(stack, settings, "shop"))
-        answer = api.send(JPEG)
         slow = Raw(api, f"Content-Length: {MAX_IMAGE_BYTES}")
-        slow.write(JPEG)
-        while answer.status_code == 201:  # the slow one was not begun yet
-            answer = api.send(JPEG)
+        for piece in pieces(MAX_IMAGE_BYTES - 1):
+            slow.write(piece)
+        for _ in range(100):  # the server reads what has arrived between two answers
+            api.get("/v1/images")
+        answer = api.send(JPEG)
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+        stranger = api.of(create_key(stack, settings, "stranger"))
+        assert stranger.send(JPEG).status_code == 201
         slow.close()
         while api.send(JPEG).status_code == 503:  # its memory is released
             continue
         assert api.send(pieces(MAX_IMAGE_BYTES)).status_code == 201
+
+
+def test_bodies_that_are_declared_and_do_not_arrive_block_nobody(stack, settings):
+    """26 bodies of 10 MiB are more than there is memory for."""
+    with serving(upload_settings(stack, settings)) as address:
+        slow = Api(address, create_key(stack, settings, "slow"))
+        waiting = [Raw(slow, f"Content-Length: {MAX_IMAGE_BYTES}") for _ in range(26)]
+        for raw in waiting:
+            raw.write(JPEG[:100])
+        shop = slow.of(create_key(stack, settings, "shop"))
+        assert [shop.send(JPEG).status_code for _ in range(3)] == [201] * 3
+        assert slow.send(JPEG).status_code == 201
+        for raw in waiting:
+            raw.close()
+
+
+def test_the_bodies_of_one_uploader_at_once_are_limited(stack, settings):
+    with serving(upload_settings(stack, settings, upload_bodies=2)) as address:
+        slow = Api(address, create_key(stack, settings, "slow"))
+        waiting = [Raw(slow, "Content-Length: 100000") for _ in range(2)]
+        while (answer := slow.send(JPEG)).status_code == 201:  # they have not arrived yet
+            continue
+        assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
+        assert answer.json()["type"] == "urn:darkroom:problem:too-many-at-once"
+        shop = slow.of(create_key(stack, settings, "shop"))
+        assert shop.send(JPEG).status_code == 201
+        for raw in waiting:
+            raw.close()
+
+
+def test_a_small_body_that_does_not_arrive_is_refused(monkeypatch, shared_upload_api):
+    """Also of a caller without a key: FastAPI reads the body before it looks for the key."""
+    monkeypatch.setattr(middleware, "_OTHER_BODY_SECONDS", 0.2)
+    head = "POST /v1/uploads HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
+    with socket.create_connection(("127.0.0.1", shared_upload_api.port), timeout=20) as connection:
+        connection.sendall(f"{head}Content-Type: application/json\r\n\r\n{{".encode())
+        assert connection.recv(PIECE).startswith(b"HTTP/1.1 408 ")
 
 
 def test_the_rest_of_a_refused_body_is_drained_so_that_the_response_arrives(shared_upload_api):

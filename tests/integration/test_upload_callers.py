@@ -1,6 +1,7 @@
 """Who may send: keys made, listed and revoked; limits; and errors that say what to do."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -50,6 +51,57 @@ def test_an_unknown_key_is_refused(shared_upload_api):
         401,
         True,
     )
+
+
+def wrong(api: Api) -> Api:
+    """The API as somebody sees it who guesses keys."""
+    return api.of(api_keys.new_key().text)
+
+
+def test_wrong_keys_are_throttled_per_address_and_valid_ones_are_not(stack, settings):
+    proxied = upload_settings(stack, settings, upload_trusted_proxies="127.0.0.1")
+    with serving(proxied) as address:
+        api = Api(address, create_key(stack, settings, "shop"))
+        assert api.get("/v1/images").status_code == 200
+        guesses = [wrong(api).get("/v1/images") for _ in range(25)]
+        assert [answer.status_code for answer in guesses] == [401] * 20 + [429] * 5
+        assert guesses[-1].headers["Retry-After"] == "60"
+        assert guesses[-1].json()["type"] == "urn:darkroom:problem:too-many-keys"
+        assert api.get("/v1/images").status_code == 200
+        for elsewhere in ("192.0.2.7", "2001:db8::1"):
+            guess = wrong(api).get("/v1/images", headers={"X-Forwarded-For": elsewhere})
+            assert guess.status_code == 401
+
+
+def test_an_address_that_nobody_trusted_declares_does_not_evade_the_throttle(shared_upload_api):
+    statuses = {
+        wrong(shared_upload_api)
+        .get("/v1/images", headers={"X-Forwarded-For": f"192.0.2.{number}"})
+        .status_code
+        for number in range(25)
+    }
+    assert 429 in statuses
+
+
+def test_wrong_keys_at_once_cost_a_few_queries(stack, settings):
+    with serving(upload_settings(stack, settings)) as address:
+        api = Api(address, create_key(stack, settings, "shop"))
+        assert api.get("/v1/images").status_code == 200
+        with psycopg.connect(owner_of(stack, settings), autocommit=True) as connection:
+            before = scans(connection)
+            with ThreadPoolExecutor(20) as threads:
+                list(threads.map(lambda _: wrong(api).get("/v1/images"), range(200)))
+            while (after := scans(connection)) == before:
+                continue
+    assert after - before < 40
+
+
+def scans(connection: psycopg.Connection) -> int:
+    """How often the table of keys was read, as far as the sessions have reported it."""
+    [(count,)] = connection.execute(
+        "select seq_scan + coalesce(idx_scan, 0) from pg_stat_user_tables where relname = 'api_key'"
+    ).fetchall()
+    return count
 
 
 def test_the_secret_of_one_key_is_invalid_with_the_id_of_another(stack, settings, upload_api):

@@ -19,6 +19,7 @@ from assets.settings import Settings, UploadSettings
 from infra.local.stack import Stack
 from infra.local.warehouses import owner_conninfo
 from services.upload_api.app import server_config
+from services.upload_api.state import AppState
 
 _TIMEOUT_SECONDS = 60  # no test is about how fast the machine is that it runs on
 
@@ -90,7 +91,7 @@ def create_key(stack: Stack, settings: Settings, uploader: str) -> str:
 def serving(settings: UploadSettings) -> Iterator[str]:
     """Serves the application in a thread, and yields its address."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(server_config(settings))
+    server = uvicorn.Server(server_config(AppState(settings)))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

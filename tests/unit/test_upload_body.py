@@ -3,6 +3,8 @@
 import asyncio
 import hashlib
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from itertools import count
 
 import pytest
 from hypothesis import given
@@ -19,6 +21,7 @@ from services.upload_api.body import (
     BodyTimeouts,
     BodyValidator,
     MemoryBudget,
+    Reserve,
     check_format,
     read_body,
 )
@@ -30,8 +33,12 @@ from tests.unit.pictures import encoded, noise
 JPEG = encoded(noise(), "JPEG")
 
 
+def unlimited(_size_bytes: int) -> None:
+    """Reserves any amount of memory."""
+
+
 def validate(*pieces: bytes) -> bytes:
-    image = BodyValidator()
+    image = BodyValidator(unlimited)
     for piece in pieces:
         image.feed(piece)
     return image.finish()
@@ -46,7 +53,7 @@ def refusal(*pieces: bytes) -> str:
 
 @given(st.lists(st.binary(max_size=300), max_size=20))
 def test_the_bytes_and_their_digest_do_not_depend_on_the_chunks(pieces: list[bytes]) -> None:
-    image = BodyValidator()
+    image = BodyValidator(unlimited)
     for piece in (JPEG, *pieces):
         image.feed(piece)
     whole = JPEG + b"".join(pieces)
@@ -54,7 +61,7 @@ def test_the_bytes_and_their_digest_do_not_depend_on_the_chunks(pieces: list[byt
 
 
 def test_the_largest_image_is_accepted_and_one_byte_more_is_not() -> None:
-    image = BodyValidator()
+    image = BodyValidator(unlimited)
     image.feed(JPEG + bytes(MAX_IMAGE_BYTES - len(JPEG)))
     image.finish()
     with pytest.raises(ProblemError) as refused:
@@ -72,13 +79,13 @@ def test_other_content_is_refused_at_any_length(length: int) -> None:
 
 
 def test_other_content_is_refused_before_its_end() -> None:
-    image = BodyValidator()
+    image = BodyValidator(unlimited)
     with pytest.raises(ProblemError):
         image.feed(b"x" * SIGNATURE_BYTES)
 
 
 def test_a_pixel_bomb_is_refused_before_its_end() -> None:
-    image = BodyValidator()
+    image = BodyValidator(unlimited)
     image.feed(png(60_000, 60_000))
     with pytest.raises(ProblemError) as refused:
         image.feed(bytes(HEADER_BYTES))
@@ -142,15 +149,58 @@ def test_a_body_that_stalls_or_takes_too_long_is_refused(timeouts: BodyTimeouts)
     assert refused.value.kind.status == 408
 
 
+def is_refused(reserve: Reserve) -> bool:
+    """Whether there is no memory for another byte."""
+    try:
+        reserve(1)
+    except ProblemError as refused:
+        return (refused.kind.status, refused.headers["Retry-After"]) == (503, "1")
+    return False
+
+
+def largest_share(memory: MemoryBudget, uploader: str) -> int:
+    """What an uploader gets who takes byte after byte."""
+    with memory.body(uploader) as reserve:
+        return next(taken for taken in count() if is_refused(reserve))
+
+
 def test_memory_is_released_however_a_body_ends() -> None:
-    memory = MemoryBudget(10)
+    memory = MemoryBudget(20, bodies=1)
     for _ in range(3):
-        with pytest.raises(ZeroDivisionError), memory.reserve(10):
+        with suppress(ZeroDivisionError), memory.body("shop") as reserve:
+            reserve(10)
             raise ZeroDivisionError
-    with memory.reserve(6), pytest.raises(ProblemError) as refused, memory.reserve(5):
-        pass
-    assert (refused.value.kind.status, refused.value.headers["Retry-After"]) == (503, "1")
-    with memory.reserve(10):
+    assert [largest_share(memory, "shop") for _ in range(2)] == [10, 10]
+
+
+def test_a_body_that_has_not_arrived_takes_no_memory() -> None:
+    memory = MemoryBudget(20, bodies=50)
+    with ExitStack() as trickling:
+        for _ in range(50):
+            trickling.enter_context(memory.body("slow"))
+        assert largest_share(memory, "shop") == 10
+
+
+def test_an_uploader_gets_no_more_than_stays_free_for_others() -> None:
+    memory = MemoryBudget(240, bodies=3)
+    with ExitStack() as greedy:
+        for uploader, share in (("one", 120), ("two", 60), ("three", 30)):
+            reserves = [greedy.enter_context(memory.body(uploader)) for _ in range(3)]
+            for reserve in reserves:
+                reserve(share // 3)
+            assert is_refused(reserves[0])
+        assert largest_share(memory, "four") == 15
+
+
+def test_the_bodies_of_one_uploader_at_once_are_limited_and_not_those_of_others() -> None:
+    memory = MemoryBudget(20, bodies=2)
+    with memory.body("shop"), memory.body("shop"):
+        with pytest.raises(ProblemError) as refused, memory.body("shop"):
+            pass
+        assert (refused.value.kind.status, refused.value.headers["Retry-After"]) == (429, "1")
+        with memory.body("stranger"):
+            pass
+    with memory.body("shop"):
         pass
 
 

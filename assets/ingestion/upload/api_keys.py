@@ -100,13 +100,3 @@ def callers(connection: Connection) -> Mapping[bytes, Caller]:
         "select key_sha256, key_id, uploader from image_catalog.api_key where revoked_at is null"
     )
     return {sha256: Caller(*caller) for sha256, *caller in connection.execute(query)}
-
-
-def find_caller(connection: Connection, sha256: bytes) -> Caller | None:
-    """Returns the caller whose secret has that digest, or None."""
-    query = """
-        select key_id, uploader
-        from image_catalog.api_key
-        where key_sha256 = %s and revoked_at is null
-    """
-    return next(iter(read_rows(connection, Caller, query, [sha256])), None)

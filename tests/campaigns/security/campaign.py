@@ -15,7 +15,7 @@ from infra.console import FAILED, OK, console, counted, print_json, say
 from infra.local.ports import free_ports
 from infra.local.stack import OUTSIDE_SERVERS, Stack
 from infra.local.state import StateFolder
-from tests.campaigns.security import database, erasures, object_store, program_secrets
+from tests.campaigns.security import database, erasures, object_store, program_secrets, uploads
 from tests.campaigns.security.attempt import Attempt, Result, Target, Verdict, try_out
 
 SECTIONS: Final[dict[str, tuple[Attempt, ...]]] = {
@@ -23,6 +23,7 @@ SECTIONS: Final[dict[str, tuple[Attempt, ...]]] = {
     "Object store": object_store.ATTEMPTS,
     "Erasures": erasures.ATTEMPTS,
     "Database": database.ATTEMPTS,
+    "Uploads": uploads.ATTEMPTS,
 }
 
 _SIGNS = {Verdict.HELD: OK, Verdict.NOT_HELD: FAILED, Verdict.NOT_MADE: "[bold yellow]?[/]"}
