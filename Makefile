@@ -43,7 +43,7 @@ $(VENV)/.installed-browser: $(VENV)/.installed requirements/browser.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/browser.txt
 	@touch $@
 
-up: setup ## start everything and stay until Ctrl-C; the Dagster UI is at http://127.0.0.1:3000
+up: setup ## start everything and stay until Ctrl-C; the Dagster UI is at http://dagster.localhost:18000
 	@$(BIN)/darkroom up
 
 demo: setup ## send photographs and sales through the platform; IMAGES=dir for your own

@@ -189,3 +189,22 @@ class UploadSettings(Settings):
     upload_keys_seconds: Seconds = Field(
         20, le=50, description="time between readings of the API keys: revocation takes that"
     )
+
+
+class WebServerSettings(BaseSettings):
+    """Settings of Dagster's web server behind its guard."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
+
+    dagster_host: str = "127.0.0.1"
+    dagster_port: int = Field(3000, ge=1, le=65535)
+    dagster_allowed_hosts: str = Field(
+        "", description="hosts beside its own that it answers for, with commas between them"
+    )
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The values of `Host` that it answers, in lower case."""
+        own = {f"{name}:{self.dagster_port}" for name in ("127.0.0.1", "localhost")}
+        named = {name.strip().lower() for name in self.dagster_allowed_hosts.split(",")}
+        return frozenset(own | named) - {""}

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from assets.job_families import FAMILY, JobFamily
 from assets.processing.processor import process
 from assets.processing.recipe import read_recipe
 from assets.resources.object_store import ObjectStore
@@ -32,7 +33,7 @@ def make_renditions(config: ObjectConfig) -> None:
         store.put(settings.processed_bucket, key, rendition.body, "image/jpeg")
 
 
-@dg.job(executor_def=dg.in_process_executor)
+@dg.job(executor_def=dg.in_process_executor, tags={FAMILY: JobFamily.PROCESSING.value})
 def process_object() -> None:
     """Makes the renditions of one object."""
     make_renditions()

@@ -6,7 +6,6 @@ It runs over the same servers as the platform, with the same instance settings.
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 
 import psycopg
@@ -17,7 +16,7 @@ from assets.resources.object_store import ObjectStore, open_client
 from assets.settings import Settings
 from assets.timing import utc_now
 from benchmarks.senders import Plan, Sender, sending
-from infra.local.dagster import PROJECT, dagster_server, prepare_dagster_home
+from infra.local.dagster import code_server, daemon, prepare_dagster_home, web_server
 from infra.local.dagster_api import cancel_runs
 from infra.local.stack import Stack
 from infra.local.state import StateFolder
@@ -28,6 +27,7 @@ from infra.report import MeasurementError
 from infra.source_clients import Addresses
 
 _DATABASE = "naive_dagster"
+_DEFINITIONS = "benchmarks.naive_dagster"
 _TIMEOUT_SECONDS = 900
 _EVERY_SECONDS = 0.5
 
@@ -61,18 +61,21 @@ def _naive_dagster(stack: Stack) -> Iterator[Settings]:
     settings = Settings.of(env)
     for bucket in (settings.raw_bucket, settings.processed_bucket):
         create_bucket(open_client("s3", settings), bucket)
-    prepare_dagster_home(state, env)
-    server = dagster_server(state, stack.ports.dagster, env)
-    definitions = ("-m", "benchmarks.naive_dagster", "-d", str(PROJECT))
-    where = server.argv.index("--workspace")
-    argv = (*server.argv[:where], *definitions, *server.argv[where + 2 :])
-    server = replace(server, argv=argv)
+    prepare_dagster_home(state, env, _DEFINITIONS)
+    code = code_server(state, env, _DEFINITIONS)
+    servers = [
+        code,
+        daemon(state, env, [code]),
+        web_server(state, stack.ports.dagster, env, [code]),
+    ]
     try:
-        server.start()
+        for server in servers:
+            server.start()
         yield settings
     finally:
-        cancel_runs(server.port)
-        server.stop()
+        cancel_runs(stack.ports.dagster)
+        for server in reversed(servers):
+            server.stop()
 
 
 def _create_database(stack: Stack) -> str:

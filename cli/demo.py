@@ -57,14 +57,14 @@ def demo(folder: str | None, count: int, allow_outside: bool, json: bool) -> Non
 
 
 def _run(stack: Stack, demo: Demo) -> DemoResult:
-    if stack.dagster.is_running:
+    if stack.web_server.is_running:
         address = f"http://127.0.0.1:{stack.ports.dagster}"
         notices.print(f"[bold]Darkroom demo[/], on the platform that runs at {address}")
         return demo.run()
     notices.print("[bold]Darkroom demo[/]")
     try:
         with demo.step("start"):
-            stack.prepare(stack.dagster)
+            stack.prepare(*stack.dagster)
             stack.start()
             stack.start_dagster()
         result = demo.run()

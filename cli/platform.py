@@ -30,7 +30,7 @@ def up() -> None:
     from infra.local.supervisor import supervise
 
     stack = _project()
-    if stack.dagster.is_running:
+    if stack.web_server.is_running:
         raise StackError(f"The platform already runs at {_ui(stack)}; `darkroom down` stops it.")
     notices.print("[bold]Starting Darkroom[/]")
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -38,8 +38,7 @@ def up() -> None:
     try:
         stack.prepare(*stack.programs)
         stack.start()
-        stack.start_upload_api()
-        stack.start_dagster()
+        stack.start_programs()
         _print_addresses(stack)
         supervise(stack, lambda sentence: notices.print(f"[yellow]![/] {escape(sentence)}"))
         notices.print("Darkroom was stopped by `darkroom down`.")
@@ -126,16 +125,20 @@ def _print_status(stack: Stack, found: PlatformStatus) -> None:
 
 
 def _ui(stack: Stack) -> str:
-    return f"http://127.0.0.1:{stack.ports.dagster}"
+    from infra.local.edge import DAGSTER
+
+    return f"http://{DAGSTER}:{stack.ports.edge}"
 
 
 def _print_addresses(stack: Stack) -> None:
+    from infra.local.edge import UPLOAD
+
     table = Table(show_header=False, box=None)
     table.add_row("Dagster UI", f"[bold]{_ui(stack)}[/]")
-    table.add_row("Upload page", f"[bold]http://127.0.0.1:{stack.ports.upload_api}[/]")
+    table.add_row("Upload page", f"[bold]http://{UPLOAD}:{stack.ports.edge}[/]")
     table.add_row("  a key for it", "`darkroom keys add UPLOADER`")
-    for server in stack.servers:
-        table.add_row(server.title, f"127.0.0.1:{server.port}")
+    for server in (*stack.servers, stack.upload_api, stack.web_server):
+        table.add_row(server.title, server.address)
     table.add_row("passwords", os.path.relpath(stack.state.path("env")))
     table.add_row("  for programs", "`darkroom shell`")
     console.print("\n[bold green]Darkroom is up.[/] Ctrl-C stops all of it.")

@@ -48,7 +48,7 @@ def seed_sales(
         sentence = f"there is no scale “{scale}”; choose {choices}."
         raise typer.BadParameter(sentence, param_hint="--scale")
     stack = Stack.of_project(say)
-    is_running = stack.dagster.is_running
+    is_running = stack.web_server.is_running
     try:
         fill(stack, SCALES[scale])
     finally:

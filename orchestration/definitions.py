@@ -11,7 +11,7 @@ from assets.analytics.dbt import PROJECT
 from assets.ingestion.registry import sources
 from assets.platform import Platform
 from assets.registry import MODULES
-from assets.settings import Settings
+from assets.settings import RetentionSettings, Settings
 from orchestration import sensors
 from orchestration.erase import erase_images
 from orchestration.ingestion import ingestion_defs
@@ -30,6 +30,10 @@ def _platform(_context: dg.InitResourceContext) -> Platform:
     return Platform.from_settings(Settings())
 
 
+def _retention_settings(_context: dg.InitResourceContext) -> RetentionSettings:
+    return RetentionSettings()
+
+
 def _dbt(_context: dg.InitResourceContext) -> DbtCliResource:
     """The dbt of this Python environment, whatever the PATH says."""
     return DbtCliResource(
@@ -43,6 +47,9 @@ def _dbt(_context: dg.InitResourceContext) -> DbtCliResource:
 RESOURCES: Mapping[str, object] = {
     "platform": dg.ResourceDefinition(
         _platform, description="Settings and clients of the servers."
+    ),
+    "retention_settings": dg.ResourceDefinition(
+        _retention_settings, description="How long images are kept; of no server."
     ),
     "dbt": dg.ResourceDefinition(_dbt, description="The dbt command line on the project."),
 }

@@ -3,6 +3,7 @@
 import dagster as dg
 from pydantic import Field
 
+from assets.job_families import FAMILY, JobFamily
 from assets.platform import Platform
 from assets.retention.erasure import Erasure
 from assets.retention.erasure_requests import ErasureRequestError
@@ -39,7 +40,11 @@ def erase_requested(
 
 @dg.job(
     description="Erase the images of a request, and of all older requests that are open.",
-    tags={ALONE: "erase_images", "dagster/max_runtime": str(2 * 3600)},
+    tags={
+        ALONE: "erase_images",
+        FAMILY: JobFamily.RETENTION.value,
+        "dagster/max_runtime": str(2 * 3600),
+    },
     executor_def=dg.in_process_executor,
 )
 def erase_images() -> None:

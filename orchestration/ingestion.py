@@ -4,6 +4,7 @@ import dagster as dg
 
 from assets import asset_keys
 from assets.ingestion.source import IngestionJob
+from assets.job_families import FAMILY, JobFamily
 from assets.platform import Platform
 from orchestration.jobs import ALONE, runs_in_flight
 
@@ -40,7 +41,7 @@ def ingestion_defs(ingestion: IngestionJob) -> dg.Definitions:
         ingestion.name,
         selection=dg.AssetSelection.assets(ingestion.asset or asset_keys.IMAGE),
         description=ingestion.description,
-        tags={ALONE: ingestion.name},
+        tags={ALONE: ingestion.name, FAMILY: JobFamily.INGESTION.value},
         executor_def=dg.in_process_executor,
     )
     return dg.Definitions(jobs=[job], sensors=[ingestion_sensor(ingestion)])

@@ -5,6 +5,7 @@ from pydantic import Field
 
 from assets.ingestion.kafka.replay import Replay
 from assets.ingestion.kafka.replay_range import ReplayRange, ReplayRangeError, read_moment
+from assets.job_families import FAMILY, JobFamily
 from assets.platform import Platform
 from orchestration.jobs import ALONE
 
@@ -56,7 +57,11 @@ def replay_range(
 
 @dg.job(
     description="Land a range of messages again, without duplicates.",
-    tags={ALONE: "replay_messages", "dagster/max_runtime": str(6 * 3600)},
+    tags={
+        ALONE: "replay_messages",
+        FAMILY: JobFamily.INGESTION.value,
+        "dagster/max_runtime": str(6 * 3600),
+    },
     executor_def=dg.in_process_executor,
 )
 def replay_messages() -> None:

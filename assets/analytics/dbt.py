@@ -15,7 +15,7 @@ from dagster_dbt import (
 
 from assets import asset_keys
 from assets.analytics.test_descriptions import describe_test, is_blocking
-from assets.platform import Platform
+from assets.settings import RetentionSettings
 
 PROJECT = DbtProject(project_dir=Path(__file__).parents[2] / "dbt_project")
 
@@ -64,10 +64,10 @@ class Translator(DagsterDbtTranslator):
 def views(
     context: dg.AssetExecutionContext,
     dbt: dg.ResourceParam[DbtCliResource],
-    platform: dg.ResourceParam[Platform],
+    retention_settings: dg.ResourceParam[RetentionSettings],
 ) -> Iterator[object]:
     """Builds the selected models and tests their data; unit tests of the logic belong to CI."""
-    build = ["build", "--exclude-resource-type", "unit_test", *platform.settings.dbt_variables]
+    build = ["build", "--exclude-resource-type", "unit_test", *retention_settings.dbt_variables]
     yield from dbt.cli(build, context=context).stream()
 
 

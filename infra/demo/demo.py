@@ -263,7 +263,7 @@ class Demo:
         return (
             f"Nothing has changed for {_STALL_SECONDS:.0f} s, and the analyst's views do not show "
             f"everything: {what}. Run `darkroom up` and look at the failed runs, or read "
-            f"{self.stack.dagster.log}."
+            f"{self.stack.state.path('logs')}."
         )
 
 

@@ -26,6 +26,7 @@ class Ports:
     kafka_controller: int = 19093
     upload_api: int = 18080
     upload_metrics: int = 18081
+    edge: int = 18000
 
     @staticmethod
     def from_environment(env: Mapping[str, str]) -> Ports:

@@ -11,17 +11,24 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 import requests
 
 from assets.errors import StackError
 from infra.local.state import StateFolder
+
+_INHERITED = frozenset(
+    {"HOME", "JAVA_HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE"}
+    | {"TMPDIR", "TZ", "USER"}
+)
+_OWNER_ONLY = 0o077
 
 
 class Health(StrEnum):
@@ -46,10 +53,9 @@ class Server:
     Args:
         name: Short name, used for its files.
         title: Its name in messages.
-        port_variable: The environment variable that moves it to another port.
         is_ready: Whether it answers; called until it does.
-        withheld: Variables of ours that it does not inherit.
-        more_ports: Further ports that it listens on, by the variables that move them.
+        env: Its environment, beside what says where programs, home and locale are.
+        ports: The ports that it listens on, by the variables that move them; its address first.
         stop_signal: The signal that asks it to end cleanly.
         needs: Servers without which it cannot become ready.
         orphan_seconds: How long a child that outlived the server may take to end by itself, such
@@ -59,18 +65,25 @@ class Server:
     name: str
     title: str
     argv: tuple[str, ...]
-    port: int
-    port_variable: str
     is_ready: Callable[[], bool]
     state: StateFolder
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
-    withheld: Collection[str] = ()
-    more_ports: Mapping[str, int] = field(default_factory=dict)
+    ports: Mapping[str, int] = field(default_factory=dict)
     stop_signal: signal.Signals = signal.SIGTERM
     needs: Sequence[Server] = ()
     start_seconds: float = 60.0
     stop_seconds: float = 30.0
     orphan_seconds: float = 10.0
+
+    @property
+    def port(self) -> int:
+        """The port of its address; only for a server that has one."""
+        return next(iter(self.ports.values()))
+
+    @property
+    def address(self) -> str:
+        """Host and port; empty for a server that listens on no port."""
+        return f"127.0.0.1:{self.port}" if self.ports else ""
 
     @property
     def log(self) -> Path:
@@ -119,22 +132,28 @@ class Server:
         self._wait_until_ready(popen)
 
     def _launch(self) -> subprocess.Popen[bytes]:
-        env = {name: val for name, val in os.environ.items() if val and name not in self.withheld}
-        with self.log.open("ab") as log:
+        with self._open_log() as log:
             try:
                 return subprocess.Popen(  # noqa: S603 - a server of this package
                     self.argv,
-                    env=env | dict(self.env),
+                    env={**inherited(os.environ), **self.env},
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
+                    umask=_OWNER_ONLY,
                 )
             except OSError as error:
                 raise StackError(
                     f"{self.title} cannot be started: {self.argv[0]} ({error.strerror}); "
                     "install the program that is missing, or all of them with `make setup`."
                 ) from error
+
+    def _open_log(self) -> BinaryIO:
+        """Opens the log, which may quote a request, for its owner only."""
+        descriptor = os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        os.fchmod(descriptor, 0o600)  # an earlier version created it for everybody
+        return os.fdopen(descriptor, "ab")
 
     def stop(self) -> None:
         """Asks the server to end, kills it after `stop_seconds`, and deletes its record."""
@@ -193,10 +212,10 @@ class Server:
                 titles = " and ".join(gone)
                 raise StackError(f"{self.title} cannot start: {titles} ended meanwhile.")
             if time.monotonic() > deadline:
+                where = f" on port {self.port}" if self.ports else ""
                 raise StackError(
-                    f"{self.title} did not answer on port {self.port} within "
-                    f"{self.start_seconds:.0f} s; see {self.log}, then `darkroom down` and "
-                    "`darkroom up`."
+                    f"{self.title} did not answer{where} within {self.start_seconds:.0f} s; see "
+                    f"{self.log}, then `darkroom down` and `darkroom up`."
                 )
             time.sleep(0.1)
 
@@ -204,6 +223,15 @@ class Server:
         lines = self.log.read_text(errors="replace").strip().splitlines()
         errors = [line for line in lines if "FATAL" in line or "rror" in line]
         return (errors or lines or ["nothing"])[-1][:200]
+
+
+def inherited(environment: Mapping[str, str]) -> dict[str, str]:
+    """Returns the variables that every program gets: where things are, no address and no secret."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if value and (name in _INHERITED or name.startswith("LC_"))
+    }
 
 
 def check_ports(servers: Iterable[Server]) -> None:
@@ -219,7 +247,7 @@ def check_ports(servers: Iterable[Server]) -> None:
     wanted: dict[int, str] = {}
     for server in servers:
         is_running = server.process() is not None
-        for variable, port in {server.port_variable: server.port, **server.more_ports}.items():
+        for variable, port in server.ports.items():
             if port in listening and not is_running:
                 owner = f" by pid {listening[port]}" if listening[port] else ""
                 raise StackError(

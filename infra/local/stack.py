@@ -23,9 +23,10 @@ from assets.resources.object_store import open_client
 from assets.settings import Settings
 from infra.kafka.topics import provision_topic
 from infra.local.apache_kafka import apache_kafka_server, prepare_apache_kafka
-from infra.local.dagster import PROJECT, dagster_server, prepare_dagster_home
+from infra.local.dagster import PROJECT, code_server, daemon, prepare_dagster_home, web_server
 from infra.local.dagster_api import cancel_runs, runs_in_flight
 from infra.local.dbt import parse_dbt_project
+from infra.local.edge import DAGSTER, edge_server
 from infra.local.ports import Ports
 from infra.local.postgres import SUPERUSER, make_data_folder, postgres_server
 from infra.local.server import Server, check_ports
@@ -100,9 +101,30 @@ class Stack:
         return tuple(made)
 
     @cached_property
-    def dagster(self) -> Server:
-        """Dagster's own server, which runs on top of the others."""
-        return dagster_server(self.state, self.ports.dagster, self.environment(), self.servers)
+    def code_server(self) -> Server:
+        """The process of Dagster that has loaded the code."""
+        return code_server(self.state, self.environment())
+
+    @cached_property
+    def daemon(self) -> Server:
+        """The process of Dagster that ticks and launches runs, which are its children."""
+        return daemon(self.state, self.environment(), (*self.servers, self.code_server))
+
+    @cached_property
+    def web_server(self) -> Server:
+        """The web server of Dagster, which also answers commands."""
+        needs = (*self.servers, self.code_server)
+        return web_server(self.state, self.ports.dagster, self.environment(), needs)
+
+    @property
+    def dagster(self) -> tuple[Server, ...]:
+        """All processes of Dagster, in the order in which they start."""
+        return self.code_server, self.daemon, self.web_server
+
+    @cached_property
+    def edge(self) -> Server:
+        """The proxy before the web pages of all programs."""
+        return edge_server(self.state, self.ports)
 
     @cached_property
     def upload_api(self) -> Server:
@@ -117,7 +139,7 @@ class Stack:
     @property
     def programs(self) -> tuple[Server, ...]:
         """The platform's own programs, in the order in which they start over the servers."""
-        return self.upload_api, self.dagster
+        return self.upload_api, *self.dagster, self.edge
 
     def environment(self) -> dict[str, str]:
         """Returns the variables that programs need to reach every server, embedded or outside.
@@ -128,6 +150,7 @@ class Stack:
             "DAGSTER_HOME": str(self.state.path("dagster")),
             "LOGS_BUCKET": self.outside.get("LOGS_BUCKET", "darkroom-logs"),
             "LOGS_FOLDER": str(self.state.path("dagster", "compute_logs")),
+            "DAGSTER_ALLOWED_HOSTS": self._allowed_hosts,
         }
         names, hidden = {server.name for server in self.servers}, {_MIGRATOR_URL}
         if "postgres" in names:
@@ -179,27 +202,38 @@ class Stack:
                     self._start(server)
             self._provision_database()
 
+    def start_programs(self) -> None:
+        """Starts all programs of the platform over the running servers."""
+        self.start_upload_api()
+        self.start_dagster()
+        self.start_edge()
+
     def start_upload_api(self) -> None:
         """Starts the upload API over the running servers."""
         with self.state.lock():
-            if not self.upload_api.is_running:
-                self.say(self.upload_api.title)
-            self.upload_api.start()
+            self._start(self.upload_api)
 
     def start_dagster(self) -> None:
         """Starts Dagster over the running servers."""
         with self.state.lock():
-            self.say("dbt: reading the project")
-            parse_dbt_project(self.environment())
-            if self.dagster.process() is None:
-                self.say("Dagster: web server, daemon and code server")
+            if not self.code_server.is_running:
+                self.say("dbt: reading the project")
+                parse_dbt_project(self.environment())
+            if self.daemon.process() is None:
+                self.daemon.stop()  # ends runs that it left behind
                 prepare_dagster_home(self.state, self.environment())
-            self.dagster.start()
+            for server in self.dagster:
+                self._start(server)
+
+    def start_edge(self) -> None:
+        """Starts the proxy before the programs."""
+        with self.state.lock():
+            self._start(self.edge)
 
     def stop(self) -> None:
         """Stops everything that runs, last started first."""
         with self.state.lock():
-            if self.dagster.process() is not None and runs_in_flight(self.ports.dagster):
+            if self.web_server.process() is not None and runs_in_flight(self.ports.dagster):
                 self.say("canceling runs in flight")
                 cancel_runs(self.ports.dagster)
             for server in reversed((*self.servers, *self.programs)):
@@ -248,6 +282,12 @@ class Stack:
     @property
     def _is_database_outside(self) -> bool:
         return "DATABASE_URL" in self.outside
+
+    @property
+    def _allowed_hosts(self) -> str:
+        """The hosts for which Dagster's web server answers: at the edge, and outside ones."""
+        given = self.outside.get("DAGSTER_ALLOWED_HOSTS")
+        return ",".join(filter(None, (f"{DAGSTER}:{self.ports.edge}", given)))
 
     @property
     def _listens(self) -> Ports:

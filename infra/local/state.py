@@ -17,7 +17,7 @@ MARKER = "darkroom-state"
 _MARKER_TEXT = "State of a Darkroom platform. `darkroom reset` deletes this folder.\n"
 _NAMES_BEFORE_START = {"lock", "reports", "secrets.lock"}
 _OWN_NAMES = _NAMES_BEFORE_START | {
-    *("apache_kafka", "dagster", "demo.json", "env", "logs", "object_store"),
+    *("apache_kafka", "dagster", "demo.json", "edge", "env", "logs", "object_store"),
     *("postgres", "postgres.part", "run", "secrets.json", "senders"),
 }
 
@@ -72,7 +72,9 @@ class StateFolder:
 
     def require_ours(self) -> None:
         """Raises `StackError` when the folder is there and holds something else."""
-        if self.root.exists() and not self.is_marked and not self._is_ours():
+        if not self.root.exists() or self.is_marked or self._is_ours():
+            return
+        if not self.is_marked:  # asked again: another command may have marked and filled it
             raise StackError(
                 f"DARKROOM_STATE is {self.root}, which is not a state folder of Darkroom; "
                 "name a new or an empty folder."

@@ -71,7 +71,7 @@ class PlatformStatus:
 def read_status(stack: Stack) -> PlatformStatus:
     """Reads the status of the platform, without what does not answer."""
     servers = tuple(_server_status(server) for server in (*stack.servers, *stack.programs))
-    is_up = stack.dagster.is_running
+    is_up = stack.web_server.is_running
     checks = check_states(stack.ports.dagster) if is_up else []
     failed = failed_jobs(stack.ports.dagster) if is_up else []
     oldest = next((one for one in checks if one.name == _OLDEST_COPY and one.status), None)
@@ -100,7 +100,7 @@ def _server_status(server: Server) -> ServerStatus:
     return ServerStatus(
         server.title,
         server.health(),
-        f"127.0.0.1:{server.port}",
+        server.address,
         process.pid if process else None,
         server.log.name,
     )

@@ -2,21 +2,18 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import psutil
 import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 from kafka.errors import KafkaError
 from sqlalchemy.exc import SQLAlchemyError
 
 from assets.errors import ServerError, StackError
-from infra.local.dagster import is_code_server_missing
 from infra.local.server import Health
 from infra.local.stack import Stack
 
 _POLL_SECONDS = 2.0
-_WITHOUT_CODE_SECONDS = 30.0
 _MAX_FAILURES = 15
 # Raised by a start during which a server goes away; it is repeated.
 _RETRYABLE_ERRORS = (
@@ -34,7 +31,7 @@ def supervise(stack: Stack, report: Callable[[str], None]) -> None:
     Raises `StackError` when something could not be restarted in many attempts.
     """
     supervisor = Supervisor(stack, report)
-    while stack.dagster.health() is not Health.STOPPED:
+    while stack.web_server.health() is not Health.STOPPED:
         supervisor.poll()
         time.sleep(_POLL_SECONDS)
 
@@ -45,20 +42,17 @@ class Supervisor:
 
     Attributes:
         failures: How many starts in a row failed.
-        code_loaded_at: When Dagster was last seen with its code loaded, by the monotonic clock.
     """
 
     stack: Stack
     report: Callable[[str], None]
     failures: int = 0
-    code_loaded_at: float = field(default_factory=time.monotonic)
 
     def poll(self) -> None:
         """Restarts what has ended; a start that fails is repeated at the next poll.
 
         Raises `StackError` when too many starts in a row failed.
         """
-        self._kill_dagster_without_code()
         watched = (*self.stack.servers, *self.stack.programs)
         dead = [server for server in watched if server.health() is Health.KILLED]
         if not dead:
@@ -68,13 +62,11 @@ class Supervisor:
         try:
             if any(server in self.stack.servers for server in dead):
                 self.stack.start()  # provisions too: a server may have lost its settings
-            self.stack.start_upload_api()
-            self.stack.start_dagster()
+            self.stack.start_programs()
         except _RETRYABLE_ERRORS as error:
             self._count_failure(titles, error)
         else:
             self.failures = 0
-            self.code_loaded_at = time.monotonic()
             self.report(f"Started again: {titles}.")
 
     def _count_failure(self, titles: str, error: Exception) -> None:
@@ -86,13 +78,3 @@ class Supervisor:
                 f"met this: {reason} See the logs, then `darkroom down` and `darkroom up`."
             ) from error
         self.report(f"The start was disturbed and is tried again: {reason}")
-
-    def _kill_dagster_without_code(self) -> None:
-        """Kills a Dagster that has lost its code for good, so that it counts as dead."""
-        if not is_code_server_missing(self.stack.dagster):
-            self.code_loaded_at = time.monotonic()
-        elif time.monotonic() - self.code_loaded_at > _WITHOUT_CODE_SECONDS:
-            self.report("Dagster lost the process that has loaded the code.")
-            if (process := self.stack.dagster.process()) is not None:
-                process.kill()
-                psutil.wait_procs([process], timeout=_POLL_SECONDS)

@@ -3,6 +3,10 @@
 import dagster as dg
 import pytest
 
+from assets.job_families import FAMILY, JobFamily
+
+FAMILIES = {family.value for family in JobFamily}
+
 SOURCES = {
     "kafka/image_messages",
     "raw_bucket/dropped_images",
@@ -59,6 +63,11 @@ def test_the_jobs_are_those_of_the_platform(repository: dg.RepositoryDefinition)
         "check_sales",
         "refresh_sales",
     }
+
+
+def test_every_job_belongs_to_a_family(repository: dg.RepositoryDefinition) -> None:
+    jobs = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
+    assert [job.name for job in jobs if job.tags.get(FAMILY) not in FAMILIES] == []
 
 
 def test_the_sensors_are_those_of_the_platform(repository: dg.RepositoryDefinition) -> None:

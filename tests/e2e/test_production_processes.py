@@ -1,4 +1,4 @@
-"""The workspace loaded by dagster-webserver and dagster-daemon, as production starts them."""
+"""The workspace loaded by the web server and by dagster-daemon, as production starts them."""
 
 import contextlib
 import subprocess
@@ -37,14 +37,15 @@ def ask(port: int) -> dict | None:
 
 
 def test_web_server_and_daemon_run_the_workspace(own_stack, tmp_path):
-    env, port = own_stack.environment(), own_stack.ports.dagster
+    port = own_stack.ports.dagster
+    env = own_stack.environment() | {"DAGSTER_PORT": str(port)}
     parse_dbt_project(env)
     prepare_dagster_home(own_stack.state, env)
-    programs = Path(sys.executable).parent
+    daemon = Path(sys.executable).with_name("dagster-daemon")
     workspace = ["-w", str(PROJECT / "workspace.yaml")]
     commands = [
-        [programs / "dagster-webserver", *workspace, "-h", "127.0.0.1", "-p", str(port)],
-        [programs / "dagster-daemon", "run", *workspace],
+        [sys.executable, "-m", "infra.dagster.web_server", *workspace],
+        [daemon, "run", *workspace],
     ]
     with contextlib.ExitStack() as running:
         log = running.enter_context((tmp_path / "log").open("wb"))

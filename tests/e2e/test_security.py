@@ -8,7 +8,7 @@ from tests.campaigns.security.campaign import SECTIONS
 
 @pytest.fixture(scope="module")
 def target(running) -> Target:
-    running.stack.start_upload_api()
+    running.stack.start_programs()
     return Target(running.stack)
 
 

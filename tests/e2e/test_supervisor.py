@@ -6,7 +6,6 @@ import psutil
 import pytest
 
 from assets.errors import StackError
-from infra.local.dagster import is_code_server_missing
 from infra.local.server import Health
 from infra.local.supervisor import Supervisor
 from tests.e2e.conftest import wait_until
@@ -20,7 +19,7 @@ def said() -> list[str]:
 
 @pytest.fixture
 def supervisor(running, said):
-    running.stack.start_upload_api()
+    running.stack.start_programs()
     yield Supervisor(running.stack, said.append)
     running.stack.start()
 
@@ -78,17 +77,19 @@ def test_what_cannot_be_started_is_given_up_with_a_sentence_in_the_end(running, 
         supervisor.poll()
 
 
-def test_dagster_without_the_process_that_has_its_code_is_started_again(running, supervisor):
-    dagster = running.stack.dagster
-    group = [dagster.process(), *dagster.process().children(recursive=True)]
-    kill([process for process in group if {"api", "grpc"} <= set(process.cmdline())])
-    assert is_code_server_missing(dagster)
+@pytest.mark.parametrize("name", ["code_server", "daemon", "web_server", "edge"])
+def test_each_program_is_started_again_alone(running, supervisor, name):
+    before = {server.name: server.process() for server in running.stack.programs}
+    kill([before[name]])
     supervisor.poll()
-    assert is_code_server_missing(dagster), "it was given no time to come back by itself"
-    supervisor.code_loaded_at -= 60
+    assert set(health(running).values()) == {Health.RUNNING}
+    after = {server.name: server.process() for server in running.stack.programs}
+    assert {one for one in before if after[one] != before[one]} == {name}
+
+
+def test_images_are_processed_after_the_code_server_came_back(running, supervisor):
+    kill([running.stack.code_server.process()])
     supervisor.poll()
-    assert dagster.health() is Health.RUNNING
-    assert not is_code_server_missing(dagster)
     before = running.finished()
     send(running, "after its code came back", 3)
     wait_until(lambda: running.finished() == before + 6, "images to be processed", 120)

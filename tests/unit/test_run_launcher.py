@@ -1,16 +1,17 @@
-"""Whether a run's process is still there, asked by Dagster's run monitoring."""
+"""The processes of runs: what they are started with, whether they still run, how they are ended."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import dagster as dg
 import psutil
 import pytest
-from dagster._core.events import EngineEventData
 from dagster._core.launcher import WorkerStatus
 
-from infra.dagster.launcher import MonitoredRunLauncher
+from infra.dagster.launcher import PROCESS, FamilyRunLauncher, LaunchError
 
 
 @pytest.fixture
@@ -20,8 +21,8 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture
-def launcher(instance: dg.DagsterInstance) -> MonitoredRunLauncher:
-    made = MonitoredRunLauncher()
+def launcher(instance: dg.DagsterInstance) -> FamilyRunLauncher:
+    made = FamilyRunLauncher()
     made.register_instance(instance)
     return made
 
@@ -42,10 +43,11 @@ def process() -> Iterator[subprocess.Popen[bytes]]:
         made.kill()
 
 
-def tell_process(instance: dg.DagsterInstance, run: dg.DagsterRun, pid: int) -> None:
-    """Reports what Dagster reports when a run's process begins."""
-    data = EngineEventData.in_process(pid)
-    instance.report_engine_event(f"Started process for run (pid: {pid}).", run, data)
+def record(instance: dg.DagsterInstance, run: dg.DagsterRun, pid: int, age: float = 0):
+    """Records a process as the launcher does; returns the run with it."""
+    created = psutil.Process(pid).create_time() - age
+    instance.add_run_tags(run.run_id, {PROCESS: f"{pid} {created}"})
+    return instance.get_run_by_id(run.run_id)
 
 
 def test_run_monitoring_may_ask(launcher):
@@ -53,19 +55,19 @@ def test_run_monitoring_may_ask(launcher):
 
 
 def test_a_run_whose_process_lives_is_running(launcher, instance, run, process):
-    tell_process(instance, run, process.pid)
+    run = record(instance, run, process.pid)
     assert launcher.check_run_worker_health(run).status is WorkerStatus.RUNNING
 
 
 def test_a_run_whose_process_was_killed_is_gone(launcher, instance, run, process):
-    tell_process(instance, run, process.pid)
+    run = record(instance, run, process.pid)
     process.kill()
     process.wait()
     assert launcher.check_run_worker_health(run).status is WorkerStatus.NOT_FOUND
 
 
 def test_a_killed_process_that_nobody_has_asked_about_is_gone_too(launcher, instance, run, process):
-    tell_process(instance, run, process.pid)
+    run = record(instance, run, process.pid)
     process.kill()
     zombie = psutil.Process(process.pid)
     while zombie.status() != psutil.STATUS_ZOMBIE:
@@ -74,14 +76,31 @@ def test_a_killed_process_that_nobody_has_asked_about_is_gone_too(launcher, inst
 
 
 def test_a_later_process_of_the_same_number_is_another(launcher, instance, run, process):
-    tell_process(instance, run, process.pid)
-    [told] = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
-    assert told.timestamp >= psutil.Process(process.pid).create_time() - 2
-    long_ago = told._replace(timestamp=told.timestamp - 3600)
-    instance.wipe()
-    instance.event_log_storage.store_event(long_ago)
+    run = record(instance, run, process.pid, age=3600)
     assert launcher.check_run_worker_health(run).status is WorkerStatus.NOT_FOUND
+    assert not launcher.terminate(run.run_id)
+    assert process.poll() is None
 
 
-def test_a_run_that_has_not_told_its_process_counts_as_running(launcher, run):
+def test_a_run_without_a_process_yet_counts_as_running(launcher, run):
     assert launcher.check_run_worker_health(run).status is WorkerStatus.RUNNING
+
+
+def test_a_run_is_ended_by_asking_its_process(launcher, instance, run, process):
+    record(instance, run, process.pid)
+    assert launcher.terminate(run.run_id)
+    assert process.wait(timeout=10) == -signal.SIGTERM
+    assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.CANCELING
+
+
+def test_a_run_that_has_ended_is_not_asked(launcher, instance, run, process):
+    record(instance, run, process.pid)
+    instance.report_run_canceled(run)
+    assert not launcher.terminate(run.run_id)
+    assert process.poll() is None
+
+
+def test_a_run_outside_a_code_location_is_refused(launcher, run):
+    context = SimpleNamespace(dagster_run=run, job_code_origin=None, workspace=None)
+    with pytest.raises(LaunchError, match="from a code location only"):
+        launcher.launch_run(context)

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
@@ -120,7 +121,7 @@ def test_a_port_in_use_is_told_with_its_owner_and_the_way_out(tiny: MakeServer) 
 def test_ports_are_checked_of_all_servers_before_one_starts(tiny: MakeServer) -> None:
     first = tiny()
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        taken = replace(first, name="second", port=listener.getsockname()[1])
+        taken = replace(first, name="second", ports={"TINY_PORT": listener.getsockname()[1]})
         with pytest.raises(StackError, match=r"is in use .*TINY_PORT="):
             check_ports([first, taken])
 
@@ -133,14 +134,15 @@ def test_the_port_of_a_server_that_runs_is_its_own(tiny: MakeServer) -> None:
 
 def test_a_further_port_in_use_is_told_with_its_own_variable(tiny: MakeServer) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = tiny(more_ports={"OTHER_PORT": listener.getsockname()[1]})
+        free = tiny().ports
+        server = tiny(ports={**free, "OTHER_PORT": listener.getsockname()[1]})
         with pytest.raises(StackError, match="OTHER_PORT="):
             check_ports([server])
 
 
 def test_two_servers_with_one_port_are_told_by_their_variables(tiny: MakeServer) -> None:
     first = tiny()
-    second = replace(first, name="second", port_variable="SECOND_PORT")
+    second = replace(first, name="second", ports={"SECOND_PORT": first.port})
     with pytest.raises(StackError, match="TINY_PORT and SECOND_PORT are both"):
         check_ports([first, second])
 
@@ -205,14 +207,34 @@ def test_a_server_gets_its_variables(tiny: MakeServer) -> None:
     assert server.log.read_text() == "hello\n"
 
 
-def test_a_server_does_not_get_variables_that_are_empty(
+def test_a_server_inherits_where_things_are_and_nothing_else(
     tiny: MakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GREETING", "")
-    program = "import os; print('GREETING' in os.environ, flush=True); " + LISTEN + WAIT
-    server = tiny(program)
+    for name in ("LC_TIME", "DATABASE_URL", "SECRET"):
+        monkeypatch.setenv(name, "C")
+    monkeypatch.setenv("LANG", "")
+    program = "import os; print(*sorted(os.environ), flush=True); " + LISTEN + WAIT
+    server = tiny(program, env={"GREETING": "hello"})
     server.start()
-    assert server.log.read_text() == "False\n"
+    found = set(server.log.read_text().split())
+    assert {"GREETING", "LC_TIME", "PATH"} <= found
+    assert found.isdisjoint({"DATABASE_URL", "LANG", "SECRET"})
+
+
+def test_the_log_of_a_server_is_for_its_owner_only(tiny: MakeServer) -> None:
+    server = tiny()
+    server.log.write_text("by an earlier version\n")
+    server.log.chmod(0o644)
+    server.start()
+    assert server.log.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_a_server_writes_is_for_its_owner_only(tiny: MakeServer, tmp_path: Path) -> None:
+    program = "open(sys.argv[2], 'w').close(); "
+    file = tmp_path / "written"
+    argv = (*tiny("import sys; " + program + LISTEN + WAIT).argv, str(file))
+    tiny(argv=argv).start()
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_server_is_asked_to_end_by_its_own_signal(tiny: MakeServer) -> None:

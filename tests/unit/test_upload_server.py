@@ -8,9 +8,6 @@ from infra.local.ports import Ports
 from infra.local.stack import Stack
 from infra.local.state import StateFolder
 from tests.unit.test_stack_environment import EVERYTHING, OWN_AWS
-from tests.unit.tiny_server import LISTEN, WAIT, MakeServer
-
-SECRETS = ("DATABASE_ADMIN_URL", "DAGSTER_DATABASE_URL", "DBT_ENV_SECRET_PASSWORD")
 
 
 @pytest.fixture
@@ -20,16 +17,6 @@ def stack(tmp_path: Path) -> Stack:
 
 def test_it_logs_in_to_the_database_as_the_uploading_role(stack: Stack) -> None:
     assert stack.upload_api.env["DATABASE_URL"] == EVERYTHING["DATABASE_UPLOADER_URL"]
-
-
-@pytest.mark.parametrize("name", SECRETS)
-def test_it_gets_no_password_of_others(stack: Stack, name: str) -> None:
-    assert name not in stack.upload_api.env
-    assert name in stack.upload_api.withheld
-
-
-def test_it_gets_no_settings_of_kafka(stack: Stack) -> None:
-    assert [name for name in stack.upload_api.env if name.startswith("KAFKA_")] == []
 
 
 def test_it_listens_on_its_port_of_the_loopback_address(stack: Stack) -> None:
@@ -45,18 +32,3 @@ def test_settings_of_its_own_are_passed_on(tmp_path: Path) -> None:
     outside = EVERYTHING | {"UPLOAD_REQUESTS_PER_MINUTE": "7", "RAW_BUCKET": "theirs"}
     env = Stack(StateFolder(tmp_path), outside=outside).upload_api.env
     assert (env["UPLOAD_REQUESTS_PER_MINUTE"], env["RAW_BUCKET"]) == ("7", "theirs")
-
-
-def test_it_starts_before_dagster_and_is_among_what_is_watched(stack: Stack) -> None:
-    assert [server.name for server in stack.programs] == ["upload_api", "dagster"]
-
-
-def test_what_is_withheld_does_not_reach_a_server(
-    tiny: MakeServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SECRET", "hunter2")
-    monkeypatch.setenv("OPEN", "sesame")
-    program = "import os; print(sorted({'SECRET', 'OPEN'} & os.environ.keys()), flush=True); "
-    server = tiny(program + LISTEN + WAIT, withheld=("SECRET",))
-    server.start()
-    assert server.log.read_text() == "['OPEN']\n"

@@ -3,8 +3,8 @@
 A fault kills processes that the campaign's stack has started, or cuts or delays connections.
 """
 
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
@@ -128,56 +128,29 @@ class FaultInjector:
 
 def _find(stack: Stack, target: Target, rng: Random) -> list[psutil.Process]:
     """Returns the processes to kill together; none when the target is not running right now."""
-    if target in {Target.DAGSTER, *_PARTS}:
-        return _find_in_dagster(stack.dagster, target, rng)
+    if target is Target.RUN:
+        runs = _runs(stack.daemon)
+        return [rng.choice(runs)] if runs else []
+    of_dagster = stack.dagster if target is Target.DAGSTER else ()
     servers = [one for one in (*stack.servers, *stack.programs) if one.name == target]
-    found = [process for server in servers if (process := server.process()) is not None]
+    found = [one for server in (*of_dagster, *servers) if (one := server.process()) is not None]
+    if target is Target.DAEMON:
+        return found
     # PostgreSQL's work is done by its children: they die with it, as in a power failure.
     return [each for process in found for each in _with_children(process)]
 
 
-def part_of_dagster(command: Sequence[str], parents_command: Sequence[str]) -> Target | None:
-    """Returns which target a process of Dagster's group is, by its command and its parent's."""
-    matches = (target for target, is_one in _PARTS.items() if is_one(command, parents_command))
-    return next(matches, None)
-
-
-def _is_run(command: Sequence[str], parents_command: Sequence[str]) -> bool:
-    """A code server spawns one process per run; a run's own decoders are its descendants."""
-    return "--multiprocessing-fork" in command and _is_code_server(parents_command, ())
-
-
-def _is_code_server(command: Sequence[str], _parents_command: Sequence[str]) -> bool:
-    return "code-server" in command or {"api", "grpc"} <= set(command)
-
-
-_PARTS: dict[Target, Callable[[Sequence[str], Sequence[str]], bool]] = {
-    Target.RUN: _is_run,
-    Target.DAEMON: lambda command, _: "dagster._daemon" in command,
-    Target.WEB_SERVER: lambda command, _: "dagster_webserver" in command,
-    Target.CODE_SERVER: _is_code_server,
-}
-
-
-def _find_in_dagster(dagster: Server, target: Target, rng: Random) -> list[psutil.Process]:
-    leader = dagster.process()
-    if leader is None:
+def _runs(daemon: Server) -> list[psutil.Process]:
+    """Returns the processes that execute runs; their own decoders are no children of the daemon."""
+    launcher = daemon.process()
+    if launcher is None:
         return []
-    group = {
-        process.pid: process for process in psutil.process_iter() if _group(process) == leader.pid
-    }
-    if target is Target.DAGSTER:
-        return list(group.values())
-    found = []
-    for process in group.values():
-        try:
-            parent = group.get(process.ppid())
-            command, parents_command = process.cmdline(), parent.cmdline() if parent else []
-        except psutil.NoSuchProcess:
-            continue
-        if part_of_dagster(command, parents_command) is target:
-            found.append(process)
-    return [rng.choice(found)] if found else []
+    runs = []
+    for process in launcher.children():
+        with suppress(psutil.NoSuchProcess):
+            if "execute_run" in process.cmdline():
+                runs.append(process)
+    return runs
 
 
 def _with_children(process: psutil.Process) -> list[psutil.Process]:
@@ -185,10 +158,3 @@ def _with_children(process: psutil.Process) -> list[psutil.Process]:
         return [process, *process.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
-
-
-def _group(process: psutil.Process) -> int | None:
-    try:
-        return os.getpgid(process.pid)
-    except ProcessLookupError:
-        return None

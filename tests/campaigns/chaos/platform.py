@@ -75,8 +75,7 @@ def running_platform(kafka: str) -> Iterator[CampaignPlatform]:
     with network.running(), ExitStack() as opened:
         opened.callback(stack.stop)
         stack.start()
-        stack.start_upload_api()
-        stack.start_dagster()
+        stack.start_programs()
         watcher = ThreadPoolExecutor(1)
         supervision = watcher.submit(supervise, stack, report)
         watcher.shutdown(wait=False)

@@ -15,10 +15,18 @@ from infra.console import FAILED, OK, console, counted, print_json, say
 from infra.local.ports import free_ports
 from infra.local.stack import OUTSIDE_SERVERS, Stack
 from infra.local.state import StateFolder
-from tests.campaigns.security import database, erasures, object_store, program_secrets, uploads
+from tests.campaigns.security import (
+    dagster_web,
+    database,
+    erasures,
+    object_store,
+    program_secrets,
+    uploads,
+)
 from tests.campaigns.security.attempt import Attempt, Result, Target, Verdict, try_out
 
 SECTIONS: Final[dict[str, tuple[Attempt, ...]]] = {
+    "Dagster": dagster_web.ATTEMPTS,
     "Programs": program_secrets.ATTEMPTS,
     "Object store": object_store.ATTEMPTS,
     "Erasures": erasures.ATTEMPTS,
@@ -41,8 +49,7 @@ def own_target() -> Iterator[Target]:
         stack = Stack(StateFolder(Path(folder, "state")), free_ports(), outside, say)
         try:
             stack.start()
-            stack.start_upload_api()
-            stack.start_dagster()
+            stack.start_programs()
             yield Target(stack)
         finally:
             stack.stop()

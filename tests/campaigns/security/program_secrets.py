@@ -1,25 +1,95 @@
 """Whether a program that somebody takes over holds what opens more than its own doors."""
 
+import time
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Final
 
+import psutil
+
+from infra.local.dagster_api import cancel_runs, launch_job
 from tests.campaigns.security.attempt import Attempt, Target
 
-_OF_OTHERS = {
-    "upload_api": ("DATABASE_ADMIN_URL", "DAGSTER_DATABASE_URL", "DBT_ENV_SECRET_PASSWORD"),
+_START_SECONDS: Final = 180
+"""A run may have to wait for another of its job."""
+_LOADER, _STORAGE, _STORE = "darkroom_loader", "darkroom_dagster", "s3_secret_key"
+_PROGRAMS: Final = {
+    "kafka": {_STORE},
+    "object_store": {_STORE},
+    "upload_api": {"darkroom_uploader", _STORE},
+    "code_server": {_LOADER, _STORAGE, _STORE},
+    "daemon": {_STORAGE},
+    "web_server": {_STORAGE, _STORE},
 }
+"""What each program needs of the generated secrets; the others need none."""
+_RUNS: Final = {
+    "check_access": {_LOADER, _STORAGE, _STORE},
+    "check_images": {_LOADER, _STORAGE, _STORE},
+    "check_retention": {_LOADER, _STORAGE, _STORE},
+    "process_images": {_LOADER, _STORAGE, _STORE},
+    "check_sales": {"darkroom_builder", _STORAGE, _STORE},
+}
+"""A job of each family, and what its runs need."""
 
 
-def _read_environments(target: Target) -> Iterator[str]:
-    for program in target.stack.programs:
-        process = program.process()
+def _secrets_in(environment: dict[str, str], target: Target) -> set[str]:
+    """Returns the names of the secrets that a process holds, in whatever variable."""
+    text = "\0".join(environment.values())
+    secrets: dict[str, str] = asdict(target.stack.state.secrets())
+    return {name for name, secret in secrets.items() if secret in text}
+
+
+def _read_programs(target: Target) -> Iterator[str]:
+    for server in (*target.stack.servers, *target.stack.programs):
+        process = server.process()
         if process is None:
-            raise AssertionError(f"{program.title} does not run")
-        environment = process.environ()
-        for name in _OF_OTHERS.get(program.name, ()):
-            if target.env[name] in environment.values():
-                yield f"the {program.title} holds {name}"
+            raise AssertionError(f"{server.title} does not run")
+        needs = _PROGRAMS.get(server.name, set())
+        for one in (process, *process.children(recursive=True)):
+            if one is not process and server is target.stack.daemon:
+                continue  # runs, which the next attempt reads
+            for name in sorted(_secrets_in(one.environ(), target) - needs):
+                yield f"the {server.title} holds {name}"
+
+
+def _read_runs(target: Target) -> Iterator[str]:
+    for job, needs in _RUNS.items():
+        run_id = launch_job(target.stack.ports.dagster, job)
+        found = _secrets_in(_environment_of_run(target, run_id), target)
+        if not found:
+            raise AssertionError(f"a run of {job} holds nothing at all")
+        for name in sorted(found - needs):
+            yield f"a run of {job} holds {name}"
+    cancel_runs(target.stack.ports.dagster)
+
+
+def _environment_of_run(target: Target, run_id: str) -> dict[str, str]:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        launcher = target.stack.daemon.process()
+        for process in launcher.children() if launcher else ():
+            with suppress(psutil.NoSuchProcess):
+                if any(run_id in argument for argument in process.cmdline()):
+                    return process.environ()
+        time.sleep(0.05)
+    raise AssertionError(f"run {run_id} was not started within {_START_SECONDS} s")
+
+
+def _read_files(target: Target) -> Iterator[str]:
+    """Reads as another user would: what the mode of a file or of a folder above it lets through."""
+    root = target.stack.state.root
+    files = [path for path in root.rglob("*") if path.is_file() or path.is_socket()]
+    wanted = [path for path in files if path.parent.name in {"environments", "logs", "run"}]
+    if not wanted:
+        raise AssertionError(f"{root} holds neither logs nor environments")
+    for path in [*wanted, root / "secrets.json", root / "env"]:
+        if path.stat().st_mode & 0o077:
+            yield f"anybody on this machine can open {path.relative_to(root)}"
 
 
 ATTEMPTS = (
-    Attempt("find another program's secrets in a program's environment", _read_environments),
+    Attempt("find another program's secrets in a program's environment", _read_programs),
+    Attempt("find another family's secrets in the environment of a run", _read_runs),
+    Attempt("read secrets, logs or sockets as another user of the machine", _read_files),
 )
