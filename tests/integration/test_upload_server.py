@@ -136,7 +136,7 @@ def is_accepting(port: int) -> bool:
 
 
 def metrics(server: Server) -> str:
-    port = server.more_ports["UPLOAD_METRICS_PORT"]
+    port = server.ports["UPLOAD_METRICS_PORT"]
     return requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
 
 
