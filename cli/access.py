@@ -2,14 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import groupby
+from textwrap import wrap
 from typing import Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from assets.access.attempts import OF_COLUMNS, OF_RELATIONS, OF_SEQUENCES
 from assets.access.document import DOCUMENT, write_document
@@ -82,7 +83,12 @@ def diff(json: Json = False) -> None:
 
 
 @app.command()
-def report(json: Json = False) -> None:
+def report(
+    json: Json = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Also show what everybody can do.")
+    ] = False,
+) -> None:
     """Connect as each kind of person and try everything; exit code 1 at any mismatch."""
     policy = load_policy()
     with running_database() as env:
@@ -100,7 +106,7 @@ def report(json: Json = False) -> None:
             }
         )
     else:
-        print_report(console, made)
+        print_report(console, made, verbose)
     if made.mismatches:
         raise typer.Exit(1)
 
@@ -120,64 +126,112 @@ def _print_drift(found: Drift) -> None:
 
 _MARKS = {Outcome.ALLOWED: "✓", Outcome.DENIED: "–", Outcome.UNDECIDED: "?"}
 _NOT_TRIED = " "
+_MARKS_WIDTH = len(OF_RELATIONS)
 
 Cells = tuple[str, ...]
 
 
-def print_report(console: Console, report: Report) -> None:
-    """Prints the matrices, the mismatches and one closing line."""
-    by_section = _grouped(report.results, lambda result: result.attempt.section)
-    _print_relations(console, report, by_section["relations"])
-    _print_rows(console, report, "sequences", by_section["sequences"], tuple(OF_SEQUENCES))
-    _print_rows(console, report, "procedures and functions", by_section["routines"], ("execute",))
-    _print_escalations(console, report, by_section["escalations"])
-    for mismatch in report.mismatches:
-        console.print(f"[red]✗[/] {escape(str(mismatch))}")
-    tried = f"{len(report.results):,} attempts"
+def print_report(console: Console, report: Report, verbose: bool = False) -> None:
+    """Prints the verdict in one line, every mismatch, and on request what everybody can do."""
+    tried = f"{len(report.results):,} attempts as {', '.join(report.titles)}"
     if report.mismatches:
-        console.print(f"[bold red]✗[/] {tried}, {len(report.mismatches)} not as the file says.")
+        count = f"{len(report.mismatches):,} of {tried}"
+        console.print(f"[bold red]✗[/] Not as the file says: {count}.", soft_wrap=True)
     else:
-        console.print(f"[bold green]✓[/] {tried}, all as the file says.")
+        console.print(f"[bold green]✓[/] All as the file says: {tried}.", soft_wrap=True)
+    for mismatch in report.mismatches:
+        console.print(f"[red]✗[/] {escape(str(mismatch))}", soft_wrap=True)
+    if verbose:
+        _print_matrices(console, report)
 
 
-def _print_relations(console: Console, report: Report, results: Sequence[Result]) -> None:
-    table = _table(report, f"relations: {', '.join(OF_RELATIONS)}")
+def _print_matrices(console: Console, report: Report) -> None:
+    by_section = _grouped(report.results, lambda result: result.attempt.section)
+    matrix = Matrix(console, report)
+    _print_relations(matrix, by_section["relations"])
+    _print_rows(matrix, "sequences", by_section["sequences"], tuple(OF_SEQUENCES))
+    _print_rows(matrix, "procedures and functions", by_section["routines"], ("execute",))
+    _print_escalations(matrix, by_section["escalations"])
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Rows of a name and a cell for each subject, in columns that no name makes wider."""
+
+    console: Console
+    report: Report
+
+    def start(self, title: str) -> None:
+        """Prints a title and the names of the columns."""
+        self.console.print(f"\n[bold]{escape(title)}[/]", soft_wrap=True)
+        self._print("", self.report.titles)
+
+    def add(self, name: str, cells: Cells, indent: int = 2) -> None:
+        """Prints a row; a name that does not fit beside the cells has lines of its own."""
+        self._print(" " * indent + name, cells)
+
+    def _print(self, name: str, cells: Cells) -> None:
+        marks = Text(" ").join(map(self._cell, self.report.titles, cells))
+        room = self.console.width - marks.cell_len - 1
+        lines = _wrapped(name, room)
+        if max(map(len, lines)) > room:
+            lines = [*_wrapped(name, self.console.width), ""]
+        for line in lines[:-1]:
+            self.console.print(line, markup=False, soft_wrap=True)
+        self.console.print(Text(f"{lines[-1]:{room}} ") + marks, soft_wrap=True)
+
+    def _cell(self, title: str, marks: str) -> Text:
+        cell = Text.from_markup(marks)
+        cell.pad_right(max(len(title), _MARKS_WIDTH) - cell.cell_len)
+        return cell
+
+
+def _wrapped(name: str, width: int) -> list[str]:
+    """Breaks a list of names into lines, and no name."""
+    indent = " " * (len(name) - len(name.lstrip()) + 2)
+    lines = wrap(
+        name,
+        max(width, 1),
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    )
+    return lines or [""]
+
+
+def _print_relations(matrix: Matrix, results: Sequence[Result]) -> None:
+    matrix.start(f"relations: {', '.join(OF_RELATIONS)}")
     rows = _grouped(results, lambda result: result.attempt.on)
     for schema, names in groupby(rows, key=lambda name: name.partition(".")[0]):
-        table.add_row(f"[bold]{escape(schema)}[/]")
+        matrix.console.print(schema, markup=False)
         for name in names:
             whole = [one for one in rows[name] if one.attempt.column is None]
-            title = escape(name.removeprefix(f"{schema}."))
-            table.add_row(title, *_cells(report, whole, OF_RELATIONS))
+            title = name.removeprefix(f"{schema}.")
+            matrix.add(title, _cells(matrix.report, whole, OF_RELATIONS))
             by_column = _grouped(
                 (one for one in rows[name] if one.attempt.column),
                 lambda result: result.attempt.column or "",
             )
-            for cells, columns in _folded(report, by_column, OF_COLUMNS).items():
+            for cells, columns in _folded(matrix.report, by_column, OF_COLUMNS).items():
                 if len(columns) < len(by_column):
-                    table.add_row(f"  [dim]{escape(', '.join(columns))}[/]", *cells)
-        table.add_section()
-    console.print(table)
+                    matrix.add(", ".join(columns), cells, indent=4)
 
 
-def _print_rows(
-    console: Console, report: Report, title: str, results: Sequence[Result], actions: Cells
-) -> None:
-    table = _table(report, f"{title}: {', '.join(actions)}")
+def _print_rows(matrix: Matrix, title: str, results: Sequence[Result], actions: Cells) -> None:
+    matrix.start(f"{title}: {', '.join(actions)}")
     for name, found in _grouped(results, lambda result: result.attempt.on).items():
-        table.add_row(escape(name), *_cells(report, found, actions))
-    console.print(table)
+        matrix.add(name, _cells(matrix.report, found, actions))
 
 
-def _print_escalations(console: Console, report: Report, results: Sequence[Result]) -> None:
+def _print_escalations(matrix: Matrix, results: Sequence[Result]) -> None:
     """Prints one row for all objects that the same people can do the same to."""
-    table = _table(report, "what else somebody might try")
+    matrix.start("what else somebody might try")
     for action, found in _grouped(results, lambda result: result.attempt.action).items():
         by_object = _grouped(found, lambda result: result.attempt.on)
-        for cells, objects in _folded(report, by_object, (action,)).items():
+        for cells, objects in _folded(matrix.report, by_object, (action,)).items():
             names = ", ".join(_by_schema(objects, list(by_object)))
-            table.add_row(escape(f"{action} {names}".strip()), *cells)
-    console.print(table)
+            matrix.add(f"{action} {names}".strip(), cells)
 
 
 def _by_schema(names: Sequence[str], known: Sequence[str]) -> list[str]:
@@ -192,16 +246,6 @@ def _by_schema(names: Sequence[str], known: Sequence[str]) -> list[str]:
         for name in names
     )
     return list(dict.fromkeys(shortened))
-
-
-def _table(report: Report, title: str) -> Table:
-    table = Table(
-        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
-    )
-    table.add_column("", overflow="fold")
-    for subject in report.titles:
-        table.add_column(subject, no_wrap=True)
-    return table
 
 
 def _folded(

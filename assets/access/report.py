@@ -1,13 +1,12 @@
 """The access report: every right of every kind of person, tried on the running database."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 
 from assets.access.attempts import Attempt, Attempts
 from assets.access.catalog import Catalog, read_catalog
@@ -16,7 +15,7 @@ from assets.access.facts import fill
 from assets.access.policy import Policy
 from assets.access.subjects import Subject, subjects
 from assets.errors import AccessError
-from assets.resources.warehouse import Warehouse, read_values
+from assets.resources.warehouse import Warehouse
 
 _MAX_ATTEMPTS = 4
 _CONNECTION_LIMIT = "connection limit"
@@ -31,7 +30,13 @@ _SESSION = """
 """
 # Errors that occur before the privilege check: syntax, names, types.
 _BEFORE_CHECK = frozenset({"42601", "42P01", "42703", "42883", "42704", "42804", "3F000"})
-_DATABASE_EXISTS = "select datname::text from pg_database where datname = %s"
+# Another warehouse, such as a copy for tests, has the same owner and the same grants.
+_OTHER_DATABASES = """
+    select datname::text, pg_get_userbyid(datdba) = %(owner)s
+    from pg_database
+    where datallowconn and datname <> current_database()
+    order by datname
+"""
 _BUSY = (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled)
 
 
@@ -86,8 +91,8 @@ def make_report(environment: Mapping[str, str], policy: Policy) -> Report:
     """
     with Warehouse(environment["DATABASE_ADMIN_URL"]).connect() as connection:
         catalog = read_catalog(connection, policy)
-        dagster = conninfo_to_dict(environment["DAGSTER_DATABASE_URL"])["dbname"]
-        others = read_values(connection, _DATABASE_EXISTS, [dagster])
+        query = connection.execute(_OTHER_DATABASES, {"owner": policy.database_owner})
+        others = dict(query.fetchall())
     wanted = expected(policy, catalog)
     _refuse_unbuilt(policy, catalog, wanted)
 
@@ -117,10 +122,11 @@ def _refuse_unbuilt(policy: Policy, catalog: Catalog, wanted: Expected) -> None:
 
 
 def _try_all(
-    subject: Subject, attempts: Attempts, other_databases: Iterable[str]
+    subject: Subject, attempts: Attempts, other_databases: Mapping[str, bool]
 ) -> Iterator[Result]:
-    for other in other_databases:
-        yield _try_connection(subject, other, is_allowed=False)
+    """Tries to connect to every database, and everything else in the warehouse."""
+    for other, is_warehouse in other_databases.items():
+        yield _try_connection(subject, other, is_warehouse and attempts.may_connect)
     connected = _try_connection(subject, attempts.catalog.database, attempts.may_connect)
     yield connected
     if connected.outcome is not Outcome.ALLOWED:

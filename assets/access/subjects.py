@@ -59,12 +59,12 @@ def _programs(environment: Mapping[str, str], policy: Policy) -> Iterator[Subjec
     builder = make_conninfo(
         loader, user=environment["DBT_USER"], password=environment["DBT_ENV_SECRET_PASSWORD"]
     )
-    for conninfo in (loader, builder):
+    for conninfo in (loader, environment["DATABASE_UPLOADER_URL"], builder):
         role = str(conninfo_to_dict(conninfo)["user"])
         if role not in policy.programs:
             raise AccessError(
-                f"DATABASE_URL and DBT_USER must be roles of programs in the access file; {role} "
-                "is not."
+                "DATABASE_URL, DATABASE_UPLOADER_URL and DBT_USER must be roles of programs in the "
+                f"access file; {role} is not."
             )
         yield Subject(role.removeprefix("darkroom_"), role, conninfo)
 
