@@ -18,6 +18,7 @@ from assets.access.drift import Drift, read_drift
 from assets.access.drift import apply as apply_policy
 from assets.access.policy import load_policy
 from assets.access.report import Outcome, Report, Result, make_report
+from assets.access.triggers import TRIGGERS, describe_triggers, differences, recorded_triggers
 from assets.errors import AccessError
 from assets.resources.warehouse import Warehouse
 from cli.options import Json, Yes
@@ -109,6 +110,25 @@ def report(
         print_report(console, made, verbose)
     if made.mismatches:
         raise typer.Exit(1)
+
+
+@app.command()
+def triggers(
+    write: Annotated[
+        bool, typer.Option("--write", help="Record them, after a migration that changes them.")
+    ] = False,
+) -> None:
+    """Compare the triggers of the sales tables with infra/postgres/triggers.txt."""
+    with warehouse_connection(ADMIN) as connection:
+        found = describe_triggers(connection)
+    if write:
+        TRIGGERS.write_text("\n".join(found) + "\n")
+        console.print(f"{TRIGGERS} is written.", soft_wrap=True)
+        return
+    if different := differences(found, recorded_triggers()):
+        print_sentences("[red]![/]", different)
+        raise typer.Exit(1)
+    console.print(f"All {len(found)} triggers are as the migrations define them.")
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The asset of privileges, and the check that compares it with the access file."""
+"""The asset of privileges, and the daily checks of privileges and triggers."""
 
 import dagster as dg
 import pandas as pd
@@ -6,6 +6,7 @@ import pandas as pd
 from assets import asset_keys
 from assets.access.drift import Drift, read_drift
 from assets.access.policy import load_policy
+from assets.access.triggers import describe_triggers, differences, recorded_triggers
 from assets.platform import Platform
 
 warehouse_grants = dg.AssetSpec(
@@ -60,4 +61,18 @@ def grants_match_the_access_file(platform: dg.ResourceParam[Platform]) -> dg.Ass
             "views_not_built_yet": len(drift.not_built),
             "differences": dg.MetadataValue.md(as_table(drift)),
         },
+    )
+
+
+@dg.asset_check(asset=asset_keys.GRANTS)
+def every_change_of_a_sales_table_is_stamped_audited_and_queued(
+    platform: dg.ResourceParam[Platform],
+) -> dg.AssetCheckResult:
+    """The triggers of the sales tables are there, enabled and as the migrations define them."""
+    with platform.warehouse.connect() as connection:
+        found = differences(describe_triggers(connection), recorded_triggers())
+    return dg.AssetCheckResult(
+        passed=not found,
+        description=" ".join(found) or "All triggers are as the migrations define them.",
+        metadata={"differences": len(found)},
     )

@@ -14,6 +14,7 @@ from assets.access.facts import (
     Member,
     Membership,
     Owner,
+    Personal,
     Setting,
 )
 from assets.access.policy import Holder, Policy
@@ -42,6 +43,8 @@ def expected(policy: Policy, catalog: Catalog) -> Expected:
                 not_built.add(".".join(absent.object))
             else:
                 facts.add(absent)
+    for relation, columns in policy.personal.items():
+        facts.update(Personal(relation, column) for column in columns)
     return Expected(frozenset(facts), tuple(sorted(not_built)))
 
 

@@ -130,6 +130,17 @@ class Owner:
 
 
 @dataclass(frozen=True)
+class Personal:
+    """The audit log holds no value of a column, only that it changed."""
+
+    relation: str
+    column: str
+
+    def __str__(self) -> str:
+        return f"{self.relation}.{self.column} is personal for the audit log"
+
+
+@dataclass(frozen=True)
 class Exists:
     """An object that the access file names exists."""
 
@@ -140,7 +151,7 @@ class Exists:
         return f"{describe(self.kind, self.object)} exists"
 
 
-Fact = Grant | Member | InTeams | Attribute | ConnectionLimit | Setting | Owner | Exists
+Fact = Grant | Member | InTeams | Attribute | ConnectionLimit | Setting | Owner | Personal | Exists
 
 
 def grant_statement(fact: Fact) -> sql.Composed | None:
@@ -153,6 +164,9 @@ def grant_statement(fact: Fact) -> sql.Composed | None:
             return fill("alter role {} connection limit {}", role, sql.Literal(limit))
         case Setting(role, name, value):
             return fill("alter role {} set {} = {}", role, name, sql.Literal(value))
+        case Personal(relation, column):
+            names = sql.Literal(relation), sql.Literal(column)
+            return fill('insert into "ASSESSMENT".personal_column values ({}, {})', *names)
     return None
 
 
@@ -175,6 +189,10 @@ def revoke_statement(fact: Fact) -> sql.Composed | None:
         case Setting(role, name, _, database):
             where = fill(" in database {}", database) if database else sql.SQL("")
             return fill("alter role {}{} reset {}", role, where, name)
+        case Personal(relation, column):
+            names = sql.Literal(relation), sql.Literal(column)
+            delete = 'delete from "ASSESSMENT".personal_column where '
+            return fill(f"{delete}(relation_name, column_name) = ({{}}, {{}})", *names)
     return None
 
 

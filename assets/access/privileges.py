@@ -14,6 +14,7 @@ from assets.access.facts import (
     Membership,
     Name,
     Owner,
+    Personal,
     Setting,
 )
 from assets.access.policy import Policy
@@ -155,6 +156,7 @@ _SETTINGS = """
     cross join unnest(setconfig) as setting
     where rolname = any(%(known)s)
 """
+_PERSONAL = 'select relation_name, column_name from "ASSESSMENT".personal_column'
 _LIMITS = "select rolname::text, rolconnlimit from pg_roles where rolname = any(%(people)s)"
 
 
@@ -175,6 +177,7 @@ def read_facts(connection: Connection, policy: Policy, catalog: Catalog) -> set[
         *rows_of(connection, Attribute, _ATTRIBUTES, **values),
         *rows_of(connection, Setting, _SETTINGS, **values),
         *rows_of(connection, ConnectionLimit, _LIMITS, **values),
+        *rows_of(connection, Personal, _PERSONAL),
         *(InTeams(name, teams) for name, teams in catalog.people.items() if len(teams) > 1),
         *(
             Owner(role, kind, name)

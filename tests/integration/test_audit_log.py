@@ -6,6 +6,13 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from assets.access.checks import every_change_of_a_sales_table_is_stamped_audited_and_queued
+from assets.access.drift import apply
+from assets.access.policy import validate_policy
+from assets.access.triggers import describe_triggers, differences, recorded_triggers
+from assets.platform import Platform
+from assets.settings import Settings
+
 LOG = '"ASSESSMENT"."TB_AUDIT_LOG"'
 ATTACKS = [
     f"""update {LOG} set "ACTING_PERSON_TXT" = 'nobody'""",
@@ -191,3 +198,89 @@ def test_a_change_that_is_rolled_back_is_not_in_the_log(people, log):
         sales.execute(ADD_ITEM, ["Lamp", "Lumen"])
         sales.rollback()
     assert log() == []
+
+
+def entries(own_warehouse, columns: str) -> list[tuple]:
+    """Reads columns of each entry, oldest first."""
+    with psycopg.connect(own_warehouse["DATABASE_ADMIN_URL"]) as admin:
+        return admin.execute(f'select {columns} from {LOG} order by "AUDIT_ID_NO"').fetchall()
+
+
+def test_the_log_names_changed_personal_columns_and_holds_no_value_of_them(own_warehouse):
+    members = '"ASSESSMENT"."TB_MEMBERSHIP"'
+    with psycopg.connect(own_warehouse["DATABASE_OWNER_URL"], autocommit=True) as owner:
+        owner.execute(
+            f"insert into {members} values ('tan_a1b2c', 'Mei', 'Tan', 'secret@example.com', "
+            "'+447700900001', '1990-01-01', true)"
+        )
+        owner.execute(f"""update {members} set "EMAIL_ADDR" = 'other@example.com'""")
+        owner.execute(f"""update {members} set "LAST_NAME" = 'Lim'""")
+        owner.execute(f"delete from {members}")
+    everything = ["BIRTH_DT", "EMAIL_ADDR", "MOBILE_NO"]
+    assert entries(own_warehouse, '"SCHEMA_TXT", "PERSONAL_COLUMNS_TXT"') == [
+        ("ASSESSMENT", everything),
+        ("ASSESSMENT", ["EMAIL_ADDR"]),
+        ("ASSESSMENT", []),
+        ("ASSESSMENT", everything),
+    ]
+    assert "example.com" not in str(entries(own_warehouse, '"BEFORE_TXT", "AFTER_TXT"'))
+
+
+def test_a_column_that_the_access_file_calls_personal_is_not_logged_from_then_on(
+    stack, own_warehouse, people, policy
+):
+    more = policy.model_dump(exclude_none=True)
+    more["personal"]["ASSESSMENT.TB_ITEM"] = ["WEIGHT_KG"]
+    for holder in (*more["teams"].values(), *more["programs"].values()):
+        holder["relations"].pop("ASSESSMENT.TB_ITEM", None)
+    granting = make_conninfo(stack.granting_conninfo(), dbname=own_warehouse["DBT_DBNAME"])
+    apply(granting, validate_policy(more))
+    with psycopg.connect(people.join("TEAM_SALES")) as sales:
+        sales.execute(ADD_ITEM, ["Lamp", "Lumen"])
+    [(names, after)] = entries(own_warehouse, '"PERSONAL_COLUMNS_TXT", "AFTER_TXT"')
+    assert (names, "WEIGHT_KG" in after) == (["WEIGHT_KG"], False)
+    left = apply(granting, policy, revoke=True).left
+    assert left.differences == ()
+
+
+def test_the_log_is_not_written_for_a_table_of_somebody_else(stack, own_warehouse):
+    conninfo = make_conninfo(stack.superuser_conninfo(), dbname=own_warehouse["DBT_DBNAME"])
+    with psycopg.connect(conninfo) as superuser:
+        superuser.execute('create table public."TB_ITEM" ("ITEM_ID_NO" bigint)')
+        superuser.execute(
+            'create trigger mine after insert on public."TB_ITEM" for each row '
+            "execute function \"ASSESSMENT\".write_audit('ITEM_ID_NO')"
+        )
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="a table of somebody else"):
+            superuser.execute('insert into public."TB_ITEM" values (1)')
+
+
+def test_the_triggers_are_those_that_are_recorded(own_warehouse):
+    with psycopg.connect(own_warehouse["DATABASE_URL"]) as loader:
+        found = describe_triggers(loader)
+    assert differences(found, recorded_triggers()) == [], "run `darkroom access triggers --write`"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        'alter table "ASSESSMENT"."TB_ITEM" disable trigger write_audit',
+        'alter table "ASSESSMENT"."TB_ITEM" disable trigger queue_insert',
+        'alter table "ASSESSMENT"."TB_ITEM" enable replica trigger write_audit',
+        'drop trigger write_audit on "ASSESSMENT"."TB_ITEM"',
+        'create rule mine as on update to "ASSESSMENT"."TB_ITEM" do instead nothing',
+        'create or replace function "ASSESSMENT".write_audit() returns trigger '
+        "language plpgsql as 'begin return null; end'",
+        "alter database {database} set session_replication_role = replica",
+    ],
+)
+def test_the_daily_check_notices_a_trigger_that_is_off_or_bypassed(stack, own_warehouse, change):
+    platform = Platform.from_settings(Settings.of(own_warehouse))
+    assert every_change_of_a_sales_table_is_stamped_audited_and_queued(platform=platform).passed
+    database = own_warehouse["DBT_DBNAME"]
+    conninfo = make_conninfo(stack.superuser_conninfo(), dbname=database)
+    with psycopg.connect(conninfo, autocommit=True) as superuser:
+        superuser.execute(change.format(database=database))
+    result = every_change_of_a_sales_table_is_stamped_audited_and_queued(platform=platform)
+    assert not result.passed
+    assert result.description

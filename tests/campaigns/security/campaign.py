@@ -16,6 +16,7 @@ from infra.local.ports import free_ports
 from infra.local.stack import OUTSIDE_SERVERS, Stack
 from infra.local.state import StateFolder
 from tests.campaigns.security import (
+    audit_log,
     dagster_web,
     database,
     erasures,
@@ -31,6 +32,7 @@ SECTIONS: Final[dict[str, tuple[Attempt, ...]]] = {
     "Object store": object_store.ATTEMPTS,
     "Erasures": erasures.ATTEMPTS,
     "Database": database.ATTEMPTS,
+    "Audit log": audit_log.ATTEMPTS,
     "Uploads": uploads.ATTEMPTS,
 }
 

@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
@@ -105,11 +106,12 @@ def _change_tables(target: Target) -> Iterator[str]:
 
 def _stay_open(target: Target) -> Iterator[str]:
     """Holds what somebody of each team can hold, while the platform works; notes the effect."""
-    undisturbed = dict(_work(target))
-    with ExitStack() as stack:
+    # Work that waits for a session ends when the session does, before the thread is waited for.
+    with ThreadPoolExecutor(1) as thread, ExitStack() as stack:
+        undisturbed = dict(_work(target, thread))
         sessions = [stack.enter_context(_hostile_session(target, team)) for team in _TEAMS]
         began = time.monotonic()
-        disturbed = dict(_work(target))
+        disturbed = dict(_work(target, thread))
         time.sleep(max(0.0, _MINUTE - (time.monotonic() - began)))
         for session in sessions:
             session.execute("select 1")  # it is still there, in the same transaction
@@ -130,8 +132,8 @@ def _stay_open(target: Target) -> Iterator[str]:
     )
 
 
-def _work(target: Target) -> Iterator[tuple[str, float | None]]:
-    """Yields what the platform does with the seconds that it took; None if it did not succeed."""
+def _work(target: Target, thread: ThreadPoolExecutor) -> Iterator[tuple[str, float | None]]:
+    """Yields what the platform does with the seconds that it took; None ends it: no success."""
     works: Mapping[str, Callable[[Target], bool]] = {
         "the hourly build": lambda it: _builds(it),
         "a refresh of the sums": lambda it: _builds(it, "--select", "intermediate.sales"),
@@ -141,8 +143,13 @@ def _work(target: Target) -> Iterator[tuple[str, float | None]]:
     }
     for name, work in works.items():
         started = time.monotonic()
-        has_succeeded = work(target)
+        try:
+            has_succeeded = thread.submit(work, target).result(_WAIT_SECONDS)
+        except TimeoutError:
+            has_succeeded = False
         yield name, time.monotonic() - started if has_succeeded else None
+        if not has_succeeded:
+            return
 
 
 def _builds(target: Target, *selection: str) -> bool:

@@ -1,0 +1,158 @@
+"""Whether the administrator of the database can evade the audit log, forge it or change it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from assets.access.checks import every_change_of_a_sales_table_is_stamped_audited_and_queued
+from assets.access.facts import fill
+from assets.resources.warehouse import Connection, read_value, read_values
+from infra.postgres.bootstrap import WAREHOUSE
+from tests.campaigns.security.attempt import Attempt, Target
+
+_BECOME_THE_OWNER = (
+    "set role darkroom_owner",
+    "set role darkroom_migrator",
+    "grant darkroom_owner to current_user",
+    "grant darkroom_migrator to current_user",
+    "alter role darkroom_owner login",
+    "alter role darkroom_migrator login",
+    "alter role darkroom_migrator password 'guessed-by-nobody-1'",
+    "alter role current_user superuser",
+    "create role mine superuser",
+    "create role mine in role darkroom_owner",
+    "create role mine in role darkroom_migrator",
+    "set session_replication_role = replica",
+)
+_EVADE = (
+    'alter table "ASSESSMENT"."TB_ITEM" disable trigger write_audit',
+    'alter table "ASSESSMENT"."TB_ITEM" disable trigger all',
+    'drop trigger write_audit on "ASSESSMENT"."TB_ITEM"',
+    'drop trigger queue_update on "ASSESSMENT"."TB_ITEM"',
+    'create rule mine as on update to "ASSESSMENT"."TB_ITEM" do instead nothing',
+    'alter function "ASSESSMENT".write_audit() rename to gone',
+    'delete from "ASSESSMENT".personal_column',
+)
+_CHANGE = (
+    'delete from "ASSESSMENT"."TB_AUDIT_LOG"',
+    'truncate "ASSESSMENT"."TB_AUDIT_LOG"',
+    'drop table "ASSESSMENT"."TB_AUDIT_LOG"',
+    """update "ASSESSMENT"."TB_AUDIT_LOG" set "ACTING_PERSON_TXT" = 'nobody'""",
+    'alter table "ASSESSMENT"."TB_AUDIT_LOG" disable trigger all',
+)
+_LOOK_ALIKE = (
+    'create temporary table "TB_ITEM" ("ITEM_ID_NO" bigint)',
+    'create table public."TB_ITEM" ("ITEM_ID_NO" bigint)',
+    'create table "ASSESSMENT"."TB_ITEM_2" ("ITEM_ID_NO" bigint)',
+    "create schema mine",
+)
+_FORGE = """
+    create trigger mine after insert on {}
+    for each row execute function "ASSESSMENT".write_audit('ITEM_ID_NO')
+"""
+_ENTRIES = 'select count(*) from "ASSESSMENT"."TB_AUDIT_LOG"'
+
+
+def _become_the_owner(target: Target) -> Iterator[str]:
+    yield from _done_as_admin(target, _BECOME_THE_OWNER)
+
+
+def _evade(target: Target) -> Iterator[str]:
+    yield from _done_as_admin(target, _EVADE)
+
+
+def _change(target: Target) -> Iterator[str]:
+    yield from _done_as_admin(target, _CHANGE)
+
+
+def _done_as_admin(target: Target, statements: tuple[str, ...]) -> Iterator[str]:
+    with psycopg.connect(target.env["DATABASE_ADMIN_URL"]) as admin:
+        read_value(admin, _ENTRIES)  # the administrator may read it
+        for statement in statements:
+            try:
+                admin.execute(fill(statement))
+                yield statement
+            except psycopg.errors.InsufficientPrivilege:
+                continue
+            finally:
+                admin.rollback()
+
+
+def _forge(target: Target) -> Iterator[str]:
+    yield from _done_as_admin(target, _LOOK_ALIKE)
+    with psycopg.connect(target.env["DATABASE_ADMIN_URL"]) as admin:
+        may = "select has_function_privilege('\"ASSESSMENT\".write_audit()', 'execute')"
+        if read_value(admin, may):
+            yield "the administrator may execute write_audit"
+        with _look_alike(target):
+            before = read_value(admin, _ENTRIES)
+            try:
+                admin.execute('insert into look_alike."TB_ITEM" values (7)')
+            except psycopg.errors.InsufficientPrivilege:
+                admin.rollback()
+            if read_value(admin, _ENTRIES) != before:
+                yield "a row of a look-alike table is in the log"
+            admin.rollback()
+
+
+@contextmanager
+def _look_alike(target: Target) -> Iterator[None]:
+    """Gives the administrator a table with the log's trigger, as if creating it were possible."""
+    with _superuser(target) as superuser:
+        superuser.execute("create schema look_alike authorization darkroom_admin")
+        superuser.execute('create table look_alike."TB_ITEM" ("ITEM_ID_NO" bigint)')
+        superuser.execute(fill(_FORGE, fill('look_alike."TB_ITEM"')))
+        superuser.execute('alter table look_alike."TB_ITEM" owner to darkroom_admin')
+        superuser.commit()
+        try:
+            yield
+        finally:
+            superuser.rollback()
+            superuser.execute("drop schema look_alike cascade")
+
+
+def _go_unnoticed(target: Target) -> Iterator[str]:
+    """Does what only a superuser can, and looks whether the daily check sees it."""
+    _check_passes(target, expected=True)
+    with _superuser(target) as superuser:
+        tables = read_values(
+            superuser,
+            "select distinct tgrelid::regclass::text from pg_trigger where tgname = 'write_audit'",
+        )
+        for table in tables:
+            for trigger in ("write_audit", "queue_update"):
+                name = fill(table), fill(trigger)
+                superuser.execute(fill("alter table {} disable trigger {}", *name))
+                superuser.commit()
+                try:
+                    if _check_passes(target):
+                        yield f"{trigger} of {table} is off, and the check passes"
+                finally:
+                    superuser.execute(fill("alter table {} enable trigger {}", *name))
+                    superuser.commit()
+
+
+def _check_passes(target: Target, *, expected: bool | None = None) -> bool:
+    result = every_change_of_a_sales_table_is_stamped_audited_and_queued(platform=target.platform)
+    passed = bool(getattr(result, "passed", False))
+    if expected is not None and passed is not expected:
+        raise AssertionError(f"the check passes: {passed}")
+    return passed
+
+
+@contextmanager
+def _superuser(target: Target) -> Iterator[Connection]:
+    conninfo = make_conninfo(target.stack.superuser_conninfo(), dbname=WAREHOUSE)
+    with psycopg.connect(conninfo) as superuser:
+        yield superuser
+
+
+ATTEMPTS = (
+    Attempt("become the owner of the tables, as the administrator", _become_the_owner),
+    Attempt("switch the audit log off, as the administrator", _evade),
+    Attempt("change the audit log, as the administrator", _change),
+    Attempt("write false rows to the audit log by a look-alike table", _forge),
+    Attempt("switch a trigger off without the daily check's noticing it", _go_unnoticed),
+)
