@@ -3,6 +3,7 @@
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import psycopg
@@ -21,6 +22,7 @@ VIEWS = """
     select relname from pg_class
     where relnamespace = 'analytics'::regnamespace and relkind = 'v' order by relname
 """
+WAITING = "select count(*) from pg_locks where not granted and mode = 'AccessExclusiveLock'"
 NEVER_EMPTY = {"view_member_sales_summary", "view_item_sales_summary", "view_daily_sales"}
 # Of invented sales one in two thousand has a total that is not the sum of its lines: often none.
 DISCREPANCY = """
@@ -127,6 +129,35 @@ def test_an_analyst_reads_on_when_a_build_fails_half_way(variables, build, analy
         admin.execute("grant usage on sequence change_queue.booking_batch to darkroom_builder")
     assert min(counts.values()) > 5
     build()
+
+
+def test_a_view_that_has_not_changed_is_not_replaced(variables, build):
+    written = "select ev_class, xmin::text from pg_rewrite where ev_class > 16383 order by ev_class"
+    with psycopg.connect(variables["DATABASE_OWNER_URL"], autocommit=True) as owner:
+        before = owner.execute(written).fetchall()
+        build()
+        assert owner.execute(written).fetchall() == before
+        assert len(before) > 9
+
+
+def test_a_view_that_is_being_read_is_replaced_when_the_reader_has_finished(
+    variables, build, analyst_conninfo
+):
+    user, password = variables["DBT_USER"], variables["DBT_ENV_SECRET_PASSWORD"]
+    barrier = "select reloptions::text from pg_class where relname = 'view_daily_sales'"
+    with psycopg.connect(
+        variables["DATABASE_URL"], user=user, password=password, autocommit=True
+    ) as builder:
+        builder.execute("alter view analytics.view_daily_sales set (security_barrier = false)")
+        with psycopg.connect(analyst_conninfo) as reader, ThreadPoolExecutor(1) as thread:
+            reader.execute("select 1 from analytics.view_daily_sales limit 1")
+            building = thread.submit(build)
+            with psycopg.connect(analyst_conninfo, autocommit=True) as other:
+                while builder.execute(WAITING).fetchone() == (0,) and not building.done():
+                    other.execute("select 1 from analytics.view_daily_sales limit 1")
+            reader.rollback()
+            building.result()
+        assert builder.execute(barrier).fetchone() == ("{security_barrier=true}",)
 
 
 def leaked(analyst: psycopg.Connection, relation: sql.Composable) -> set[str]:
