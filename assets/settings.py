@@ -90,6 +90,12 @@ class Settings(RetentionSettings):
     receipts_bucket: str = Field(
         "darkroom-receipts", description="receipts of what was deleted, out of the database's reach"
     )
+    receipts_lock_days: Count = Field(
+        1, description="how long the store keeps a receipt from being deleted or overwritten"
+    )
+    receipt_signing_key: str = Field(
+        "", description="what signs receipts: file:PATH of an Ed25519 key, or the ARN of a KMS key"
+    )
     raw_events_queue: str = "darkroom-raw-events"
 
     kafka_bootstrap_servers: str

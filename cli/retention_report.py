@@ -6,7 +6,8 @@ from threading import Lock
 
 from rich.progress import TextColumn
 
-from assets.retention.proof import Chain, Proof, ReceiptMention
+from assets.retention.proof import Proof, ReceiptMention
+from assets.retention.receipt_chain import Chain
 from assets.retention.receipts import (
     Copy,
     DeletedCopies,
@@ -94,10 +95,14 @@ def print_receipts(receipts: Sequence[Receipt], json: bool) -> None:
 def print_chain(chain: Chain) -> None:
     """Prints whether the receipts are intact, and what is wrong with them otherwise."""
     print_sentences(FAILED, chain.problems)
+    print_sentences("[yellow]![/]", chain.notices)
     if not chain.problems:
+        archived = f"{chain.receipts - chain.unarchived:,} in the archive"
+        if chain.lock_days:
+            archived += f", which keeps each for {counted(chain.lock_days, 'day')}"
         console.print(
             f"{OK} {counted(chain.receipts, 'receipt')} of {counted(chain.images, 'image')}: "
-            "none is missing, changed or out of place.",
+            f"none is missing, changed or out of place; {chain.signed:,} signed, {archived}.",
             soft_wrap=True,
         )
 

@@ -33,6 +33,7 @@ from assets.resources.objects import (
 from assets.settings import Settings
 
 if TYPE_CHECKING:
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import (
         CopySourceTypeDef,
@@ -263,7 +264,11 @@ class ObjectStore:
 def open_client(service: Literal["s3"], settings: Settings) -> S3Client: ...
 @overload
 def open_client(service: Literal["sqs"], settings: Settings) -> SQSClient: ...
-def open_client(service: Literal["s3", "sqs"], settings: Settings) -> S3Client | SQSClient:
+@overload
+def open_client(service: Literal["kms"], settings: Settings) -> KMSClient: ...
+def open_client(
+    service: Literal["s3", "sqs", "kms"], settings: Settings
+) -> S3Client | SQSClient | KMSClient:
     """Returns boto3's client of a service for the configured endpoint and credentials."""
     secret = settings.aws_secret_access_key
     return boto3.client(

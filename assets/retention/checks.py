@@ -11,7 +11,7 @@ from assets.retention import clocks
 from assets.retention.assets import purge_receipt
 from assets.retention.image_buckets import ImageBucket
 from assets.retention.inventory import MAX_DIFFERENCES, MESSAGE, Comparison, Inventory
-from assets.retention.proof import read_chain
+from assets.retention.receipt_chain import read_chain
 from assets.retention.receipts import Copy
 from assets.retention.run_records import oldest_run
 from assets.retention.topic_age import TopicAge, read_topic_age
@@ -223,16 +223,28 @@ def the_topic_forgets_within_the_retention(
 
 @dg.asset_check(asset=purge_receipt, blocking=False)
 def receipts_chain_is_intact(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
-    """No receipt is missing or was changed, and the receipts account for every purged image."""
-    with platform.warehouse.connect() as connection:
-        chain = read_chain(connection)
+    """No receipt is missing or was changed, the archive has the same ones, and all is counted.
+
+    An object in the archive that is no receipt is a warning, as is a store without Object Lock.
+    """
+    now = utc_now()
+    chain = read_chain(platform, now, compare_since=now - platform.settings.retention)
+    wrong = (*chain.problems, *chain.notices)
     return dg.AssetCheckResult(
-        passed=not chain.problems,
+        passed=not wrong,
+        severity=_ERROR if chain.problems else _WARN,
         description=(
-            " ".join(chain.problems[:_MAX_EXAMPLES])
+            " ".join(wrong[:_MAX_EXAMPLES])
             or f"The chain of {chain.receipts} receipts for {chain.images} images is intact."
         ),
-        metadata={"receipts": chain.receipts, "images": chain.images, "wrong": len(chain.problems)},
+        metadata={
+            "receipts": chain.receipts,
+            "signed": chain.signed,
+            "not_archived_yet": chain.unarchived,
+            "lock_days": chain.lock_days or 0,
+            "images": chain.images,
+            "wrong": len(chain.problems),
+        },
     )
 
 

@@ -10,6 +10,7 @@ from itertools import groupby, islice
 from assets.ingestion.registry import parse_key
 from assets.platform import Platform
 from assets.resources.objects import pin_version
+from assets.resources.warehouse import Connection
 from assets.retention import ledger_rows
 from assets.retention.ledger_rows import DueImage
 from assets.retention.receipt_store import DeletionContext
@@ -37,7 +38,7 @@ class Deletion:
     show: ProgressCallback = lambda _: None
 
     def delete(self, context: DeletionContext) -> Tally:
-        """Deletes in batches what arrived by the cutoff; without one, what is to be erased."""
+        """Deletes in batches what arrived by the cutoff; without one, what its role withdrew."""
         total = Tally()
         with ThreadPoolExecutor(WORKERS) as threads:
             for tally in threads.map(lambda _: self._work(context), range(WORKERS)):
@@ -52,10 +53,10 @@ class Deletion:
 
     def _delete_batch(self, context: DeletionContext) -> Tally:
         with self.platform.warehouse.connect() as connection:
-            images = ledger_rows.take_due(connection, context.until, _BATCH_IMAGES)
+            is_erasure = context.reason is DeletionReason.ERASURE
+            images = _take(connection, context)
             if not images:
                 return Tally()
-            is_erasure = context.reason is DeletionReason.ERASURE
             tally = self.delete_objects(images, with_duplicates=is_erasure)
             replaced = [(key, None) for key in ledger_rows.take_replaced(connection, images)]
             bucket = self.platform.settings.processed_bucket
@@ -139,6 +140,12 @@ class Deletion:
         for page in self.platform.object_store.pages_of_versions(bucket, prefix):
             found = (*page.versions, *page.delete_markers)
             yield [pin_version(one.key, one.version) for one in found]
+
+
+def _take(connection: Connection, context: DeletionContext) -> list[DueImage]:
+    if context.until is None:
+        return ledger_rows.take_withdrawn(connection, context.requested_by, _BATCH_IMAGES)
+    return ledger_rows.take_due(connection, context.until, _BATCH_IMAGES)
 
 
 def tally_of(images: Iterable[DueImage]) -> Tally:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from assets.ingestion.registry import source_names
 from assets.platform import Platform
-from assets.retention import erasure_requests
+from assets.retention import erasure_requests, ledger_rows
 from assets.retention.deletion import Deletion
 from assets.retention.erasure_requests import (
     ErasureRequest,
@@ -17,6 +17,7 @@ from assets.retention.erasure_requests import (
 )
 from assets.retention.receipt_store import DeletionContext, archive_receipts
 from assets.retention.receipts import DeletionReason, ProgressCallback, Tally
+from assets.retention.signing import open_signer
 from assets.retention.throttle import DeletionThrottle
 
 _BATCH_IMAGES = 2000
@@ -77,7 +78,13 @@ def erase_requested(
         requests = erasure_requests.read_open(connection, until)
     for request in requests:
         _withdraw(platform, request)
-    gone = deletion.delete(DeletionContext(DeletionReason.ERASURE, now, None))
+    with platform.warehouse.connect() as connection:
+        roles = ledger_rows.read_withdrawing_roles(connection)
+    signer, gone = open_signer(platform.settings), Tally()
+    for role in roles:
+        gone += deletion.delete(
+            DeletionContext(signer, DeletionReason.ERASURE, now, requested_by=role)
+        )
     with platform.warehouse.connect() as connection:
         erasure_requests.complete(connection, requests, now)
     return gone

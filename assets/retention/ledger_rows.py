@@ -4,7 +4,7 @@ Functions take an open connection and never commit. What rows reference in the b
 `ledger_references`, requested erasures are in `erasure_requests`, receipts in `receipt_store`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
@@ -104,15 +104,31 @@ def count_renditions(connection: Connection, image: UUID) -> int:
     return int(read_value(connection, query, [image]))
 
 
-def take_due(connection: Connection, until: datetime | None, limit: int) -> list[DueImage]:
-    """Locks images to be deleted, skipping those that are locked already.
+def take_due(connection: Connection, until: datetime, limit: int) -> list[DueImage]:
+    """Locks images that arrived at or before `until`, skipping those that are locked already."""
+    return _take(connection, sql.SQL("arrived_at <= %(until)s"), {"until": until, "limit": limit})
 
-    They arrived at or before `until`; without it, they are those whose erasure was requested.
+
+def take_withdrawn(connection: Connection, by: str | None, limit: int) -> list[DueImage]:
+    """Locks images whose erasure a role requested, skipping those that are locked already."""
+    condition = sql.SQL("withdrawn_at is not null and withdrawn_by is not distinct from %(by)s")
+    return _take(connection, condition, {"by": by, "limit": limit})
+
+
+def read_withdrawing_roles(connection: Connection) -> list[str | None]:
+    """Returns the roles that requested the erasure of images that still have a row.
+
+    None stands for images that were withdrawn without recording the role.
     """
-    condition = sql.SQL("arrived_at <= %(until)s" if until else "withdrawn_at is not null")
+    query = "select distinct withdrawn_by from image_catalog.image where withdrawn_at is not null"
+    return read_values(connection, query)
+
+
+def _take(
+    connection: Connection, condition: sql.SQL, parameters: Mapping[str, object]
+) -> list[DueImage]:
     query = sql.SQL("{} where {} limit %(limit)s for update skip locked").format(_DUE, condition)
-    images = read_rows(connection, DueImage, query, {"until": until, "limit": limit})
-    return _with_renditions(connection, images)
+    return _with_renditions(connection, read_rows(connection, DueImage, query, parameters))
 
 
 def read_images(connection: Connection, day: date | None, limit: int) -> Iterator[list[DueImage]]:

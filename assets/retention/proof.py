@@ -1,25 +1,15 @@
 """The proof that an image is gone: what ledger, receipts and buckets hold about it now."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from assets.ingestion.bucket.raw_objects import possible_ids
 from assets.platform import Platform
-from assets.resources.warehouse import Connection
 from assets.retention.ledger_rows import LedgerRow, count_renditions, read_row
-from assets.retention.receipt_store import count_images, read_receipts
-from assets.retention.receipts import DeletionReason, Receipt, verify
-
-
-@dataclass(frozen=True)
-class Chain:
-    """The receipt chain: its length, the images in all receipts, and its problems as sentences."""
-
-    receipts: int
-    images: int
-    problems: tuple[str, ...]
+from assets.retention.receipt_chain import Chain, read_chain
+from assets.retention.receipts import DeletionReason, Receipt
 
 
 @dataclass(frozen=True)
@@ -76,7 +66,14 @@ def prove(
     show_step("ledger and receipts")
     with platform.warehouse.connect() as connection:
         row, rows_left = read_row(connection, image), count_renditions(connection, image)
-        chain, mentions = _read_chain(connection, image)
+    naming: list[Receipt] = []
+
+    def see(receipt: Receipt) -> None:
+        if receipt.names(image):
+            naming.append(receipt)
+
+    chain = read_chain(platform, now, see, compare_since=now - settings.retention)
+    mentions = tuple(map(_mention, naming))
     days = days_to_search(now, settings.retention, mentions)
     by_day = settings.processed_bucket, settings.quarantine_bucket
     left = dict.fromkeys((*by_day, settings.raw_bucket), 0)
@@ -95,11 +92,6 @@ def prove(
     return Proof(image, row, mentions, rows_left, left, days, examined, chain)
 
 
-def read_chain(connection: Connection) -> Chain:
-    """Reads all receipts, and verifies that none is missing, changed or out of order."""
-    return _read_chain(connection, None)[0]
-
-
 def days_to_search(
     now: datetime, retention: timedelta, mentions: Iterable[ReceiptMention] = ()
 ) -> tuple[date, ...]:
@@ -114,31 +106,6 @@ def days_to_search(
         begin, end = (moment.astimezone(UTC).date() for moment in (first - day, last + day))
         days |= {begin + number * day for number in range((end - begin).days + 1)}
     return tuple(sorted(days))
-
-
-def _read_chain(
-    connection: Connection, image: UUID | None
-) -> tuple[Chain, tuple[ReceiptMention, ...]]:
-    receipts = images = 0
-    mentions: list[ReceiptMention] = []
-
-    def read() -> Iterator[Receipt]:
-        nonlocal receipts, images
-        for receipt in read_receipts(connection):
-            receipts += 1
-            images += receipt.images
-            if image is not None and receipt.names(image):
-                mentions.append(_mention(receipt))
-            yield receipt
-
-    problems = verify(read())
-    in_receipts, in_ledger = count_images(connection)
-    if in_receipts != in_ledger:
-        problems.append(
-            f"The receipts record {in_receipts:,} images and the ledger counts {in_ledger:,} as "
-            "purged: the last receipts are missing, or rows were deleted without a receipt."
-        )
-    return Chain(receipts, images, tuple(problems)), tuple(mentions)
 
 
 def _mention(receipt: Receipt) -> ReceiptMention:

@@ -11,6 +11,7 @@ from assets.retention.erasure import erase_requested
 from assets.retention.orphans import OrphanPurge
 from assets.retention.receipt_store import DeletionContext, archive_receipts
 from assets.retention.receipts import Copy, DeletionReason, ProgressCallback, Tally
+from assets.retention.signing import open_signer
 from assets.retention.throttle import DeletionThrottle
 from assets.retention_policy import ImplausiblePurgeError, cutoff, is_plausible
 
@@ -46,7 +47,7 @@ class Purge:
         delete_replaced(self.platform)
         throttle = self._throttle(now)
         deletion = Deletion(self.platform, throttle, self.show)
-        expiry = DeletionContext(DeletionReason.EXPIRY, now, until)
+        expiry = DeletionContext(open_signer(settings), DeletionReason.EXPIRY, now, until)
         total = Tally()
         for day in days:
             total += deletion.drop_day(day, expiry) or Tally()

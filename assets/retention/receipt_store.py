@@ -1,4 +1,4 @@
-"""Where receipts are kept: tables of the warehouse, and a bucket that outlives the warehouse.
+"""Receipts in the warehouse: issued, read, and copied to the archive.
 
 Functions that take a connection never commit. A database restored from a dump lacks the newest
 receipts; `restore` reads them from the archive.
@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from psycopg.rows import dict_row
-from pydantic import ConfigDict, TypeAdapter
 
 from assets.platform import Platform
 from assets.resources.warehouse import Connection, lock, read_value, read_values
+from assets.retention.receipt_archive import ReceiptArchive
 from assets.retention.receipts import (
     GENESIS_HASH,
     Copy,
@@ -24,22 +24,26 @@ from assets.retention.receipts import (
     Receipt,
     Tally,
 )
+from assets.retention.signing import Signer, open_signer
 
 _READ_BATCH_SIZE = 50  # a receipt of a million images has 16 MB of hashes
 _LOOKBACK_RECEIPTS = 10_000
-# Of lists, because pydantic gives a bare dataclass no configuration.
-_LISTS = TypeAdapter(
-    list[Receipt], config=ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
-)
 
 
 @dataclass(frozen=True)
 class DeletionContext:
-    """What all receipts of one purge or erasure have in common; `until` is a purge's cutoff."""
+    """What all receipts of one purge or erasure have in common.
 
+    Attributes:
+        until: The cutoff of a purge.
+        requested_by: The role that requested an erasure, if it is known.
+    """
+
+    signer: Signer
     reason: DeletionReason
     began_at: datetime
-    until: datetime | None
+    until: datetime | None = None
+    requested_by: str | None = None
     _began: float = field(default_factory=time.monotonic)
 
     def issue_receipt(
@@ -66,8 +70,9 @@ class DeletionContext:
             gone=tally.gone,
             previous_hash=previous[0] if previous else GENESIS_HASH,
             hash=b"",
+            requested_by=self.requested_by,
         )
-        insert(connection, receipt.sealed())
+        insert(connection, receipt.signed(self.signer))
 
 
 def insert(connection: Connection, receipt: Receipt) -> None:
@@ -76,11 +81,12 @@ def insert(connection: Connection, receipt: Receipt) -> None:
         """
         insert into retention.purge_receipt (
             receipt_no, why, began_at, ended_at, expired_until, images_count, id_salt, id_hashes,
-            previous_hash, receipt_hash
+            previous_hash, receipt_hash, format_version, requested_by, key_id, signature
         )
         values (
             %(number)s, %(why)s, %(began_at)s, %(ended_at)s, %(expired_until)s, %(images)s,
-            %(salt)s, %(id_hashes)s, %(previous_hash)s, %(hash)s
+            %(salt)s, %(id_hashes)s, %(previous_hash)s, %(hash)s, %(version)s, %(requested_by)s,
+            %(key_id)s, %(signature)s
         )
         """,
         vars(receipt),
@@ -123,7 +129,7 @@ def _read_batch(connection: Connection, after: int) -> list[Receipt]:
             select
                 receipt_no as number, why, began_at, ended_at, expired_until,
                 images_count as images, id_salt as salt, id_hashes, previous_hash,
-                receipt_hash as hash
+                receipt_hash as hash, format_version as version, requested_by, key_id, signature
             from retention.purge_receipt
             where receipt_no > %s
             order by receipt_no
@@ -154,51 +160,12 @@ def archive_receipts(platform: Platform) -> int:
 
     Raises `ServerError` when a server goes away or refuses; the next purge archives the rest.
     """
-    bucket = platform.settings.receipts_bucket
+    archive = ReceiptArchive.of(platform.settings)
+    archive.publish(open_signer(platform.settings).public_key)
     with platform.warehouse.connect() as connection:
         begin = max(0, last_number(connection) - _LOOKBACK_RECEIPTS)
-        archived = _first_versions(platform, begin)
+        archived = archive.read_listing(begin).receipts
         missing = [one for one in read_receipts(connection, begin) if one.number not in archived]
     for one in missing:
-        platform.object_store.put(bucket, _key(one.number), to_json(one), "application/json")
+        archive.store_receipt(one)
     return len(missing)
-
-
-def read_archive(platform: Platform) -> Iterator[Receipt]:
-    """Reads the archived receipts in order, as they were first written.
-
-    The bucket keeps versions: a receipt that was overwritten or deleted later is read as well.
-
-    Raises `ServerError` when the object store does not answer or refuses.
-    """
-    bucket = platform.settings.receipts_bucket
-    for number, version in sorted(_first_versions(platform, 0).items()):
-        yield from_json(platform.object_store.get(bucket, _key(number), version))
-
-
-def to_json(receipt: Receipt) -> bytes:
-    """Returns a receipt as the archive keeps it: a JSON list of one."""
-    return _LISTS.dump_json([receipt])
-
-
-def from_json(body: bytes) -> Receipt:
-    """Returns an archived receipt. Raises `pydantic.ValidationError` when it is none."""
-    [receipt] = _LISTS.validate_json(body)
-    return receipt
-
-
-def _first_versions(platform: Platform, after: int) -> dict[int, str | None]:
-    """Returns the oldest version by number; a listing has the versions of a key newest first."""
-    found: dict[int, str | None] = {}
-    bucket = platform.settings.receipts_bucket
-    key: str | None = _key(after)
-    version: str | None = None
-    while key is not None:
-        page = platform.object_store.page_of_versions(bucket, key, version)
-        found |= {int(one.key.partition(".")[0]): one.version for one in page.versions}
-        key, version = page.next_key, page.next_version
-    return found
-
-
-def _key(number: int) -> str:
-    return f"{number:012}.json"  # keys sort as numbers do

@@ -2,8 +2,8 @@
 
 A receipt is written in the transaction that deletes the rows, so no deletion is without one. It
 holds counts, times and salted hashes of image ids: somebody who has an id can find it in a receipt,
-and nobody can recover an id from a receipt. Everything here is pure; `receipt_store` writes and
-reads receipts.
+and nobody can recover an id from a receipt. From format version 2 on it is signed. Everything here
+is pure; `receipt_store` writes and reads receipts.
 """
 
 from __future__ import annotations
@@ -18,8 +18,12 @@ from enum import StrEnum
 from functools import partial
 from uuid import UUID
 
+from assets.retention.signing import PublicKeys, Signer, is_signed, key_id
+
 ID_HASH_BYTES = 16
 _SALT_BYTES = 16
+_CHAINED, _SIGNED = 1, 2
+_SIGNED_TEXT = b"darkroom receipt\n"
 GENESIS_HASH = bytes(32)
 """What the first receipt holds in place of the previous digest."""
 
@@ -131,6 +135,9 @@ class Receipt:
         expired_until: The cutoff: whatever arrived at or before it was due; None for an erasure.
         images: Number of images whose rows were deleted; `id_hashes` are the hashes of their ids.
         gone: Deleted copies by kind, in alphabetical order.
+        version: The format version; 1 has none of the fields behind it.
+        requested_by: The role that requested an erasure, if it is known.
+        key_id: The public key that verifies the signature of the digest.
     """
 
     number: int
@@ -144,14 +151,20 @@ class Receipt:
     gone: tuple[DeletedCopies, ...]
     previous_hash: bytes
     hash: bytes
+    version: int = _CHAINED
+    requested_by: str | None = None
+    key_id: str | None = None
+    signature: bytes | None = None
 
-    def sealed(self) -> Receipt:
-        """Returns the receipt with its digest as `hash`."""
-        return replace(self, hash=self.digest())
+    def signed(self, signer: Signer) -> Receipt:
+        """Returns the receipt in the newest format version with its digest and its signature."""
+        named = replace(self, version=_SIGNED, key_id=key_id(signer.public_key))
+        digest = named.digest()
+        return replace(named, hash=digest, signature=signer.sign(_SIGNED_TEXT + digest))
 
     def digest(self) -> bytes:
-        """Computes the SHA-256 digest of all fields except `hash`."""
-        content = {
+        """Computes the SHA-256 digest of all fields except `hash` and `signature`."""
+        content: dict[str, object] = {
             "number": self.number,
             "why": self.why.value,
             "began_at": _utc(self.began_at),
@@ -171,6 +184,12 @@ class Receipt:
             ],
             "previous_hash": self.previous_hash.hex(),
         }
+        if self.version != _CHAINED:
+            content |= {
+                "version": self.version,
+                "requested_by": self.requested_by,
+                "key_id": self.key_id,
+            }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest()
 
     def separate_hashes(self) -> frozenset[bytes]:
@@ -192,14 +211,14 @@ def hash_id(salt: bytes, image: UUID) -> bytes:
     return hashlib.sha256(salt + image.bytes).digest()[:ID_HASH_BYTES]
 
 
-def verify(receipts: Iterable[Receipt]) -> list[str]:
+def verify(receipts: Iterable[Receipt], keys: PublicKeys) -> list[str]:
     """Returns the problems of a chain of receipts, one sentence each; empty if it is intact.
 
-    A missing last receipt leaves no trace in the chain itself: compare the sum of images with the
-    ledger's count of purged images.
+    Receipts of format version 1 have no signature, and none may follow a signed one. A missing last
+    receipt leaves no trace in the chain itself: compare it with the archive.
     """
     problems = []
-    number, previous = 0, GENESIS_HASH
+    number, previous, is_signing = 0, GENESIS_HASH, False
     for receipt in receipts:
         if receipt.number != number + 1:
             after = f"{receipt.number} comes after {number}"
@@ -208,8 +227,22 @@ def verify(receipts: Iterable[Receipt]) -> list[str]:
             problems.append(f"Receipt {receipt.number} does not follow the one before it.")
         if receipt.hash != receipt.digest():
             problems.append(f"Receipt {receipt.number} was changed after it was written.")
+        is_signing |= receipt.version != _CHAINED
+        if is_signing and (problem := _signature_problem(receipt, keys)):
+            problems.append(f"Receipt {receipt.number} {problem}.")
         number, previous = receipt.number, receipt.hash
     return problems
+
+
+def _signature_problem(receipt: Receipt, keys: PublicKeys) -> str | None:
+    """Returns what is wrong with a receipt that has to be signed."""
+    if receipt.version == _CHAINED or receipt.key_id is None or receipt.signature is None:
+        return "is not signed, although receipts were signed by then"
+    if receipt.key_id not in keys:
+        return "is signed with a key that the archive does not publish"
+    if not is_signed(keys, receipt.key_id, _SIGNED_TEXT + receipt.hash, receipt.signature):
+        return "has a signature that its key did not make"
+    return None
 
 
 def _utc(moment: datetime) -> str:

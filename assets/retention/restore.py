@@ -13,6 +13,7 @@ from assets.resources.warehouse import Connection
 from assets.retention import ledger_rows, receipt_store
 from assets.retention.deletion import Deletion
 from assets.retention.ledger_rows import DueImage
+from assets.retention.receipt_archive import ReceiptArchive
 from assets.retention.receipts import (
     DeletionReason,
     ProgressCallback,
@@ -47,9 +48,7 @@ class Restore:
                 done.
             ServerError: a server went away or refused.
         """
-        receipts = list(receipt_store.read_archive(self.platform))
-        if problems := verify(receipts):
-            raise BrokenArchiveError(f"The archived receipts are not intact: {' '.join(problems)}")
+        receipts = self._read_archive()
         until = max((one.expired_until for one in receipts if one.expired_until), default=None)
         with self.platform.warehouse.connect() as connection:
             last = receipt_store.last_number(connection)
@@ -63,6 +62,18 @@ class Restore:
             if receipt.why is DeletionReason.ERASURE:
                 gone += self._delete_erased(receipt)
         return len(missing), gone
+
+    def _read_archive(self) -> list[Receipt]:
+        """Returns the archived receipts, as they were first written, after verifying them."""
+        archive = ReceiptArchive.of(self.platform.settings)
+        listing = archive.read_listing()
+        found = dict(archive.read(listing, sorted(listing.receipts)))
+        receipts = [receipt for receipt in found.values() if receipt]
+        problems = [f"Object {one} is no receipt." for one in found if found[one] is None]
+        problems += verify(receipts, archive.public_keys(listing))
+        if problems:
+            raise BrokenArchiveError(f"The archived receipts are not intact: {' '.join(problems)}")
+        return receipts
 
     def _delete_expired(self, until: datetime) -> Tally:
         gone = Tally()

@@ -17,6 +17,7 @@ from assets import asset_keys
 from assets.platform import Platform
 from assets.retention.receipt_store import DeletionContext
 from assets.retention.receipts import Copy, DeletionReason, Tally
+from assets.retention.signing import open_signer
 from assets.retention_policy import cutoff
 from assets.timing import utc_now
 
@@ -79,7 +80,8 @@ def purge_local_logs(instance: dg.DagsterInstance, before: datetime) -> Tally:
 def purge_dagster(instance: dg.DagsterInstance, platform: Platform, now: datetime) -> Tally:
     """Deletes Dagster's records that have reached the purge age, with one receipt per batch."""
     before = cutoff(now, platform.settings.purge_age)
-    context, purged = DeletionContext(DeletionReason.EXPIRY, now, before), Tally()
+    signer, purged = open_signer(platform.settings), Tally()
+    context = DeletionContext(signer, DeletionReason.EXPIRY, now, before)
     batches = chain([purge_local_logs(instance, before)], purge_runs(instance, before))
     for batch in (one for one in batches if one.gone):
         with platform.warehouse.connect() as connection:

@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 
 from assets.platform import Platform
 from assets.retention.inventory import Inventory
-from assets.retention.proof import read_chain
+from assets.retention.receipt_chain import read_chain
 from assets.settings import Settings
 
 ANALYST = "demo_analyst"
@@ -166,8 +166,7 @@ def read_retention(
     _, seen = Inventory(platform, now).take()
     there = {kind: at for kind, at in seen.by_kind.items() if at is not None}
     oldest = min(there, key=lambda kind: (there[kind], kind))
-    with platform.warehouse.connect() as connection:
-        chain = read_chain(connection)
+    chain = read_chain(platform, now)
     return RetentionState(
         oldest_copy=oldest.replace("_", " "),
         oldest_hours=(now - there[oldest]) / timedelta(hours=1),

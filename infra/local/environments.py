@@ -21,11 +21,15 @@ _STORAGE: Final[Names] = ("DAGSTER_DATABASE_URL",)
 _LOADER: Final[Names] = ("DATABASE_URL",)
 _BROKERS: Final[Names] = ("KAFKA_SASL_*",)
 _BUILDER: Final[Names] = ("DBT_ENV_SECRET_PASSWORD",)
+_SIGNING: Final[Names] = ("RECEIPT_SIGNING_KEY",)
 _SETTINGS = {
     name.upper() for kind in (UploadSettings, WebServerSettings) for name in kind.model_fields
 }
 _PUBLIC: Final[Names] = (
-    *(_SETTINGS - {*_LOADER, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "KAFKA_SASL_PASSWORD"}),
+    *(
+        _SETTINGS
+        - {*_LOADER, *_SIGNING, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "KAFKA_SASL_PASSWORD"}
+    ),
     *("DAGSTER_HOME", "LOGS_FOLDER", "DBT_HOST", "DBT_PORT", "DBT_USER", "DBT_DBNAME"),
     *("AWS_CA_BUNDLE", "PGSSL*", "HTTPS_PROXY", "NO_PROXY", "https_proxy", "no_proxy"),
 )
@@ -43,7 +47,7 @@ FAMILIES: Final[Mapping[JobFamily, Names]] = {
         JobFamily.ACCESS: _LOADER,
         JobFamily.INGESTION: (*_LOADER, *_BROKERS),
         JobFamily.PROCESSING: _LOADER,
-        JobFamily.RETENTION: (*_LOADER, *_BROKERS),
+        JobFamily.RETENTION: (*_LOADER, *_BROKERS, *_SIGNING),
         JobFamily.VIEWS: _BUILDER,
     }.items()
 }

@@ -20,6 +20,7 @@ from assets.access.drift import apply
 from assets.access.policy import PolicyError, load_policy
 from assets.errors import AccessError, StackError
 from assets.resources.object_store import open_client
+from assets.retention.signing import new_private_key
 from assets.settings import Settings
 from infra.kafka.topics import provision_topic
 from infra.local.apache_kafka import apache_kafka_server, prepare_apache_kafka
@@ -151,6 +152,9 @@ class Stack:
             "LOGS_BUCKET": self.outside.get("LOGS_BUCKET", "darkroom-logs"),
             "LOGS_FOLDER": str(self.state.path("dagster", "compute_logs")),
             "DAGSTER_ALLOWED_HOSTS": self._allowed_hosts,
+            "RECEIPT_SIGNING_KEY": self.outside.get(
+                "RECEIPT_SIGNING_KEY", f"file:{self._signing_key}"
+            ),
         }
         names, hidden = {server.name for server in self.servers}, {_MIGRATOR_URL}
         if "postgres" in names:
@@ -290,6 +294,11 @@ class Stack:
         return ",".join(filter(None, (f"{DAGSTER}:{self.ports.edge}", given)))
 
     @property
+    def _signing_key(self) -> Path:
+        """The file with the private key that signs receipts, unless another one is configured."""
+        return self.state.path("receipts.pem")
+
+    @property
     def _listens(self) -> Ports:
         return self.listens or self.ports
 
@@ -325,6 +334,8 @@ class Stack:
     def _provision(self) -> None:
         self._provision_database()
         env, settings = self.environment(), self.settings()
+        if not self._signing_key.exists():
+            self.state.write_private(self._signing_key, new_private_key())
         self.say("buckets and queue")
         provision_buckets(open_client("s3", settings), open_client("sqs", settings), settings)
         self.say("topic")

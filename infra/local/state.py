@@ -18,7 +18,7 @@ _MARKER_TEXT = "State of a Darkroom platform. `darkroom reset` deletes this fold
 _NAMES_BEFORE_START = {"lock", "reports", "secrets.lock"}
 _OWN_NAMES = _NAMES_BEFORE_START | {
     *("apache_kafka", "dagster", "demo.json", "edge", "env", "logs", "object_store"),
-    *("postgres", "postgres.part", "run", "secrets.json", "senders"),
+    *("postgres", "postgres.part", "receipts.pem", "run", "secrets.json", "senders"),
 }
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import (
         LifecycleRuleOutputTypeDef,
         LifecycleRuleTypeDef,
+        ObjectLockConfigurationTypeDef,
         QueueConfigurationTypeDef,
     )
     from mypy_boto3_sqs import SQSClient
@@ -43,12 +44,14 @@ def provision_buckets(s3: S3Client, sqs: SQSClient, settings: Settings) -> None:
     """Creates the buckets with their lifecycle rules, and the queue of the raw bucket's events.
 
     The raw bucket keeps versions, so that an object overwritten before it was processed is not
-    lost. So does the receipts bucket, so that the original of a changed receipt can be read.
+    lost. So does the receipts bucket, so that the original of a changed receipt can be read, and
+    nobody can delete a version in it before it is `receipts_lock_days` old.
     """
     for bucket in (*settings.image_buckets, settings.logs_bucket, settings.receipts_bucket):
         create_bucket(s3, bucket)
     for bucket in (settings.raw_bucket, settings.receipts_bucket):
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    _lock_receipts(s3, settings)
     provision_lifecycle(s3, settings)
     arn = _create_queue(sqs, settings)
     wanted: list[QueueConfigurationTypeDef] = [
@@ -59,6 +62,23 @@ def provision_buckets(s3: S3Client, sqs: SQSClient, settings: Settings) -> None:
         s3.put_bucket_notification_configuration(
             Bucket=settings.raw_bucket, NotificationConfiguration={"QueueConfigurations": wanted}
         )
+
+
+def _lock_receipts(s3: S3Client, settings: Settings) -> None:
+    """Has the store keep all new versions of receipts, against its administrators as well.
+
+    A store without Object Lock is left as it is: the verification of receipts reports it.
+    """
+    wanted: ObjectLockConfigurationTypeDef = {
+        "ObjectLockEnabled": "Enabled",
+        "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": settings.receipts_lock_days}},
+    }
+    bucket = settings.receipts_bucket
+    try:
+        s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=wanted)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in {"NotImplemented", "MethodNotAllowed"}:
+            raise
 
 
 def _create_queue(sqs: SQSClient, settings: Settings) -> str:

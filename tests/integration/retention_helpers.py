@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from assets.retention.purge import Purge
 from assets.retention.receipt_store import read_receipts
-from assets.retention.receipts import Receipt, Tally
+from assets.retention.receipts import Receipt, Tally, verify
+from assets.retention.signing import key_id, open_signer
 from infra.demo.photographs import Photograph
 
 if TYPE_CHECKING:
@@ -39,6 +40,12 @@ def purge(platform: Platform, now: datetime, **options: Any) -> Tally:
 def receipts(platform: Platform) -> list[Receipt]:
     with platform.warehouse.connect() as connection:
         return list(read_receipts(connection))
+
+
+def problems(platform: Platform) -> list[str]:
+    """Returns the problems of the chain in the database."""
+    key = open_signer(platform.settings).public_key
+    return verify(receipts(platform), {key_id(key): key})
 
 
 def objects(platform: Platform) -> int:

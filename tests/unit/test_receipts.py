@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID, uuid4
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.retention import receipt_store
+from assets.retention import receipt_archive
 from assets.retention.receipts import (
     GENESIS_HASH,
     ID_HASH_BYTES,
@@ -22,9 +23,13 @@ from assets.retention.receipts import (
     hash_id,
     verify,
 )
+from assets.retention.signing import FileSigner, key_id
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+SIGNER = FileSigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+FORGER = FileSigner(Ed25519PrivateKey.from_private_bytes(bytes(32)))
+KEYS = {key_id(SIGNER.public_key): SIGNER.public_key}
 
 
 def hashed(images: Iterable[UUID]) -> HashedIds:
@@ -41,7 +46,7 @@ def receipt_of(
     previous_hash: bytes = GENESIS_HASH,
     why: DeletionReason = DeletionReason.EXPIRY,
 ) -> Receipt:
-    return Receipt(
+    receipt = Receipt(
         number=number,
         why=why,
         began_at=NOON,
@@ -53,7 +58,8 @@ def receipt_of(
         gone=tally.gone,
         previous_hash=previous_hash,
         hash=b"",
-    ).sealed()
+    )
+    return replace(receipt, hash=receipt.digest())
 
 
 def golden(number: int = 1, previous_hash: bytes = GENESIS_HASH) -> Receipt:
@@ -135,8 +141,8 @@ ARCHIVED = (
 
 
 def test_archived_receipts_never_change_their_form() -> None:
-    assert receipt_store.to_json(pinned()) == ARCHIVED
-    assert receipt_store.from_json(ARCHIVED) == pinned()
+    assert receipt_archive.to_json(pinned()) == ARCHIVED
+    assert receipt_archive.from_json(ARCHIVED) == pinned()
 
 
 def test_kinds_of_copies_keep_the_names_that_receipts_hold() -> None:
@@ -147,40 +153,104 @@ def test_kinds_of_copies_keep_the_names_that_receipts_hold() -> None:
 
 
 def test_a_chain_as_it_was_written_is_intact() -> None:
-    assert verify(chain(4)) == []
+    assert verify(chain(4), KEYS) == []
 
 
 def test_no_receipts_are_an_intact_chain() -> None:
-    assert verify([]) == []
+    assert verify([], KEYS) == []
 
 
 @pytest.mark.parametrize("what", changes(chain(1)[0]))
 def test_a_receipt_that_says_something_else_is_found(what: str) -> None:
     receipts = chain(3)
     receipts[1] = changes(receipts[1])[what]
-    assert verify(receipts) == ["Receipt 2 was changed after it was written."]
+    assert verify(receipts, KEYS) == ["Receipt 2 was changed after it was written."]
 
 
 def test_a_receipt_that_was_changed_with_its_digest_breaks_the_chain_behind_it() -> None:
     receipts = chain(3)
     forged = replace(receipts[1], images=0)
     receipts[1] = replace(forged, hash=forged.digest())
-    assert verify(receipts) == ["Receipt 3 does not follow the one before it."]
+    assert verify(receipts, KEYS) == ["Receipt 3 does not follow the one before it."]
 
 
 def test_a_receipt_that_is_missing_is_found() -> None:
     receipts = chain(4)
     del receipts[1]
-    assert verify(receipts) == ["Receipt 2 is missing: 3 comes after 1."]
+    assert verify(receipts, KEYS) == ["Receipt 2 is missing: 3 comes after 1."]
 
 
 def test_a_first_receipt_that_is_missing_is_found() -> None:
-    assert verify(chain(2)[1:]) == ["Receipt 1 is missing: 2 comes after 0."]
+    assert verify(chain(2)[1:], KEYS) == ["Receipt 1 is missing: 2 comes after 0."]
+
+
+def signed_chain(length: int, chained: int = 0) -> list[Receipt]:
+    """Receipts of which the first ones are in format version 1."""
+    made: list[Receipt] = []
+    for receipt in chain(length):
+        linked = replace(receipt, previous_hash=made[-1].hash if made else GENESIS_HASH)
+        signs = receipt.number > chained
+        linked = linked.signed(SIGNER) if signs else replace(linked, hash=linked.digest())
+        made.append(linked)
+    return made
+
+
+def test_signed_receipts_are_intact_also_after_those_that_were_not_signed() -> None:
+    assert verify(signed_chain(3), KEYS) == []
+    assert verify(signed_chain(4, chained=2), KEYS) == []
+
+
+def test_the_digest_and_the_signature_of_a_signed_receipt_are_made_as_they_always_were() -> None:
+    receipt = replace(golden(), requested_by="darkroom_loader").signed(SIGNER)
+    assert (receipt.version, receipt.key_id) == (2, "56475aa75463474c0285df5dbf2bcab7")
+    assert receipt.hash.hex() == "a9599fdc9bd2d39441dfdf7fc58faf79b08802917c32120328eb61ccafc749d5"
+    assert receipt.signature.hex() == (
+        "755f3bfe5849208316c2ca094ad708f4ac4fb43d23d36f9d760e2b37cff1c1e9"
+        "c338d29a0e9025ba4bf2fb20ae2a3f3a700de7a736c2d017a85f45662c57fd01"
+    )
+
+
+def test_a_chain_that_was_computed_again_without_the_key_is_found() -> None:
+    receipts = signed_chain(2)
+    forged = replace(receipts[1], images=0)
+    receipts[1] = replace(forged, hash=forged.digest())
+    assert verify(receipts, KEYS) == ["Receipt 2 has a signature that its key did not make."]
+
+
+def test_a_chain_that_was_signed_with_another_key_is_found() -> None:
+    receipts = signed_chain(1)
+    receipts.append(replace(chain(2)[1], previous_hash=receipts[0].hash).signed(FORGER))
+    assert verify(receipts, KEYS) == [
+        "Receipt 2 is signed with a key that the archive does not publish."
+    ]
+
+
+@pytest.mark.parametrize(
+    "harm", [{"version": 1}, {"key_id": None}, {"signature": None}], ids=["version", "key", "none"]
+)
+def test_a_receipt_without_a_signature_cannot_follow_a_signed_one(harm: dict) -> None:
+    receipts = signed_chain(2)
+    forged = replace(receipts[1], **harm)
+    receipts[1] = replace(forged, hash=forged.digest())
+    assert verify(receipts, KEYS) == [
+        "Receipt 2 is not signed, although receipts were signed by then."
+    ]
+
+
+@pytest.mark.parametrize("harm", [{"requested_by": "x"}, {"version": 3}, {"key_id": "x"}])
+def test_what_only_signed_receipts_say_is_part_of_their_digest(harm: dict) -> None:
+    [receipt] = signed_chain(1)
+    assert replace(receipt, **harm).digest() != receipt.hash
+
+
+def test_a_signed_receipt_is_archived_with_everything_it_says() -> None:
+    receipt = replace(golden(), requested_by="darkroom_uploader").signed(SIGNER)
+    assert receipt_archive.from_json(receipt_archive.to_json(receipt)) == receipt
 
 
 def test_receipts_that_changed_places_are_found() -> None:
     first, second, third = chain(3)
-    assert verify([first, third, second])
+    assert verify([first, third, second], KEYS)
 
 
 @pytest.mark.usefixtures("local_time_is_tokyo")

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.retention.ledger_rows import LedgerRow
-from assets.retention.proof import Chain, Proof, ReceiptMention, days_to_search
+from assets.retention.proof import Proof, ReceiptMention, days_to_search
+from assets.retention.receipt_chain import Chain
 from assets.retention.receipts import DeletionReason
 from assets.settings import Settings
 from cli.retention_report import findings, verdict

@@ -1,0 +1,132 @@
+"""Whether somebody who administers the database or the object store can rewrite the receipts."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+from botocore.exceptions import ClientError
+
+from assets.platform import Platform
+from assets.resources.warehouse import Connection
+from assets.retention.purge import Purge
+from assets.retention.receipt_archive import ReceiptArchive
+from assets.retention.receipt_chain import Chain, read_chain
+from assets.retention.receipt_store import insert, read_receipts
+from assets.retention.receipts import GENESIS_HASH, Receipt
+from assets.timing import utc_now
+from infra.local.warehouses import owner_conninfo
+from tests.campaigns.security.attempt import Attempt, Target
+
+_RECEIPTS = 3
+
+
+def rewrite(connection: Connection, receipts: list[Receipt]) -> None:
+    """Replaces all receipts, as the owner of the tables can."""
+    connection.execute("delete from retention.purged_copy; delete from retention.purge_receipt")
+    for receipt in receipts:
+        insert(connection, receipt)
+
+
+def recompute(receipts: list[Receipt], version: int) -> list[Receipt]:
+    """Numbers and chains receipts again, without the key; the old signatures stay."""
+    made: list[Receipt] = []
+    for number, receipt in enumerate(receipts, 1):
+        linked = replace(
+            receipt,
+            number=number,
+            previous_hash=made[-1].hash if made else GENESIS_HASH,
+            version=version,
+            key_id=receipt.key_id if version > 1 else None,
+            signature=receipt.signature if version > 1 else None,
+            requested_by=receipt.requested_by if version > 1 else None,
+        )
+        made.append(replace(linked, hash=linked.digest()))
+    return made
+
+
+def _verified(target: Target) -> Chain:
+    return read_chain(target.platform, utc_now())
+
+
+def _prepare(target: Target) -> list[Receipt]:
+    """Issues a few receipts and returns all, which verify."""
+    for _ in range(_RECEIPTS):
+        Purge(target.platform).run(utc_now())
+    if problems := _verified(target).problems:
+        raise AssertionError(f"the receipts do not verify: {' '.join(problems)}")
+    with target.platform.warehouse.connect() as connection:
+        return list(read_receipts(connection))
+
+
+def _by_the_database(target: Target) -> Iterator[str]:
+    receipts = _prepare(target)
+    shortened = [one for one in receipts if one.number != len(receipts) - 1]
+    forgeries = {
+        "without a receipt, chained again": recompute(shortened, receipts[-1].version),
+        "without a receipt, chained again in the old format": recompute(shortened, 1),
+        "without the last one": receipts[:-1],
+        "without any": [],
+    }
+    with psycopg.connect(owner_conninfo(target.stack), autocommit=True) as connection:
+        try:
+            for what, forged in forgeries.items():
+                with connection.transaction():
+                    rewrite(connection, forged)
+                if not _verified(target).problems:
+                    yield f"the receipts verify {what}"
+        finally:
+            with connection.transaction():
+                rewrite(connection, receipts)
+
+
+def _in_the_archive(target: Target, platform: Platform) -> Iterator[str]:
+    """Deletes or replaces every version of every archived receipt."""
+    _prepare(target)
+    bucket, s3 = platform.settings.receipts_bucket, platform.object_store.s3
+    keys = [
+        {"Key": one.key, "VersionId": one.version or "null"}
+        for page in target.platform.object_store.pages_of_versions(bucket)
+        for one in page.versions
+    ]
+    before = ReceiptArchive.of(target.platform.settings).read_listing().receipts
+    retention = {"Mode": "GOVERNANCE", "RetainUntilDate": utc_now()}
+    for key in keys:
+        _ignoring_refusal(s3.put_object_retention, Bucket=bucket, Retention=retention, **key)
+        _ignoring_refusal(s3.delete_object, Bucket=bucket, BypassGovernanceRetention=True, **key)
+    if ReceiptArchive.of(target.platform.settings).read_listing().receipts != before:
+        yield "archived receipts were deleted"
+    _ignoring_refusal(s3.put_object, Bucket=bucket, Key=keys[0]["Key"], Body=b"[]")
+    found = _verified(target)
+    if found.problems:
+        yield f"the receipts no longer verify: {' '.join(found.problems)}"
+
+
+def _with_the_programs_key(target: Target) -> Iterator[str]:
+    yield from _in_the_archive(target, target.platform)
+
+
+def _by_an_unknown_object(target: Target) -> Iterator[str]:
+    """Whoever may write to the archive by mistake, or to stop the purges."""
+    bucket, s3 = target.platform.settings.receipts_bucket, target.platform.object_store.s3
+    key = f"!{uuid4()}"
+    s3.put_object(Bucket=bucket, Key=key, Body=b"unknown")
+    _prepare(target)
+    if not any(key in notice for notice in _verified(target).notices):
+        yield "nothing reports the unknown object"
+
+
+def _ignoring_refusal(request: Any, **parameters: object) -> None:
+    try:
+        request(**parameters)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in {"AccessDenied", "InvalidRequest"}:
+            raise
+
+
+ATTEMPTS = (
+    Attempt("rewrite the receipts as administrator of the database", _by_the_database),
+    Attempt("delete archived receipts with the key of the programs", _with_the_programs_key),
+    Attempt("stop the purges with an unknown object in the archive", _by_an_unknown_object),
+)
