@@ -110,6 +110,10 @@ class Settings(RetentionSettings):
         60, ge=0, description="how long a missing offset may still fill, where brokers do that"
     )
 
+    upload_signing_key: SecretStr | None = Field(
+        None, description="key with which the upload API signs whose an object is"
+    )
+
     run_budget_seconds: Seconds = Field(600, description="after this a run takes no new work")
     run_linger_seconds: float = Field(20, ge=0, description="how long an idle run waits for more")
     sweep_interval_seconds: Seconds = Field(
@@ -167,6 +171,7 @@ class UploadSettings(Settings):
 
     database_url: SecretStr = Field(description="PostgreSQL warehouse, as darkroom_uploader")
     kafka_bootstrap_servers: str = Field("", description="the upload API needs no Kafka")
+    upload_signing_key: SecretStr = Field(min_length=32)
 
     upload_host: str = "127.0.0.1"
     upload_port: int = Field(18080, ge=1, le=65535)

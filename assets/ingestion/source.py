@@ -86,16 +86,19 @@ class IngestionSource:
         has_one_key_per_image: Whether repeated work stores an image under the same key again.
         hourly_folder: Folder of the raw bucket with `YYYY-MM-DD/HH/` below it, in which new objects
             are found soonest; None if it has none.
+        reserved_folder: Folder of the raw bucket in which nobody else may store objects; None if it
+            has none.
         ledger_input: Key of the asset whose objects become rows of the ledger; None if it has none.
         job: Its job and sensor; None if it needs no run of its own.
     """
 
     name: str
     read_key: Callable[[str], ParsedKey | None] | None = None
-    describe: Callable[[ParsedKey, ObjectHead], Arrival | None] | None = None
+    describe: Callable[[ParsedKey, ObjectHead, Settings], Arrival | None] | None = None
     self_registration: SelfRegistration | None = None
     has_one_key_per_image: bool = True
     hourly_folder: str | None = None
+    reserved_folder: str | None = None
     ledger_input: tuple[str, str] | None = None
     job: IngestionJob | None = None
 

@@ -26,6 +26,7 @@ from assets.resources.objects import (
     ListingPage,
     Notification,
     ObjectHead,
+    ObjectVersion,
     listed_version,
     objects_created,
     read_head,
@@ -51,6 +52,10 @@ _DELETE_BATCH = 1000
 _RECEIVE_BATCH = 10
 # A HEAD has no body that says more: 404 for what is not there, 405 for a delete marker.
 _MISSING = {"404", "NoSuchKey", "NoSuchVersion", "405", "MethodNotAllowed"}
+
+
+DISPOSITION = "attachment"
+"""Content-Disposition of every object: a browser that opens its URL saves it and shows nothing."""
 
 
 class ObjectMissingError(Exception):
@@ -83,16 +88,25 @@ class ObjectStore:
     ) -> str | None:
         """Stores an object and returns its version id, if the bucket keeps versions.
 
-        S3 keeps the metadata with it, by lower-case names.
+        S3 keeps the metadata with it, by lower-case names. A browser that opens it saves it.
         """
         named = dict(metadata or {})
         with self.translated():
             if not _is_plain(key):
                 answer = self.s3.put_object(
-                    Bucket=bucket, Key=key, Body=body, ContentType=content_type, Metadata=named
+                    Bucket=bucket,
+                    Key=key,
+                    Body=body,
+                    ContentType=content_type,
+                    ContentDisposition=DISPOSITION,
+                    Metadata=named,
                 )
                 return answer.get("VersionId")
-            attributes = {"Content-Type": content_type, **named}
+            attributes = {
+                "Content-Type": content_type,
+                "Content-Disposition": DISPOSITION,
+                **named,
+            }
             stored = obstore.put(self._bucket(bucket), key, body, attributes=attributes)
         return stored["version"]
 
@@ -173,6 +187,12 @@ class ObjectStore:
         while page.next_key is not None:
             page = self.page_of_versions(bucket, page.next_key, page.next_version, prefix=prefix)
             yield page
+
+    def is_first_version(self, found: ObjectVersion) -> bool:
+        """Returns whether no older version of an object is there; S3 lists the latest first."""
+        pages = self.pages_of_versions(found.bucket, found.key)
+        of_key = [one for page in pages for one in page.versions if one.key == found.key]
+        return not of_key or of_key[-1].version == found.version
 
     def delete(self, bucket: str, objects: Sequence[tuple[str, str | None]]) -> None:
         """Deletes objects by key and version id; those that do not exist count as deleted.

@@ -21,6 +21,7 @@ MAX_IMAGE_BYTES = 10 * 1024 * 1024
 MAX_IMAGE_PIXELS = 36_000_000
 MAX_FRAMES = 500
 ALLOWED_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF")
+IMAGE_TYPES = tuple(f"image/{name.lower()}" for name in ALLOWED_FORMATS)
 
 HEADER_BYTES = 64 * 1024
 """An image's size is read from this many bytes at most, which bounds the time it takes."""

@@ -16,6 +16,8 @@ Names = tuple[str, ...]
 
 OBJECT_STORE: Final[Names] = ("AWS_*",)
 """Credentials of whatever kind boto3 reads."""
+UPLOAD_SIGNING: Final[Names] = ("UPLOAD_SIGNING_KEY",)
+"""With it the upload API signs whose an object is, and registration verifies that."""
 
 _STORAGE: Final[Names] = ("DAGSTER_DATABASE_URL",)
 _LOADER: Final[Names] = ("DATABASE_URL",)
@@ -25,11 +27,9 @@ _SIGNING: Final[Names] = ("RECEIPT_SIGNING_KEY",)
 _SETTINGS = {
     name.upper() for kind in (UploadSettings, WebServerSettings) for name in kind.model_fields
 }
+_SECRET_SETTINGS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "KAFKA_SASL_PASSWORD")
 _PUBLIC: Final[Names] = (
-    *(
-        _SETTINGS
-        - {*_LOADER, *_SIGNING, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "KAFKA_SASL_PASSWORD"}
-    ),
+    *(_SETTINGS - {*_LOADER, *_SIGNING, *UPLOAD_SIGNING, *_SECRET_SETTINGS}),
     *("DAGSTER_HOME", "LOGS_FOLDER", "DBT_HOST", "DBT_PORT", "DBT_USER", "DBT_DBNAME"),
     *("AWS_CA_BUNDLE", "PGSSL*", "HTTPS_PROXY", "NO_PROXY", "https_proxy", "no_proxy"),
 )
@@ -45,7 +45,7 @@ FAMILIES: Final[Mapping[JobFamily, Names]] = {
     family: (*_STORAGE, *OBJECT_STORE, *own)  # each run stores its compute logs
     for family, own in {
         JobFamily.ACCESS: _LOADER,
-        JobFamily.INGESTION: (*_LOADER, *_BROKERS),
+        JobFamily.INGESTION: (*_LOADER, *_BROKERS, *UPLOAD_SIGNING),
         JobFamily.PROCESSING: _LOADER,
         JobFamily.RETENTION: (*_LOADER, *_BROKERS, *_SIGNING),
         JobFamily.VIEWS: _BUILDER,

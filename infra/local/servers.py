@@ -5,12 +5,14 @@ import sys
 from collections.abc import Mapping
 from importlib.resources import files
 
-from infra.local.environments import OBJECT_STORE, environment_with
+from infra.local.environments import OBJECT_STORE, UPLOAD_SIGNING, environment_with
 from infra.local.ports import Ports
 from infra.local.server import Server, answers_http
 from infra.local.state import StateFolder
 
 ACCESS_KEY_ID = "darkroom"
+PROGRAMS = "arn:aws:iam::000000000000:root"
+"""The principal that owns this key, in policies of the embedded object store."""
 
 
 def object_store_server(state: StateFolder, port: int, region: str) -> Server:
@@ -84,7 +86,7 @@ def upload_api_server(state: StateFolder, ports: Ports, env: Mapping[str, str]) 
         is_ready=lambda: answers_http(f"http://127.0.0.1:{port}/healthz"),
         state=state,
         env={
-            **environment_with(OBJECT_STORE, env),
+            **environment_with((*OBJECT_STORE, *UPLOAD_SIGNING), env),
             "DATABASE_URL": env["DATABASE_UPLOADER_URL"],
             "UPLOAD_HOST": "127.0.0.1",
             "UPLOAD_PORT": str(port),

@@ -34,12 +34,13 @@ from infra.local.server import Server, check_ports
 from infra.local.servers import (
     ACCESS_KEY_ID,
     KAFKA_BUCKET,
+    PROGRAMS,
     kafka_server,
     object_store_server,
     upload_api_server,
 )
 from infra.local.state import StateFolder
-from infra.object_store.buckets import create_bucket, provision_buckets
+from infra.object_store.buckets import create_bucket, provision_buckets, reserve_folders
 from infra.postgres import bootstrap
 from infra.postgres.migrate import migrate
 
@@ -166,6 +167,8 @@ class Stack:
                 "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
                 "AWS_SECRET_ACCESS_KEY": self.state.secrets().s3_secret_key,
             }
+            if "UPLOAD_SIGNING_KEY" not in self.outside:
+                embedded["UPLOAD_SIGNING_KEY"] = self.state.secrets().upload_signing_key
             hidden |= {"AWS_SESSION_TOKEN", "AWS_PROFILE"}  # a person's own, for real AWS
         if "kafka" in names:
             embedded["KAFKA_BOOTSTRAP_SERVERS"] = f"127.0.0.1:{self.ports.kafka}"
@@ -337,7 +340,10 @@ class Stack:
         if not self._signing_key.exists():
             self.state.write_private(self._signing_key, new_private_key())
         self.say("buckets and queue")
-        provision_buckets(open_client("s3", settings), open_client("sqs", settings), settings)
+        s3 = open_client("s3", settings)
+        provision_buckets(s3, open_client("sqs", settings), settings)
+        if "AWS_ENDPOINT_URL" not in self.outside:
+            reserve_folders(s3, settings, [PROGRAMS])
         self.say("topic")
         provision_topic(settings.kafka_bootstrap_servers, settings.kafka_topic)
         own = sorted(env.keys() - self.outside.keys())

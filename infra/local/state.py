@@ -40,6 +40,7 @@ class ServerPasswords:
     darkroom_builder: str = field(default_factory=_password, repr=False)
     darkroom_dagster: str = field(default_factory=_password, repr=False)
     s3_secret_key: str = field(default_factory=_password, repr=False)
+    upload_signing_key: str = field(default_factory=_password, repr=False)
 
 
 def _read_passwords(path: Path) -> dict[str, str]:

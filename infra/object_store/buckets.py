@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
+from string import Template
 from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import ClientError
@@ -96,6 +99,25 @@ def _create_queue(sqs: SQSClient, settings: Settings) -> str:
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
     return arn
+
+
+_RAW_BUCKET_POLICY = Path(__file__).with_name("raw_bucket_policy.json")
+
+
+def raw_bucket_policy(bucket: str, programs: Sequence[str]) -> str:
+    """Returns the policy by which only programs store objects in reserved folders, as JSON.
+
+    Args:
+        programs: ARNs of the principals of upload API and Dagster's runs; `*` and `?` match any.
+    """
+    template = Template(_RAW_BUCKET_POLICY.read_text())
+    return template.substitute(bucket=bucket, programs=json.dumps(list(programs)))
+
+
+def reserve_folders(s3: S3Client, settings: Settings, programs: Sequence[str]) -> None:
+    """Replaces the policy of the raw bucket."""
+    policy = raw_bucket_policy(settings.raw_bucket, programs)
+    s3.put_bucket_policy(Bucket=settings.raw_bucket, Policy=policy)
 
 
 EXPIRE = "expire-everything"

@@ -79,7 +79,7 @@ class Guard:
             except _RefusedError as refused:
                 await _response(refused)(scope, receive, send)
                 return
-        await self._app(scope, receive, send)
+        await self._app(scope, receive, _without_sniffing(send))
 
     async def _admit(self, request: "_Request", receive: Receive) -> Receive:
         """Returns the channel from which the application reads the body."""
@@ -241,6 +241,18 @@ async def _read(receive: Receive) -> bytes:
         parts.append(message.get("body", b""))
         is_complete = not message.get("more_body", False)
     return b"".join(parts)
+
+
+def _without_sniffing(send: Send) -> Send:
+    """Returns a channel for answers whose content a browser takes for what is declared."""
+
+    async def send_with_header(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [*message.get("headers", ()), (b"x-content-type-options", b"nosniff")]
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return send_with_header
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

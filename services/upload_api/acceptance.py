@@ -11,16 +11,27 @@ from functools import partial
 from uuid import UUID, uuid4
 from weakref import WeakValueDictionary
 
+from pydantic import SecretStr
+
 from assets.catalog import ledger
 from assets.catalog.records import Arrival
 from assets.errors import ServerError
 from assets.ingestion.upload import lookup
 from assets.ingestion.upload.lookup import Upload
+from assets.ingestion.upload.signature import Statement, read_statement
 from assets.ingestion.upload.source import upload_id, upload_key, upload_origin
+from assets.resources.object_store import DISPOSITION
 from assets.resources.warehouse import Connection
+from assets.validation.signatures import SIGNATURE_BYTES, format_of
 from services.upload_api.database import Database
 from services.upload_api.filenames import encoded
-from services.upload_api.problems import GONE, KEY_REUSED, UNAVAILABLE, ProblemError
+from services.upload_api.problems import (
+    GONE,
+    KEY_REUSED,
+    NOT_COMPARABLE,
+    UNAVAILABLE,
+    ProblemError,
+)
 from services.upload_api.storage import AlreadyStoredError, Storage
 
 _LOG = logging.getLogger(__name__)
@@ -122,7 +133,10 @@ def _register(arrivals: list[Arrival], connection: Connection) -> Mapping[UUID, 
 class Acceptance:
     """Stores images in the raw bucket and registers them."""
 
-    def __init__(self, storage: Storage, database: Database, registrar: Registrar) -> None:
+    def __init__(
+        self, storage: Storage, database: Database, registrar: Registrar, signing_key: SecretStr
+    ) -> None:
+        self._signing_key = signing_key
         self._storage = storage
         self._database = database
         self._registrar = registrar
@@ -144,7 +158,7 @@ class Acceptance:
             known = await self._find(image)
             if known is None:
                 return await self._store(image, received, uploader, now)
-            await self._check_same(known, received.sha256)
+            _check_same(known, received.sha256)
             return Accepted(known, Outcome.REPEATED)
 
     async def _find(self, image: UUID) -> Upload | None:
@@ -157,12 +171,13 @@ class Acceptance:
         self, image: UUID, received: Received, uploader: str, now: datetime
     ) -> Accepted:
         key = upload_key(image, now)
+        said = Statement(key, uploader, received.sha256)
         with self._registrar.expect_upload():
             try:
-                attributes = _attributes(received, uploader)
+                attributes = _attributes(received) | said.signed(self._signing_key)
                 version = await self._storage.put(key, received.body, attributes)
             except AlreadyStoredError:
-                version = await self._version_of_repeat(key, received.sha256)
+                version = await self._version_of_repeat(said)
         arrival = Arrival(
             image_id=image,
             arrived_at=now,
@@ -183,31 +198,42 @@ class Acceptance:
             return Accepted(lookup.as_registered(arrival), Outcome.STORED)
         if upload is None:  # the purge deletes the object that was just stored
             raise _gone()
-        await self._check_same(upload, received.sha256)
+        _check_same(upload, received.sha256)
         return Accepted(upload, Outcome.REGISTERED)
 
-    async def _version_of_repeat(self, key: str, sha256: bytes) -> str | None:
+    async def _version_of_repeat(self, said: Statement) -> str | None:
         """Returns the version that an earlier attempt stored.
 
-        Raises `ProblemError` when it was another image, or is deleted by now.
+        Raises `ProblemError` when it was another image, was stored by somebody else, or is deleted
+        by now.
         """
-        stored = await self._storage.stored(key)
+        stored = await self._storage.stored(said.object_key)
         if stored is None:
             raise ProblemError(
                 UNAVAILABLE, "The image was deleted while you sent it again; try again."
             )
-        if stored.sha256 != sha256:
+        found = read_statement(said.object_key, stored.metadata, self._signing_key)
+        if found is None or found.uploader != said.uploader:
+            raise ProblemError(
+                NOT_COMPARABLE,
+                "Something else is stored where this image belongs, and this image was not stored; "
+                "send it again with a new Idempotency-Key.",
+            )
+        if found.sha256 != said.sha256:
             raise _key_reused()
         return stored.version
 
-    async def _check_same(self, known: Upload, sha256: bytes) -> None:
-        """Raises `ProblemError` when a registered image has other bytes than the one received."""
-        digest = known.sha256
-        if digest is None:  # it was registered without reading its bytes
-            stored = await self._storage.stored(known.object_key, known.object_version)
-            digest = stored.sha256 if stored else None
-        if digest is not None and digest != sha256:
-            raise _key_reused()
+
+def _check_same(known: Upload, sha256: bytes) -> None:
+    """Raises `ProblemError` unless a registered image has the bytes that were received."""
+    if known.sha256 is None:
+        raise ProblemError(
+            NOT_COMPARABLE,
+            "The image that was sent with this Idempotency-Key cannot be compared with this one, "
+            "which was not stored; send it again with a new key.",
+        )
+    if known.sha256 != sha256:
+        raise _key_reused()
 
 
 def _look_up(image: UUID, connection: Connection) -> Upload | None:
@@ -217,16 +243,15 @@ def _look_up(image: UUID, connection: Connection) -> Upload | None:
     return found
 
 
-def _attributes(received: Received, uploader: str) -> dict[str, str]:
-    """Returns the metadata of an object: enough to register it without this program."""
-    attributes = {
-        "Content-Type": received.content_type or _DEFAULT_TYPE,
-        "uploader": uploader,
-        "sha256": received.sha256.hex(),
+def _attributes(received: Received) -> dict[str, str]:
+    """Returns an object's headers and metadata, with which it can be registered from the bucket."""
+    found = format_of(bytes(received.body[:SIGNATURE_BYTES]))
+    texts = {"filename": received.filename, "declared-type": received.content_type}
+    return {
+        "Content-Type": f"image/{found.lower()}" if found else _DEFAULT_TYPE,
+        "Content-Disposition": DISPOSITION,
+        **{name: encoded(text) for name, text in texts.items() if text},
     }
-    if received.filename:
-        attributes["filename"] = encoded(received.filename)
-    return attributes
 
 
 def _key_reused() -> ProblemError:

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from assets.ingestion.upload.api_keys import Caller
+from assets.ingestion.upload.signature import Statement
 from assets.ingestion.upload.source import upload_key
 from assets.timing import utc_now
 from services.upload_api.acceptance import Outcome
@@ -29,6 +30,7 @@ from services.upload_api.problems import (
     GONE,
     KEY_REUSED,
     NOT_AN_IMAGE,
+    NOT_COMPARABLE,
     REFUSED,
     TOO_SLOW,
     UNKNOWN_IMAGE,
@@ -42,7 +44,7 @@ _STORED_NOTE = (
     "The image is stored safely. The database does not answer at the moment; the image will be "
     "registered automatically, and its status URL works from then on."
 )
-_IMAGE_PROBLEMS = (NOT_AN_IMAGE, REFUSED, KEY_REUSED, GONE, TOO_SLOW)
+_IMAGE_PROBLEMS = (NOT_AN_IMAGE, REFUSED, KEY_REUSED, NOT_COMPARABLE, GONE, TOO_SLOW)
 
 router = APIRouter(prefix="/v1")
 
@@ -147,10 +149,10 @@ async def prepare_upload(
     """Returns a form with which S3 accepts one image of that type, of at most 10 MiB."""
     state, now, image = app_state_of(request), utc_now(), uuid4()
     caller, rate_headers = sender
-    metadata = {"uploader": caller.uploader}
+    key = upload_key(image, now)
+    metadata = Statement(key, caller.uploader).signed(state.settings.upload_signing_key)
     if name := clean_filename(wanted.filename):
         metadata["filename"] = encoded(name)
-    key = upload_key(image, now)
     url, fields = await state.storage.form(key, wanted.content_type, metadata)
     body = DirectUploadForm(
         id=image,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from assets.validation.headers import MAX_IMAGE_BYTES
+from assets.validation.headers import IMAGE_TYPES, MAX_IMAGE_BYTES
 from assets.validation.reasons import Reason
 
 
@@ -60,7 +60,7 @@ class DirectUpload(BaseModel):
     """An image that the caller is about to send directly to S3."""
 
     filename: Annotated[str, StringConstraints(max_length=255)] | None = None
-    content_type: Annotated[str, StringConstraints(pattern=r"^image/[a-z0-9.+-]{1,60}$")]
+    content_type: Annotated[str, StringConstraints(pattern=f"^({'|'.join(IMAGE_TYPES)})$")]
     size_bytes: int = Field(ge=1, le=MAX_IMAGE_BYTES)
 
 

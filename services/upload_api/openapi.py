@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from assets.validation.headers import ALLOWED_FORMATS
+from assets.validation.headers import IMAGE_TYPES
 from services.upload_api import problems
 from services.upload_api.body import IDEMPOTENCY_KEY, MAX_IDEMPOTENCY_KEY_LENGTH
 
@@ -17,7 +17,6 @@ what became of it until it is deleted, at most seven days later.
 
 Errors are problem details (RFC 9457); `detail` says what to do.
 """
-_IMAGE_TYPES = [f"image/{name.lower()}" for name in ALLOWED_FORMATS]
 _BYTES = {"schema": {"type": "string", "format": "binary", "minLength": 1}}
 
 CALLER_PROBLEMS = (problems.UNAUTHORIZED, problems.INVALID, problems.INTERNAL, problems.UNAVAILABLE)
@@ -50,9 +49,9 @@ SEND_IMAGE = {
     "requestBody": {
         "required": True,
         "description": "The bytes of one image, alone or as the only part of a form. "
-        "The declared type is recorded; the first bytes determine the format.",
+        "The declared type is recorded; the first bytes determine format and stored type.",
         "content": {
-            **dict.fromkeys((*_IMAGE_TYPES, "application/octet-stream"), _BYTES),
+            **dict.fromkeys((*IMAGE_TYPES, "application/octet-stream"), _BYTES),
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
@@ -60,7 +59,7 @@ SEND_IMAGE = {
                     "required": ["file"],
                     "additionalProperties": False,
                 },
-                "encoding": {"file": {"contentType": ", ".join(_IMAGE_TYPES)}},
+                "encoding": {"file": {"contentType": ", ".join(IMAGE_TYPES)}},
             },
         },
     },

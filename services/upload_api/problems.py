@@ -59,6 +59,7 @@ TOO_SLOW = Kind("too-slow", "The body did not arrive in time", 408)
 TOO_LARGE = Kind("too-large", "The body is too large", 413)
 NOT_AN_IMAGE = Kind("not-an-image", "The content is not an accepted image", 415)
 REFUSED = Kind("image-refused", "The image is not accepted", 422)
+NOT_COMPARABLE = Kind("not-comparable", "The image cannot be compared with the one before", 409)
 KEY_REUSED = Kind("idempotency-key-reused", "The idempotency key belongs to another image", 422)
 RATE_LIMITED = Kind("rate-limited", "Too many uploads in a short time", 429)
 TOO_MANY_BODIES = Kind(

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import AlreadyExistsError
@@ -16,7 +16,7 @@ from obstore.exceptions import BaseError as ObstoreError
 from obstore.store import S3Store
 
 from assets.errors import ServerUnavailableError
-from assets.resources.object_store import open_client, open_store
+from assets.resources.object_store import DISPOSITION, open_client, open_store
 from assets.settings import UploadSettings
 from assets.validation.headers import MAX_IMAGE_BYTES
 
@@ -38,10 +38,10 @@ class AlreadyStoredError(Exception):
 
 @dataclass(frozen=True)
 class Stored:
-    """An object in S3: its version, and the digest in its metadata."""
+    """An object in S3: its version and metadata."""
 
     version: str | None
-    sha256: bytes | None
+    metadata: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -80,16 +80,14 @@ class Storage:
                 raise AlreadyStoredError(key) from error
         return stored["version"]
 
-    async def stored(self, key: str, version: str | None = None) -> Stored | None:
-        """Returns an object's version and digest; None when there is no such object."""
-        options: Any = {"head": True} | ({"version": version} if version else {})
+    async def stored(self, key: str) -> Stored | None:
+        """Returns the latest version under a key; None when there is no object."""
         async with self._request():
             try:
-                found = await obstore.get_async(self.raw, key, options=options)
+                found = await obstore.get_async(self.raw, key, options={"head": True})
             except FileNotFoundError:
                 return None
-        digest = found.attributes.get("sha256")
-        return Stored(found.meta["version"], bytes.fromhex(digest) if digest else None)
+        return Stored(found.meta["version"], found.attributes)
 
     async def signed_urls(self, keys: Sequence[str]) -> Sequence[str]:
         """Returns URLs with which anybody can read these objects for `RENDITION_LIFE`."""
@@ -105,7 +103,7 @@ class Storage:
 
         Source: Amazon S3 API Reference, “POST Policy”: the sender cannot change the signed fields.
         """
-        fixed = {"Content-Type": content_type}
+        fixed = {"Content-Type": content_type, "Content-Disposition": DISPOSITION}
         fixed |= {f"x-amz-meta-{name}": value for name, value in metadata.items()}
         signed = await asyncio.to_thread(
             self._signer.generate_presigned_post,

@@ -64,6 +64,8 @@ def test_a_picture_is_shown_large_with_links_to_both_renditions(visitor, picture
     for link in dialog.get_by_role("link").all():
         answer = requests.get(link.get_attribute("href"), timeout=10)
         assert answer.headers["content-type"] == "image/jpeg"
+        assert answer.headers["content-disposition"] == "attachment"
+        assert answer.headers["x-content-type-options"] == "nosniff"
     dialog.get_by_role("button", name="Close").click()
     expect(dialog).to_be_hidden()
     expect(visitor.button("Show", pictures[0].name)).to_be_focused()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from assets.ingestion.bucket import listing as sweeps
 from assets.ingestion.bucket.listing import Sweep
+from assets.ingestion.upload.signature import Statement
 from tests.integration.conftest import Platform
 
 NOW = datetime.now(UTC)
@@ -50,6 +51,12 @@ def put(platform: Platform, key: str, body: bytes = b"x", **metadata: str) -> st
         Metadata=metadata,
         ContentType="image/png",
     )["VersionId"]
+
+
+def put_upload(platform: Platform, key: str, **metadata: str) -> str:
+    """Puts an object as the upload API does for the uploader `ann`; returns its version."""
+    signing_key = platform.settings.upload_signing_key
+    return put(platform, key, **metadata, **Statement(key, "ann").signed(signing_key))
 
 
 def notify(platform: Platform, body: str) -> None:

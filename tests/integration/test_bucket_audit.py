@@ -11,7 +11,7 @@ from assets.ingestion.bucket.listing import Sweep
 from assets.ingestion.kafka import topics
 from assets.ingestion.kafka.source import landed_key
 from assets.ingestion.upload.source import upload_key
-from tests.integration.bucket import NOW, put, set_sweep, with_settings
+from tests.integration.bucket import NOW, put, put_upload, set_sweep, with_settings
 from tests.unit.arrivals import message
 
 GRACE = timedelta(minutes=25)
@@ -38,7 +38,7 @@ def test_what_was_registered_is_known(platform, pictures):
     platform.land()
     platform.drop("mine.jpg", b"x")
     platform.drop("mine.jpg", b"y")
-    put(platform, upload_key(uuid4(), NOW), uploader="ann")
+    put_upload(platform, upload_key(uuid4(), NOW))
     platform.register()
     seen, is_whole = audit(platform, NOW + DAY)
     assert (seen, is_whole) == (AuditCounts(looked_at=len(pictures) + 3), True)
@@ -52,7 +52,7 @@ def test_after_the_grace_exactly_an_object_that_no_row_knows_counts(platform):
 
 
 def test_an_upload_that_no_row_knows_counts(platform):
-    put(platform, upload_key(uuid4(), NOW), uploader="ann")
+    put_upload(platform, upload_key(uuid4(), NOW))
     assert audit(platform, NOW + DAY)[0].unregistered == 1
 
 
@@ -70,7 +70,7 @@ def test_copies_that_repetitions_left_behind_count_as_known(platform, pictures):
     put(platform, key, pictures[0].body)
     image = uuid4()
     for hour in (NOW, NOW - timedelta(hours=1)):
-        put(platform, upload_key(image, hour), uploader="ann")
+        put_upload(platform, upload_key(image, hour))
     platform.register()
     assert audit(platform, NOW + DAY)[0] == AuditCounts(looked_at=4)
 

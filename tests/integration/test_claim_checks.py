@@ -3,7 +3,7 @@
 import pytest
 
 from assets.ingestion.upload.source import upload_id, upload_key
-from tests.integration.bucket import put
+from tests.integration.bucket import put, put_upload
 from tests.integration.topic import fill, images, origins
 
 
@@ -130,7 +130,7 @@ def test_a_claim_check_for_an_upload_is_that_upload(platform):
     image = upload_id("ann", "key")
     [(now,)] = platform.query("select clock_timestamp()")
     key = upload_key(image, now)
-    put(platform, key, uploader="ann")
+    put_upload(platform, key)
     fill(platform, 0, [None], check(key))
     platform.land()
     platform.register()

@@ -18,7 +18,7 @@ from assets.retention.orphans import MAX_UPLOAD_DURATION, OrphanPurge
 from assets.retention.receipts import Copy, Tally
 from assets.retention.throttle import DeletionThrottle
 from assets.retention_policy import ImplausiblePurgeError
-from tests.integration.bucket import NOW, put, with_settings
+from tests.integration.bucket import NOW, put, put_upload, with_settings
 from tests.integration.orphan_helpers import (
     HASH,
     SECOND,
@@ -91,9 +91,9 @@ def test_the_copy_that_a_killed_landing_left_goes(platform, pictures):
 
 def test_the_copy_that_a_repeated_upload_left_under_another_hour_goes(platform):
     image = uuid4()
-    put(platform, upload_key(image, NOW), uploader="ann")
+    put_upload(platform, upload_key(image, NOW))
     platform.register()
-    put(platform, upload_key(image, NOW - HOUR), uploader="ann")
+    put_upload(platform, upload_key(image, NOW - HOUR))
     assert purged(platform, NOW + HOUR).items(Copy.ORPHAN_OBJECT) == 1
     assert [found.key for found in listed(platform, ImageBucket.RAW)] == [upload_key(image, NOW)]
 
@@ -123,7 +123,7 @@ def test_a_drop_that_nobody_has_registered_goes_at_the_purge_age_exactly(platfor
 
 def test_what_is_left_of_an_erased_image_goes_at_once_from_every_bucket(platform):
     image = uuid4()
-    put(platform, upload_key(image, NOW), uploader="ann")
+    put_upload(platform, upload_key(image, NOW))
     put_in(platform, ImageBucket.QUARANTINE, identity.quarantine_key(image, NOW))
     found = put_rendition(platform, image)
     erase(platform, image)

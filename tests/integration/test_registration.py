@@ -18,6 +18,7 @@ from tests.integration.bucket import (
     left_in_queue,
     not_due,
     put,
+    put_upload,
 )
 from tests.unit.arrivals import message
 
@@ -158,7 +159,7 @@ def test_a_drop_under_a_landed_key_is_found_once_the_landing_is_past_it(
 def test_an_upload_whose_row_was_never_written_is_caught_up_from_its_object(platform):
     image = uuid4()
     key = upload_key(image, NOW)
-    version = put(platform, key, uploader="ann", filename=quote("my hütte+1.png"))
+    version = put_upload(platform, key, filename=quote("my hütte+1.png"))
     platform.register()
     assert platform.query(
         "select image_id, source, origin, object_key, object_version, declared_content_type, "
@@ -171,8 +172,8 @@ def test_an_upload_whose_row_was_never_written_is_caught_up_from_its_object(plat
 def test_an_upload_that_was_repeated_is_one_image(platform):
     image = uuid4()
     for hour in (NOW, NOW - timedelta(hours=1)):
-        put(platform, upload_key(image, hour), uploader="ann")
-    put(platform, upload_key(image, NOW), uploader="ann")
+        put_upload(platform, upload_key(image, hour))
+    put_upload(platform, upload_key(image, NOW))
     platform.register()
     due_again(platform)
     platform.register()
@@ -189,7 +190,7 @@ def test_under_an_uploads_key_an_object_without_an_uploader_is_one_drop(platform
 
 def test_an_upload_that_is_gone_before_it_was_seen_is_no_image(platform):
     key = upload_key(uuid4(), NOW)
-    version = put(platform, key, uploader="ann")
+    version = put_upload(platform, key)
     platform.object_store.delete(platform.settings.raw_bucket, [(key, version)])
     platform.register()
     assert (platform.states(), left_in_queue(platform)) == ({}, 0)

@@ -1,5 +1,6 @@
 """Uploads straight to S3: the form takes what it was made for, and nothing else."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from assets.ingestion.upload import source as uploads
 from assets.validation.headers import MAX_IMAGE_BYTES
 from tests.unit.pictures import encoded, noise
 
-JPEG = encoded(noise(), "JPEG")
+JPEG, OTHER = encoded(noise(), "JPEG"), encoded(noise(), "PNG")
 WANTED = {"content_type": "image/jpeg", "size_bytes": len(JPEG), "filename": "a ü.jpg"}
 
 
@@ -42,7 +43,11 @@ def test_the_image_has_its_own_key_and_belongs_to_the_caller(platform, form):
     [key] = platform.keys(platform.settings.raw_bucket)
     assert str(uploads.read_key(key).image_id) == form["id"]
     head = platform.object_store.head(platform.settings.raw_bucket, key)
-    assert head.metadata == {"uploader": "shop", "filename": "a%20%C3%BC.jpg"}
+    signature = head.metadata.pop("signature")
+    assert (len(signature), head.metadata) == (
+        64,
+        {"uploader": "shop", "filename": "a%20%C3%BC.jpg"},
+    )
 
 
 def test_the_form_ends_after_a_quarter_of_an_hour(form):
@@ -66,9 +71,11 @@ def test_the_form_refuses_other_sizes(platform, form, size_bytes):
     [
         {"key": "upload/another"},
         {"Content-Type": "text/html"},
+        {"Content-Disposition": "inline"},
         {"x-amz-meta-uploader": "stranger"},
         {"x-amz-meta-filename": "b.jpg"},
         {"x-amz-meta-sha256": "0" * 64},
+        {"x-amz-meta-signature": "0" * 64},
         {"acl": "public-read"},
         {"policy": "e30="},
     ],
@@ -79,11 +86,26 @@ def test_the_signed_fields_of_the_form_cannot_be_changed(platform, form, change)
     assert platform.keys(platform.settings.raw_bucket) == set()
 
 
-def test_a_form_sent_twice_is_one_image(platform, upload_api, form):
-    assert [fill(form, JPEG), fill(form, JPEG)] == [204, 204]
+@pytest.mark.parametrize("registers_between", [True, False])
+def test_a_form_sent_twice_is_one_image_with_the_bytes_sent_first(
+    platform, upload_api, form, registers_between
+):
+    assert fill(form, JPEG) == 204
+    if registers_between:
+        platform.register()
+    assert fill(form, OTHER) == 204
     platform.register()
     assert platform.states() == {"waiting": 1}
     assert len(upload_api.get("/v1/images").json()["images"]) == 1
+    platform.process()
+    [(sha256,)] = platform.query("select sha256 from image_catalog.image")
+    assert sha256 == hashlib.sha256(JPEG).digest()
+
+
+@pytest.mark.parametrize("content_type", ["text/html", "image/svg+xml", "image/x-own", "image/"])
+def test_there_is_no_form_for_what_is_no_image(upload_api, content_type):
+    refused = upload_api.post("/v1/uploads", json=WANTED | {"content_type": content_type})
+    assert refused.status_code == 422
 
 
 def test_no_two_forms_are_for_the_same_image(upload_api):

@@ -11,6 +11,7 @@ import pytest
 import requests
 from PIL import Image
 
+from assets.ingestion.upload.signature import Statement
 from assets.retention.purge import Purge
 from assets.validation.headers import ALLOWED_FORMATS
 from infra.demo.photographs import broken_files
@@ -56,11 +57,21 @@ def test_the_metadata_of_an_object_is_enough_to_register_it(platform, upload_api
     row = row_of(platform, sent["id"])
     head = platform.object_store.head(platform.settings.raw_bucket, row["object_key"])
     assert head.content_type == "image/jpeg"
+    said = Statement(row["object_key"], "shop", hashlib.sha256(JPEG).digest())
     assert head.metadata == {
-        "uploader": "shop",
+        **said.signed(platform.settings.upload_signing_key),
         "filename": "a%20b.jpg",
-        "sha256": hashlib.sha256(JPEG).hexdigest(),
+        "declared-type": "image%2Fjpeg",
     }
+
+
+@pytest.mark.parametrize("declared", ["text/html", "image/svg+xml", ""])
+def test_an_object_has_the_type_of_its_bytes_whatever_is_declared(platform, upload_api, declared):
+    sent = upload_api.send(JPEG, Content_Type=declared).json()
+    key = row_of(platform, sent["id"])["object_key"]
+    answer = platform.object_store.s3.head_object(Bucket=platform.settings.raw_bucket, Key=key)
+    assert (answer["ContentType"], answer["ContentDisposition"]) == ("image/jpeg", "attachment")
+    assert sent["content_type"] == (declared or None)
 
 
 def test_the_response_states_status_url_and_time_of_deletion(platform, upload_api):

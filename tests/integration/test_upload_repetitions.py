@@ -1,11 +1,13 @@
 """The same image sent again, at the same time, or by others: one image, and the first answer."""
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
-from assets.ingestion.upload.source import upload_id
+from assets.ingestion.upload.source import upload_id, upload_key
 from tests.integration.upload_api import Api, create_key, serving, upload_settings
 from tests.unit.pictures import encoded, noise
 
@@ -171,3 +173,55 @@ def test_two_sources_that_register_at_the_start_of_a_day_both_find_its_partition
             while platform.query(waiting) == [(0,)]:
                 assert not second.done()
         assert len(second.result()) == 1
+
+
+def squat(platform, **metadata: str) -> None:
+    """Stores an object where the upload `k` of `shop` belongs, as whoever may write there can."""
+    key = upload_key(upload_id("shop", "k"), datetime.now(UTC))
+    platform.object_store.put(platform.settings.raw_bucket, key, OTHER, "image/png", metadata)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {},
+        {"uploader": "shop"},
+        {"uploader": "shop", "sha256": hashlib.sha256(JPEG).hexdigest()},
+        {"uploader": "shop", "signature": "0" * 64},
+    ],
+)
+@pytest.mark.parametrize("is_registered", [True, False])
+def test_what_somebody_else_stored_there_is_never_answered_200(
+    platform, upload_api, metadata, is_registered
+):
+    squat(platform, **metadata)
+    if is_registered:
+        platform.register()
+    refused = upload_api.send(JPEG, Idempotency_Key="k")
+    assert refused.status_code == 409
+    assert refused.json()["type"] == "urn:darkroom:problem:not-comparable"
+    assert upload_api.send(JPEG, Idempotency_Key="new").status_code == 201
+    platform.register()
+    assert upload_api.get("/v1/images").json()["images"][0]["size_bytes"] == len(JPEG)
+    assert len(upload_api.get("/v1/images").json()["images"]) == 1
+    assert platform.states() == {"waiting": 2}
+    uploaders = "select uploader from image_catalog.image where source = 'bucket'"
+    assert platform.query(uploaders) == [(None,)]
+
+
+def test_what_is_stored_there_later_changes_nothing(platform, upload_api):
+    first = upload_api.send(JPEG, Idempotency_Key="k").json()
+    squat(platform, uploader="shop")
+    platform.register()
+    assert upload_api.send(JPEG, Idempotency_Key="k").json() == first
+    assert upload_api.send(OTHER, Idempotency_Key="k").status_code == 422
+    platform.process()
+    [(sha256,)] = platform.query("select sha256 from image_catalog.image")
+    assert sha256 == hashlib.sha256(JPEG).digest()
+
+
+def test_an_image_whose_digest_nobody_knows_is_not_taken_for_the_same(platform, upload_api):
+    upload_api.send(JPEG, Idempotency_Key="k")
+    with platform.warehouse.connect() as connection:
+        connection.execute("update image_catalog.image set sha256 = null")
+    assert upload_api.send(JPEG, Idempotency_Key="k").status_code == 409

@@ -48,7 +48,7 @@ def head(**changes: Any) -> ObjectHead:
 
 
 def redeemed(one: ClaimCheck, found: ObjectHead | None, known: KnownObjects = NOTHING_KNOWN) -> Any:
-    return image_of(one, found, known, NOON + timedelta(hours=1), SETTINGS.purge_age)
+    return image_of(one, found, known, NOON + timedelta(hours=1), SETTINGS)
 
 
 def test_an_unknown_object_is_the_image_of_its_own_door() -> None:

@@ -15,8 +15,8 @@ from tests.unit.test_stack_environment import EVERYTHING, OWN_AWS
 
 ADMIN, UPLOADER = EVERYTHING["DATABASE_ADMIN_URL"], EVERYTHING["DATABASE_UPLOADER_URL"]
 LOADER, STORAGE = EVERYTHING["DATABASE_URL"], EVERYTHING["DAGSTER_DATABASE_URL"]
-BUILDER, BROKERS, STORE = "builder's", "broker's", "store's"
-SECRETS = {ADMIN, UPLOADER, LOADER, STORAGE, BUILDER, BROKERS, STORE}
+BUILDER, BROKERS, STORE, SIGNING = "builder's", "broker's", "store's", "the signer's"
+SECRETS = {ADMIN, UPLOADER, LOADER, STORAGE, BUILDER, BROKERS, STORE, SIGNING}
 OUTSIDE = (
     EVERYTHING
     | OWN_AWS
@@ -24,6 +24,7 @@ OUTSIDE = (
         "DBT_ENV_SECRET_PASSWORD": BUILDER,
         "KAFKA_SASL_PASSWORD": BROKERS,
         "AWS_SECRET_ACCESS_KEY": STORE,
+        "UPLOAD_SIGNING_KEY": SIGNING,
         "RAW_BUCKET": "theirs",
         "UNKNOWN_TOKEN": ADMIN,
     }
@@ -38,7 +39,7 @@ def stack(tmp_path: Path) -> Stack:
 @pytest.mark.parametrize(
     ("program", "expected"),
     [
-        ("upload_api", {UPLOADER, STORE}),
+        ("upload_api", {UPLOADER, STORE, SIGNING}),
         ("code_server", {STORAGE, LOADER, BROKERS, STORE}),
         ("daemon", {STORAGE}),
         ("web_server", {STORAGE, STORE}),
@@ -54,7 +55,7 @@ def test_a_program_holds_its_own_secrets_only(stack: Stack, program: str, expect
     ("family", "expected"),
     [
         (JobFamily.ACCESS, {LOADER}),
-        (JobFamily.INGESTION, {LOADER, BROKERS}),
+        (JobFamily.INGESTION, {LOADER, BROKERS, SIGNING}),
         (JobFamily.PROCESSING, {LOADER}),
         (JobFamily.RETENTION, {LOADER, BROKERS}),
         (JobFamily.VIEWS, {BUILDER}),

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from assets.catalog import identity
 from assets.ingestion.bucket.raw_objects import (
@@ -18,7 +19,7 @@ from assets.ingestion.bucket.raw_objects import (
     possible_ids,
     retention_starts_at,
 )
-from assets.ingestion.bucket.source import object_origin
+from assets.ingestion.bucket.source import describe_drop, object_origin
 from assets.ingestion.kafka.source import (
     LANDING_GRACE,
     is_awaited,
@@ -27,9 +28,10 @@ from assets.ingestion.kafka.source import (
     read_landed_key,
 )
 from assets.ingestion.kafka.topics import LandedTopic
+from assets.ingestion.upload.signature import SigningKeyError, Statement
 from assets.ingestion.upload.source import upload_key, upload_origin
 from assets.resources.objects import ObjectHead, ObjectVersion
-from tests.unit.arrivals import NOON, message, object_version
+from tests.unit.arrivals import NOON, message, object_version, some_settings
 
 AGE = timedelta(hours=158)
 SECOND = timedelta(seconds=1)
@@ -42,6 +44,9 @@ LANDED_KEY = landed_key(message(), 0)
 MESSAGE_ID = identity.image_id("kafka", message_origin(message(), 0))
 
 NO_TOPICS: Mapping[str, LandedTopic] = {}
+
+SIGNING_KEY = SecretStr("a key of the upload API, long enough")
+SETTINGS = some_settings(upload_signing_key=SIGNING_KEY.get_secret_value())
 
 offsets = st.integers(0, 2**63 - 1)
 
@@ -63,6 +68,11 @@ def judged(
 
 def head(found: ObjectVersion, **metadata: str) -> ObjectHead:
     return ObjectHead(found, metadata, "image/png")
+
+
+def signed_head(found: ObjectVersion, uploader: str = "ann", **metadata: str) -> ObjectHead:
+    said = Statement(found.key, uploader).signed(SIGNING_KEY)
+    return head(found, **metadata, **said)
 
 
 @pytest.mark.parametrize(
@@ -209,28 +219,31 @@ def test_every_key_has_a_standing(key: str, when, topics: Mapping[str, LandedTop
 
 
 def test_a_drop_becomes_a_waiting_image_of_its_own_key_and_version() -> None:
-    arrival = describe(object_version())
+    arrival = describe_drop(object_version())
     told = (arrival.source, arrival.object_key, arrival.object_version, arrival.size_bytes)
     assert told == ("bucket", "holiday/beach.jpg", "v1", 5)
 
 
 def test_an_object_arrived_when_it_was_stored() -> None:
-    assert describe(object_version()).arrived_at == NOON
+    assert describe_drop(object_version()).arrived_at == NOON
 
 
 def test_the_next_version_of_a_key_is_another_image() -> None:
-    assert describe(object_version()).image_id != describe(object_version(version="v2")).image_id
+    assert (
+        describe_drop(object_version()).image_id
+        != describe_drop(object_version(version="v2")).image_id
+    )
 
 
 def test_an_object_told_of_again_with_another_time_is_the_same_image() -> None:
     """A listing tells whole seconds, a notification milliseconds."""
     later = object_version(modified_at=NOON + timedelta(milliseconds=120))
-    assert describe(object_version()).image_id == describe(later).image_id
+    assert describe_drop(object_version()).image_id == describe_drop(later).image_id
 
 
 def test_an_upload_is_the_image_that_its_key_names() -> None:
     found = object_version(key=UPLOAD_KEY)
-    arrival = describe(found, head(found, uploader="ann", filename="my%20h%C3%BCtte.png"))
+    arrival = describe(signed_head(found, filename="my%20h%C3%BCtte.png"), SETTINGS)
     assert (arrival.image_id, arrival.source, arrival.origin) == (
         UPLOAD,
         "upload",
@@ -247,29 +260,66 @@ def test_two_versions_of_an_upload_are_one_image() -> None:
     ids = set()
     for version in ("v1", "v2"):
         found = object_version(key=UPLOAD_KEY, version=version)
-        ids.add(describe(found, head(found, uploader="ann")).image_id)
+        ids.add(describe(signed_head(found), SETTINGS).image_id)
     assert ids == {UPLOAD}
 
 
-@pytest.mark.parametrize("metadata", [{}, {"uploader": ""}, {"uploader": " \x00"}, {"owner": "a"}])
-def test_under_an_uploads_key_an_object_without_an_uploader_is_a_drop(
+UNSIGNED = Statement(UPLOAD_KEY, "ann")
+OF_ANOTHER_KEY = Statement(upload_key(UPLOAD, NOON + timedelta(hours=1)), "ann")
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {},
+        {"uploader": "ann"},
+        {"uploader": "ann", "signature": "0" * 64},
+        {"uploader": "ann", "signature": "ü"},
+        UNSIGNED.signed(SecretStr("a key that somebody else made up")),
+        UNSIGNED.signed(SIGNING_KEY) | {"uploader": "bob"},
+        UNSIGNED.signed(SIGNING_KEY) | {"sha256": "0" * 64},
+        UNSIGNED.signed(SIGNING_KEY) | {"sha256": "no digest"},
+        OF_ANOTHER_KEY.signed(SIGNING_KEY),
+    ],
+)
+def test_under_an_uploads_key_an_object_that_the_upload_api_did_not_sign_is_a_drop(
     metadata: dict[str, str],
 ) -> None:
     found = object_version(key=UPLOAD_KEY)
-    arrival = describe(found, head(found, **metadata))
-    assert arrival == describe(found)
+    arrival = describe(head(found, **metadata), SETTINGS)
+    assert arrival == describe_drop(found)
     assert (arrival.source, arrival.image_id) == ("bucket", possible_ids(found)[0])
+    assert arrival.uploader is None
+
+
+def test_a_signed_digest_is_that_of_the_upload() -> None:
+    found = object_version(key=UPLOAD_KEY)
+    said = Statement(UPLOAD_KEY, "ann", bytes(range(32)))
+    assert describe(head(found, **said.signed(SIGNING_KEY)), SETTINGS).sha256 == bytes(range(32))
+
+
+def test_the_type_that_the_sender_declared_is_kept() -> None:
+    found = object_version(key=UPLOAD_KEY)
+    told = signed_head(found, **{"declared-type": "text%2Fhtml"})
+    assert describe(told, SETTINGS).declared_content_type == "text/html"
+
+
+def test_without_the_key_no_upload_is_taken_for_a_drop() -> None:
+    found = object_version(key=UPLOAD_KEY)
+    with pytest.raises(SigningKeyError, match="UPLOAD_SIGNING_KEY is not set"):
+        describe(signed_head(found), some_settings())
 
 
 def test_an_uploader_named_beside_another_key_makes_no_upload_of_it() -> None:
     found = object_version()
-    assert describe(found, head(found, uploader="ann")) == describe(found)
+    assert describe(signed_head(found), SETTINGS) == describe_drop(found)
 
 
 @given(st.text(max_size=400))
 def test_whatever_the_metadata_say_a_row_can_hold_it(said: str) -> None:
     found = object_version(key=UPLOAD_KEY)
-    arrival = describe(found, head(found, uploader=f"ann{said}", filename=f"%00%0A%FF{said}"))
+    unsafe = {"filename": f"%00%0A%FF{said}", "declared-type": said}
+    arrival = describe(signed_head(found, f"ann{said}", **unsafe), SETTINGS)
     for text in (arrival.uploader or "", arrival.filename or ""):
         assert text.isprintable()
         assert len(text) <= 255
@@ -280,5 +330,5 @@ def test_what_becomes_of_an_object_is_known_by_one_of_its_possible_ids(
     version: str | None, key: str
 ) -> None:
     found = object_version(key=key, version=version)
-    for told in (None, head(found, uploader="ann")):
-        assert describe(found, told).image_id in possible_ids(found)
+    for told in (head(found), signed_head(found)):
+        assert describe(told, SETTINGS).image_id in possible_ids(found)

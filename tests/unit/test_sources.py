@@ -37,7 +37,7 @@ from assets.retention.image_buckets import (
 )
 from cli.main import app
 from infra.local.dbt import parse_dbt_project
-from tests.unit.arrivals import NOON, object_version
+from tests.unit.arrivals import NOON, object_version, some_settings
 
 PROJECT = Path(__file__).parents[2]
 AGE = timedelta(hours=158)
@@ -127,9 +127,9 @@ def test_the_recent_hours_of_a_fourth_source_are_listed_first(sftp: None) -> Non
 
 def test_an_object_of_a_fourth_source_is_described_as_its_image(sftp: None) -> None:
     assert needs_metadata(FETCHED)
-    arrival = describe(FETCHED, head(account="ann"))
+    arrival = describe(head(account="ann"), some_settings())
     assert (arrival.source, arrival.origin, arrival.image_id) == ("sftp", "warsaw/7", SFTP_ID)
-    assert describe(FETCHED, head()).source == "bucket"
+    assert describe(head(), some_settings()).source == "bucket"
 
 
 def test_an_object_of_a_fourth_source_is_classified_by_the_id_of_its_key(sftp: None) -> None:

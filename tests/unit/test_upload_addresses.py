@@ -18,6 +18,7 @@ def settings() -> UploadSettings:
         aws_default_region="eu-west-1",
         aws_access_key_id="AKIAEXAMPLE",
         aws_secret_access_key="example",
+        upload_signing_key="x" * 32,
     )
 
 

@@ -163,12 +163,12 @@ def needs_metadata(found: ObjectVersion) -> bool:
     return owner is not None and owner[0].describe is not None
 
 
-def describe(found: ObjectVersion, head: ObjectHead | None = None) -> Arrival:
-    """Returns the arrival that an object version is: its source's, or else a drop.
+def describe(head: ObjectHead, settings: Settings) -> Arrival:
+    """Returns the arrival that an object version is by its metadata: its source's, or else a drop.
 
-    `head` is the object's metadata, if `needs_metadata`.
+    It is a drop without looking at its metadata unless `needs_metadata`.
     """
-    owner = parse_key(found.key)
-    if head is not None and owner is not None and owner[0].describe is not None:
-        return owner[0].describe(owner[1], head) or describe_drop(found)
+    found = head.version
+    if (owner := parse_key(found.key)) is not None and owner[0].describe is not None:
+        return owner[0].describe(owner[1], head, settings) or describe_drop(found)
     return describe_drop(found)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from assets.catalog import identity
 from assets.catalog.records import Arrival
@@ -97,9 +97,8 @@ class MessageStorer:
         found = [head.version for head in heads if head is not None]
         with self.platform.warehouse.connect() as connection:
             known = read_known(connection, found, self.platform.settings)
-        age = self.platform.settings.purge_age
-        pairs = zip(checks, heads, strict=True)
-        return [one for pair in pairs if (one := image_of(*pair, known, now, age)) is not None]
+        settings, pairs = self.platform.settings, zip(checks, heads, strict=True)
+        return [one for pair in pairs if (one := image_of(*pair, known, now, settings)) is not None]
 
     def _head(self, check: ClaimCheck) -> ObjectHead | None:
         if "\0" in check.key or len(check.key.encode()) > _MAX_KEY_BYTES:
@@ -131,18 +130,18 @@ def image_of(
     head: ObjectHead | None,
     known: KnownObjects,
     now: datetime,
-    purge_age: timedelta,
+    settings: Settings,
 ) -> Arrival | None:
     """Returns the arrival that a claim check names; None if it is known, erased or landed itself.
 
     Without a head, whose object is missing, it is a rejected image without bytes.
     """
-    status = classify(head.version, known, now, purge_age) if head else None
+    status = classify(head.version, known, now, settings.purge_age) if head else None
     if status in {ObjectStatus.KNOWN, ObjectStatus.ERASED, ObjectStatus.LANDING}:
         return None
     if head is None or status is not ObjectStatus.NEW:
         return replace(check.message, reason=Reason.OBJECT_MISSING, quarantine_key=None)
-    image, message = describe_object(head.version, head), check.message
+    image, message = describe_object(head, settings), check.message
     return replace(
         image,
         declared_content_type=image.declared_content_type or message.declared_content_type,

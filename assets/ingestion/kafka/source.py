@@ -134,6 +134,7 @@ def _incarnated(topic: str, incarnation: int) -> str:
 
 SOURCE = IngestionSource(
     name="kafka",
+    reserved_folder="kafka",
     read_key=read_key,
     self_registration=SelfRegistration(LANDING_GRACE, find_awaited),
     ledger_input=LANDED_IMAGES,

@@ -1,7 +1,7 @@
 """The upload source: one image per upload that the upload API accepts.
 
 The API registers the images itself when it can; those that it only stored, and those that browsers
-send to the bucket directly, are registered from the raw bucket by their keys and metadata.
+send to the bucket directly, are registered from the raw bucket by their keys and signed metadata.
 """
 
 import re
@@ -12,7 +12,9 @@ from uuid import UUID
 from assets.catalog.identity import image_id
 from assets.catalog.records import Arrival
 from assets.ingestion.source import HOUR, IngestionSource, ParsedKey, printable, start_of
+from assets.ingestion.upload.signature import read_statement
 from assets.resources.objects import ObjectHead
+from assets.settings import Settings
 
 _KEY = re.compile(
     r"upload/(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})/(?P<hour>[0-9]{2})/"
@@ -43,12 +45,16 @@ def read_key(key: str) -> ParsedKey | None:
     return ParsedKey(image, upload_origin(image), start_of(found["day"], found["hour"]), HOUR)
 
 
-def describe(key: ParsedKey, head: ObjectHead) -> Arrival | None:
-    """Returns the upload that an object is; an object that names no uploader is a drop."""
-    uploader = printable(head.metadata.get("uploader", ""))
-    if uploader is None:
-        return None
+def describe(key: ParsedKey, head: ObjectHead, settings: Settings) -> Arrival | None:
+    """Returns the upload that an object is; one that the upload API did not sign is a drop.
+
+    Raises `SigningKeyError` when the settings lack the key.
+    """
     found = head.version
+    said = read_statement(found.key, head.metadata, settings.upload_signing_key)
+    if said is None:
+        return None
+    declared_type = unquote(head.metadata.get("declared-type", "")) or head.content_type or ""
     return Arrival(
         image_id=key.image_id,
         arrived_at=found.modified_at,
@@ -57,9 +63,10 @@ def describe(key: ParsedKey, head: ObjectHead) -> Arrival | None:
         object_key=found.key,
         object_version=found.version,
         size_bytes=found.size_bytes,
-        declared_content_type=printable(head.content_type or ""),
+        declared_content_type=printable(declared_type),
         filename=printable(unquote(head.metadata.get("filename", ""))),
-        uploader=uploader,
+        uploader=said.uploader,
+        sha256=said.sha256,
     )
 
 
@@ -69,4 +76,5 @@ SOURCE = IngestionSource(
     describe=describe,
     has_one_key_per_image=False,
     hourly_folder="upload",
+    reserved_folder="upload",
 )

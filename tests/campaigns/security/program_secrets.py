@@ -14,10 +14,11 @@ from tests.campaigns.security.attempt import Attempt, Target
 _START_SECONDS: Final = 180
 """A run may have to wait for another of its job."""
 _LOADER, _STORAGE, _STORE = "darkroom_loader", "darkroom_dagster", "s3_secret_key"
+_SIGNING = "upload_signing_key"
 _PROGRAMS: Final = {
     "kafka": {_STORE},
     "object_store": {_STORE},
-    "upload_api": {"darkroom_uploader", _STORE},
+    "upload_api": {"darkroom_uploader", _STORE, _SIGNING},
     "code_server": {_LOADER, _STORAGE, _STORE},
     "daemon": {_STORAGE},
     "web_server": {_STORAGE, _STORE},
@@ -25,7 +26,7 @@ _PROGRAMS: Final = {
 """What each program needs of the generated secrets; the others need none."""
 _RUNS: Final = {
     "check_access": {_LOADER, _STORAGE, _STORE},
-    "check_images": {_LOADER, _STORAGE, _STORE},
+    "check_images": {_LOADER, _STORAGE, _STORE, _SIGNING},
     "check_retention": {_LOADER, _STORAGE, _STORE},
     "process_images": {_LOADER, _STORAGE, _STORE},
     "check_sales": {"darkroom_builder", _STORAGE, _STORE},

@@ -1,15 +1,25 @@
 """Whether a sender can stop others from sending, or get what is another's."""
 
+import json
 import socket
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from uuid import uuid4
+from datetime import UTC, datetime
+from http.client import HTTPConnection
+from typing import Any
+from uuid import UUID, uuid4
 
 import psycopg
 import requests
+from botocore.exceptions import ClientError
+from botocore.session import get_session
 
+from assets.ingestion.bucket.registration import Registration, RegistrationBusyError
 from assets.ingestion.upload import api_keys
+from assets.ingestion.upload.source import upload_id, upload_key
+from assets.platform import Platform
 from infra.demo.photographs import photographs
 from tests.campaigns.security.attempt import SECONDS, Attempt, Target
 
@@ -17,6 +27,7 @@ _IMAGE_BYTES = 10 * 1024 * 1024
 _SLOW_BODIES = 26
 _GUESSES = 60
 _STALL_SECONDS = 15
+_GUESSER = "127.0.0.77"
 _UNKNOWN_HOST = "upload.example"
 
 
@@ -25,6 +36,7 @@ class Sender:
     """Somebody who has an API key."""
 
     port: int
+    name: str
     key: str = field(repr=False)
 
     @property
@@ -43,6 +55,14 @@ class Sender:
             self._url("/v1/images"), body, headers=self.headers | named, timeout=SECONDS
         )
 
+    def prepare(self) -> dict[str, Any]:
+        """Returns the form of a direct upload."""
+        wanted = {"content_type": "image/jpeg", "size_bytes": _IMAGE_BYTES}
+        prepared = requests.post(
+            self._url("/v1/uploads"), json=wanted, headers=self.headers, timeout=SECONDS
+        )
+        return dict(prepared.json())
+
     def begin(self, *headers: str) -> socket.socket:
         """Begins to send an image; the body is the caller's matter."""
         lines = ["POST /v1/images HTTP/1.1", "Host: 127.0.0.1", *headers]
@@ -55,10 +75,10 @@ class Sender:
 
 def sender(target: Target) -> Sender:
     """Returns a new uploader, as the platform team admits one."""
-    key = api_keys.new_key()
+    key, name = api_keys.new_key(), f"uploader-{uuid4().hex[:8]}"
     with psycopg.connect(target.env["DATABASE_ADMIN_URL"]) as connection:
-        api_keys.insert(connection, key, f"uploader-{uuid4().hex[:8]}")
-    return Sender(target.stack.ports.upload_api, key.text)
+        api_keys.insert(connection, key, name)
+    return Sender(target.stack.ports.upload_api, name, key.text)
 
 
 def opened(port: int, sent: bytes) -> socket.socket:
@@ -79,8 +99,8 @@ def answer(connection: socket.socket) -> bytes:
 
 def picture() -> bytes:
     """Returns a JPEG that nobody sent before."""
-    [one] = photographs(1, megapixels=0.1)
-    return one.body + uuid4().bytes
+    made = photographs(10, megapixels=0.1)
+    return next(one.body for one in made if one.content_type == "image/jpeg") + uuid4().bytes
 
 
 def _block_others(target: Target) -> Iterator[str]:
@@ -143,14 +163,18 @@ def _guess_keys(target: Target) -> Iterator[str]:
     shop = sender(target)
     if shop.ask("/v1/images").status_code != 200:
         raise AssertionError("a valid key is refused")
-    statuses = [
-        Sender(shop.port, api_keys.new_key().text).ask("/v1/images").status_code
-        for _ in range(_GUESSES)
-    ]
-    if 429 not in statuses:
+    if 429 not in {_guess(shop.port, api_keys.new_key().text) for _ in range(_GUESSES)}:
         yield f"{_GUESSES} guesses from one address are each looked up"
-    if shop.ask("/v1/images").status_code != 200:
+    if _guess(shop.port, shop.key) != 200:
         yield "guesses lock a valid key of the same address out"
+
+
+def _guess(port: int, key: str) -> int:
+    """Asks from an address of its own, so that the platform's other callers are not affected."""
+    connection = HTTPConnection("127.0.0.1", port, SECONDS, source_address=(_GUESSER, 0))
+    with closing(connection):
+        connection.request("GET", "/v1/images", headers={"Authorization": f"Bearer {key}"})
+        return connection.getresponse().status
 
 
 def _read_metrics(target: Target) -> Iterator[str]:
@@ -161,11 +185,150 @@ def _read_metrics(target: Target) -> Iterator[str]:
         yield "the public port serves the metrics"
 
 
+@contextmanager
+def dropper(target: Target) -> Iterator[Any]:
+    """Yields the S3 client of somebody who may store objects in the raw bucket and no more."""
+    iam, name = _client(target, "iam"), f"dropper-{uuid4().hex[:8]}"
+    bucket = f"arn:aws:s3:::{target.platform.settings.raw_bucket}/*"
+    allowed = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": bucket}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    iam.create_user(UserName=name)
+    iam.put_user_policy(UserName=name, PolicyName="drop", PolicyDocument=policy)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    try:
+        yield _client(target, "s3", key["AccessKeyId"], key["SecretAccessKey"])
+    finally:
+        iam.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
+        iam.delete_user_policy(UserName=name, PolicyName="drop")
+        iam.delete_user(UserName=name)
+
+
+def _client(target: Target, service: str, key: str | None = None, secret: str | None = None) -> Any:
+    return get_session().create_client(
+        service,
+        endpoint_url=target.env["AWS_ENDPOINT_URL"],
+        region_name=target.env["AWS_DEFAULT_REGION"],
+        aws_access_key_id=key or target.env["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=secret or target.env["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
+def _registered(target: Target, key: str) -> list[tuple[Any, ...]]:
+    """Returns uploader and version of the image of a key, once it is registered."""
+    settings = target.platform.settings.model_copy(update={"run_linger_seconds": 1.0})
+    query = "select uploader, object_version from image_catalog.image where object_key = %s"
+    for _ in range(SECONDS):
+        with suppress(RegistrationBusyError):  # of the platform's own run
+            Registration(Platform.from_settings(settings)).run()
+        with target.platform.warehouse.connect() as connection:
+            if found := connection.execute(query, [key]).fetchall():
+                return found
+        time.sleep(1)
+    raise AssertionError("an object in the raw bucket is not registered")
+
+
+def _take_a_key(target: Target) -> Iterator[str]:
+    shop, bucket = sender(target), target.platform.settings.raw_bucket
+    with dropper(target) as s3:
+        s3.put_object(Bucket=bucket, Key=f"drop/{uuid4()}", Body=picture())
+        for image in (upload_id(shop.name, "invoice-7"), uuid4()):
+            key = upload_key(image, datetime.now(UTC))
+            try:
+                s3.put_object(
+                    Bucket=bucket, Key=key, Body=picture(), Metadata={"uploader": shop.name}
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "AccessDenied":
+                    raise
+            else:
+                yield "stored an object where another uploader's image belongs"
+    own = picture()
+    sent = shop.send(own, Idempotency_Key="invoice-7")
+    if sent.status_code == 200:
+        yield "the owner's bytes are answered 200 and dropped"
+    if sent.status_code == 201:
+        key = upload_key(UUID(sent.json()["id"]), datetime.now(UTC))
+        stored = target.platform.object_store.get(bucket, key)
+        if stored != own:
+            yield "the owner's bytes are not those that are stored"
+
+
+def _name_an_uploader(target: Target) -> Iterator[str]:
+    shop, key = sender(target), f"drop/{datetime.now(UTC):%Y-%m-%d/%H}/{uuid4()}"
+    program = target.platform.object_store
+    with dropper(target) as s3:
+        s3.put_object(
+            Bucket=program.settings.raw_bucket,
+            Key=key,
+            Body=picture(),
+            Metadata={"uploader": shop.name, "signature": "0" * 64},
+        )
+    unsigned = upload_key(uuid4(), datetime.now(UTC))  # as if the bucket had no policy
+    program.put(
+        program.settings.raw_bucket, unsigned, picture(), "image/jpeg", {"uploader": shop.name}
+    )
+    for place, one in (("a drop", key), ("an object among the uploads", unsigned)):
+        if any(uploader == shop.name for uploader, _ in _registered(target, one)):
+            yield f"{place} belongs to the uploader that it names"
+    if shop.ask("/v1/images").json()["images"]:
+        yield "an image of somebody else is in an uploader's list"
+
+
+def _reuse_a_form(target: Target) -> Iterator[str]:
+    shop, store = sender(target), target.platform.object_store
+    form = shop.prepare()
+    key, bucket = form["fields"]["key"], store.settings.raw_bucket
+    first = _fill(form)
+    if first != 204:
+        raise AssertionError(f"a form is answered with {first}")
+    [original] = store.page_of_versions(bucket, None, None, prefix=key).versions
+    for change in (
+        {"Content-Type": "text/html"},
+        {"Content-Disposition": "inline"},
+        {"x-amz-meta-uploader": "somebody"},
+        {"key": upload_key(uuid4(), datetime.now(UTC))},
+    ):
+        if _fill(form, **change) < 400:
+            yield f"a form is accepted with another {next(iter(change))}"
+    _fill(form)
+    if _registered(target, key) != [(shop.name, original.version)]:
+        yield "what was sent with a form for the second time is the image"
+
+
+def _fill(form: dict[str, Any], **changes: str) -> int:
+    fields = form["fields"] | changes
+    answered = requests.post(form["url"], fields, files={"file": picture()}, timeout=SECONDS)
+    return answered.status_code
+
+
+def _serve_a_page(target: Target) -> Iterator[str]:
+    shop, store = sender(target), target.platform.object_store
+    sent = shop.send(picture(), Content_Type="text/html", X_Filename="page.html")
+    if sent.status_code != 201:
+        raise AssertionError(f"an image is answered with {sent.status_code}")
+    key = upload_key(UUID(sent.json()["id"]), datetime.now(UTC))
+    place = {"Bucket": store.settings.raw_bucket, "Key": key}
+    served = requests.get(
+        store.s3.generate_presigned_url("get_object", Params=place), timeout=SECONDS
+    )
+    for name, wanted in (
+        ("Content-Type", "image/jpeg"),
+        ("Content-Disposition", "attachment"),
+        ("X-Content-Type-Options", "nosniff"),
+    ):
+        if (found := served.headers.get(name)) != wanted:
+            yield f"an object is served with {name}: {found}"
+
+
 ATTEMPTS = (
     Attempt("keep other uploaders from sending, with bodies that do not arrive", _block_others),
     Attempt("send endless headers, or ambiguous hosts", _send_endless_headers),
     Attempt("keep connections with half a request", _keep_half_a_request),
     Attempt("hide a request in the body of another", _smuggle),
     Attempt("guess API keys", _guess_keys),
+    Attempt("take the place of another uploader's image", _take_a_key),
+    Attempt("put images into another uploader's list", _name_an_uploader),
+    Attempt("use the form of a direct upload for something else, or again", _reuse_a_form),
+    Attempt("have a browser show an uploaded file as a page", _serve_a_page),
     Attempt("read the metrics of the upload API on its public port", _read_metrics),
 )

@@ -6,6 +6,7 @@ from assets.catalog.identity import image_id
 from assets.catalog.records import Arrival
 from assets.ingestion.source import HOUR, IngestionJob, IngestionSource, ParsedKey, start_of
 from assets.resources.objects import ObjectHead
+from assets.settings import Settings
 
 FETCHED_FILES = ("raw_bucket", "fetched_files")
 
@@ -22,7 +23,7 @@ def read_key(key: str) -> ParsedKey | None:
     return ParsedKey(image_id(SOURCE.name, origin), origin, begins_at, HOUR)
 
 
-def describe(key: ParsedKey, head: ObjectHead) -> Arrival | None:
+def describe(key: ParsedKey, head: ObjectHead, _settings: Settings) -> Arrival | None:
     if (account := head.metadata.get("account")) is None:
         return None
     found = head.version
