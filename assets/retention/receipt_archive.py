@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter
 
 from assets.resources.object_store import ObjectStore
 from assets.retention import signing
@@ -120,7 +120,7 @@ class ReceiptArchive:
             body = self.store.get(self.bucket, _key(number), listing.receipts[number])
             try:
                 return number, from_json(body)
-            except ValidationError:
+            except ValueError:
                 return number, None
 
         with ThreadPoolExecutor(_THREADS) as threads:
@@ -163,7 +163,7 @@ def to_json(receipt: Receipt) -> bytes:
 
 
 def from_json(body: bytes) -> Receipt:
-    """Returns an archived receipt. Raises `pydantic.ValidationError` when it is none."""
+    """Returns an archived receipt. Raises `ValueError` when it is none."""
     [receipt] = _LISTS.validate_json(body)
     return receipt
 

@@ -125,6 +125,14 @@ def test_an_unknown_object_is_reported_and_stops_no_purge(purged):
     assert "'!', '000000000002.json.bak', 'keys/none.pem' and 1 others" in notice
 
 
+@pytest.mark.parametrize("body", [b"", b"[]", b"[{}]"])
+def test_an_object_in_the_place_of_the_next_receipt_stops_no_purge_and_is_found(purged, body):
+    bucket = purged.settings.receipts_bucket
+    s3_of(purged).put_object(Bucket=bucket, Key="000000000004.json", Body=body)
+    purge(purged, NOW)
+    assert problems(purged) == "Receipt 4 differs from its archived copy."
+
+
 def test_no_version_of_an_archived_receipt_can_be_deleted(purged):
     bucket = purged.settings.receipts_bucket
     [page] = purged.object_store.pages_of_versions(bucket)
