@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -83,6 +83,9 @@ class Settings(RetentionSettings):
     aws_endpoint_url: str | None = Field(None, description="address of S3 and SQS; unset on AWS")
     aws_access_key_id: str | None = Field(None, description="unset: boto3's own credential chain")
     aws_secret_access_key: SecretStr | None = None
+    aws_ca_bundle: str | None = Field(
+        None, description="file with the certificates that S3's is checked with; unset: the usual"
+    )
     raw_bucket: str = "darkroom-raw"
     processed_bucket: str = "darkroom-processed"
     quarantine_bucket: str = "darkroom-quarantine"
@@ -99,6 +102,13 @@ class Settings(RetentionSettings):
     raw_events_queue: str = "darkroom-raw-events"
 
     kafka_bootstrap_servers: str
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_ca_file: str | None = Field(
+        None, description="certificates that the brokers' are checked with; unset: the system's"
+    )
+    kafka_sasl_mechanism: Literal["SCRAM-SHA-256", "SCRAM-SHA-512", "AWS_MSK_IAM"] | None = None
+    kafka_sasl_username: str | None = Field(None, description="not for AWS_MSK_IAM")
+    kafka_sasl_password: SecretStr | None = None
     kafka_topic: str = "images"
     kafka_group: str = "darkroom-landing"
     kafka_chunk_bytes: int = Field(
@@ -146,6 +156,15 @@ class Settings(RetentionSettings):
     image_recipe: str = Field(
         "standard", description="a recipe that comes with the platform, or the path of a YAML file"
     )
+
+    @model_validator(mode="after")
+    def _names_a_sasl_mechanism(self) -> Self:
+        if self.kafka_security_protocol.startswith("SASL") is (self.kafka_sasl_mechanism is None):
+            raise ValueError(
+                "KAFKA_SASL_MECHANISM is needed with KAFKA_SECURITY_PROTOCOL=SASL_SSL or "
+                "SASL_PLAINTEXT, and only there"
+            )
+        return self
 
     @property
     def image_buckets(self) -> tuple[str, str, str]:

@@ -21,6 +21,7 @@ from kafka import KafkaConsumer, TopicPartition
 from assets.ingestion.kafka.landing import Landing
 from assets.ingestion.kafka.producer import OutgoingImage, send
 from assets.platform import Platform
+from assets.resources.brokers import connection
 from assets.resources.object_store import ObjectStore, open_client
 from assets.resources.warehouse import read_value
 from assets.settings import Settings
@@ -87,7 +88,7 @@ def fill_dedicated_topic(settings: Settings, size_bytes: int, messages: int) -> 
     own = settings.model_copy(
         update={"kafka_topic": name, "kafka_group": name, "run_linger_seconds": 1.0}
     )
-    provision_topic(own.kafka_bootstrap_servers, own.kafka_topic)
+    provision_topic(own)
     body = random.Random(0).randbytes(size_bytes)  # noqa: S311 - sizes matter, not secrets
     outgoing = (OutgoingImage(str(number), body) for number in range(messages))
     if refused := send(own, outgoing, lambda _: None):
@@ -144,7 +145,7 @@ def _loop_rate(settings: Settings, messages: int, put: Callable[[str, bytes], ob
 def _consumer(settings: Settings) -> KafkaConsumer:
     """Opens a consumer with the client settings of the landing, at the beginning of the topic."""
     consumer = KafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap_servers,
+        **connection(settings),
         enable_auto_commit=False,
         isolation_level="read_committed",
         fetch_max_bytes=settings.kafka_chunk_bytes,

@@ -201,7 +201,7 @@ def _send(
     platform: Platform, root: Path, paths: Sequence[Path], uploader: str | None, claim_check: bool
 ) -> list[NotSent]:
     settings = platform.settings
-    with administrator(settings.kafka_bootstrap_servers) as admin:
+    with administrator(settings) as admin:
         read_shape(admin, settings.kafka_topic)
     outgoing = read_files(root, paths, uploader)
     if claim_check:

@@ -19,7 +19,7 @@ app = typer.Typer()
 def apply(json: Json = False) -> None:
     """Bring the topic to what infra/kafka/topics.yaml says; exit code 1 if something is left."""
     settings, wanted = running_platform("kafka").settings, load_description()
-    with administrator(settings.kafka_bootstrap_servers) as admin:
+    with administrator(settings) as admin:
         done = reconcile(admin, settings.kafka_topic, wanted)
     if json:
         print_json(done)
@@ -40,7 +40,7 @@ def apply(json: Json = False) -> None:
 def diff(json: Json = False) -> None:
     """Show where the topic and its file differ; exit code 1 if they do."""
     settings = running_platform("kafka").settings
-    with administrator(settings.kafka_bootstrap_servers) as admin:
+    with administrator(settings) as admin:
         differences, note = find_differences(admin, settings.kafka_topic, load_description())
     if json:
         print_json(differences)

@@ -18,6 +18,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 
 from assets.errors import ServerError
 from assets.ingestion.upload import api_keys
+from assets.resources.brokers import connection
 from assets.resources.object_store import ObjectStore
 from assets.settings import Settings
 from infra.local.stack import Stack
@@ -92,7 +93,7 @@ class KafkaSourceClient(SourceClient):
         self._seconds = _DELIVERY_SECONDS + addresses.answer_seconds
         try:
             self._producer = KafkaProducer(
-                bootstrap_servers=addresses.settings.kafka_bootstrap_servers,
+                **connection(addresses.settings),
                 acks="all",
                 enable_idempotence=True,
                 max_request_size=_MAX_REQUEST_BYTES,

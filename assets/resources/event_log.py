@@ -9,6 +9,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import AuthorizationError, KafkaError, SaslAuthenticationFailedError
 
 from assets.errors import ServerRefusedError, ServerUnavailableError
+from assets.resources.brokers import connection
 from assets.resources.event_reader import Reader
 from assets.resources.messages import TopicState
 from assets.resources.topic_states import read_state
@@ -27,14 +28,13 @@ class EventLog:
 
     def read_state(self, topic: str) -> TopicState:
         """Returns the current state of a topic. Raises `TopicMissingError`."""
-        with administrator(self.settings.kafka_bootstrap_servers) as admin:
+        with administrator(self.settings) as admin:
             return read_state(admin, topic)
 
     @contextmanager
     def reader(self, topic: TopicState, next_offsets: Mapping[int, int]) -> Iterator[Reader]:
         """Opens a reader of these partitions at these offsets."""
-        servers = self.settings.kafka_bootstrap_servers
-        with administrator(servers) as admin, self._consumer(topic) as consumer:
+        with administrator(self.settings) as admin, self._consumer(topic) as consumer:
             consumer.assign([TopicPartition(topic.name, number) for number in next_offsets])
             skip_confirmation_seconds = self.settings.kafka_hole_seconds
             yield Reader(consumer, admin, topic, next_offsets, skip_confirmation_seconds)
@@ -59,7 +59,7 @@ class EventLog:
         max_bytes = self.settings.kafka_chunk_bytes // 2 // max(1, topic.brokers)
         with _translated(self.settings.kafka_bootstrap_servers), ExitStack() as on_exit:
             consumer = KafkaConsumer(
-                bootstrap_servers=self.settings.kafka_bootstrap_servers,
+                **connection(self.settings),
                 group_id=self.settings.kafka_group,
                 enable_auto_commit=False,
                 auto_offset_reset="none",
@@ -76,11 +76,11 @@ class EventLog:
 
 
 @contextmanager
-def administrator(servers: str) -> Iterator[KafkaAdminClient]:
+def administrator(settings: Settings) -> Iterator[KafkaAdminClient]:
     """Opens a client that reads and changes topics; its errors are raised as `ServerError`."""
-    with _translated(servers):
+    with _translated(settings.kafka_bootstrap_servers):
         admin = KafkaAdminClient(
-            bootstrap_servers=servers,
+            **connection(settings),
             bootstrap_timeout_ms=_TIMEOUT_MS,
             request_timeout_ms=_TIMEOUT_MS,
         )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import boto3
@@ -297,6 +298,7 @@ def open_client(
         endpoint_url=settings.aws_endpoint_url,
         aws_access_key_id=settings.aws_access_key_id,
         aws_secret_access_key=secret.get_secret_value() if secret else None,
+        verify=settings.aws_ca_bundle,
         config=Config(
             signature_version="s3v4" if service == "s3" else "v4",
             connect_timeout=5,
@@ -315,15 +317,18 @@ def _is_plain(key: str) -> bool:
 
 def open_store(bucket: str, settings: Settings) -> S3Store:
     """Returns obstore's client of a bucket for the configured endpoint and credentials."""
-    secret = settings.aws_secret_access_key
-    access: Any = {"endpoint": settings.aws_endpoint_url} if settings.aws_endpoint_url else {}
+    secret, endpoint = settings.aws_secret_access_key, settings.aws_endpoint_url
+    client: Any = {"allow_http": (endpoint or "").startswith("http://"), "timeout": "30s"}
+    if settings.aws_ca_bundle:
+        client["root_certificate"] = Path(settings.aws_ca_bundle).read_bytes()
+    access: Any = {"endpoint": endpoint} if endpoint else {}
     if settings.aws_access_key_id and secret:
         access["access_key_id"] = settings.aws_access_key_id
         access["secret_access_key"] = secret.get_secret_value()
     return S3Store(
         bucket,
         region=settings.aws_default_region,
-        client_options={"allow_http": settings.aws_endpoint_url is not None, "timeout": "30s"},
+        client_options=client,
         retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=15)},
         **access,
     )

@@ -58,7 +58,7 @@ def read_topic_age(event_log: EventLog, topic: str) -> TopicAge:
 
     Raises `TopicMissingError`, or `ServerUnavailableError` when the brokers do not answer in time.
     """
-    with administrator(event_log.settings.kafka_bootstrap_servers) as admin:
+    with administrator(event_log.settings) as admin:
         is_enforced = read_state(admin, topic).is_exact
         bound = topic_bound(read_configuration(admin, topic)) if is_enforced else None
         return TopicAge(is_enforced, bound, read_oldest(admin, topic))

@@ -12,6 +12,7 @@ from kafka.errors import IncompatibleBrokerVersion, TopicAlreadyExistsError
 from assets.errors import TopicError
 from assets.resources.event_log import administrator
 from assets.resources.topic_states import TopicMissingError, read_shape
+from assets.settings import Settings
 from assets.yaml_files import read_yaml
 
 TOPICS = Path(__file__).with_name("topics.yaml")
@@ -55,10 +56,10 @@ def create_topic(admin: KafkaAdminClient, name: str, wanted: TopicDescription) -
     return True
 
 
-def provision_topic(bootstrap_servers: str, name: str, described_as: str = "images") -> bool:
-    """Creates the topic of an entry of `topics.yaml` unless it exists; returns whether it did."""
-    with administrator(bootstrap_servers) as admin:
-        return create_topic(admin, name, load_description(described_as))
+def provision_topic(settings: Settings, described_as: str = "images") -> bool:
+    """Creates the topic as `topics.yaml` says unless it exists; returns whether it did."""
+    with administrator(settings) as admin:
+        return create_topic(admin, settings.kafka_topic, load_description(described_as))
 
 
 _PARTITIONS = "partitions"

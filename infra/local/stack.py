@@ -345,7 +345,7 @@ class Stack:
         if "AWS_ENDPOINT_URL" not in self.outside:
             reserve_folders(s3, settings, [PROGRAMS])
         self.say("topic")
-        provision_topic(settings.kafka_bootstrap_servers, settings.kafka_topic)
+        provision_topic(settings)
         own = sorted(env.keys() - self.outside.keys())
         lines = "".join(f"{name}={shlex.quote(env[name])}\n" for name in own)
         self.state.write_private(self.state.path("env"), lines)

@@ -31,7 +31,7 @@ WANTED = load_description()
 
 @pytest.fixture
 def admin(settings) -> Iterator[KafkaAdminClient]:
-    with administrator(settings.kafka_bootstrap_servers) as opened:
+    with administrator(settings) as opened:
         yield opened
 
 

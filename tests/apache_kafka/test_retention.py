@@ -30,7 +30,7 @@ SHORT = replace(
 
 @pytest.fixture
 def admin(settings) -> Iterator[KafkaAdminClient]:
-    with administrator(settings.kafka_bootstrap_servers) as opened:
+    with administrator(settings) as opened:
         yield opened
 
 

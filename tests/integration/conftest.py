@@ -147,7 +147,7 @@ def settings(own_warehouse: dict[str, str], overrides: dict[str, str]) -> Settin
     made = Settings.of(own_warehouse | own | overrides)
     store = ObjectStore(made)
     provision_buckets(store.s3, store.sqs, made)
-    provision_topic(made.kafka_bootstrap_servers, made.kafka_topic)
+    provision_topic(made)
     return made
 
 

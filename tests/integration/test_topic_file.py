@@ -30,7 +30,7 @@ WANTED = load_description()
 
 @pytest.fixture
 def admin(settings) -> KafkaAdminClient:
-    with administrator(settings.kafka_bootstrap_servers) as opened:
+    with administrator(settings) as opened:
         yield opened
 
 
@@ -52,9 +52,9 @@ def test_a_topic_that_was_just_made_is_as_the_file_says(admin, settings):
 
 
 def test_a_topic_is_made_once(settings):
-    name = f"{settings.kafka_topic}-new"
-    assert provision_topic(settings.kafka_bootstrap_servers, name)
-    assert not provision_topic(settings.kafka_bootstrap_servers, name)
+    new = settings.model_copy(update={"kafka_topic": f"{settings.kafka_topic}-new"})
+    assert provision_topic(new)
+    assert not provision_topic(new)
 
 
 def test_a_setting_that_differs_is_shown_and_set(admin, settings):

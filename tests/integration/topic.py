@@ -55,7 +55,7 @@ def delete_topic(platform: Platform) -> None:
 
 def recreate_topic(platform: Platform) -> None:
     delete_topic(platform)
-    provision_topic(platform.settings.kafka_bootstrap_servers, platform.settings.kafka_topic)
+    provision_topic(platform.settings)
 
 
 def lose(platform: Platform, partition: int, offset: int) -> tuple[str, bytes]:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from assets.resources.brokers import connection
 from assets.settings import Settings
 from tests.unit.arrivals import REQUIRED, some_settings
 
@@ -128,3 +129,36 @@ def test_the_buckets_of_images_are_raw_processed_and_quarantine() -> None:
         "p",
         "q",
     )
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"},
+        {"KAFKA_SASL_MECHANISM": "SCRAM-SHA-512"},
+        {"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512"},
+    ],
+)
+def test_a_way_to_prove_who_one_is_belongs_to_a_protocol_that_asks(
+    variables: dict[str, str],
+) -> None:
+    assert "KAFKA_SASL_MECHANISM is needed with" in refusal(REQUIRED | variables)
+
+
+def test_kafka_is_reached_as_the_settings_say() -> None:
+    settings = some_settings(
+        kafka_security_protocol="SASL_SSL",
+        kafka_ca_file="ca.pem",
+        kafka_sasl_mechanism="SCRAM-SHA-512",
+        kafka_sasl_username="me",
+        kafka_sasl_password=PASSWORD,
+    )
+    assert connection(settings) == {
+        "bootstrap_servers": settings.kafka_bootstrap_servers,
+        "security_protocol": "SASL_SSL",
+        "ssl_cafile": "ca.pem",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": "me",
+        "sasl_plain_password": PASSWORD,
+    }
+    assert PASSWORD not in repr(settings)

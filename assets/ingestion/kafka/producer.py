@@ -19,6 +19,7 @@ from kafka.errors import KafkaError, RetriableError
 
 from assets.errors import ServerUnavailableError, TopicError
 from assets.ingestion.bucket.source import SOURCE
+from assets.resources.brokers import connection
 from assets.resources.object_store import ObjectStore
 from assets.settings import Settings
 from assets.validation.headers import MAX_IMAGE_BYTES
@@ -148,7 +149,7 @@ def _producer(settings: Settings) -> Iterator[KafkaProducer]:
     servers = settings.kafka_bootstrap_servers
     try:
         producer = KafkaProducer(
-            bootstrap_servers=servers,
+            **connection(settings),
             acks="all",
             allow_auto_create_topics=False,
             max_request_size=_MAX_REQUEST_BYTES,

@@ -14,6 +14,7 @@ from kafka.errors import KafkaError
 from assets.catalog.checks import balance
 from assets.errors import ServerUnavailableError
 from assets.processing.recipe import read_recipe
+from assets.resources.brokers import connection
 from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectMissingError, ObjectStore
 from assets.resources.warehouse import Warehouse, read_rows, read_value, read_values
@@ -111,7 +112,7 @@ def _topic_copies(settings: Settings) -> Counter[str]:
     servers, found = settings.kafka_bootstrap_servers, Counter[str]()
     try:
         consumer = KafkaConsumer(
-            bootstrap_servers=servers, max_partition_fetch_bytes=_MAX_MESSAGE_BYTES
+            **connection(settings), max_partition_fetch_bytes=_MAX_MESSAGE_BYTES
         )
         numbers = consumer.partitions_for_topic(settings.kafka_topic) or ()
         consumer.assign([TopicPartition(settings.kafka_topic, number) for number in numbers])
