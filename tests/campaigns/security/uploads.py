@@ -24,6 +24,7 @@ from infra.demo.photographs import photographs
 from tests.campaigns.security.attempt import SECONDS, Attempt, Target
 
 _IMAGE_BYTES = 10 * 1024 * 1024
+_LARGE_BYTES = 8 * 1024 * 1024
 _SLOW_BODIES = 26
 _GUESSES = 60
 _STALL_SECONDS = 15
@@ -105,20 +106,21 @@ def picture() -> bytes:
 
 def _block_others(target: Target) -> Iterator[str]:
     slow, shop = sender(target), sender(target)
-    if (sent := shop.send(picture())).status_code != 201:
+    large = picture().ljust(_LARGE_BYTES, b"\0")
+    if (sent := shop.send(large)).status_code != 201:
         raise AssertionError(f"an image is answered with {sent.status_code}")
     with ExitStack() as trickling:
         for _ in range(_SLOW_BODIES):
             body = trickling.enter_context(slow.begin(f"Content-Length: {_IMAGE_BYTES}"))
             body.sendall(picture()[:100])
-        if (sent := shop.send(picture())).status_code != 201:
+        if (sent := shop.send(large)).status_code != 201:
             yield f"{_SLOW_BODIES} slow bodies: another uploader is answered {sent.status_code}"
     with ExitStack() as stalled:
         for _ in range(_SLOW_BODIES):
             body = stalled.enter_context(slow.begin(f"Content-Length: {_IMAGE_BYTES}"))
             with suppress(ConnectionError):  # refused meanwhile
                 body.sendall(picture().ljust(_IMAGE_BYTES - 1, b"\0"))
-        if (sent := shop.send(picture())).status_code != 201:
+        if (sent := shop.send(large)).status_code != 201:
             yield f"{_SLOW_BODIES} full bodies: another uploader is answered {sent.status_code}"
 
 
