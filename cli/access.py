@@ -207,15 +207,15 @@ class Matrix:
 
 
 def _wrapped(name: str, width: int) -> list[str]:
-    """Breaks a list of names into lines, and no name."""
-    indent = " " * (len(name) - len(name.lstrip()) + 2)
+    """Breaks a list of names into lines, and no name; further lines are indented more."""
+    indent = " " * (len(name) - len(name.lstrip()))
     lines = wrap(
-        name,
+        name.lstrip(),
         max(width, 1),
-        subsequent_indent=indent,
+        initial_indent=indent,
+        subsequent_indent=indent + "  ",
         break_long_words=False,
         break_on_hyphens=False,
-        drop_whitespace=True,
     )
     return lines or [""]
 
@@ -258,7 +258,7 @@ def _by_schema(names: Sequence[str], known: Sequence[str]) -> list[str]:
     """Shortens names to `schema.*` where all that are known of a schema are among them."""
 
     def schema(name: str) -> str:
-        return name.rpartition(".")[0]
+        return "" if " " in name else name.rpartition(".")[0]
 
     others = {schema(name) for name in known if name not in names}
     shortened = (

@@ -250,6 +250,8 @@ def test_no_name_is_broken_in_the_matrices(report, width):
     words = {word.strip(",") for line in lines_of(report, width) for word in line.split()}
     names = {one.attempt.on.partition(".")[2] for one in report.results if one.attempt.column}
     assert {*names, "view_image_processing_latency", "EMAIL_ADDR"} <= words
+    lines = lines_of(report, width)
+    assert [line for line in lines if line.startswith("view_")] == []  # all below their schema
     assert not any(
         line.endswith("_") or line.lstrip().startswith("_") for line in lines_of(report, width)
     )
