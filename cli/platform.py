@@ -118,6 +118,7 @@ def _print_status(stack: Stack, found: PlatformStatus) -> None:
     )
     facts = Table(show_header=False, box=None)
     facts.add_row("backlog", found.backlog_sentence)
+    facts.add_row("image workers", found.image_workers)
     facts.add_row("disk use", found.disk_sentence)
     facts.add_row("oldest copy", found.oldest_copy or "not measured; Dagster does so hourly")
     console.print(facts)
@@ -131,6 +132,7 @@ def _ui(stack: Stack) -> str:
 
 
 def _print_addresses(stack: Stack) -> None:
+    from assets.processing.isolation_report import layers_sentence, permitted_layers, weakness
     from infra.local.edge import UPLOAD
 
     table = Table(show_header=False, box=None)
@@ -141,5 +143,9 @@ def _print_addresses(stack: Stack) -> None:
         table.add_row(server.title, server.address)
     table.add_row("passwords", os.path.relpath(stack.state.path("env")))
     table.add_row("  for programs", "`darkroom shell`")
+    layers = permitted_layers()
+    table.add_row("image workers", layers_sentence(layers))
     console.print("\n[bold green]Darkroom is up.[/] Ctrl-C stops all of it.")
     console.print(table)
+    if weak := weakness(layers):
+        notices.print(f"[yellow]![/] {escape(weak)}", soft_wrap=True)

@@ -13,6 +13,7 @@ from assets import asset_keys
 from assets.catalog.completeness import count_unfinished
 from assets.platform import Platform
 from assets.processing.batch_runner import BatchRunner
+from assets.processing.isolation_report import layers_sentence, weakness
 from assets.processing.recipe import read_recipe
 
 
@@ -57,6 +58,8 @@ def renditions(
     context.log.info(summary.sentence())
     if failures := dict(summary.processor_failures):
         context.log.warning(f"The processor failed with single images: {failures}.")
+    if weak := weakness(summary.layers):
+        context.log.warning(weak)
     metadata: dict[str, dg.MetadataValue[Any] | str | int | float] = {
         "processed": summary.processed,
         "rejected": summary.images - summary.processed,
@@ -68,6 +71,7 @@ def renditions(
         "stages": dg.MetadataValue.md(summary.stage_table().to_markdown(index=False)),
         "recipe": f"{recipe.title} ({recipe.hash})",
         "processor": platform.settings.image_processor,
+        "workers": layers_sentence(summary.layers),
     }
     for key in (asset_keys.RENDITION_FILES, asset_keys.RENDITION):
         if left.on_day:

@@ -71,6 +71,7 @@ class BatchRunner:
                 OutcomeRecorder(self.platform, connection, run_id) as recorder,
                 ImageStages(self.platform, self.recipe) as stages,
             ):
+                recorder.summary.layers = stages.layers
                 self._process_until_idle(_Claims(connection, request), stages, recorder, heartbeat)
         except BaseException as error:
             # No image takes down a server or the whole processor, or asks a run to stop.

@@ -61,6 +61,16 @@ class ProcessedImage:
     seconds: Seconds = field(default_factory=Seconds)
 
 
+@dataclass(frozen=True)
+class ProcessorFailure:
+    """A processor raised with one image, though not with the self-test image.
+
+    The description is class and place of the error; it names no image.
+    """
+
+    description: str
+
+
 Processor = Callable[[bytes, Recipe], ProcessedImage]
 
 

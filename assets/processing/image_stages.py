@@ -26,11 +26,12 @@ from assets.catalog.records import (
     StageSeconds,
 )
 from assets.platform import Platform
-from assets.processing.contract import ProcessedImage
-from assets.processing.isolation import ProcessorFailure
+from assets.processing.contract import ProcessedImage, ProcessorFailure
+from assets.processing.messages import Result
 from assets.processing.recipe import Recipe
 from assets.processing.run_summary import PROCESSED, ImageTiming
-from assets.processing.worker_pool import Result, WorkerPool
+from assets.processing.sandbox import Layer
+from assets.processing.worker_pool import WorkerPool
 from assets.resources.object_store import ObjectMissingError
 from assets.validation.headers import MAX_IMAGE_PIXELS, pixels_of, reject_size
 from assets.validation.reasons import Reason
@@ -122,6 +123,11 @@ class ImageStages:
 
     def __exit__(self, *_: object) -> None:
         self._on_exit.close()
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers that isolate the workers."""
+        return self._workers.layers
 
     @property
     def has_room(self) -> bool:

@@ -1,7 +1,8 @@
-"""What runs inside a worker process: it drops its privileges, then processes image by image.
+"""What runs inside a worker process: it gives up all rights, then processes image by image.
 
-It holds no credential: its environment is emptied, and so is the copy that the kernel shows.
-Whatever a processor prints is discarded, because it may come out of an image.
+It starts without any credential, loads the processor, lets it process the self-test image, so that
+libraries load what they load late, and closes itself down (`sandbox`) before the first image
+comes. Whatever a processor prints is discarded, because it may come out of an image.
 """
 
 import ctypes
@@ -9,111 +10,161 @@ import math
 import os
 import resource
 import signal
+import socket
 import sys
-from dataclasses import dataclass
-from pathlib import Path
-from types import FrameType
+from importlib.abc import MetaPathFinder
 from typing import NoReturn
 
+from PIL import Image
+
+from assets.processing import sandbox
 from assets.processing.contract import (
-    ProcessedImage,
+    Processor,
     ProcessorError,
+    ProcessorFailure,
     find_processor,
     self_test_image,
     validate_result,
 )
-from assets.processing.recipe import Recipe
-from assets.validation.reasons import Reason, RejectedImageError
-
-# A worker is one of several, so libraries must not start a thread per core.
-_ENVIRONMENT = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VIPS_CONCURRENCY"), "1"
+from assets.processing.messages import (
+    LENGTH_BYTES,
+    MAX_MESSAGE_CHARACTERS,
+    Answer,
+    Assignment,
+    Broken,
+    Limits,
+    Ready,
+    Result,
+    encode,
 )
+from assets.validation.reasons import RejectedImageError
+
 _OPEN_FILES = 128
 _KEPT_BYTES = 128 * 1024**2
 _MAX_HEAP_BLOCK_BYTES = 32 * 1024**2
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """Parameters of mallopt(3), as malloc.h numbers them."""
-_ENVIRONMENT_BOUNDS = slice(47, 49)
-"""env_start and env_end in /proc/self/stat, counted after the program's name; see proc(5)."""
+_WALL_MARGIN_SECONDS = 5
+_HINT = (
+    "A worker opens no file and imports nothing once images come: "
+    "load what it needs when its module is imported."
+)
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Limits of a worker process: address space, and CPU and elapsed time of one image."""
+class _Imports(MetaPathFinder):
+    """Notices an import after the worker has closed itself down.
 
-    memory_bytes: int = 2 * 1024**3
-    cpu_seconds: int = 20
-    wall_seconds: float = 30.0
-
-
-@dataclass(frozen=True)
-class ProcessorFailure:
-    """A processor raised with one image, though not with the self-test image.
-
-    The description is class and place of the error; it names no image.
+    It fails, and a processor may take that for an error of the image.
     """
 
-    description: str
+    def __init__(self) -> None:
+        self._sought = set[str]()
+        self.is_closed, self.late = False, ""
+
+    def find_spec(self, fullname: str, *_: object) -> None:
+        """Finds nothing; what was sought in vain before is an optional module."""
+        if self.is_closed and fullname not in self._sought:
+            self.late = fullname
+        self._sought.add(fullname)
 
 
-def enter(limits: Limits) -> None:
-    """Turns this process into a worker, before anything that decodes is loaded."""
-    global _worker_pid
-    _worker_pid = os.getpid()
-    os.environ.clear()
-    _wipe_first_environment()
-    os.environ.update(_ENVIRONMENT)
-    sys.dont_write_bytecode = True
-    _keep_freed_memory()
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):
-        os.dup2(devnull, stream)
-    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
-    for forbidden in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
-        resource.setrlimit(forbidden, (0, 0))
-    signal.signal(signal.SIGTERM, _on_terminate)
+class Worker:
+    """A processor and its recipe in this process."""
+
+    def __init__(self, assignment: Assignment) -> None:
+        self._name, self._recipe = assignment.processor, assignment.recipe
+        self._limits = assignment.limits
+        self._imports = _Imports()
+        self._pid = os.getpid()
+        self._self_test_image = self_test_image()
+        self._processor: Processor
+
+    def open(self) -> Ready:
+        """Loads the processor, closes the process down and tests the processor there.
+
+        Raises `ProcessorError` when it cannot be loaded, or fails with the self-test image.
+        """
+        _limit(self._limits)
+        sys.meta_path.insert(0, self._imports)
+        Image.init()  # imports all decoders
+        self._processor = find_processor(self._name)
+        self._test()
+        layers = sandbox.close_down()
+        self._imports.is_closed = True
+        self._test()
+        return Ready(layers=tuple(layers))
+
+    def process(self, body: bytes) -> Result:
+        """Processes one image; returns the result, or why there is none.
+
+        Raises `ProcessorError` when the processor fails with the self-test image too.
+        """
+        _allow_cpu(self._limits.cpu_seconds)
+        signal.setitimer(signal.ITIMER_REAL, self._limits.wall_seconds + _WALL_MARGIN_SECONDS)
+        try:
+            result: Result = validate_result(self._processor(body, self._recipe), self._recipe)
+        except RejectedImageError as error:
+            result = error.reason
+        except MemoryError:
+            _end()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a processor may raise anything
+            result = ProcessorFailure(_describe(error))
+            self._test()
+        finally:
+            if os.getpid() != self._pid:
+                _end()  # a forked child returned from the processor as well
+        if self._imports.late:
+            result = ProcessorFailure(f"late import of {self._imports.late}")
+            self._imports.late = ""
+        return result
+
+    def _test(self) -> None:
+        try:
+            result = self._processor(self._self_test_image, self._recipe)
+            validate_result(result, self._recipe)
+        except ProcessorError:
+            raise
+        except (Exception, SystemExit) as error:
+            hint = f" {_HINT}" if isinstance(error, OSError | ImportError) else ""
+            raise ProcessorError(
+                f"IMAGE_PROCESSOR={self._name} fails with the self-test image and the recipe "
+                f"{self._recipe.title}: {_describe(error)}: {error}. "
+                f"Fix it; all images wait meanwhile.{hint}"
+            ) from error
 
 
-_worker_pid = 0
+def main() -> None:
+    """Runs a worker whose standard input is the socket to the platform, until that is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the platform, which ends workers
+    layers = sandbox.separate()
+    with socket.socket(fileno=os.dup(0)) as channel:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        worker = Worker(Assignment.model_validate_json(_receive(channel)))
+        try:
+            ready = worker.open()
+            _send(channel, Ready(layers=(*layers, *ready.layers)))
+            while True:
+                _send(channel, worker.process(_receive(channel)))
+        except ProcessorError as error:
+            _send(channel, Broken(message=f"{error}"[:MAX_MESSAGE_CHARACTERS]))
 
 
-def process_image(
-    processor: str, body: bytes, recipe: Recipe, limits: Limits
-) -> ProcessedImage | Reason | ProcessorFailure:
-    """Processes one image; returns the result, or why there is none.
-
-    Raises `ProcessorError` when the processor fails with the self-test image too.
-    """
-    _allow_cpu(limits.cpu_seconds)
-    try:
-        return validate_result(find_processor(processor)(body, recipe), recipe)
-    except RejectedImageError as error:
-        return error.reason
-    except MemoryError:
+def _receive(channel: socket.socket) -> bytes:
+    """Receives a frame; ends the process when the platform has closed the socket."""
+    length = channel.recv(LENGTH_BYTES, socket.MSG_WAITALL)
+    if len(length) < LENGTH_BYTES:
         _end()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a processor may raise anything
-        description = _describe(error)
-        process_self_test_image(processor, recipe)
-        return ProcessorFailure(description)
-    finally:
-        if os.getpid() != _worker_pid:
-            _end()  # a forked child returned from the processor as well
-        _end_children()
+    size = int.from_bytes(length)
+    return channel.recv(size, socket.MSG_WAITALL) if size else b""
 
 
-def process_self_test_image(processor: str, recipe: Recipe) -> None:
-    """Raises `ProcessorError` when a processor fails with the self-test image."""
+def _send(channel: socket.socket, answer: Answer) -> None:
     try:
-        validate_result(find_processor(processor)(self_test_image(), recipe), recipe)
-    except ProcessorError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise ProcessorError(
-            f"IMAGE_PROCESSOR={processor} fails with the self-test image and the recipe "
-            f"{recipe.title}: {_describe(error)}: {error}. Fix it; all images wait meanwhile."
-        ) from error
+        pieces = encode(answer)
+    except ValueError as error:
+        pieces = encode(ProcessorFailure(_describe(error)))
+    for piece in pieces:
+        channel.sendall(piece)
 
 
 def _describe(error: BaseException) -> str:
@@ -123,6 +174,15 @@ def _describe(error: BaseException) -> str:
         trace = trace.tb_next
     location = f" in {trace.tb_frame.f_code.co_name}, line {trace.tb_lineno}" if trace else ""
     return f"{type(error).__name__}{location}"
+
+
+def _limit(limits: Limits) -> None:
+    """Limits memory, files and cores; limits that a process has set itself cannot be raised."""
+    _keep_freed_memory()
+    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
+    for forbidden in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
+        resource.setrlimit(forbidden, (0, 0))
 
 
 def _allow_cpu(seconds: int) -> None:
@@ -141,30 +201,6 @@ def _keep_freed_memory() -> None:
     if set_parameter := getattr(ctypes.CDLL(None), "mallopt", None):
         set_parameter(_TRIM_THRESHOLD, _KEPT_BYTES)
         set_parameter(_MMAP_THRESHOLD, _MAX_HEAP_BLOCK_BYTES)
-
-
-def _wipe_first_environment() -> None:
-    """Overwrites the variables that the process was started with, to which nothing points now."""
-    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-    start, end = map(int, fields[_ENVIRONMENT_BOUNDS])
-    ctypes.memset(start, 0, end - start)
-
-
-def _end_children() -> None:
-    """Kills the processes that a processor started and did not wait for."""
-    try:
-        while os.waitpid(-1, os.WNOHANG) != (0, 0):
-            pass
-    except ChildProcessError:
-        return
-    for task in Path("/proc/self/task").iterdir():
-        for pid in (task / "children").read_text().split():
-            os.kill(int(pid), signal.SIGKILL)
-
-
-def _on_terminate(_number: int, _frame: FrameType | None) -> None:
-    _end_children()
-    _end()
 
 
 def _end() -> NoReturn:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from assets.catalog.records import StageSeconds
+from assets.processing.sandbox import Layer
 
 PROCESSED = "processed"
 
@@ -51,6 +52,7 @@ class RunSummary:
         busy_seconds: Time during which at least one image was in flight.
         lost: Images whose leases were lost before they were finished.
         processor_failures: What the processor raised with single images, and how often.
+        layers: What isolated the workers.
     """
 
     by_outcome: dict[str, OutcomeSums] = field(default_factory=lambda: defaultdict(OutcomeSums))
@@ -58,6 +60,7 @@ class RunSummary:
     busy_seconds: float = 0.0
     lost: int = 0
     processor_failures: Counter[str] = field(default_factory=Counter)
+    layers: tuple[Layer, ...] = ()
 
     def add(self, timing: ImageTiming) -> None:
         """Counts one image."""

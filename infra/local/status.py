@@ -9,6 +9,7 @@ from pathlib import Path
 
 from assets.catalog.ledger import backlog
 from assets.errors import ServerError
+from assets.processing.isolation_report import layers_sentence, permitted_layers
 from assets.resources.warehouse import Warehouse
 from infra.console import counted
 from infra.local.dagster_api import CheckState, check_states, failed_jobs
@@ -36,6 +37,7 @@ class PlatformStatus:
 
     Attributes:
         backlog: Images that wait, by UTC day of arrival; None when PostgreSQL does not answer.
+        image_workers: What isolates them on this machine.
         disk_bytes: Disk use of the state folder.
         disk_free_bytes: Free space of its file system.
         oldest_copy: What the hourly check said of the oldest copy; None when it has not run.
@@ -45,6 +47,7 @@ class PlatformStatus:
 
     servers: tuple[ServerStatus, ...]
     backlog: dict[str, int] | None
+    image_workers: str
     disk_bytes: int
     disk_free_bytes: int
     oldest_copy: str | None
@@ -80,6 +83,7 @@ def read_status(stack: Stack) -> PlatformStatus:
     return PlatformStatus(
         servers=servers,
         backlog=_backlog(stack),
+        image_workers=layers_sentence(permitted_layers()),
         disk_bytes=_bytes_below(stack.state.root),
         disk_free_bytes=disk.free,
         oldest_copy=oldest.description if oldest else None,

@@ -19,7 +19,6 @@ WITH_DAGSTER_NAMES = {"assets.py", "checks.py"}
 CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time"}
 CLOCK_READER = "assets/timing.py"
 ENVIRONMENT = {"os.environ", "os.getenv", "os.putenv"}
-ENVIRONMENT_CLEARER = "assets/processing/isolation.py"
 
 
 def modules(*packages: str) -> list[str]:
@@ -96,10 +95,7 @@ def test_a_module_is_given_the_time(module: str) -> None:
     assert names_used(module) & CLOCKS == set()
 
 
-@pytest.mark.parametrize(
-    "module",
-    [one for one in modules("assets", "orchestration", "services") if one != ENVIRONMENT_CLEARER],
-)
+@pytest.mark.parametrize("module", modules("assets", "orchestration", "services"))
 def test_a_module_leaves_the_environment_to_the_settings(module: str) -> None:
     assert names_used(module) & ENVIRONMENT == set()
 

@@ -11,21 +11,29 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from assets.processing.contract import ProcessedImage, self_test_image
 from assets.processing.processor import process
-from assets.processing.recipe import Recipe
+from assets.processing.recipe import Recipe, read_recipe
 from assets.validation.reasons import Reason, RejectedImageError
 
 EVIL = b"evil"
 """Bytes that a hostile processor does its worst with; all others it processes."""
 
 
+_STANDARD = read_recipe("standard")
+
+_is_used = False
+
+
 def _hostile(harm: Callable[[bytes], object]) -> Callable[[bytes, Recipe], ProcessedImage]:
     def processor(body: bytes, recipe: Recipe) -> ProcessedImage:
+        global _is_used
         if not body.startswith(EVIL):
+            _is_used = _is_used or body != self_test_image()
             return process(body, recipe)
         return harm(body.removeprefix(EVIL)) or process(self_test_image(), recipe)
 
@@ -36,11 +44,10 @@ def _die(_: bytes) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _die_once(told: bytes) -> None:
-    """Dies the first time, which it knows by an empty file."""
-    if not Path(told.decode()).exists():
-        Path(told.decode()).touch()
-        _die(told)
+def _die_later(_: bytes) -> None:
+    """Dies in a process that has had an image before."""
+    if _is_used:
+        _die(_)
 
 
 def _crash(_: bytes) -> None:
@@ -68,20 +75,53 @@ def _spin(_: bytes) -> None:
         pass
 
 
-def _fork_and_stay(told: bytes) -> None:
-    """The child outlives the call; its number goes to where the test reads it."""
-    child = subprocess.Popen(["/usr/bin/sleep", "3600"])
-    os.write(os.open(told, os.O_WRONLY), b"%d\n" % child.pid)
+def _start(_: bytes) -> None:
+    subprocess.run(["/usr/bin/true"], check=False)
 
 
-def _fork_and_hang(told: bytes) -> None:
-    _fork_and_stay(told)
+def _fork(_: bytes) -> None:
+    """Two processes would come back from it."""
+    os.fork()
+
+
+def _import(_: bytes) -> None:
+    """A processor that takes any error for one of the image, as decoders make it necessary."""
+    try:
+        import antigravity  # noqa: F401
+    except Exception as error:
+        raise RejectedImageError(Reason.CORRUPT) from error
+
+
+class _Code(bytes):
+    """Bytes that run code where they are unpickled, or converted."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.kill, (os.getpid(), signal.SIGKILL)
+
+    def __bytes__(self) -> bytes:
+        return b"other bytes"
+
+    def __len__(self) -> int:
+        return 1 << 40
+
+
+def _return_code(_: bytes) -> ProcessedImage:
+    made = process(self_test_image(), _STANDARD)
+    first, *others = made.renditions
+    return replace(made, renditions=(replace(first, body=_Code(first.body)), *others))
+
+
+def _write_everywhere(told: bytes) -> None:
+    """Writes bytes into every open file but the standard ones, in place of an answer."""
+    for number in range(3, 128):
+        with suppress(OSError):
+            os.write(number, told)
     time.sleep(3600)
 
 
-def _fork_and_return(_: bytes) -> None:
-    """Two processes come back from it."""
-    os.fork()
+def _close_everything(_: bytes) -> None:
+    os.closerange(0, 128)
+    time.sleep(3600)
 
 
 def _print(_: bytes) -> None:
@@ -110,16 +150,19 @@ def _raise_what_cannot_be_sent(_: bytes) -> None:
 
 
 deadly = _hostile(_die)
-deadly_once = _hostile(_die_once)
+deadly_later = _hostile(_die_later)
 crashing = _hostile(_crash)
 leaving = _hostile(_leave)
 swelling = _hostile(_swell)
 hanging = _hostile(_hang)
 dawdling = _hostile(_dawdle)
 spinning = _hostile(_spin)
-forking = _hostile(_fork_and_stay)
-forking_and_hanging = _hostile(_fork_and_hang)
-returning_twice = _hostile(_fork_and_return)
+starting = _hostile(_start)
+forking = _hostile(_fork)
+importing = _hostile(_import)
+coding = _hostile(_return_code)
+scribbling = _hostile(_write_everywhere)
+closing = _hostile(_close_everything)
 printing = _hostile(_print)
 writing = _hostile(_write)
 failing = _hostile(_fail)
@@ -162,6 +205,6 @@ def telling(body: bytes, recipe: Recipe) -> ProcessedImage:
     made = process(self_test_image(), recipe)
     if not body.startswith(EVIL):
         return made
-    modules = {"os": os, "resource": resource, "subprocess": subprocess, "time": time}
+    modules = {"os": os, "resource": resource, "signal": signal, "time": time}
     answer = str(eval(body.removeprefix(EVIL), modules))  # noqa: S307 - of a test
     return replace(made, facts=replace(made.facts, camera_make=answer[:200]))

@@ -30,13 +30,13 @@ from tests.campaigns.fuzz import (
 )
 from tests.campaigns.fuzz.files import CANARY, HostileFile
 from tests.campaigns.fuzz.samples import samples
+from tests.unit.hostile_processors import EVIL
 from tests.unit.pictures import encoded, four_corners, outcome
 
 PROJECT = Path(__file__).parents[2]
 PRODUCTION = [*PROJECT.glob("assets/**/*.py"), *PROJECT.glob("services/**/*.py")]
 LOCKS = sorted(PROJECT.glob("requirements/*.txt"))
 STANDARD = read_recipe("standard")
-PILLOW_PROCESSOR = "assets.processing.processor:process"
 FOREIGN_FILES = [
     file for file in foreign_files.hostile_foreign_files() if file.kind == "wrong extension"
 ]
@@ -47,12 +47,18 @@ VALID_IMAGE = encoded(four_corners(), "PNG")
 
 @pytest.fixture(scope="module")
 def one_worker() -> Iterator[WorkerPool]:
-    with WorkerPool(1, PILLOW_PROCESSOR, STANDARD) as pool:
+    with WorkerPool(1, "tests.unit.hostile_processors:telling", STANDARD) as pool:
         yield pool
 
 
-def limit_of(pool: WorkerPool, kind: int) -> tuple[int, int]:
-    return pool.pool.schedule(resource.getrlimit, args=[kind]).result()
+def told(pool: WorkerPool, expression: str) -> object:
+    result = pool.process(EVIL + expression.encode())
+    assert isinstance(result, ProcessedImage)
+    return ast.literal_eval(str(result.facts.camera_make))
+
+
+def limit_of(pool: WorkerPool, kind: int) -> object:
+    return told(pool, f"resource.getrlimit({kind})")
 
 
 @pytest.mark.parametrize("file", FOREIGN_FILES, ids=lambda file: file.name)
@@ -215,12 +221,12 @@ def test_d3_a_file_that_ends_early_is_refused(name: str) -> None:
 
 
 def test_e1_images_are_decoded_in_another_process_without_any_of_our_variables(
-    one_worker: WorkerPool, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DARKROOM_TEST_SECRET", "hunter2")
-    with WorkerPool(1, PILLOW_PROCESSOR, STANDARD) as pool:
-        assert pool.pool.schedule(os.getpid).result() != os.getpid()
-        assert pool.pool.schedule(os.getenv, args=["DARKROOM_TEST_SECRET"]).result() is None
+    with WorkerPool(1, "tests.unit.hostile_processors:telling", STANDARD) as pool:
+        assert told(pool, "os.getpid()") != os.getpid()
+        assert told(pool, "os.getenv('DARKROOM_TEST_SECRET')") is None
 
 
 def test_e2_postscript_is_refused_and_ghostscript_never_started(

@@ -19,10 +19,10 @@ from PIL import Image
 from rich.markup import escape
 
 from assets.errors import DarkroomError
-from assets.processing.contract import ProcessedImage, ProcessorError
-from assets.processing.isolation import ProcessorFailure
+from assets.processing.contract import ProcessedImage, ProcessorError, ProcessorFailure
+from assets.processing.messages import Result
 from assets.processing.recipe import Recipe
-from assets.processing.worker_pool import Result, WorkerPool
+from assets.processing.worker_pool import WorkerPool
 from assets.validation.headers import MAX_FRAMES, MAX_IMAGE_PIXELS
 from assets.validation.reasons import Reason
 from assets.validation.signatures import format_of

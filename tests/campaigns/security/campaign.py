@@ -23,6 +23,7 @@ from tests.campaigns.security import (
     object_store,
     program_secrets,
     uploads,
+    workers,
 )
 from tests.campaigns.security.attempt import Attempt, Result, Target, Verdict, try_out
 
@@ -34,6 +35,7 @@ SECTIONS: Final[dict[str, tuple[Attempt, ...]]] = {
     "Database": database.ATTEMPTS,
     "Audit log": audit_log.ATTEMPTS,
     "Uploads": uploads.ATTEMPTS,
+    "Image workers": workers.ATTEMPTS,
 }
 
 _SIGNS = {Verdict.HELD: OK, Verdict.NOT_HELD: FAILED, Verdict.NOT_MADE: "[bold yellow]?[/]"}
