@@ -17,7 +17,11 @@ UNKNOWN: Final = "not declared"
 _CLASSIFIER = "License :: OSI Approved :: "
 _LONGEST_NAME = 60
 # Packages whose metadata declares no licence; these are in the files that they come with.
-_READ_FROM_FILES = {"antlr4-python3-runtime": "BSD-3-Clause", "ImageHash": "BSD-2-Clause"}
+_READ_FROM_FILES = {
+    "antlr4-python3-runtime": "BSD-3-Clause",
+    "axe-playwright-python": "MIT",
+    "ImageHash": "BSD-2-Clause",
+}
 
 
 @dataclass(frozen=True)
