@@ -5,8 +5,10 @@ listens and for which hosts it answers.
 """
 
 import argparse
+from contextlib import closing
 from typing import Final
 
+import psycopg2
 import uvicorn
 from dagster import DagsterInstance
 from dagster._core.workspace.load import load_workspace_process_context_from_yaml_paths
@@ -17,12 +19,29 @@ from dagster_webserver.cli import (
     DEFAULT_POOL_RECYCLE,
 )
 from dagster_webserver.version import __version__
+from sqlalchemy import event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import Pool
 
 from assets.settings import WebServerSettings
 from infra.dagster.guard import Guard
 
 _POLL_MILLISECONDS: Final = 2000
 _SHUTDOWN_SECONDS: Final = 5
+
+
+@event.listens_for(Pool, "checkout")
+def _replace_if_closed(connection: DBAPIConnection, *_: object) -> None:
+    """Has the pool replace a connection that a restarted database has closed.
+
+    Otherwise the first requests after a restart would be answered with an error.
+    """
+    try:
+        with closing(connection.cursor()) as cursor:
+            cursor.execute("select 1")
+    except psycopg2.Error as error:
+        raise DisconnectionError from error
 
 
 def main() -> None:
