@@ -143,7 +143,7 @@ def test_readers_and_writers_go_on_while_a_day_is_waited_for_and_counted(platfor
         with platform.warehouse.connect() as other:
             other.execute("set local lock_timeout = '100ms'")
             other.execute("select count(*) from image_catalog.image")
-            other.execute("select image_catalog.ensure_day(%s)", [day + timedelta(days=3)])
+            other.execute("select image_catalog.ensure_day(%s)", [day - timedelta(days=3)])
         assert not dropped.done()
         assert not dropped.result()
 
