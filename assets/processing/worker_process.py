@@ -122,7 +122,7 @@ class WorkerProcess:
         return answer
 
     def _read(self, size: int, deadline: float) -> bytes:
-        """Reads so many bytes; memory is taken as they come, whatever length was announced."""
+        """Reads so many bytes; memory is taken as they arrive, not by their announced length."""
         content = bytearray()
         while len(content) < size:
             self._allow_until(deadline)

@@ -1,4 +1,4 @@
-"""The guard before Dagster's web server, which has no login and answers whoever asks.
+"""The guard before Dagster's web server, which has no login and answers every caller.
 
 A browser sends requests for any page that a person opens, also to this machine: a page of somebody
 else must neither read nor change anything here. The guard knows its own pages by `Host` and

@@ -98,7 +98,7 @@ class FamilyRunLauncher(dg.DefaultRunLauncher):
 def find_families(run: dg.DagsterRun, workspace: BaseWorkspaceRequestContext) -> list[str]:
     """Returns the families whose secrets a run needs, in alphabetical order.
 
-    They are tags of its job, as the code defines it: whoever launches a run can choose its own
+    They are tags of its job, as the code defines it: the caller who launches a run chooses its own
     tags. A run that somebody starts of assets instead of a job needs those of their jobs.
 
     Raises `LaunchError` when there is none.

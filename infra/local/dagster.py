@@ -33,7 +33,7 @@ def code_server(
 ) -> Server:
     """Describes the process that has loaded the code and evaluates sensors.
 
-    Whoever can talk to it can execute code. It listens on a socket that only its owner can open.
+    A program that connects can execute code, so only the owner can open its socket.
 
     Raises `StackError` when the state folder's path is too long for that.
     """

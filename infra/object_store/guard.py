@@ -1,6 +1,6 @@
 """Admits only signed requests of programs to the embedded object store.
 
-MiniStack verifies the signatures of IAM users and sessions, but whoever names its root key, an
+MiniStack verifies the signatures of IAM users and sessions, but a caller naming its root key, an
 account id, `test` or nothing is root to it, and its administrative paths ask for no credentials.
 The guard is ASGI middleware in front of it, and verifies every signature by MiniStack's functions.
 Source: AWS General Reference, “Signature Version 4”; Amazon S3 API Reference, “Authenticating

@@ -176,7 +176,7 @@ def test_two_sources_that_register_at_the_start_of_a_day_both_find_its_partition
 
 
 def squat(platform, **metadata: str) -> None:
-    """Stores an object where the upload `k` of `shop` belongs, as whoever may write there can."""
+    """Stores an object where the upload `k` of `shop` belongs, as anybody with that right can."""
     key = upload_key(upload_id("shop", "k"), datetime.now(UTC))
     platform.object_store.put(platform.settings.raw_bucket, key, OTHER, "image/png", metadata)
 

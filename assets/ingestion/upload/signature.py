@@ -1,6 +1,6 @@
 """Whose an upload is: stated and signed by the upload API in the metadata of the stored object.
 
-Whoever may store objects in the raw bucket can name any uploader in their metadata. Only programs
+A sender that may store objects in the raw bucket can name any uploader there. Only programs
 with the key can sign that name, so nobody else can place an image in an uploader's list. It is kept
 with the object because the database may be down when an upload is stored.
 """

@@ -1,6 +1,6 @@
 {#-
     A view that is replaced in place, and only when it differs from what its model says: to replace a view waits for
-    everybody who reads it, and whoever wants to read it next waits behind. dbt's default drops the old view and its
+    everybody who reads it, and the next reader waits behind it. dbt's default drops the old view and its
     dependants, so analysts would find nothing until the dependants are built again, or for as long as a failing test
     blocks them. PostgreSQL can replace a view that keeps its columns or adds some at the end; after any other change the
     old view and its dependants are dropped, and dbt builds them again in the same run.

@@ -108,7 +108,7 @@ def _with_the_programs_key(target: Target) -> Iterator[str]:
 
 
 def _by_an_unknown_object(target: Target) -> Iterator[str]:
-    """Whoever may write to the archive by mistake, or to stop the purges."""
+    """Stores an object that is no receipt, by mistake or to stop the purges."""
     bucket, s3 = target.platform.settings.receipts_bucket, target.platform.object_store.s3
     key = f"!{uuid4()}"
     s3.put_object(Bucket=bucket, Key=key, Body=b"unknown")

@@ -1,4 +1,4 @@
--- Whoever may update or delete rows may also lock the table. People change rows by procedures, which have the owner's
+-- A role that may update or delete rows may also lock the table. People change rows by procedures, which have the owner's
 -- rights and give up when somebody else keeps a row locked.
 alter procedure "ASSESSMENT".complete_transaction(bigint) security definer set lock_timeout = '5s';
 alter procedure "ASSESSMENT".cancel_transaction(bigint) security definer set lock_timeout = '5s';
