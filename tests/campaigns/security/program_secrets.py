@@ -50,7 +50,10 @@ def _read_programs(target: Target) -> Iterator[str]:
         for one in (process, *process.children(recursive=True)):
             if one is not process and server is target.stack.daemon:
                 continue  # runs, which the next attempt reads
-            for name in sorted(_secrets_in(one.environ(), target) - needs):
+            held: set[str] = set()
+            with suppress(psutil.NoSuchProcess):  # some children are short-lived
+                held = _secrets_in(one.environ(), target)
+            for name in sorted(held - needs):
                 yield f"the {server.title} holds {name}"
 
 
