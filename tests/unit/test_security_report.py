@@ -1,10 +1,13 @@
 from collections.abc import Iterator
 from contextlib import nullcontext
+from importlib import import_module
+from pkgutil import iter_modules
 
 import pytest
 
 from infra.local.stack import Stack
 from infra.local.state import StateFolder
+from tests.campaigns import security
 from tests.campaigns.security import campaign
 from tests.campaigns.security.attempt import Attempt, Target, Verdict, try_out
 
@@ -46,6 +49,14 @@ def test_an_attempt_that_does_not_hold_or_is_not_made_fails_the_report(target, m
     monkeypatch.setattr(campaign, "own_target", lambda: nullcontext(target))
     with pytest.raises(campaign.NotHeldError, match="2 attempts: 1 did not hold"):
         campaign.run(as_json=False)
+
+
+def test_the_report_makes_the_attempts_of_every_module():
+    modules = [
+        import_module(f"{security.__name__}.{one.name}") for one in iter_modules(security.__path__)
+    ]
+    found = [one.ATTEMPTS for one in modules if hasattr(one, "ATTEMPTS")]
+    assert sorted(map(id, found)) == sorted(map(id, campaign.SECTIONS.values()))
 
 
 def test_titles_complete_a_sentence_and_differ():

@@ -22,6 +22,7 @@ from tests.campaigns.security import (
     erasures,
     object_store,
     program_secrets,
+    receipts,
     uploads,
     workers,
 )
@@ -32,6 +33,7 @@ SECTIONS: Final[dict[str, tuple[Attempt, ...]]] = {
     "Programs": program_secrets.ATTEMPTS,
     "Object store": object_store.ATTEMPTS,
     "Erasures": erasures.ATTEMPTS,
+    "Receipts": receipts.ATTEMPTS,
     "Database": database.ATTEMPTS,
     "Audit log": audit_log.ATTEMPTS,
     "Uploads": uploads.ATTEMPTS,
