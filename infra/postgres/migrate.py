@@ -1,4 +1,4 @@
-"""Upgrades the warehouse to the newest migration, as the administration role."""
+"""Upgrades the warehouse to the newest migration."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def migrate(conninfo: str) -> None:
-    """Applies the missing migrations as the administration role, each in one transaction."""
+    """Applies the missing migrations as the owner of the tables, each in one transaction."""
     config = Config(attributes={"conninfo": conninfo})
     config.set_main_option("script_location", str(_MIGRATIONS))
     command.upgrade(config, "head")

@@ -1,4 +1,4 @@
-"""Alembic's entry point: connects as the administration role and runs what is missing."""
+"""Alembic's entry point: connects as the migrator and runs the missing migrations."""
 
 import psycopg
 from alembic import context
