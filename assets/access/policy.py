@@ -1,6 +1,7 @@
 """The access file: its schema and its validation. `expected` derives what it means."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -134,6 +135,9 @@ class Policy(_Model):
             yield "exactly one program must have the attribute createrole: it creates the people"
         for owner in {self.database_owner, *self.owners} - self.programs.keys():
             yield f"the owner {owner} is not among the programs"
+        named = Counter(name for names in self.owners.values() for name in names)
+        for name in (name for name, times in named.items() if times > 1):
+            yield f"{name} is listed twice under owners; an object has one owner"
         for name, program in self.programs.items():
             for group in {*program.member_of, *program.admin_of} - self.holders.keys():
                 if not group.startswith("pg_"):

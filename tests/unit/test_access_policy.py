@@ -110,6 +110,11 @@ def test_the_page_generated_from_it_is_current():
         ),
         (("owners", "darkroom_other"), ["x"], "the owner darkroom_other is not among the programs"),
         (
+            ("owners", "darkroom_builder"),
+            ["staging", "ASSESSMENT.*"],
+            "ASSESSMENT.* is listed twice under owners; an object has one owner",
+        ),
+        (
             ("programs", "darkroom_loader", "attributes"),
             ["superuser"],
             "attributes → 0: it should be 'login' or 'createrole'",
