@@ -80,7 +80,7 @@ def as_registered(arrival: Arrival) -> Upload:
 
 
 def find(connection: Connection, images: Collection[UUID]) -> Mapping[UUID, Upload]:
-    """Returns those of the images that are known and visible, whoever sent them."""
+    """Returns those of the images that are known and visible, of any uploader."""
     query = _UPLOADS + sql.SQL("image_id = any(%(images)s)")
     found = _read(connection, query, {"images": list(images)})
     return {upload.image_id: upload for upload in found}
