@@ -68,6 +68,7 @@ def build_defs(overrides: Mapping[str, object] | None = None) -> dg.Definitions:
         schedules=SCHEDULES,
         sensors=SENSORS,
         resources={**RESOURCES, **(overrides or {})},
+        executor=dg.in_process_executor,  # a run is a process already
     )
     of_sources = (ingestion_defs(source.job) for source in sources() if source.job)
     return dg.Definitions.merge(own, *of_sources)

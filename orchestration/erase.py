@@ -45,7 +45,6 @@ def erase_requested(
         FAMILY: JobFamily.RETENTION.value,
         "dagster/max_runtime": str(2 * 3600),
     },
-    executor_def=dg.in_process_executor,
 )
 def erase_images() -> None:
     """Erases requested images."""

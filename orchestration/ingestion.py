@@ -42,6 +42,5 @@ def ingestion_defs(ingestion: IngestionJob) -> dg.Definitions:
         selection=dg.AssetSelection.assets(ingestion.asset or asset_keys.IMAGE),
         description=ingestion.description,
         tags={ALONE: ingestion.name, FAMILY: JobFamily.INGESTION.value},
-        executor_def=dg.in_process_executor,
     )
     return dg.Definitions(jobs=[job], sensors=[ingestion_sensor(ingestion)])

@@ -3,8 +3,6 @@
 The jobs of ingestion sources are in `ingestion.py`.
 """
 
-from functools import partial
-
 import dagster as dg
 
 from assets import asset_keys
@@ -33,53 +31,51 @@ _PROCESSING = {FAMILY: JobFamily.PROCESSING.value}
 _RETENTION = {FAMILY: JobFamily.RETENTION.value}
 _VIEWS = {FAMILY: JobFamily.VIEWS.value}
 
-_job = partial(dg.define_asset_job, executor_def=dg.in_process_executor)
-
-process_images = _job(
+process_images = dg.define_asset_job(
     "process_images",
     selection=dg.AssetSelection.assets(asset_keys.RENDITION_FILES, asset_keys.RENDITION),
     description="Make the renditions of a day's waiting images.",
     tags={_SHARED: "process_images", **_PROCESSING},
 )
-build_views = _job(
+build_views = dg.define_asset_job(
     "build_views",
     selection=dg.AssetSelection.groups(asset_keys.SALES_GROUP, asset_keys.ANALYTICS_GROUP)
     - FULL_SCANS,
     description="Build the views that analysts query, and bring what they read up to date.",
     tags={ALONE: "build_views", **_VIEWS},
 )
-refresh_sales = _job(
+refresh_sales = dg.define_asset_job(
     "refresh_sales",
     selection=SALES_AGGREGATES - FULL_SCANS,
     description="Bring what the sales views read up to date, at the cost of what changed.",
     tags={ALONE: "build_views", **_VIEWS},
 )
-check_sales = _job(
+check_sales = dg.define_asset_job(
     "check_sales",
     selection=FULL_SCANS,
     description="Check the sales views and what they are made of, row by row.",
     tags={ALONE: "build_views", **_VIEWS},
 )
-enforce_retention = _job(
+enforce_retention = dg.define_asset_job(
     "enforce_retention",
     selection=dg.AssetSelection.groups(asset_keys.RETENTION_GROUP).without_checks(),
     description="Purge what has reached its age: images, and Dagster's own run records.",
     tags={ALONE: "enforce_retention", **_RETENTION, **_LONG},
 )
 # A separate job: Dagster skips the checks of an asset whose run failed.
-check_retention = _job(
+check_retention = dg.define_asset_job(
     "check_retention",
     selection=dg.AssetSelection.checks_for_assets(asset_keys.PURGE_RECEIPT),
     description="Check that no copy is too old, that rows and objects agree, that receipts hold.",
     tags={ALONE: "check_retention", **_RETENTION, **_LONG},
 )
-check_images = _job(
+check_images = dg.define_asset_job(
     "check_images",
     selection=dg.AssetSelection.checks_for_assets(asset_keys.IMAGE, *_LEDGER_INPUTS),
     description="Check that every image is accounted for and that none is unknown.",
     tags={ALONE: "check_images", **_INGESTION},
 )
-check_access = _job(
+check_access = dg.define_asset_job(
     "check_access",
     selection=dg.AssetSelection.checks_for_assets(asset_keys.GRANTS),
     description="Check that every role has what the access file gives it, and nothing else.",

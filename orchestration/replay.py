@@ -62,7 +62,6 @@ def replay_range(
         FAMILY: JobFamily.INGESTION.value,
         "dagster/max_runtime": str(6 * 3600),
     },
-    executor_def=dg.in_process_executor,
 )
 def replay_messages() -> None:
     """Replays a range of messages."""

@@ -1,13 +1,11 @@
 """Launches runs as processes of this machine, each with the secrets of its job's family only.
 
 Dagster's own launcher has the code server start them, with the environment of the code server. Here
-they are children of the daemon, which launches them; a stopped daemon ends its runs.
+the daemon has them forked by a server of its own; a stopped daemon ends its runs.
 """
 
 import json
-import subprocess
-import sys
-from functools import cached_property
+from multiprocessing import get_context
 from pathlib import Path
 
 import dagster as dg
@@ -20,10 +18,17 @@ from dagster._serdes import serialize_value
 
 from assets.errors import DarkroomError
 from assets.job_families import FAMILY
+from infra.dagster.run_process import execute_run
+from infra.local.dagster import DEFINITIONS
 from infra.local.environments import environment_file
 
 PROCESS = "darkroom/process"
 """Tag of a run with the pid of its process and the time at which that was created."""
+
+_forks = get_context("forkserver")
+_forks.set_forkserver_preload(
+    [execute_run.__module__, DEFINITIONS, "dagster_postgres", "dagster_aws.s3"]
+)
 
 
 class LaunchError(DarkroomError):
@@ -32,10 +37,6 @@ class LaunchError(DarkroomError):
 
 class FamilyRunLauncher(dg.DefaultRunLauncher):
     """Starts a process for each run, and knows it by its pid and the time of its creation."""
-
-    @cached_property
-    def _started(self) -> list[subprocess.Popen[bytes]]:
-        return []
 
     def launch_run(self, context: LaunchRunContext) -> None:
         """Starts the process of a run.
@@ -47,13 +48,8 @@ class FamilyRunLauncher(dg.DefaultRunLauncher):
             raise LaunchError("A run can be launched from a code location only.")
         environment = self._environment(find_families(run, context.workspace))
         arguments = serialize_value(ExecuteRunArgs(origin, run.run_id, instance_ref=None))
-        self._started[:] = [one for one in self._started if one.poll() is None]  # no zombies
-        process = subprocess.Popen(  # noqa: S603 - arguments come from code
-            [sys.executable, "-m", "dagster", "api", "execute_run", arguments],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-        )
-        self._started.append(process)
+        process = _forks.Process(target=execute_run, args=(arguments, environment), daemon=True)
+        process.start()
         created = psutil.Process(process.pid).create_time()
         self._instance.add_run_tags(run.run_id, {PROCESS: f"{process.pid} {created}"})
 

@@ -5,8 +5,11 @@ import os
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from string import Template
+
+import psutil
 
 from assets.errors import StackError
 from assets.settings import Settings
@@ -104,6 +107,16 @@ def prepare_dagster_home(
     command = [sys.executable, "-m", "infra.local.interrupted_runs"]
     environment = inherited(os.environ) | environment_with(DAEMON, env)
     run_program(command, "Dagster's run storage could not be read", env=environment)
+
+
+def run_processes(daemon: Server) -> list[psutil.Process]:
+    """Returns the processes of runs: the children of the process that forks them."""
+    process = daemon.process()
+    runs = []
+    for fork_server in process.children() if process else []:
+        with suppress(psutil.NoSuchProcess):
+            runs += fork_server.children()
+    return runs
 
 
 def _socket(state: StateFolder) -> Path:

@@ -4,7 +4,6 @@ A fault kills processes that the campaign's stack has started, or cuts or delays
 """
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
@@ -12,7 +11,7 @@ from threading import Timer
 
 import psutil
 
-from infra.local.server import Server
+from infra.local.dagster import run_processes
 from infra.local.stack import Stack
 from tests.campaigns.chaos.platform import report
 from tests.campaigns.chaos.proxy import Network
@@ -129,7 +128,7 @@ class FaultInjector:
 def _find(stack: Stack, target: Target, rng: Random) -> list[psutil.Process]:
     """Returns the processes to kill together; none when the target is not running right now."""
     if target is Target.RUN:
-        runs = _runs(stack.daemon)
+        runs = run_processes(stack.daemon)
         return [rng.choice(runs)] if runs else []
     of_dagster = stack.dagster if target is Target.DAGSTER else ()
     servers = [one for one in (*stack.servers, *stack.programs) if one.name == target]
@@ -138,19 +137,6 @@ def _find(stack: Stack, target: Target, rng: Random) -> list[psutil.Process]:
         return found
     # PostgreSQL's work is done by its children: they die with it, as in a power failure.
     return [each for process in found for each in _with_children(process)]
-
-
-def _runs(daemon: Server) -> list[psutil.Process]:
-    """Returns the processes that execute runs; their own decoders are no children of the daemon."""
-    launcher = daemon.process()
-    if launcher is None:
-        return []
-    runs = []
-    for process in launcher.children():
-        with suppress(psutil.NoSuchProcess):
-            if "execute_run" in process.cmdline():
-                runs.append(process)
-    return runs
 
 
 def _with_children(process: psutil.Process) -> list[psutil.Process]:

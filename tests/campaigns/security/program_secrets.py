@@ -1,13 +1,15 @@
 """Whether a program that somebody takes over holds what opens more than its own doors."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import Final
 
 import psutil
 
+from infra.local.dagster import run_processes
 from infra.local.dagster_api import cancel_runs, launch_job
 from tests.campaigns.security.attempt import Attempt, Target
 
@@ -58,26 +60,44 @@ def _read_programs(target: Target) -> Iterator[str]:
 
 
 def _read_runs(target: Target) -> Iterator[str]:
+    secrets: dict[str, str] = asdict(target.stack.state.secrets())
     for job, needs in _RUNS.items():
         run_id = launch_job(target.stack.ports.dagster, job)
-        found = _secrets_in(_environment_of_run(target, run_id), target)
-        if not found:
+        found = _found_in_run(target, run_id, secrets.values())
+        held = {name for name, secret in secrets.items() if secret in found}
+        if not held:
             raise AssertionError(f"a run of {job} holds nothing at all")
-        for name in sorted(found - needs):
+        for name in sorted(held - needs):
             yield f"a run of {job} holds {name}"
     cancel_runs(target.stack.ports.dagster)
 
 
-def _environment_of_run(target: Target, run_id: str) -> dict[str, str]:
+def _found_in_run(target: Target, run_id: str, texts: Iterable[str]) -> set[str]:
+    """Returns which texts are in the memory of a run, which holds its id as well."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
-        launcher = target.stack.daemon.process()
-        for process in launcher.children() if launcher else ():
-            with suppress(psutil.NoSuchProcess):
-                if any(run_id in argument for argument in process.cmdline()):
-                    return process.environ()
+        for process in run_processes(target.stack.daemon):
+            with suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
+                found = _found_in_memory(process.pid, {run_id, *texts})
+                if run_id in found:
+                    return found
         time.sleep(0.05)
     raise AssertionError(f"run {run_id} was not started within {_START_SECONDS} s")
+
+
+def _found_in_memory(pid: int, texts: Collection[str]) -> set[str]:
+    """Returns which texts are in the memory that a process can write to; see proc(5)."""
+    found: set[str] = set()
+    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            addresses, permissions, *_ = line.split()
+            if permissions.startswith("rw"):
+                start, end = (int(address, 16) for address in addresses.split("-"))
+                memory.seek(start)
+                with suppress(OSError):  # pages of a device
+                    content = memory.read(end - start)
+                    found |= {text for text in texts if text.encode() in content}
+    return found
 
 
 def _read_files(target: Target) -> Iterator[str]:
@@ -94,6 +114,6 @@ def _read_files(target: Target) -> Iterator[str]:
 
 ATTEMPTS = (
     Attempt("find another program's secrets in a program's environment", _read_programs),
-    Attempt("find another family's secrets in the environment of a run", _read_runs),
+    Attempt("find another family's secrets in the memory of a run", _read_runs),
     Attempt("read secrets, logs or sockets as another user of the machine", _read_files),
 )
