@@ -3,9 +3,10 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby, islice
+from threading import Lock
 
 from assets.ingestion.registry import parse_key
 from assets.platform import Platform
@@ -36,6 +37,8 @@ class Deletion:
     platform: Platform
     throttle: DeletionThrottle
     show: ProgressCallback = lambda _: None
+    # Two batches taken at once would divide the images between them: more receipts than needed.
+    _taking: Lock = field(default_factory=Lock, init=False, repr=False)
 
     def delete(self, context: DeletionContext) -> Tally:
         """Deletes in batches what arrived by the cutoff; without one, what its role withdrew."""
@@ -54,7 +57,8 @@ class Deletion:
     def _delete_batch(self, context: DeletionContext) -> Tally:
         with self.platform.warehouse.connect() as connection:
             is_erasure = context.reason is DeletionReason.ERASURE
-            images = _take(connection, context)
+            with self._taking:
+                images = _take(connection, context)
             if not images:
                 return Tally()
             tally = self.delete_objects(images, with_duplicates=is_erasure)

@@ -1,5 +1,6 @@
 """Images that somebody wants gone before their time, with all their copies."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,12 +13,14 @@ from assets.errors import ServerUnavailableError
 from assets.ingestion.bucket.source import object_origin
 from assets.ingestion.kafka.source import read_landed_key
 from assets.resources.object_store import ObjectStore
+from assets.retention import deletion, ledger_rows
 from assets.retention.erasure import Erasure
 from assets.retention.erasure_requests import (
     ErasureSelection,
     ErasureSelectionError,
     oldest_naming,
 )
+from assets.retention.ledger_rows import take_withdrawn
 from assets.retention.receipts import Copy, DeletionReason
 from tests.integration.retention_helpers import fill, objects, problems, purge, receipts
 
@@ -99,6 +102,22 @@ def test_an_erasure_has_a_receipt_that_names_its_images_only(platform, pictures)
     assert not receipt.names(other)
     assert receipt.requested_by == "darkroom_loader"
     assert problems(platform) == []
+
+
+def test_images_that_fit_into_one_batch_have_one_receipt(platform, pictures, monkeypatch):
+    """Also when another thread looks for images while the batch is taken."""
+    platform.produce([picture.body for picture in pictures])
+    platform.land()
+
+    def slowly(connection, by, limit):
+        take_withdrawn(connection, by, limit // 2)  # what it locks is still there for itself
+        time.sleep(0.2)
+        return take_withdrawn(connection, by, limit)
+
+    monkeypatch.setattr(deletion, "_BATCH_IMAGES", len(pictures))
+    monkeypatch.setattr(ledger_rows, "take_withdrawn", slowly)
+    erase(platform, ErasureSelection(source="kafka"))
+    assert [receipt.images for receipt in receipts(platform)] == [len(pictures)]
 
 
 def test_what_was_erased_still_counts_in_the_balance(platform, pictures):
