@@ -30,9 +30,8 @@ def add(
 ) -> None:
     """Issue a key and show it, once."""
     parsed("UPLOADER", _uploader_named, uploader)
-    key = api_keys.new_key()
     with warehouse_connection(ADMIN) as connection:
-        api_keys.insert(connection, key, uploader)
+        key = api_keys.issue(connection, uploader)
     if json:
         print_json({"uploader": uploader, "key_id": key.key_id, "key": key.text})
         return

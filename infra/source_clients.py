@@ -59,9 +59,8 @@ class Addresses:
     @staticmethod
     def of(stack: Stack, uploader: str, folder: str, answer_seconds: int) -> "Addresses":
         """Issues a key of the upload API to an uploader; returns where the sources are."""
-        key = api_keys.new_key()
         with psycopg.connect(stack.environment()["DATABASE_ADMIN_URL"]) as admin:
-            api_keys.insert(admin, key, uploader)
+            key = api_keys.issue(admin, uploader)
         url = f"http://127.0.0.1:{stack.ports.upload_api}/v1/images"
         return Addresses(stack.settings(), url, key.text, folder, answer_seconds)
 

@@ -75,12 +75,13 @@ def cancel_runs(port: int, seconds: float = 15) -> None:
         time.sleep(0.5)
 
 
-def launch_job(port: int, job: str) -> str:
+def launch_job(port: int, job: str, config: Mapping[str, object] | None = None) -> str:
     """Launches a run of a job as a person does in the UI; returns the run's id.
 
     Raises `StackError` when Dagster does not launch it.
     """
-    answer = _ask(port, "launch", {"job": {**_LOCATION, "jobName": job}}, _LONG_SECONDS)
+    variables = {"job": {**_LOCATION, "jobName": job}, "config": config or {}}
+    answer = _ask(port, "launch", variables, _LONG_SECONDS)
     launched = answer["launchRun"] if answer else {"__typename": "no answer"}
     if "run" not in launched:
         raise StackError(f"Dagster did not launch {job}: {launched['__typename']}.")

@@ -44,10 +44,8 @@ class Site:
         return {self.address, self.settings.aws_endpoint_url}
 
     def create_key(self, uploader: str) -> str:
-        key = api_keys.new_key()
         with psycopg.connect(self.owner_url) as connection:
-            api_keys.insert(connection, key, uploader)
-        return key.text
+            return api_keys.issue(connection, uploader).text
 
     def kill(self) -> None:
         process = self.server.process()

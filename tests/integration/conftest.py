@@ -33,7 +33,8 @@ from infra.local.stack import Stack
 from infra.local.state import StateFolder
 from infra.local.warehouses import copy_of_warehouse, owner_conninfo
 from infra.object_store.buckets import provision_buckets
-from tests.integration.upload_api import Api, create_key, serving, upload_settings
+from tests.integration.upload_api import create_key, serving, upload_settings
+from tests.upload_client import Api
 
 
 @dataclass(frozen=True)

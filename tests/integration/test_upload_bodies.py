@@ -8,9 +8,10 @@ import pytest
 
 from assets.validation.headers import MAX_IMAGE_BYTES
 from services.upload_api import middleware
-from tests.integration.upload_api import Api, create_key, serving, upload_settings
+from tests.integration.upload_api import create_key, serving, upload_settings
 from tests.unit.bare_headers import HEADERS
 from tests.unit.pictures import encoded, noise
+from tests.upload_client import Api
 
 JPEG = encoded(noise(), "JPEG")
 PIECE = 64 * 1024
@@ -33,9 +34,7 @@ class Raw:
     """A connection on which a request is written by hand."""
 
     def __init__(self, api: Api, *headers: str) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", api.port), timeout=20)
-        lines = ["POST /v1/images HTTP/1.1", "Host: x", f"Authorization: Bearer {api.key}"]
-        self.write("\r\n".join([*lines, *headers, "", ""]).encode())
+        self.socket = api.begin(*headers)
 
     def write(self, data: bytes) -> None:
         self.socket.sendall(data)

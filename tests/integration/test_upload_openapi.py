@@ -8,7 +8,8 @@ from pathlib import Path
 import requests
 
 from services.upload_api.problems import MEDIA_TYPE
-from tests.integration.upload_api import Api, create_key, serving, upload_settings
+from tests.integration.upload_api import create_key, serving, upload_settings
+from tests.upload_client import Api
 
 PROJECT = Path(__file__).parents[2]
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")

@@ -9,9 +9,10 @@ from psycopg.conninfo import make_conninfo
 from assets.ingestion.upload.source import upload_id
 from assets.settings import UploadSettings
 from tests.campaigns.chaos.proxy import Network, Proxy
-from tests.integration.upload_api import Api, create_key, serving, upload_settings
+from tests.integration.upload_api import create_key, serving, upload_settings
 from tests.unit.pictures import encoded, noise
 from tests.unit.tiny_server import free_port
+from tests.upload_client import Api
 
 JPEG, OTHER = encoded(noise(), "JPEG"), encoded(noise(), "PNG")
 HANG_SECONDS = 3600

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 import pytest
 
 from assets.ingestion.upload.source import upload_id, upload_key
-from tests.integration.upload_api import Api, create_key, serving, upload_settings
+from tests.integration.upload_api import create_key, serving, upload_settings
 from tests.unit.pictures import encoded, noise
+from tests.upload_client import Api
 
 JPEG, OTHER = encoded(noise(), "JPEG"), encoded(noise(), "PNG")
 

@@ -14,8 +14,9 @@ from infra.local.server import Health, Server
 from infra.local.servers import upload_api_server
 from infra.local.stack import Stack
 from tests.commands import darkroom
-from tests.integration.upload_api import Api, create_key, serving, upload_settings
+from tests.integration.upload_api import create_key, serving, upload_settings
 from tests.unit.pictures import encoded, noise
+from tests.upload_client import Api
 
 JPEG = encoded(noise(), "JPEG")
 
@@ -105,9 +106,8 @@ def test_the_status_shows_it(stack, server):
 
 
 def test_an_upload_in_flight_is_finished_at_a_shutdown(server, program):
-    with socket.create_connection(("127.0.0.1", program.port), timeout=20) as connection:
-        head = f"POST /v1/images HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {program.key}\r\n"
-        connection.sendall(f"{head}Content-Length: {len(JPEG)}\r\n\r\n".encode() + JPEG[:100])
+    with program.begin(f"Content-Length: {len(JPEG)}") as connection:
+        connection.sendall(JPEG[:100])
         while metric(server, "darkroom_upload_requests_in_flight") != 1:
             continue
         process = server.process()

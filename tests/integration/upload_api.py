@@ -1,16 +1,12 @@
-"""The upload API on a real socket, for a test: started, asked, and stopped."""
-
-from __future__ import annotations
+"""The upload API on a real socket, for a test: started and stopped."""
 
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import psycopg
-import requests
 import uvicorn
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -22,43 +18,6 @@ from services.upload_api.app import server_config
 from services.upload_api.state import AppState
 
 _TIMEOUT_SECONDS = 60  # no test is about how fast the machine is that it runs on
-
-
-@dataclass(frozen=True)
-class Api:
-    """A running upload API, as somebody who has a key sees it."""
-
-    address: str
-    key: str = field(repr=False)
-
-    @property
-    def port(self) -> int:
-        return int(self.address.rpartition(":")[2])
-
-    def ask(self, method: str, path: str, **options: object) -> requests.Response:
-        headers = {"Authorization": f"Bearer {self.key}"} | dict(options.pop("headers", {}))  # type: ignore[arg-type]
-        return requests.request(
-            method,
-            f"{self.address}{path}",
-            headers=headers,
-            timeout=30,
-            **options,  # type: ignore[arg-type]
-        )
-
-    def get(self, path: str, **options: object) -> requests.Response:
-        return self.ask("GET", path, **options)
-
-    def post(self, path: str, **options: object) -> requests.Response:
-        return self.ask("POST", path, **options)
-
-    def send(self, body: object, **headers: str) -> requests.Response:
-        """Sends an image; underscores in the names of headers are hyphens."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.post("/v1/images", data=body, headers=named)
-
-    def of(self, key: str) -> Api:
-        """The same API as somebody else sees it."""
-        return Api(self.address, key)
 
 
 def upload_settings(stack: Stack, settings: Settings, **changes: object) -> UploadSettings:
@@ -81,10 +40,8 @@ def owner_of(stack: Stack, settings: Settings) -> str:
 
 
 def create_key(stack: Stack, settings: Settings, uploader: str) -> str:
-    key = api_keys.new_key()
     with psycopg.connect(owner_of(stack, settings)) as connection:
-        api_keys.insert(connection, key, uploader)
-    return key.text
+        return api_keys.issue(connection, uploader).text
 
 
 @contextmanager

@@ -66,22 +66,23 @@ def read_key(text: str) -> ApiKey | None:
     return ApiKey(found["key_id"], found["secret"]) if found else None
 
 
-def insert(connection: Connection, key: ApiKey, uploader: str) -> None:
-    """Stores a key for an uploader; it is valid from then on."""
+def issue(connection: Connection, uploader: str) -> ApiKey:
+    """Generates and stores a key for an uploader; it is valid from then on."""
+    key = new_key()
     connection.execute(
         "insert into image_catalog.api_key (key_id, key_sha256, uploader) values (%s, %s, %s)",
         [key.key_id, key.sha256, uploader],
     )
+    return key
 
 
-def revoke(connection: Connection, key_id: str) -> bool:
-    """Revokes a key; returns whether there is one with that id, revoked before or not."""
-    revoked = connection.execute(
+def revoke(connection: Connection, key_id: str) -> None:
+    """Revokes a key, unless it was revoked before."""
+    connection.execute(
         "update image_catalog.api_key set revoked_at = coalesce(revoked_at, clock_timestamp())"
         " where key_id = %s",
         [key_id],
     )
-    return revoked.rowcount == 1
 
 
 def records(connection: Connection) -> list[KeyRecord]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from itertools import product
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -55,19 +57,8 @@ _FORGE = """
 _ENTRIES = 'select count(*) from "ASSESSMENT"."TB_AUDIT_LOG"'
 
 
-def _become_the_owner(target: Target) -> Iterator[str]:
-    yield from _done_as_admin(target, _BECOME_THE_OWNER)
-
-
-def _evade(target: Target) -> Iterator[str]:
-    yield from _done_as_admin(target, _EVADE)
-
-
-def _change(target: Target) -> Iterator[str]:
-    yield from _done_as_admin(target, _CHANGE)
-
-
-def _done_as_admin(target: Target, statements: tuple[str, ...]) -> Iterator[str]:
+def _done_as_admin(statements: tuple[str, ...], target: Target) -> Iterator[str]:
+    """Yields the statements that PostgreSQL executes for the administrator."""
     with psycopg.connect(target.env["DATABASE_ADMIN_URL"]) as admin:
         read_value(admin, _ENTRIES)  # the administrator may read it
         for statement in statements:
@@ -81,7 +72,7 @@ def _done_as_admin(target: Target, statements: tuple[str, ...]) -> Iterator[str]
 
 
 def _forge(target: Target) -> Iterator[str]:
-    yield from _done_as_admin(target, _LOOK_ALIKE)
+    yield from _done_as_admin(_LOOK_ALIKE, target)
     with psycopg.connect(target.env["DATABASE_ADMIN_URL"]) as admin:
         may = "select has_function_privilege('\"ASSESSMENT\".write_audit()', 'execute')"
         if read_value(admin, may):
@@ -115,31 +106,27 @@ def _look_alike(target: Target) -> Iterator[None]:
 
 def _go_unnoticed(target: Target) -> Iterator[str]:
     """Does what only a superuser can, and looks whether the daily check sees it."""
-    _check_passes(target, expected=True)
+    if not _check_passes(target):
+        raise AssertionError("the check does not pass as it is")
+    tables = "select distinct tgrelid::regclass::text from pg_trigger where tgname = 'write_audit'"
     with _superuser(target) as superuser:
-        tables = read_values(
-            superuser,
-            "select distinct tgrelid::regclass::text from pg_trigger where tgname = 'write_audit'",
-        )
-        for table in tables:
-            for trigger in ("write_audit", "queue_update"):
-                name = fill(table), fill(trigger)
-                superuser.execute(fill("alter table {} disable trigger {}", *name))
+        for table, trigger in product(
+            read_values(superuser, tables), ("write_audit", "queue_update")
+        ):
+            name = fill(table), fill(trigger)
+            superuser.execute(fill("alter table {} disable trigger {}", *name))
+            superuser.commit()
+            try:
+                if _check_passes(target):
+                    yield f"{trigger} of {table} is off, and the check passes"
+            finally:
+                superuser.execute(fill("alter table {} enable trigger {}", *name))
                 superuser.commit()
-                try:
-                    if _check_passes(target):
-                        yield f"{trigger} of {table} is off, and the check passes"
-                finally:
-                    superuser.execute(fill("alter table {} enable trigger {}", *name))
-                    superuser.commit()
 
 
-def _check_passes(target: Target, *, expected: bool | None = None) -> bool:
+def _check_passes(target: Target) -> bool:
     result = every_change_of_a_sales_table_is_stamped_audited_and_queued(platform=target.platform)
-    passed = bool(getattr(result, "passed", False))
-    if expected is not None and passed is not expected:
-        raise AssertionError(f"the check passes: {passed}")
-    return passed
+    return bool(getattr(result, "passed", False))
 
 
 @contextmanager
@@ -150,9 +137,14 @@ def _superuser(target: Target) -> Iterator[Connection]:
 
 
 ATTEMPTS = (
-    Attempt("become the owner of the tables, as the administrator", _become_the_owner),
-    Attempt("switch the audit log off, as the administrator", _evade),
-    Attempt("change the audit log, as the administrator", _change),
+    *(
+        Attempt(f"{what}, as the administrator", partial(_done_as_admin, statements))
+        for what, statements in {
+            "become the owner of the tables": _BECOME_THE_OWNER,
+            "switch the audit log off": _EVADE,
+            "change the audit log": _CHANGE,
+        }.items()
+    ),
     Attempt("write false rows to the audit log by a look-alike table", _forge),
     Attempt("switch a trigger off without the daily check's noticing it", _go_unnoticed),
 )

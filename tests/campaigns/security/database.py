@@ -2,9 +2,9 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,14 +15,13 @@ from psycopg.conninfo import make_conninfo
 from assets.access.facts import fill
 from assets.access.policy import load_policy
 from assets.errors import DarkroomError
-from assets.ingestion.bucket.registration import Registration, RegistrationBusyError
 from assets.resources.warehouse import Connection, read_value, read_values
 from assets.retention.purge import Purge
 from assets.timing import utc_now
 from infra.console import counted
-from infra.demo.photographs import photographs
 from infra.local import dbt
 from tests.campaigns.security.attempt import Attempt, Target
+from tests.campaigns.security.means import picture, registered
 
 _TEAMS = tuple(load_policy().teams)
 _MINUTE = 60.0
@@ -63,7 +62,12 @@ _CALLS = (
     'call "ASSESSMENT".complete_transaction('
     '(select min("TRANSACTION_ID_NO") from "ASSESSMENT"."TB_TRANSACTION"))',
 )
-_IS_REGISTERED = "select exists (select from image_catalog.image where object_key = %s)"
+_CHANGES = ('delete from "ASSESSMENT"."TB_ITEM"', 'truncate "ASSESSMENT"."TB_ITEM"')
+_LIMITS = (
+    "set temp_file_limit = -1",
+    "alter role current_user set temp_file_limit = -1",
+    "alter role current_user connection limit -1",
+)
 _OBJECTS = {
     "a temporary table": "create temporary table mine (x int)",
     "a table in public": "create table public.mine (x int)",
@@ -75,33 +79,18 @@ _OBJECTS = {
 def _take_advisory_locks(target: Target) -> Iterator[str]:
     with target.platform.warehouse.connect() as program:
         program.execute(_ADVISORY[4])  # the loader may: the statement is right
-    for team in _TEAMS:
-        with psycopg.connect(target.person(team)) as person:
-            for statement in _ADVISORY:
-                if _succeeds(person, statement):
-                    yield f"{team}: {statement}"
+    yield from _try_as_each_team(target, lambda _: map(fill, _ADVISORY))
 
 
 def _lock_tables(target: Target) -> Iterator[str]:
-    _wait_for_views(target)
-    for team in _TEAMS:
-        with psycopg.connect(target.person(team)) as person:
-            _unlimit(person)
-            for statement in _locks(person):
-                if _succeeds(person, statement):
-                    yield f"{team}: {statement.as_string(person)}"
+    with psycopg.connect(target.person("TEAM_ANALYTICS"), autocommit=True) as analyst:
+        if not _is_true_in_time(lambda: len(_readable(analyst)) > 5):
+            raise AssertionError("the views are not built")
+    yield from _try_as_each_team(target, _locks)
 
 
 def _change_tables(target: Target) -> Iterator[str]:
-    for team in _TEAMS:
-        with psycopg.connect(target.person(team)) as person:
-            _unlimit(person)
-            for statement in (
-                'delete from "ASSESSMENT"."TB_ITEM"',
-                'truncate "ASSESSMENT"."TB_ITEM"',
-            ):
-                if _succeeds(person, statement):
-                    yield f"{team}: {statement}"
+    yield from _try_as_each_team(target, lambda _: map(fill, _CHANGES))
 
 
 def _stay_open(target: Target) -> Iterator[str]:
@@ -167,17 +156,9 @@ def _purges(target: Target) -> bool:
 
 
 def _takes_an_image_in(target: Target) -> bool:
-    [picture] = photographs(1, megapixels=0.1)
-    key, settings = f"attempt/{uuid4().hex}.jpg", target.platform.settings
-    target.platform.object_store.put(settings.raw_bucket, key, picture.body, "image/jpeg")
-
-    def is_registered() -> bool:
-        with suppress(RegistrationBusyError):  # a scheduled run does it
-            Registration(target.platform).run()
-        with target.platform.warehouse.connect() as connection:
-            return bool(read_value(connection, _IS_REGISTERED, [key]))
-
-    return _is_true_in_time(is_registered)
+    key, store = f"attempt/{uuid4().hex}.jpg", target.platform.object_store
+    store.put(store.settings.raw_bucket, key, picture(), "image/jpeg")
+    return bool(registered(target, key))
 
 
 def _reads_every_view(target: Target) -> bool:
@@ -187,24 +168,14 @@ def _reads_every_view(target: Target) -> bool:
 
 
 @contextmanager
-def _hostile_session(target: Target, team: str) -> Iterator[psycopg.Connection]:
+def _hostile_session(target: Target, team: str) -> Iterator[Connection]:
     """Opens a transaction that holds everything that somebody of the team can get hold of."""
-    person = psycopg.connect(target.person(team))
-    try:
-        _unlimit(person)
+    with closing(_unlimited(target.person(team))) as person:
         reads = [fill("select 1 from {} limit 1", relation) for relation in _readable(person)]
         for statement in (*map(fill, (*_ADVISORY, *_CALLS)), *_locks(person), *reads):
             with suppress(psycopg.Error), person.transaction():
                 person.execute(statement)
         yield person
-    finally:
-        person.close()
-
-
-def _wait_for_views(target: Target) -> None:
-    with psycopg.connect(target.person("TEAM_ANALYTICS"), autocommit=True) as analyst:
-        if not _is_true_in_time(lambda: len(_readable(analyst)) > 5):
-            raise AssertionError("the views are not built")
 
 
 def _find_other_databases(target: Target) -> Iterator[str]:
@@ -217,10 +188,10 @@ def _find_other_databases(target: Target) -> Iterator[str]:
             raise AssertionError(f"{team} cannot log in to the warehouse")
         yield from (f"{team} logs in to {name}" for name in reached if name != own)
         for name in reached:
-            with psycopg.connect(make_conninfo(target.person(team), dbname=name)) as person:
-                _unlimit(person)
+            conninfo = make_conninfo(target.person(team), dbname=name)
+            with closing(_unlimited(conninfo)) as person:
                 for what, statement in _OBJECTS.items():
-                    if _succeeds(person, statement):
+                    if _succeeds(person, fill(statement)):
                         yield f"{team} creates {what} in {name}"
 
 
@@ -233,29 +204,18 @@ def _reaches(conninfo: str, database: str) -> bool:
 
 
 def _raise_own_limits(target: Target) -> Iterator[str]:
-    for team in _TEAMS:
-        with psycopg.connect(target.person(team)) as person:
-            _unlimit(person)
-            limit = read_value(person, "select current_setting('temp_file_limit')")
-            if limit == "-1":
-                yield f"{team} writes temporary files without a limit"
-            for statement in (
-                "set temp_file_limit = -1",
-                "alter role current_user set temp_file_limit = -1",
-                "alter role current_user connection limit -1",
-            ):
-                if _succeeds(person, statement):
-                    yield f"{team}: {statement}"
+    for team, person in _each_team(target):
+        if read_value(person, "select current_setting('temp_file_limit')") == "-1":
+            yield f"{team} writes temporary files without a limit"
+    yield from _try_as_each_team(target, lambda _: map(fill, _LIMITS))
 
 
 def _choose_a_short_password(target: Target) -> Iterator[str]:
-    for team in _TEAMS:
-        with psycopg.connect(target.person(team)) as person:
-            _unlimit(person)
-            if not _succeeds(person, "alter role current_user password 'long-enough-12'"):
-                raise AssertionError(f"{team} cannot choose a password at all")
-            if _succeeds(person, "alter role current_user password 'short-one-1'"):
-                yield f"{team} chooses a password of eleven characters"
+    for team, person in _each_team(target):
+        if not _succeeds(person, fill("alter role current_user password 'long-enough-12'")):
+            raise AssertionError(f"{team} cannot choose a password at all")
+        if _succeeds(person, fill("alter role current_user password 'short-one-1'")):
+            yield f"{team} chooses a password of eleven characters"
 
 
 def _create_days_without_end(target: Target) -> Iterator[str]:
@@ -263,7 +223,7 @@ def _create_days_without_end(target: Target) -> Iterator[str]:
         loader.execute("select image_catalog.ensure_day((now() at time zone 'UTC')::date)")
         loader.commit()
         for day in ("0044-03-15 BC", "1970-01-01", "infinity", "5874897-12-31"):
-            if _succeeds(loader, f"select image_catalog.ensure_day('{day}')"):
+            if _succeeds(loader, fill("select image_catalog.ensure_day({})", sql.Literal(day))):
                 yield f"a table for images of {day}"
 
 
@@ -281,15 +241,35 @@ def _locks(person: Connection) -> Iterator[sql.Composed]:
             yield fill(locking, relation)
 
 
-def _unlimit(person: Connection) -> None:
+def _unlimited(conninfo: str) -> Connection:
+    """Opens a session without the limits that a person can lift."""
+    person = psycopg.connect(conninfo)
     person.execute(_UNLIMITED)
     person.commit()
+    return person
 
 
-def _succeeds(person: Connection, statement: str | sql.Composed) -> bool:
+def _each_team(target: Target) -> Iterator[tuple[str, Connection]]:
+    """Yields each team with a session of somebody in it."""
+    for team in _TEAMS:
+        with closing(_unlimited(target.person(team))) as person:
+            yield team, person
+
+
+def _try_as_each_team(
+    target: Target, statements: Callable[[Connection], Iterable[sql.Composed]]
+) -> Iterator[str]:
+    """Yields the statements that PostgreSQL executes for somebody of a team."""
+    for team, person in _each_team(target):
+        for statement in statements(person):
+            if _succeeds(person, statement):
+                yield f"{team}: {statement.as_string(person)}"
+
+
+def _succeeds(person: Connection, statement: sql.Composed) -> bool:
     """Whether PostgreSQL executes a statement, which is rolled back."""
     try:
-        person.execute(fill(statement) if isinstance(statement, str) else statement)
+        person.execute(statement)
     except psycopg.Error:
         return False
     finally:

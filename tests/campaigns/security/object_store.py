@@ -6,7 +6,6 @@ They reach its port and know everything that is no secret: the key's name and th
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
@@ -15,46 +14,17 @@ from uuid import uuid4
 import requests
 from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
-from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
-from botocore.session import get_session
 
 from tests.campaigns.security.attempt import SECONDS, Attempt, Target
+from tests.campaigns.security.means import StoreKey, guest_key, own_key
 
 _BODY = b"an object of the platform"
 _PAGE = "https://page.example"
 _REGION = "eu-central-1"
 _WRONG = "not-the-secret"
 """A secret that no key has."""
-
-
-@dataclass(frozen=True)
-class _Key:
-    name: str
-    secret: str
-
-    def client(self, target: Target, service: str) -> Any:
-        """Returns boto3's client of a service with this key."""
-        return get_session().create_client(
-            service,
-            endpoint_url=target.env["AWS_ENDPOINT_URL"],
-            region_name=_REGION,
-            aws_access_key_id=self.name,
-            aws_secret_access_key=self.secret,
-            config=Config(
-                signature_version="v4" if service != "s3" else "s3v4",
-                retries={"total_max_attempts": 1},
-            ),
-        )
-
-    @property
-    def credentials(self) -> Credentials:
-        return Credentials(self.name, self.secret)
-
-
-def _own_key(target: Target) -> _Key:
-    return _Key(target.env["AWS_ACCESS_KEY_ID"], target.env["AWS_SECRET_ACCESS_KEY"])
 
 
 @contextmanager
@@ -68,16 +38,18 @@ def _object(target: Target) -> Iterator[str]:
         s3.delete_object(Bucket=bucket, Key=key)
 
 
-def _signed(key: _Key, method: str, url: str, body: bytes = b"") -> dict[str, str]:
+def _signed(key: StoreKey, method: str, url: str, body: bytes = b"") -> dict[str, str]:
     """Returns the headers that sign a request."""
     request = AWSRequest(method, url, data=body)
-    S3SigV4Auth(key.credentials, "s3", _REGION).add_auth(request)
+    S3SigV4Auth(Credentials(key.name, key.secret), "s3", _REGION).add_auth(request)
     return dict(request.headers)
 
 
-def _presigned(key: _Key, url: str, method: str = "GET", seconds: int = 60) -> str:
+def _presigned(key: StoreKey, url: str, method: str = "GET", seconds: int = 60) -> str:
     request = AWSRequest(method, url)
-    S3SigV4QueryAuth(key.credentials, "s3", _REGION, expires=seconds).add_auth(request)
+    S3SigV4QueryAuth(Credentials(key.name, key.secret), "s3", _REGION, expires=seconds).add_auth(
+        request
+    )
     return str(request.url)
 
 
@@ -95,7 +67,7 @@ def _use_without_signature(target: Target) -> Iterator[str]:
     bucket = target.env["LOGS_BUCKET"]
     endpoint = target.env["AWS_ENDPOINT_URL"]
     with _object(target) as url:
-        _assert_allowed(_ask("GET", url, headers=_signed(_own_key(target), "GET", url)))
+        _assert_allowed(_ask("GET", url, headers=_signed(own_key(target), "GET", url)))
         form = {"key": f"{uuid4()}"}
         list_queues = {"X-Amz-Target": "AmazonSQS.ListQueues"}
         for what, answer in {
@@ -110,7 +82,7 @@ def _use_without_signature(target: Target) -> Iterator[str]:
                 yield f"{what} without a signature"
 
 
-def _use_with(target: Target, key: _Key) -> Iterator[str]:
+def _use_with(target: Target, key: StoreKey) -> Iterator[str]:
     with _object(target) as url:
         if _ask("GET", url, headers=_signed(key, "GET", url)).ok:
             yield f"read an object as “{key.name}”"
@@ -133,21 +105,16 @@ def _use_with(target: Target, key: _Key) -> Iterator[str]:
             yield f"called {call} as “{key.name}”"
 
 
-def _use_own_key(target: Target) -> list[str]:
-    """Makes the same requests with the platform's own key."""
-    return list(_use_with(target, _own_key(target)))
-
-
 def _use_well_known_keys(target: Target) -> Iterator[str]:
-    if len(_use_own_key(target)) < 7:
+    if len(list(_use_with(target, own_key(target)))) < 7:
         raise AssertionError("the platform's own key cannot do everything")
     secret = target.env["AWS_SECRET_ACCESS_KEY"]
     for key in (
-        _Key("test", "test"),
-        _Key("test", _WRONG),
-        _Key("000000000000", "test"),
-        _Key("123456789012", _WRONG),
-        _Key("root", secret[::-1]),
+        StoreKey("test", "test"),
+        StoreKey("test", _WRONG),
+        StoreKey("000000000000", "test"),
+        StoreKey("123456789012", _WRONG),
+        StoreKey("root", secret[::-1]),
     ):
         yield from _use_with(target, key)
 
@@ -155,11 +122,11 @@ def _use_well_known_keys(target: Target) -> Iterator[str]:
 def _use_wrong_secret(target: Target) -> Iterator[str]:
     name = target.env["AWS_ACCESS_KEY_ID"]
     for secret in (_WRONG, "test", target.env["AWS_SECRET_ACCESS_KEY"][:-1]):
-        yield from _use_with(target, _Key(name, secret))
+        yield from _use_with(target, StoreKey(name, secret))
 
 
 def _change_signed_requests(target: Target) -> Iterator[str]:
-    key = _own_key(target)
+    key = own_key(target)
     with _object(target) as url, _object(target) as other:
         signed = _signed(key, "PUT", url, b"signed")
         _assert_allowed(_ask("PUT", url, data=b"signed", headers=signed))
@@ -195,7 +162,7 @@ def _an_hour_ago() -> datetime:
 
 
 def _use_from_page(target: Target) -> Iterator[str]:
-    key = _own_key(target)
+    key = own_key(target)
     with _object(target) as url:
         page = {"Origin": _PAGE}
         shared = _presigned(key, url)
@@ -221,7 +188,7 @@ def _use_from_page(target: Target) -> Iterator[str]:
 
 
 def _use_administration(target: Target) -> Iterator[str]:
-    endpoint, key = target.env["AWS_ENDPOINT_URL"], _own_key(target)
+    endpoint, key = target.env["AWS_ENDPOINT_URL"], own_key(target)
     _assert_allowed(_ask("GET", f"{endpoint}/_ministack/health"))
     with _object(target) as url:
         queue = target.platform.object_store.sqs.get_queue_url(
@@ -246,22 +213,10 @@ def _use_administration(target: Target) -> Iterator[str]:
 
 
 def _exceed_policy(target: Target) -> Iterator[str]:
-    """Somebody has a key of their own, which may read one prefix."""
-    iam = _own_key(target).client(target, "iam")
-    name = f"guest-{uuid4().hex[:8]}"
+    """Somebody has a key of their own, which may read one object."""
     with _object(target) as mine, _object(target) as other:
-        bucket, key = mine.rsplit("/", 2)[1:]
-        statement = {
-            "Effect": "Allow",
-            "Action": "s3:GetObject",
-            "Resource": f"arn:aws:s3:::{bucket}/{key}",
-        }
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        iam.create_user(UserName=name)
-        iam.put_user_policy(UserName=name, PolicyName="read", PolicyDocument=policy)
-        made = iam.create_access_key(UserName=name)["AccessKey"]
-        guest = _Key(made["AccessKeyId"], made["SecretAccessKey"])
-        try:
+        path = "/".join(mine.rsplit("/", 2)[1:])
+        with guest_key(target, "s3:GetObject", path) as guest:
             _assert_allowed(_ask("GET", mine, headers=_signed(guest, "GET", mine)))
             if _ask("GET", other, headers=_signed(guest, "GET", other)).ok:
                 yield "a guest read another object"
@@ -274,13 +229,9 @@ def _exceed_policy(target: Target) -> Iterator[str]:
             )
             if _ask("GET", other, headers=forged).ok:
                 yield "a guest named the platform's key beside its own"
-            forged_secret = _Key(guest.name, _WRONG)
+            forged_secret = StoreKey(guest.name, _WRONG)
             if _ask("GET", mine, headers=_signed(forged_secret, "GET", mine)).ok:
                 yield "somebody signed for a guest with a wrong secret"
-        finally:
-            iam.delete_access_key(UserName=name, AccessKeyId=guest.name)
-            iam.delete_user_policy(UserName=name, PolicyName="read")
-            iam.delete_user(UserName=name)
 
 
 ATTEMPTS = (

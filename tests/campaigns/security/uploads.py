@@ -1,27 +1,21 @@
 """Whether a sender can stop others from sending, or get what is another's."""
 
-import json
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.client import HTTPConnection
 from typing import Any
 from uuid import UUID, uuid4
 
-import psycopg
 import requests
 from botocore.exceptions import ClientError
-from botocore.session import get_session
 
-from assets.ingestion.bucket.registration import Registration, RegistrationBusyError
 from assets.ingestion.upload import api_keys
 from assets.ingestion.upload.source import upload_id, upload_key
-from assets.platform import Platform
-from infra.demo.photographs import photographs
 from tests.campaigns.security.attempt import SECONDS, Attempt, Target
+from tests.campaigns.security.means import guest_key, picture, registered, uploader
+from tests.upload_client import opened
 
 _IMAGE_BYTES = 10 * 1024 * 1024
 _LARGE_BYTES = 8 * 1024 * 1024
@@ -32,64 +26,7 @@ _GUESSER = "127.0.0.77"
 _UNKNOWN_HOST = "upload.example"
 
 
-@dataclass(frozen=True)
-class Sender:
-    """Somebody who has an API key."""
-
-    port: int
-    name: str
-    key: str = field(repr=False)
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """What the API knows her by."""
-        return {"Authorization": f"Bearer {self.key}"}
-
-    def ask(self, path: str) -> requests.Response:
-        """Asks the API."""
-        return requests.get(self._url(path), headers=self.headers, timeout=SECONDS)
-
-    def send(self, body: bytes, **headers: str) -> requests.Response:
-        """Sends an image; underscores in the names of headers are hyphens."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return requests.post(
-            self._url("/v1/images"), body, headers=self.headers | named, timeout=SECONDS
-        )
-
-    def prepare(self) -> dict[str, Any]:
-        """Returns the form of a direct upload."""
-        wanted = {"content_type": "image/jpeg", "size_bytes": _IMAGE_BYTES}
-        prepared = requests.post(
-            self._url("/v1/uploads"), json=wanted, headers=self.headers, timeout=SECONDS
-        )
-        return dict(prepared.json())
-
-    def begin(self, *headers: str) -> socket.socket:
-        """Begins to send an image; the body is the caller's matter."""
-        lines = ["POST /v1/images HTTP/1.1", "Host: 127.0.0.1", *headers]
-        lines += [f"{name}: {value}" for name, value in self.headers.items()]
-        return opened(self.port, "\r\n".join([*lines, "", ""]).encode())
-
-    def _url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
-
-
-def sender(target: Target) -> Sender:
-    """Returns a new uploader, as the platform team admits one."""
-    key, name = api_keys.new_key(), f"uploader-{uuid4().hex[:8]}"
-    with psycopg.connect(target.env["DATABASE_ADMIN_URL"]) as connection:
-        api_keys.insert(connection, key, name)
-    return Sender(target.stack.ports.upload_api, name, key.text)
-
-
-def opened(port: int, sent: bytes) -> socket.socket:
-    """Returns a connection on which something was sent."""
-    made = socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
-    made.sendall(sent)
-    return made
-
-
-def answer(connection: socket.socket) -> bytes:
+def _answer(connection: socket.socket) -> bytes:
     """Reads until the server closes the connection."""
     said = b""
     with suppress(ConnectionError):
@@ -98,14 +35,8 @@ def answer(connection: socket.socket) -> bytes:
     return said
 
 
-def picture() -> bytes:
-    """Returns a JPEG that nobody sent before."""
-    made = photographs(10, megapixels=0.1)
-    return next(one.body for one in made if one.content_type == "image/jpeg") + uuid4().bytes
-
-
 def _block_others(target: Target) -> Iterator[str]:
-    slow, shop = sender(target), sender(target)
+    slow, shop = uploader(target), uploader(target)
     large = picture().ljust(_LARGE_BYTES, b"\0")
     if (sent := shop.send(large)).status_code != 201:
         raise AssertionError(f"an image is answered with {sent.status_code}")
@@ -129,7 +60,7 @@ def _send_endless_headers(target: Target) -> Iterator[str]:
     end = b"Connection: close\r\n\r\n"
     host = b"Host: 127.0.0.1\r\n"
     with opened(port, begin + host + end) as good:
-        if not answer(good).startswith(b"HTTP/1.1 200 "):
+        if not _answer(good).startswith(b"HTTP/1.1 200 "):
             raise AssertionError("a plain request is not answered")
     for what, sent, status in (
         ("33 KiB of headers", host + b"X: " + b"x" * 33 * 1024 + b"\r\n", b"431"),
@@ -138,7 +69,7 @@ def _send_endless_headers(target: Target) -> Iterator[str]:
         ("two Hosts", host + f"Host: {_UNKNOWN_HOST}\r\n".encode(), b"400"),
     ):
         with opened(port, begin + sent + end) as connection:
-            if not (said := answer(connection)).startswith(b"HTTP/1.1 " + status):
+            if not (said := _answer(connection)).startswith(b"HTTP/1.1 " + status):
                 yield f"{what}: {said[:12].decode()} instead of {status.decode()}"
 
 
@@ -157,13 +88,13 @@ def _smuggle(target: Target) -> Iterator[str]:
     length, chunked = b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n"
     for framing in (length + chunked, chunked + length, length + b"Content-Length: 9\r\n"):
         with opened(target.stack.ports.upload_api, head + framing + b"\r\n" + hidden) as made:
-            if (answers := answer(made).count(b"HTTP/1.1 ")) != 1:
+            if (answers := _answer(made).count(b"HTTP/1.1 ")) != 1:
                 yield f"a request within another: {answers} answers"
 
 
 def _guess_keys(target: Target) -> Iterator[str]:
-    shop = sender(target)
-    if shop.ask("/v1/images").status_code != 200:
+    shop = uploader(target)
+    if shop.get("/v1/images").status_code != 200:
         raise AssertionError("a valid key is refused")
     if 429 not in {_guess(shop.port, api_keys.new_key().text) for _ in range(_GUESSES)}:
         yield f"{_GUESSES} guesses from one address are each looked up"
@@ -183,55 +114,20 @@ def _read_metrics(target: Target) -> Iterator[str]:
     private = f"http://127.0.0.1:{target.stack.ports.upload_metrics}/metrics"
     if "darkroom_upload" not in requests.get(private, timeout=SECONDS).text:
         raise AssertionError("there are no metrics")
-    if sender(target).ask("/metrics").status_code == 200:
+    if uploader(target).get("/metrics").status_code == 200:
         yield "the public port serves the metrics"
 
 
 @contextmanager
-def dropper(target: Target) -> Iterator[Any]:
+def _dropper(target: Target) -> Iterator[Any]:
     """Yields the S3 client of somebody who may store objects in the raw bucket and no more."""
-    iam, name = _client(target, "iam"), f"dropper-{uuid4().hex[:8]}"
-    bucket = f"arn:aws:s3:::{target.platform.settings.raw_bucket}/*"
-    allowed = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": bucket}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
-    iam.create_user(UserName=name)
-    iam.put_user_policy(UserName=name, PolicyName="drop", PolicyDocument=policy)
-    key = iam.create_access_key(UserName=name)["AccessKey"]
-    try:
-        yield _client(target, "s3", key["AccessKeyId"], key["SecretAccessKey"])
-    finally:
-        iam.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
-        iam.delete_user_policy(UserName=name, PolicyName="drop")
-        iam.delete_user(UserName=name)
-
-
-def _client(target: Target, service: str, key: str | None = None, secret: str | None = None) -> Any:
-    return get_session().create_client(
-        service,
-        endpoint_url=target.env["AWS_ENDPOINT_URL"],
-        region_name=target.env["AWS_DEFAULT_REGION"],
-        aws_access_key_id=key or target.env["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=secret or target.env["AWS_SECRET_ACCESS_KEY"],
-    )
-
-
-def _registered(target: Target, key: str) -> list[tuple[Any, ...]]:
-    """Returns uploader and version of the image of a key, once it is registered."""
-    settings = target.platform.settings.model_copy(update={"run_linger_seconds": 1.0})
-    query = "select uploader, object_version from image_catalog.image where object_key = %s"
-    for _ in range(SECONDS):
-        with suppress(RegistrationBusyError):  # of the platform's own run
-            Registration(Platform.from_settings(settings)).run()
-        with target.platform.warehouse.connect() as connection:
-            if found := connection.execute(query, [key]).fetchall():
-                return found
-        time.sleep(1)
-    raise AssertionError("an object in the raw bucket is not registered")
+    with guest_key(target, "s3:PutObject", f"{target.platform.settings.raw_bucket}/*") as key:
+        yield key.client(target, "s3")
 
 
 def _take_a_key(target: Target) -> Iterator[str]:
-    shop, bucket = sender(target), target.platform.settings.raw_bucket
-    with dropper(target) as s3:
+    shop, bucket = uploader(target), target.platform.settings.raw_bucket
+    with _dropper(target) as s3:
         s3.put_object(Bucket=bucket, Key=f"drop/{uuid4()}", Body=picture())
         for image in (upload_id(shop.name, "invoice-7"), uuid4()):
             key = upload_key(image, datetime.now(UTC))
@@ -256,9 +152,9 @@ def _take_a_key(target: Target) -> Iterator[str]:
 
 
 def _name_an_uploader(target: Target) -> Iterator[str]:
-    shop, key = sender(target), f"drop/{datetime.now(UTC):%Y-%m-%d/%H}/{uuid4()}"
+    shop, key = uploader(target), f"drop/{datetime.now(UTC):%Y-%m-%d/%H}/{uuid4()}"
     program = target.platform.object_store
-    with dropper(target) as s3:
+    with _dropper(target) as s3:
         s3.put_object(
             Bucket=program.settings.raw_bucket,
             Key=key,
@@ -270,15 +166,16 @@ def _name_an_uploader(target: Target) -> Iterator[str]:
         program.settings.raw_bucket, unsigned, picture(), "image/jpeg", {"uploader": shop.name}
     )
     for place, one in (("a drop", key), ("an object among the uploads", unsigned)):
-        if any(uploader == shop.name for uploader, _ in _registered(target, one)):
+        if any(uploader == shop.name for uploader, _ in registered(target, one)):
             yield f"{place} belongs to the uploader that it names"
-    if shop.ask("/v1/images").json()["images"]:
+    if shop.get("/v1/images").json()["images"]:
         yield "an image of somebody else is in an uploader's list"
 
 
 def _reuse_a_form(target: Target) -> Iterator[str]:
-    shop, store = sender(target), target.platform.object_store
-    form = shop.prepare()
+    shop, store = uploader(target), target.platform.object_store
+    wanted = {"content_type": "image/jpeg", "size_bytes": _IMAGE_BYTES}
+    form = shop.post("/v1/uploads", json=wanted).json()
     key, bucket = form["fields"]["key"], store.settings.raw_bucket
     first = _fill(form)
     if first != 204:
@@ -293,7 +190,7 @@ def _reuse_a_form(target: Target) -> Iterator[str]:
         if _fill(form, **change) < 400:
             yield f"a form is accepted with another {next(iter(change))}"
     _fill(form)
-    if _registered(target, key) != [(shop.name, original.version)]:
+    if registered(target, key) != [(shop.name, original.version)]:
         yield "what was sent with a form for the second time is the image"
 
 
@@ -304,7 +201,7 @@ def _fill(form: dict[str, Any], **changes: str) -> int:
 
 
 def _serve_a_page(target: Target) -> Iterator[str]:
-    shop, store = sender(target), target.platform.object_store
+    shop, store = uploader(target), target.platform.object_store
     sent = shop.send(picture(), Content_Type="text/html", X_Filename="page.html")
     if sent.status_code != 201:
         raise AssertionError(f"an image is answered with {sent.status_code}")
