@@ -2,8 +2,7 @@
 
 import os
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,13 +81,6 @@ class Running:
         ticks = answer["data"]["sensorOrError"]["sensorState"]["ticks"]
         errors = [tick["error"] for tick in ticks if tick["error"]]
         return [cause["message"] for error in errors for cause in error["causes"]]
-
-
-def wait_until(is_true: Callable[[], object], what: str, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_true():
-        assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}"
-        time.sleep(0.2)
 
 
 def open_instance(stack: Stack) -> DagsterInstance:

@@ -8,7 +8,8 @@ from assets.catalog.checks import balance
 from assets.resources.warehouse import Warehouse
 from infra.demo.demo import Demo, drop_into_bucket, produce_to_topic
 from infra.demo.photographs import broken_files, photographs
-from tests.e2e.conftest import Running, wait_until
+from tests.e2e.conftest import Running
+from tests.waiting import wait_until
 
 
 def send(running: Running, folder: str, count: int) -> int:

@@ -6,7 +6,7 @@ from psycopg.conninfo import make_conninfo
 
 from infra.local.dbt import DBT_PROJECT
 from infra.local.warehouses import owner_conninfo
-from tests.e2e.conftest import wait_until
+from tests.waiting import wait_until
 
 MEMBER, LAST_NAME = "kanari_0z9y8", "Kanari"
 EMAIL, MOBILE, BIRTH = "the.canary.in.the.mine@example.com", "+44770090098765", "1911-11-11"

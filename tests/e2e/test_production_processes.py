@@ -13,7 +13,7 @@ from infra.local.dbt import parse_dbt_project
 from infra.local.ports import free_ports
 from infra.local.stack import Stack
 from infra.local.state import StateFolder
-from tests.e2e.conftest import wait_until
+from tests.waiting import wait_until
 
 HEALTH = """{
     workspaceOrError { ... on Workspace { locationEntries { name loadStatus } } }

@@ -8,8 +8,8 @@ import pytest
 from assets.errors import StackError
 from infra.local.server import Health
 from infra.local.supervisor import Supervisor
-from tests.e2e.conftest import wait_until
 from tests.e2e.test_platform import send
+from tests.waiting import wait_until
 
 
 @pytest.fixture

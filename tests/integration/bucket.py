@@ -1,8 +1,6 @@
 """Short ways to put things into a raw bucket, and to move its listing."""
 
 import json
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -73,13 +71,6 @@ def notification(platform: Platform, key: str, **changes: object) -> str:
         "s3": {"bucket": {"name": platform.settings.raw_bucket}, "object": told},
     }
     return json.dumps({"Records": [record]})
-
-
-def until(is_true: Callable[[], object], what: str, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_true():
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(0.02)
 
 
 def left_in_queue(platform: Platform) -> int:

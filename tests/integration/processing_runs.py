@@ -4,8 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 
 from pydantic import SecretStr
 
@@ -49,13 +47,6 @@ def end_of(run: subprocess.Popen[str]) -> dict[str, int]:
     said, _ = run.communicate(timeout=180)
     assert run.returncode == 0
     return json.loads(said)
-
-
-def wait_until(is_true: Callable[[], object], what: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_true():
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(0.02)
 
 
 def assert_bucket_is_what_the_catalogue_says(platform: Platform) -> None:

@@ -17,9 +17,9 @@ from tests.integration.processing_runs import (
     assert_bucket_is_what_the_catalogue_says,
     end_of,
     start_run,
-    wait_until,
 )
 from tests.unit.hostile_processors import EVIL
+from tests.waiting import wait_until
 
 TODAY = datetime.now(UTC).date()
 HOSTILE = "tests.unit.hostile_processors:"

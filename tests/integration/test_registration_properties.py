@@ -16,9 +16,9 @@ from tests.integration.bucket import (
     notify,
     put,
     set_sweep,
-    until,
     with_settings,
 )
+from tests.waiting import wait_until
 
 # An XML answer cannot hold control characters; S3 encodes them, MiniStack does not.
 _SAYABLE = st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn"))
@@ -96,12 +96,12 @@ def wait_for_notified(platform, count: int) -> None:
         return len(registered(platform)) >= count
 
     not_due(platform)
-    until(is_registered, f"{count} rows")
+    wait_until(is_registered, f"{count} rows", 30)
 
 
 def learn(platform, way: Way, count: int) -> None:
     if way is Way.LISTING:
-        until(platform.object_store.notifications_waiting, "a notification")
+        wait_until(platform.object_store.notifications_waiting, "a notification", 30)
         platform.forget_notifications()
     if way in {Way.NOTIFICATIONS, Way.LISTING_LATER}:
         wait_for_notified(platform, count)
@@ -133,7 +133,8 @@ def test_notifications_of_a_killed_run_come_back_and_are_registered_once(
     not_due(short_intervals)
     for number in range(12):
         put(short_intervals, f"{number} + ☃.jpg")
-    until(lambda: short_intervals.object_store.notifications_waiting() >= 12, "12 notifications")
+    waiting = short_intervals.object_store.notifications_waiting
+    wait_until(lambda: waiting() >= 12, "12 notifications", 30)
     run_killed_after_writing(short_intervals, monkeypatch)
     assert short_intervals.states() == {}
     wait_for_notified(short_intervals, 12)

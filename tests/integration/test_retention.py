@@ -14,7 +14,6 @@ from assets.retention import ledger_rows
 from assets.retention.receipts import Copy, Tally
 from assets.retention_policy import ImplausiblePurgeError
 from tests.integration.bucket import with_settings
-from tests.integration.processing_runs import wait_until
 from tests.integration.retention_helpers import (
     REJECTED,
     fill,
@@ -24,6 +23,7 @@ from tests.integration.retention_helpers import (
     purge,
     receipts,
 )
+from tests.waiting import wait_until
 
 SECOND = timedelta(seconds=1)
 

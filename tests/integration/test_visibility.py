@@ -15,9 +15,9 @@ from assets.catalog.visibility import VISIBLE
 from assets.validation.reasons import Reason
 from tests.integration.catalogue import LATER, NOW, OTHER, Catalogue, lease_request, processed
 from tests.integration.conftest import Platform
-from tests.integration.processing_runs import wait_until
 from tests.integration.visibility_helpers import expire, withdraw
 from tests.unit.pictures import encoded, noise
+from tests.waiting import wait_until
 
 JPEG = encoded(noise(), "JPEG")
 MICROSECOND = timedelta(microseconds=1)

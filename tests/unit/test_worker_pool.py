@@ -25,6 +25,7 @@ from assets.processing.worker_pool import WorkerPool
 from assets.validation.reasons import Reason
 from tests.unit.hostile_processors import EVIL
 from tests.unit.pictures import encoded, four_corners
+from tests.waiting import wait_until
 
 VALID_IMAGE = encoded(four_corners(), "PNG")
 STANDARD = read_recipe("standard")
@@ -67,11 +68,8 @@ def told(pool: WorkerPool, expression: str) -> str | None:
     return result.facts.camera_make
 
 
-def wait_until_gone(pid: int, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline, f"process {pid} is still there"
-        time.sleep(0.02)
+def is_alive(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
 
 def test_an_image_comes_back_processed(one_worker: WorkerPool) -> None:
@@ -369,5 +367,4 @@ def test_a_retry_alone_ends_with_the_block_too() -> None:
             while len(children := set(me.children()) - before) < 2:
                 time.sleep(0.02)
         assert isinstance(hanging.exception(), CancelledError)
-    for child in children:
-        wait_until_gone(child.pid)
+    wait_until(lambda: not any(map(is_alive, children)), "the workers to end", 20)
