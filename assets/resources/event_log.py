@@ -11,7 +11,7 @@ from kafka.errors import AuthorizationError, KafkaError, SaslAuthenticationFaile
 from assets.errors import ServerRefusedError, ServerUnavailableError
 from assets.resources.brokers import connection
 from assets.resources.event_reader import Reader
-from assets.resources.messages import TopicState
+from assets.resources.messages import Position, TopicState
 from assets.resources.topic_states import read_state
 from assets.settings import Settings
 
@@ -32,12 +32,12 @@ class EventLog:
             return read_state(admin, topic)
 
     @contextmanager
-    def reader(self, topic: TopicState, next_offsets: Mapping[int, int]) -> Iterator[Reader]:
-        """Opens a reader of these partitions at these offsets."""
+    def reader(self, topic: TopicState, positions: Mapping[int, Position]) -> Iterator[Reader]:
+        """Opens a reader of these partitions at these positions."""
         with administrator(self.settings) as admin, self._consumer(topic) as consumer:
-            consumer.assign([TopicPartition(topic.name, number) for number in next_offsets])
+            consumer.assign([TopicPartition(topic.name, number) for number in positions])
             skip_confirmation_seconds = self.settings.kafka_hole_seconds
-            yield Reader(consumer, admin, topic, next_offsets, skip_confirmation_seconds)
+            yield Reader(consumer, admin, topic, positions, skip_confirmation_seconds)
 
     def offsets_at(
         self, topic: TopicState, partitions: Iterable[int], moment: datetime

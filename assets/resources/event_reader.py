@@ -2,28 +2,43 @@
 
 import gc
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import LogTruncationError, OffsetOutOfRangeError
 from kafka.structs import OffsetAndMetadata
 
-from assets.resources.messages import Message, SkippedOffsets, TopicState, read_message
+from assets.resources.messages import (
+    Message,
+    Position,
+    SkippedOffsets,
+    TopicState,
+    read_message,
+)
 from assets.resources.topic_states import read_shape
 
 _RETRY_SECONDS = 1.0
 _DELIVERY_TIMEOUT_SECONDS = 10.0
 _TIMEOUT_MS = 10_000
+_UNKNOWN_EPOCH = -1
+# kafka-python validates positions that have a leader epoch, and no public method takes one.
+_subscription = attrgetter("_subscription")
 
 
 class OffsetsGoneError(Exception):
-    """The brokers have neither the next offsets to read, given by partition, nor later ones."""
+    """Logs no longer have the offset to read next, or no longer what was read before it.
 
-    def __init__(self, next_offsets: Mapping[int, int]) -> None:
-        super().__init__(f"The brokers no longer have the offsets that come next: {next_offsets}.")
-        self.next_offsets = next_offsets
+    `diverges_at` gives by partition the first offset that is not what it was when it was read; None
+    where the brokers do not know.
+    """
+
+    def __init__(self, diverges_at: Mapping[int, int | None]) -> None:
+        partitions = ", ".join(map(str, sorted(diverges_at)))
+        super().__init__(f"The next offsets to read are gone in the partitions {partitions}.")
+        self.diverges_at = diverges_at
 
 
 @dataclass(frozen=True)
@@ -59,19 +74,21 @@ class Reader:
         consumer: KafkaConsumer,
         admin: KafkaAdminClient,
         topic: TopicState,
-        next_offsets: Mapping[int, int],
+        positions: Mapping[int, Position],
         skip_confirmation_seconds: float,
     ) -> None:
         self._consumer = consumer
         self._admin = admin
         self._topic = topic
-        self._next = dict(next_offsets)
+        self._next = {one: position.next_offset for one, position in positions.items()}
         self._skip_confirmation_seconds = skip_confirmation_seconds
         self._reported: dict[int, int] = {}
         self._waits: dict[int, _Wait] = {}
         self._tails: dict[int, _Wait] = {}
-        for partition, offset in next_offsets.items():
-            consumer.seek(self._named(partition), offset)
+        for partition, position in positions.items():
+            epoch = _UNKNOWN_EPOCH if position.leader_epoch is None else position.leader_epoch
+            wanted = OffsetAndMetadata(position.next_offset, "", epoch)
+            _subscription(consumer).seek(self._named(partition), wanted)
 
     @property
     def delivery_timeout_seconds(self) -> float:
@@ -83,34 +100,43 @@ class Reader:
     def read(self, timeout_seconds: float) -> Chunk:
         """Returns the next messages; none when nothing comes in time.
 
-        Raises `OffsetsGoneError` when the log begins later or ends earlier than at a position.
+        Raises `OffsetsGoneError` when a log begins after a position, or was truncated before it;
+        what was read with it is to be read again.
         """
         # A poll that times out inside kafka-python leaves its traceback in a reference cycle, and
         # with it the messages of our frames: few large objects, too few to start the collector.
         gc.collect(1)
         now = time.monotonic()
         self._look_again(now)
-        try:
-            polled = self._consumer.poll(timeout_ms=int(timeout_seconds * 1000))
-        except OffsetOutOfRangeError as error:
-            raise self._gone(error.args[0]) from error
-        except LogTruncationError as error:
-            raise self._gone(error.divergent_offsets) from error
         messages: list[Message] = []
         skipped: list[SkippedOffsets] = []
-        for named, records in polled.items():
-            self._take(named.partition, records, now, messages, skipped)
-        self._skip_to_position(skipped)
+        try:
+            polled = self._consumer.poll(timeout_ms=int(timeout_seconds * 1000))
+            for named, records in polled.items():
+                self._take(named.partition, records, now, messages, skipped)
+            self._skip_to_position(skipped)
+        except OffsetOutOfRangeError as error:
+            raise OffsetsGoneError({named.partition: None for named in error.args[0]}) from error
+        except LogTruncationError as error:
+            diverges_at = {
+                named.partition: found.offset if found is not None else None
+                for named, found in error.divergent_offsets.items()
+            }
+            raise OffsetsGoneError(diverges_at) from error
         if polled:
             self._tails.clear()
         elif not self._topic.is_exact:
             self._confirm_tails(now, skipped)
         return Chunk(messages, skipped)
 
-    def positions(self) -> dict[int, tuple[int, int]]:
-        """Returns per partition the next offset and the high watermark as last fetched."""
+    def positions(self) -> dict[int, Position]:
+        """Returns how far each partition has been read."""
         return {
-            partition: (offset, max(offset, self._high_watermark(partition) or 0))
+            partition: Position(
+                offset,
+                max(offset, self._high_watermark(partition) or 0),
+                self._epoch(partition),
+            )
             for partition, offset in self._next.items()
         }
 
@@ -130,19 +156,20 @@ class Reader:
         topic_id, leaders = read_shape(self._admin, self._topic.name)
         return topic_id == self._topic.topic_id and leaders.keys() == self._topic.ends.keys()
 
-    def report(self, next_offsets: Mapping[int, int]) -> None:
+    def report(self, reached: Mapping[int, Position]) -> None:
         """Commits what is new to the brokers for lag monitors; the ledger's offsets are the truth.
 
         Belongs after the transaction that holds what was read up to there.
         """
+        offsets = {partition: position.next_offset for partition, position in reached.items()}
         news = {
-            self._named(partition): OffsetAndMetadata(offset, "", -1)
-            for partition, offset in next_offsets.items()
+            self._named(partition): OffsetAndMetadata(offset, "", _UNKNOWN_EPOCH)
+            for partition, offset in offsets.items()
             if self._reported.get(partition) != offset
         }
         if news:
             self._consumer.commit(news, timeout_ms=_TIMEOUT_MS)
-            self._reported = dict(next_offsets)
+            self._reported = offsets
 
     def _take(
         self,
@@ -207,12 +234,16 @@ class Reader:
                 self._next[partition] = watermark
                 self._consumer.seek(self._named(partition), watermark)
 
-    def _gone(self, named: Iterable[TopicPartition]) -> OffsetsGoneError:
-        return OffsetsGoneError({one.partition: self._next[one.partition] for one in named})
-
     def _high_watermark(self, partition: int) -> int | None:
         watermark: int | None = self._consumer.highwater(self._named(partition))
         return watermark
+
+    def _epoch(self, partition: int) -> int | None:
+        """Returns the leader epoch of the batch before the consumer's position, if it is known."""
+        named = self._named(partition)
+        epoch: int = _subscription(self._consumer).assignment[named].position.leader_epoch
+        # Without exact offsets the consumer may have been set back to a skipped one.
+        return epoch if self._topic.is_exact and epoch != _UNKNOWN_EPOCH else None
 
     def _named(self, partition: int) -> TopicPartition:
         return TopicPartition(self._topic.name, partition)

@@ -62,6 +62,21 @@ class TopicState:
 
 
 @dataclass(frozen=True)
+class Position:
+    """How far a partition has been read.
+
+    Attributes:
+        high_watermark: End of the partition as a fetch last reported it.
+        leader_epoch: The leader's term that wrote the batch before `next_offset`, if it is known.
+            A log that has no such offset in that term was truncated.
+    """
+
+    next_offset: int
+    high_watermark: int
+    leader_epoch: int | None = None
+
+
+@dataclass(frozen=True)
 class SkippedOffsets:
     """Offsets of a partition without a message: from the first up to, not including, the next."""
 

@@ -12,6 +12,7 @@ from assets.ingestion.kafka import topics
 from assets.ingestion.kafka.producer import OutgoingImage, send
 from assets.resources.event_log import administrator
 from assets.resources.event_reader import OffsetsGoneError
+from assets.resources.messages import Position
 from infra.kafka.topics import Difference, find_differences, load_description, reconcile
 from tests.integration.test_sensors import tick
 from tests.integration.topic import (
@@ -78,7 +79,7 @@ def test_messages_deleted_while_a_run_reads_are_a_gap_and_the_run_goes_on(
 
     monkeypatch.setattr(topics, "open_topic", open_and_lose)
     landed = platform.land()
-    assert calls == [{}, {0: 0}]
+    assert calls == [{}, {0: None}]
     assert (landed.new_images, landed.missing) == (2, 4)
     assert gaps_of(platform) == [(0, 0, 0, 4, "expired")]
 
@@ -126,7 +127,8 @@ def test_messages_that_compaction_took_out_are_gaps_and_the_others_land(platform
     fill(platform, 0, images(1, "rolls the segment"))
 
     def is_compacted() -> bool:
-        with platform.event_log.reader(platform.event_log.read_state(topic), {0: 0}) as reader:
+        state = platform.event_log.read_state(topic)
+        with platform.event_log.reader(state, {0: Position(0, 0)}) as reader:
             return reader.read(5).messages[0].offset == 3
 
     wait_until(is_compacted)
@@ -136,27 +138,16 @@ def test_messages_that_compaction_took_out_are_gaps_and_the_others_land(platform
     assert origins(platform) == {"0/3", "0/4"}
 
 
-def test_an_offset_beyond_the_log_means_that_it_was_cut_and_all_is_landed_again(platform):
-    fill(platform, 0, images(3))
-    platform.land()
-    with platform.warehouse.connect() as connection:
-        connection.execute(
-            "update image_catalog.kafka_offset set next_offset = 50 where partition_no = 0"
-        )
-    assert platform.land().new_images == 3
-    assert origins(platform) >= {"~1/0/0", "~1/0/1", "~1/0/2"}
-    assert next_offsets(platform)[0] == 3
-
-
 def test_an_offset_that_is_gone_is_told_by_the_reader(platform, admin):
     topic = platform.settings.kafka_topic
     fill(platform, 0, images(5))
     state = platform.event_log.read_state(topic)
     trim(admin, topic, 0, 4)
-    with platform.event_log.reader(state, {0: 1, 1: 0}) as reader:
+    positions = {0: Position(1, 1), 1: Position(0, 0)}
+    with platform.event_log.reader(state, positions) as reader:
         with pytest.raises(OffsetsGoneError) as gone:
             reader.read(5)
-        assert gone.value.next_offsets == {0: 1}
+        assert gone.value.diverges_at == {0: None}
 
 
 def transaction(platform, bodies: list[bytes], *, commits: bool) -> None:

@@ -9,8 +9,10 @@ from assets.ingestion.bucket.assets import evaluate_audit, no_raw_object_is_unre
 from assets.ingestion.bucket.audit import Audit, AuditCounts
 from assets.ingestion.bucket.listing import Sweep
 from assets.ingestion.kafka import topics
+from assets.ingestion.kafka.lineage import Lineage
 from assets.ingestion.kafka.source import landed_key
 from assets.ingestion.upload.source import upload_key
+from assets.resources.messages import Position
 from tests.integration.bucket import NOW, put, put_upload, set_sweep, with_settings
 from tests.unit.arrivals import message
 
@@ -77,7 +79,7 @@ def test_copies_that_repetitions_left_behind_count_as_known(platform, pictures):
 
 def test_what_is_left_to_the_landing_for_a_day_is_told_apart(platform):
     awaited = message(topic=platform.settings.kafka_topic, offset=7, sent_at=NOW)
-    platform.drop(landed_key(awaited, 0), b"x")
+    platform.drop(landed_key(awaited, Lineage()), b"x")
     stored = stored_at(platform)
     assert audit(platform, stored + DAY - SECOND)[0] == AuditCounts(looked_at=1)
     assert audit(platform, stored + DAY)[0] == AuditCounts(looked_at=1, left_to_landing=1)
@@ -86,8 +88,8 @@ def test_what_is_left_to_the_landing_for_a_day_is_told_apart(platform):
 def test_a_drop_behind_the_landings_back_counts_after_both_graces(platform):
     topic = platform.settings.kafka_topic
     with platform.warehouse.connect() as connection:
-        topics.write_offsets(connection, topic, {1: (43, 43)})
-    platform.drop(landed_key(message(topic=topic, sent_at=NOW), 0), b"x")
+        topics.write_offsets(connection, topic, {1: Position(43, 43)})
+    platform.drop(landed_key(message(topic=topic, sent_at=NOW), Lineage()), b"x")
     later = stored_at(platform) + GRACE + timedelta(minutes=15)
     assert audit(platform, later - SECOND)[0].unregistered == 0
     assert audit(platform, later)[0].unregistered == 1

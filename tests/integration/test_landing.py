@@ -52,7 +52,7 @@ def test_a_commit_that_fails_leaves_neither_rows_nor_offsets(platform, pictures,
 
     def write_then_crash(connection, topic, positions):
         write_offsets(connection, topic, positions)
-        if any(offset for offset, _ in positions.values()):
+        if any(position.next_offset for position in positions.values()):
             raise RuntimeError("killed")
 
     write_offsets = topics.write_offsets

@@ -34,7 +34,7 @@ _write_offsets = topics.write_offsets
 
 def die_after_opening(connection, topic, positions):
     """The first offsets are those of a new topic; the next ones are those of messages."""
-    if any(offset for offset, _ in positions.values()):
+    if any(position.next_offset for position in positions.values()):
         die()
     _write_offsets(connection, topic, positions)
 

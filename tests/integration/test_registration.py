@@ -9,6 +9,7 @@ import pytest
 from assets.catalog.checks import balance
 from assets.ingestion.bucket import raw_objects
 from assets.ingestion.kafka import topics
+from assets.ingestion.kafka.lineage import Lineage
 from assets.ingestion.kafka.source import LANDING_GRACE, landed_key
 from assets.ingestion.upload.source import upload_key
 from tests.integration.bucket import (
@@ -149,7 +150,7 @@ def test_a_drop_under_a_landed_key_is_found_once_the_landing_is_past_it(
     )
     for offset in (reached - 1, reached):
         dropped = message(topic=topic, partition=partition, offset=offset)
-        platform.drop(landed_key(dropped, 0), b"x")
+        platform.drop(landed_key(dropped, Lineage()), b"x")
     platform.register()
     assert platform.query(
         "select count(*), max(object_key) from image_catalog.image where source = 'bucket'"

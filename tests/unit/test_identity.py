@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from assets.catalog import identity
 from assets.ingestion.bucket.source import object_origin
+from assets.ingestion.kafka.lineage import Lineage
 from assets.ingestion.kafka.source import (
     LandedKey,
     landed_key,
@@ -40,7 +41,7 @@ object_places = st.tuples(st.from_regex(r"[a-z0-9.-]{3,63}", fullmatch=True), ke
 def message_id(place: tuple[str, int, int], incarnation: int = 0) -> UUID:
     topic, partition, offset = place
     told = message(topic=topic, partition=partition, offset=offset)
-    return identity.image_id("kafka", message_origin(told, incarnation))
+    return identity.image_id("kafka", message_origin(told, Lineage(incarnation)))
 
 
 def object_id(place: tuple[str, str, str]) -> UUID:
@@ -57,7 +58,7 @@ def test_a_message_read_again_has_the_same_id_whatever_else_changed(
     origins = {
         message_origin(
             message(topic=topic, partition=partition, offset=offset, sent_at=sent_at, value=value),
-            0,
+            Lineage(),
         )
         for sent_at, value in ((once, b"bytes"), (again, None))
     }
@@ -76,7 +77,7 @@ def test_a_recreated_topic_has_other_images_under_other_keys(
     topic, partition, offset = place
     told = message(topic=topic, partition=partition, offset=offset)
     assert len({message_id(place, one) for one in several}) == len(several)
-    assert len({landed_key(told, one) for one in several}) == len(several)
+    assert len({landed_key(told, Lineage(one)) for one in several}) == len(several)
 
 
 @given(st.lists(object_places, min_size=2, max_size=8, unique=True))
@@ -90,28 +91,34 @@ def test_the_same_origin_behind_two_doors_is_two_images(origin: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("incarnation", "origin", "image", "key"),
+    ("lineage", "origin", "image", "key"),
     [
         (
-            0,
+            Lineage(),
             "images/1/42",
             "2724d571-4789-57d4-a7cd-03d64674bca6",
             "kafka/images/2024-05-17/1-42",
         ),
         (
-            3,
+            Lineage(3),
             "images~3/1/42",
             "3c3b778d-3422-5950-a98f-a0b96dce5c99",
             "kafka/images~3/2024-05-17/1-42",
         ),
+        (
+            Lineage(3, {1: (50, 42, 43)}),
+            "images~3/1~2/42",
+            "cc03f763-8778-5bec-889e-99db3c55b956",
+            "kafka/images~3/2024-05-17/1~2-42",
+        ),
     ],
 )
 def test_the_id_and_the_key_of_a_message_never_change_between_releases(
-    incarnation: int, origin: str, image: str, key: str
+    lineage: Lineage, origin: str, image: str, key: str
 ) -> None:
-    assert message_origin(message(), incarnation) == origin
+    assert message_origin(message(), lineage) == origin
     assert identity.image_id("kafka", origin) == UUID(image)
-    assert landed_key(message(), incarnation) == key
+    assert landed_key(message(), lineage) == key
 
 
 @pytest.mark.parametrize(
@@ -153,21 +160,23 @@ def test_without_versions_the_entity_tag_tells_objects_of_one_key_apart() -> Non
 @given(st.lists(message_places, min_size=2, max_size=8, unique=True))
 def test_no_two_messages_share_a_landed_key(places: list[tuple[str, int, int]]) -> None:
     landed = {
-        landed_key(message(topic=topic, partition=partition, offset=offset), 0)
+        landed_key(message(topic=topic, partition=partition, offset=offset), Lineage())
         for topic, partition, offset in places
     }
     assert len(landed) == len(places)
 
 
-@given(message_places, moments, incarnations)
+@given(message_places, moments, incarnations, st.lists(offsets, max_size=3))
 def test_a_key_that_the_landing_makes_tells_the_message_that_it_is_about(
-    place: tuple[str, int, int], sent_at: datetime, incarnation: int
+    place: tuple[str, int, int], sent_at: datetime, incarnation: int, lost: list[int]
 ) -> None:
     topic, partition, offset = place
     landed = message(topic=topic, partition=partition, offset=offset, sent_at=sent_at)
-    read = read_landed_key(landed_key(landed, incarnation))
-    assert read == LandedKey(topic, incarnation, partition, offset)
-    assert read.origin == message_origin(landed, incarnation)
+    lineage = Lineage(incarnation, {partition: tuple(lost)})
+    read = read_landed_key(landed_key(landed, lineage))
+    truncation = lineage.truncation(partition, offset)
+    assert read == LandedKey(topic, incarnation, partition, truncation, offset)
+    assert read.origin == message_origin(landed, lineage)
 
 
 @pytest.mark.parametrize(
@@ -187,6 +196,8 @@ def test_a_key_that_the_landing_makes_tells_the_message_that_it_is_about(
         "kafka/images~/2024-05-17/1-42",
         "kafka/images~0/2024-05-17/1-42",
         "kafka/images~x/2024-05-17/1-42",
+        "kafka/images/2024-05-17/1~-42",
+        "kafka/images/2024-05-17/1~0-42",
     ],
 )
 def test_a_key_that_the_landing_does_not_make_is_somebodys(key: str) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.catalog import identity
+from assets.ingestion.kafka.lineage import Lineage
 from assets.ingestion.kafka.source import landed_key
 from assets.ingestion.upload.source import upload_key
 from assets.resources.objects import ObjectVersion
@@ -72,7 +73,7 @@ def test_no_copy_came_after_it_was_stored_or_after_its_day(day, stored_at) -> No
 
 
 def test_a_repetition_of_a_message_came_by_the_end_of_its_day() -> None:
-    key = landed_key(message(), 0)
+    key = landed_key(message(), Lineage())
     found = object_version(key=key, modified_at=NOON + timedelta(days=3))
     assert NOON <= arrived_by(ImageBucket.RAW, found) <= END_OF_DAY + SECOND
 
@@ -133,7 +134,7 @@ def test_an_upload_that_no_row_knows_waits_to_be_registered() -> None:
 
 def test_a_message_just_stored_is_left_though_its_day_is_due() -> None:
     late = NOON + AGE + timedelta(hours=6)
-    found = object_version(key=landed_key(message(), 0), modified_at=late)
+    found = object_version(key=landed_key(message(), Lineage()), modified_at=late)
     assert not orphan(ImageBucket.RAW, found, NOTHING, late + GRACE - SECOND)
     assert orphan(ImageBucket.RAW, found, NOTHING, late + GRACE)
 

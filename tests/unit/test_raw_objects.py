@@ -20,6 +20,7 @@ from assets.ingestion.bucket.raw_objects import (
     retention_starts_at,
 )
 from assets.ingestion.bucket.source import describe_drop, object_origin
+from assets.ingestion.kafka.lineage import Lineage
 from assets.ingestion.kafka.source import (
     LANDING_GRACE,
     is_awaited,
@@ -40,8 +41,8 @@ NOTHING = KnownObjects({})
 LATER = NOON + LANDING_GRACE
 UPLOAD = UUID("2724d571-4789-57d4-a7cd-03d64674bca6")
 UPLOAD_KEY = upload_key(UPLOAD, NOON)
-LANDED_KEY = landed_key(message(), 0)
-MESSAGE_ID = identity.image_id("kafka", message_origin(message(), 0))
+LANDED_KEY = landed_key(message(), Lineage())
+MESSAGE_ID = identity.image_id("kafka", message_origin(message(), Lineage()))
 
 NO_TOPICS: Mapping[str, LandedTopic] = {}
 
@@ -52,7 +53,7 @@ offsets = st.integers(0, 2**63 - 1)
 
 
 def landed_up_to(next_offset: int, incarnation: int = 0) -> dict[str, LandedTopic]:
-    return {"images": LandedTopic(incarnation, {1: next_offset})}
+    return {"images": LandedTopic(Lineage(incarnation), {1: next_offset})}
 
 
 def judged(
@@ -106,13 +107,13 @@ def test_under_another_day_an_object_is_not_the_messages() -> None:
 
 @given(offsets, offsets)
 def test_what_the_landing_has_yet_to_come_to_is_left_to_it(reached: int, offset: int) -> None:
-    found = object_version(key=landed_key(message(offset=offset), 0))
+    found = object_version(key=landed_key(message(offset=offset), Lineage()))
     is_left = judged(found, topics=landed_up_to(reached)) is ObjectStatus.LANDING
     assert is_left == (reached <= offset)
 
 
 def test_of_a_partition_that_was_never_landed_everything_is_left_to_the_landing() -> None:
-    topics = {"images": LandedTopic(0, {0: 100})}
+    topics = {"images": LandedTopic(Lineage(), {0: 100})}
     assert judged(object_version(key=LANDED_KEY), topics=topics) is ObjectStatus.LANDING
 
 
@@ -127,12 +128,22 @@ def test_behind_the_landings_back_an_object_is_somebodys_after_the_grace() -> No
 def test_what_is_named_after_another_incarnation_of_the_topic_is_somebodys(
     incarnation: int,
 ) -> None:
-    found = object_version(key=landed_key(message(), incarnation))
+    found = object_version(key=landed_key(message(), Lineage(incarnation)))
     assert judged(found, topics=landed_up_to(0, incarnation=2)) is ObjectStatus.NEW
 
 
+@pytest.mark.parametrize(("truncation", "is_left"), [(0, False), (1, True), (2, False)])
+def test_what_is_named_after_another_truncation_of_the_partition_is_somebodys(
+    truncation: int, is_left: bool
+) -> None:
+    named = Lineage(0, {1: (0,) * truncation})
+    found = object_version(key=landed_key(message(), named))
+    topics = {"images": LandedTopic(Lineage(0, {1: (40,)}), {1: 40})}
+    assert (judged(found, topics=topics) is ObjectStatus.LANDING) is is_left
+
+
 def test_what_is_named_after_a_topic_that_nobody_lands_is_somebodys() -> None:
-    found = object_version(key=landed_key(message(topic="another"), 0))
+    found = object_version(key=landed_key(message(topic="another"), Lineage()))
     assert judged(found, topics=landed_up_to(0)) is ObjectStatus.NEW
 
 

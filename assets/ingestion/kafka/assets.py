@@ -41,7 +41,7 @@ def landed_images(
     landed = Landing(platform).run()
     if landed.missing:
         context.log.warning(
-            f"{landed.missing} messages were gone before they could be landed; "
+            f"{landed.missing} offsets were gone or given to other messages; "
             "`darkroom topic gaps` lists them."
         )
     return dg.MaterializeResult(

@@ -26,15 +26,20 @@ class GapReason(StrEnum):
     EXPIRED = "expired"
     MISSING = "missing"
     TOPIC_RECREATED = "topic_recreated"
+    TRUNCATED = "truncated"
 
 
 @dataclass(frozen=True)
 class Gap:
-    """A range of offsets of one partition; `next_offset` is the one after the last missing one."""
+    """A range of offsets of one partition; `next_offset` is the one after the last missing one.
+
+    `truncations` is how often the partition had been truncated before.
+    """
 
     topic: str
     incarnation: int
     partition: int
+    truncations: int
     first_offset: int
     next_offset: int
     reason: str
@@ -66,10 +71,13 @@ def write_gaps(connection: Connection, gaps: Sequence[Gap]) -> None:
     connection.cursor().executemany(
         """
         insert into image_catalog.kafka_gap (
-            topic, incarnation, partition_no, first_offset, next_offset, reason_code
+            topic, incarnation, partition_no, truncations_count, first_offset, next_offset,
+            reason_code
         )
-        values (%s, %s, %s, %s, %s, %s)
-        on conflict (topic, incarnation, partition_no, first_offset) do nothing
+        values (%s, %s, %s, %s, %s, %s, %s)
+        on conflict (
+            topic, incarnation, partition_no, truncations_count, first_offset, reason_code
+        ) do nothing
         """,
         [astuple(gap) for gap in gaps],
     )
@@ -82,8 +90,8 @@ def read_gaps(connection: Connection) -> list[RecordedGap]:
         RecordedGap,
         """
         select
-            topic, incarnation, partition_no as partition, first_offset, next_offset,
-            reason_code as reason, gap_id, noticed_at, explanation
+            topic, incarnation, partition_no as partition, truncations_count as truncations,
+            first_offset, next_offset, reason_code as reason, gap_id, noticed_at, explanation
         from image_catalog.kafka_gap
         order by explanation is not null, noticed_at desc, gap_id desc
         """,

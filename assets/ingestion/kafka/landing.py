@@ -13,7 +13,7 @@ from assets.ingestion.kafka.message_storer import MessageStorer, StoringBatch, o
 from assets.ingestion.kafka.topics import OpenedTopic
 from assets.platform import Platform
 from assets.resources.event_reader import OffsetsGoneError, Reader
-from assets.resources.messages import SkippedOffsets
+from assets.resources.messages import Position, SkippedOffsets
 from assets.timing import utc_now
 
 _READ_SECONDS = 1.0
@@ -37,17 +37,17 @@ class _Read:
 
     batch: StoringBatch
     skipped: Sequence[SkippedOffsets]
-    positions: Mapping[int, tuple[int, int]]
+    positions: Mapping[int, Position]
 
 
 @dataclass
 class _LandingState:
-    """A topic that is being read, the reads being stored, and the offsets last committed."""
+    """A topic that is being read, the reads being stored, and the positions last committed."""
 
     opened: OpenedTopic
     reader: Reader
     storer: MessageStorer
-    reached: Mapping[int, int]
+    reached: Mapping[int, Position]
     in_flight: deque[_Read] = field(default_factory=deque)
 
     @property
@@ -65,14 +65,14 @@ class Landing:
     def run(self) -> Landed:
         """Lands messages until none has come for a while or the time budget is used up.
 
-        A topic that changes meanwhile, because partitions are added or it is recreated, is opened
-        again.
+        A topic that changes meanwhile, because partitions are added or truncated or it is
+        recreated, is opened again.
 
         Raises `ServerUnavailableError` when a server goes away; what was committed stays, the rest
         is read again by the next run.
         """
         landed = Landed()
-        gone: Mapping[int, int] | None = {}
+        gone: Mapping[int, int | None] | None = {}
         budget_ends = time.monotonic() + self.platform.settings.run_budget_seconds
         with open_message_storer(self.platform) as storer:
             while gone is not None and time.monotonic() < budget_ends:
@@ -80,16 +80,16 @@ class Landing:
                 with self.platform.warehouse.connect() as connection:
                     opened = topics.open_topic(connection, state, gone)
                 landed += Landed(missing=count_missing(opened.gaps))
-                with self.platform.event_log.reader(opened.state, opened.next_offsets) as reader:
-                    source = _LandingState(opened, reader, storer, opened.next_offsets)
+                with self.platform.event_log.reader(opened.state, opened.positions) as reader:
+                    source = _LandingState(opened, reader, storer, opened.positions)
                     read, gone = self._read(source, budget_ends)
                 landed += read
         return landed
 
     def _read(
         self, source: _LandingState, budget_ends: float
-    ) -> tuple[Landed, Mapping[int, int] | None]:
-        """Lands what arrives; returns the offsets that are gone if the topic must be reopened."""
+    ) -> tuple[Landed, Mapping[int, int | None] | None]:
+        """Lands what arrives; returns what is gone, by partition, if the topic must be reopened."""
         landed, reader = Landed(), source.reader
         # The largest size in flight before the next read, which adds at most as much.
         max_bytes = self.platform.settings.kafka_chunk_bytes // 2
@@ -98,7 +98,7 @@ class Landing:
             try:
                 has_read = self._begin(source)
             except OffsetsGoneError as error:
-                return landed + self._land_oldest(source, 0), error.next_offsets
+                return landed + self._land_oldest(source, 0), error.diverges_at
             if has_read or source.in_flight:
                 idle_since = now
                 landed += self._land_oldest(source, max_bytes if has_read else 0)
@@ -126,7 +126,7 @@ class Landing:
         chunk = source.reader.read(0 if source.in_flight else wait)
         if not chunk.messages and not chunk.skipped:
             return False
-        batch = source.storer.begin(chunk.messages, source.opened.incarnation, utc_now())
+        batch = source.storer.begin(chunk.messages, source.opened.lineage, utc_now())
         source.in_flight.append(_Read(batch, chunk.skipped, source.reader.positions()))
         return True
 
@@ -151,7 +151,7 @@ class Landing:
             new_images = ledger.register(connection, arrivals, now)
             write_gaps(connection, gaps)
             topics.write_offsets(connection, opened.state.name, positions)
-        source.reached = {partition: offset for partition, (offset, _) in positions.items()}
+        source.reached = positions
         return Landed(
             messages=sum(read.batch.messages for read in reads),
             new_images=new_images,

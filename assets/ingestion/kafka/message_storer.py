@@ -14,6 +14,7 @@ from assets.catalog import identity
 from assets.catalog.records import Arrival
 from assets.ingestion.bucket.raw_objects import KnownObjects, ObjectStatus, classify, read_known
 from assets.ingestion.bucket.raw_objects import describe as describe_object
+from assets.ingestion.kafka.lineage import Lineage
 from assets.ingestion.kafka.source import SOURCE, landed_key, message_arrival, message_origin
 from assets.ingestion.source import printable
 from assets.memory import share_heaps
@@ -58,12 +59,12 @@ class MessageStorer:
     platform: Platform
     threads: ThreadPoolExecutor
 
-    def begin(self, messages: Sequence[Message], incarnation: int, now: datetime) -> StoringBatch:
+    def begin(self, messages: Sequence[Message], lineage: Lineage, now: datetime) -> StoringBatch:
         """Begins to store messages and returns immediately."""
         storing: list[Future[Arrival]] = []
         checks: list[ClaimCheck] = []
         for message in messages:
-            arrival = describe(message, incarnation, now, self.platform.settings)
+            arrival = describe(message, lineage, now, self.platform.settings)
             if (key := claim_check_key(message)) is not None:
                 checks.append(ClaimCheck(key, arrival))
             else:
@@ -150,9 +151,9 @@ def image_of(
     )
 
 
-def describe(message: Message, incarnation: int, now: datetime, settings: Settings) -> Arrival:
+def describe(message: Message, lineage: Lineage, now: datetime, settings: Settings) -> Arrival:
     """Returns the arrival that a message is, from its origin, size and headers."""
-    origin, size_bytes = message_origin(message, incarnation), len(message.value or b"")
+    origin, size_bytes = message_origin(message, lineage), len(message.value or b"")
     image, reason = identity.image_id(SOURCE.name, origin), reject_size(size_bytes)
     arrived_at = message_arrival(message, now, settings.retention)
     return Arrival(
@@ -160,7 +161,7 @@ def describe(message: Message, incarnation: int, now: datetime, settings: Settin
         arrived_at=arrived_at,
         source=SOURCE.name,
         origin=origin,
-        object_key=landed_key(message, incarnation),
+        object_key=landed_key(message, lineage),
         object_version=None,
         size_bytes=size_bytes,
         declared_content_type=printable(message.headers.get("content-type", "")),

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from assets.catalog import identity, ledger
 from assets.counts import Counts
 from assets.ingestion.kafka import topics
+from assets.ingestion.kafka.lineage import Lineage
 from assets.ingestion.kafka.message_storer import MessageStorer, open_message_storer
 from assets.ingestion.kafka.replay_range import ReplayRange, ReplayRangeError
 from assets.ingestion.kafka.source import SOURCE, message_origin
 from assets.platform import Platform
 from assets.resources.event_reader import OffsetsGoneError, Reader
-from assets.resources.messages import Message, TopicState
+from assets.resources.messages import Message, Position, TopicState
 from assets.retention_policy import is_due
 from assets.timing import utc_now
 
@@ -65,21 +66,23 @@ class Replay:
         state = self.platform.event_log.read_state(
             wanted.topic or self.platform.settings.kafka_topic
         )
-        incarnation, replayed = self._incarnation(state), Replayed()
+        lineage, replayed = self._lineage(state), Replayed()
         with open_message_storer(self.platform) as storer:
             for part in self._parts(state, wanted):
-                replayed += self._replay(state, part, incarnation, storer)
+                replayed += self._replay(state, part, lineage, storer)
         return replayed
 
-    def _incarnation(self, state: TopicState) -> int:
+    def _lineage(self, state: TopicState) -> Lineage:
         with self.platform.warehouse.connect() as connection:
             known = topics.read_topic(connection, state.name)
+            incarnation = known.incarnation if known else 0
+            lineage = topics.read_lineage(connection, state.name, incarnation)
         if topics.is_recreated(known, state):
             raise ReplayRangeError(
                 f"The topic {state.name} was recreated and nothing of the new one has been landed; "
                 "run land_messages first, then replay."
             )
-        return known.incarnation if known else 0
+        return lineage
 
     def _parts(self, state: TopicState, wanted: ReplayRange) -> list[_Part]:
         if wanted.partition is not None and wanted.partition not in state.ends:
@@ -102,32 +105,33 @@ class Replay:
         ]
 
     def _replay(
-        self, state: TopicState, part: _Part, incarnation: int, storer: MessageStorer
+        self, state: TopicState, part: _Part, lineage: Lineage, storer: MessageStorer
     ) -> Replayed:
         begins = max(part.first, state.beginnings[part.partition])
         if part.end is not None and begins >= part.end:
             return Replayed(empty=part.end - part.first)
         replayed = Replayed()
-        with self.platform.event_log.reader(state, {part.partition: begins}) as reader:
+        position = Position(begins, begins)
+        with self.platform.event_log.reader(state, {part.partition: position}) as reader:
             for messages in _messages_of(reader, part):
-                replayed += self._land(messages, incarnation, storer)
-            reached, _ = reader.positions()[part.partition]
+                replayed += self._land(messages, lineage, storer)
+            reached = reader.positions()[part.partition].next_offset
         last = reached if part.end is None else part.end
         return replayed + Replayed(empty=last - part.first - replayed.messages)
 
     def _land(
-        self, messages: Sequence[Message], incarnation: int, storer: MessageStorer
+        self, messages: Sequence[Message], lineage: Lineage, storer: MessageStorer
     ) -> Replayed:
         now, age = utc_now(), self.platform.settings.purge_age
         young = [message for message in messages if not is_due(message.sent_at, now, age)]
         by_id = {
-            identity.image_id(SOURCE.name, message_origin(message, incarnation)): message
+            identity.image_id(SOURCE.name, message_origin(message, lineage)): message
             for message in young
         }
         with self.platform.warehouse.connect() as connection:
             known = set(ledger.find_known(connection, by_id))
         lacking = [message for image, message in by_id.items() if image not in known]
-        arrivals = storer.finish(storer.begin(lacking, incarnation, now), now)
+        arrivals = storer.finish(storer.begin(lacking, lineage, now), now)
         with self.platform.warehouse.connect() as connection:
             new_images = ledger.register(connection, arrivals, now)
         return Replayed(
@@ -153,6 +157,6 @@ def _messages_of(reader: Reader, part: _Part) -> Iterator[list[Message]]:
         if chunk.messages:
             idle_since = time.monotonic()
             yield [one for one in chunk.messages if part.end is None or one.offset < part.end]
-        reached, _ = reader.positions()[part.partition]
+        reached = reader.positions()[part.partition].next_offset
         if reader.is_at_end() or (part.end is not None and reached >= part.end):
             return

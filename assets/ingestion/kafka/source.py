@@ -7,10 +7,11 @@ are left to it until it is past their offsets.
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from assets.catalog.identity import image_id
 from assets.ingestion.kafka import topics
+from assets.ingestion.kafka.lineage import Lineage
 from assets.ingestion.kafka.topics import LandedTopic
 from assets.ingestion.source import (
     DAY,
@@ -34,7 +35,8 @@ LANDING_GRACE = timedelta(minutes=15)
 
 _KEY = re.compile(
     r"kafka/(?P<topic>[a-zA-Z0-9._-]+)(~(?P<incarnation>[1-9][0-9]*))?"
-    r"/[0-9]{4}-[0-9]{2}-[0-9]{2}/(?P<partition>[0-9]+)-(?P<offset>[0-9]+)"
+    r"/[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"/(?P<partition>[0-9]+)(~(?P<truncation>[1-9][0-9]*))?-(?P<offset>[0-9]+)"
 )
 
 
@@ -45,32 +47,41 @@ class LandedKey:
     topic: str
     incarnation: int
     partition: int
+    truncation: int
     offset: int
 
     @property
     def origin(self) -> str:
         """The message's origin, as `message_origin` returns it."""
-        return f"{_incarnated(self.topic, self.incarnation)}/{self.partition}/{self.offset}"
+        topic = _numbered(self.topic, self.incarnation)
+        return f"{topic}/{_numbered(self.partition, self.truncation)}/{self.offset}"
+
+    def on(self, day: date) -> str:
+        """Returns the key for a message that was sent on this UTC day."""
+        topic = _numbered(self.topic, self.incarnation)
+        return f"kafka/{topic}/{day}/{_numbered(self.partition, self.truncation)}-{self.offset}"
 
 
-def message_origin(message: Message, incarnation: int) -> str:
-    """Returns topic/partition/offset; a recreated topic's name is followed by its incarnation."""
-    return LandedKey(message.topic, incarnation, message.partition, message.offset).origin
+def message_origin(message: Message, lineage: Lineage) -> str:
+    """Returns topic/partition/offset.
+
+    The name of a recreated topic is followed by its incarnation, a partition that was truncated
+    before the offset by the truncation.
+    """
+    return _name(message, lineage).origin
 
 
-def landed_key(message: Message, incarnation: int) -> str:
+def landed_key(message: Message, lineage: Lineage) -> str:
     """Returns the raw bucket's key of a message's bytes: the same for every repetition."""
-    day = message.sent_at.date().isoformat()
-    topic = _incarnated(message.topic, incarnation)
-    return f"kafka/{topic}/{day}/{message.partition}-{message.offset}"
+    return _name(message, lineage).on(message.sent_at.date())
 
 
 def read_landed_key(key: str) -> LandedKey | None:
     """Returns the message that a key names; None for keys that the landing does not make."""
     if (found := _KEY.fullmatch(key)) is None:
         return None
-    incarnation = int(found["incarnation"] or 0)
-    return LandedKey(found["topic"], incarnation, int(found["partition"]), int(found["offset"]))
+    names = ("incarnation", "partition", "truncation", "offset")
+    return LandedKey(found["topic"], *(int(found[name] or 0) for name in names))
 
 
 def read_key(key: str) -> ParsedKey | None:
@@ -95,7 +106,9 @@ def message_arrival(message: Message, now: datetime, retention: timedelta) -> da
 def is_awaited(key: LandedKey, landed: Mapping[str, LandedTopic]) -> bool:
     """Returns whether the landing has yet to reach the message that a key names."""
     topic = landed.get(key.topic)
-    if topic is None or topic.incarnation != key.incarnation:
+    if topic is None or topic.lineage.incarnation != key.incarnation:
+        return False
+    if topic.lineage.truncation(key.partition, key.offset) != key.truncation:
         return False
     return topic.next_offsets.get(key.partition, 0) <= key.offset
 
@@ -115,21 +128,29 @@ def find_awaited(
 def find_work(platform: Platform) -> tuple[bool, str]:
     """Returns whether messages wait or the topic may have been recreated, and a reason.
 
-    Offsets say nothing about a recreated topic, however few messages it has.
+    Offsets say nothing about a recreated topic, however few messages it has, nor about a log that
+    lost its end.
     """
     state = platform.event_log.read_state(platform.settings.kafka_topic)
     with platform.warehouse.connect() as connection:
         known = topics.read_topic(connection, state.name)
         stored = topics.read_offsets(connection, state.name)
-    if topics.is_recreated(known, state) or topics.may_be_recreated(state, stored):
-        return True, "The topic may have been recreated; a landing run finds out."
+    if topics.is_recreated(known, state) or topics.may_be_shorter(state, stored):
+        return True, "The topic may have been recreated or truncated; a landing run finds out."
     if waiting := topics.lag(state.ends, stored):
         return True, f"At least {waiting} messages wait in the topic."
     return False, f"No message waits in the {len(state.ends)} partitions of the topic."
 
 
-def _incarnated(topic: str, incarnation: int) -> str:
-    return f"{topic}~{incarnation}" if incarnation else topic
+def _name(message: Message, lineage: Lineage) -> LandedKey:
+    truncation = lineage.truncation(message.partition, message.offset)
+    return LandedKey(
+        message.topic, lineage.incarnation, message.partition, truncation, message.offset
+    )
+
+
+def _numbered(name: str | int, number: int) -> str:
+    return f"{name}~{number}" if number else str(name)
 
 
 SOURCE = IngestionSource(

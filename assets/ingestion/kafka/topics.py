@@ -1,15 +1,17 @@
-"""Topics as the landing knows them: their incarnations, and the next offset of each partition.
+"""Topics as the landing knows them: their lineage, and how far each partition has been landed.
 
-A topic that is deleted and recreated starts at offset 0 again. Its incarnation is incremented then,
-so that no image of the new topic is taken for one of the old.
+A topic that is deleted and recreated starts at offset 0 again, and a log that lost its end starts
+again from there. Incarnation and truncation are incremented then, so that no new image is taken for
+an old one.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from uuid import UUID
 
 from assets.ingestion.kafka.gaps import Gap, GapReason, write_gaps
-from assets.resources.messages import SkippedOffsets, TopicState
+from assets.ingestion.kafka.lineage import Lineage
+from assets.resources.messages import Position, SkippedOffsets, TopicState
 from assets.resources.warehouse import Connection, read_rows
 
 _KNOWN = """
@@ -17,6 +19,7 @@ _KNOWN = """
     from image_catalog.kafka_topic
     where topic = %s
 """
+_BEGINNING = Position(0, 0)
 
 
 class TopicChangedError(Exception):
@@ -36,8 +39,8 @@ class OpenedTopic:
     """A topic that is about to be read; `gaps` were found when it was opened."""
 
     state: TopicState
-    incarnation: int
-    next_offsets: Mapping[int, int]
+    lineage: Lineage
+    positions: Mapping[int, Position]
     gaps: tuple[Gap, ...]
 
 
@@ -45,36 +48,49 @@ class OpenedTopic:
 class LandedTopic:
     """How far the landing of a topic has come: next offsets by partition."""
 
-    incarnation: int
+    lineage: Lineage
     next_offsets: Mapping[int, int]
 
 
-def read_offsets(connection: Connection, topic: str) -> dict[int, tuple[int, int]]:
-    """Returns per partition of a topic the next offset to land and the last high watermark seen."""
+def read_offsets(connection: Connection, topic: str) -> dict[int, Position]:
+    """Returns how far the partitions of a topic have been landed."""
     query = """
-        select partition_no, next_offset, high_watermark
+        select partition_no, next_offset, high_watermark, leader_epoch
         from image_catalog.kafka_offset
         where topic = %s
     """
-    return {one: (offset, mark) for one, offset, mark in connection.execute(query, [topic])}
+    return {one: Position(*position) for one, *position in connection.execute(query, [topic])}
 
 
-def write_offsets(
-    connection: Connection, topic: str, positions: Mapping[int, tuple[int, int]]
-) -> None:
+def write_offsets(connection: Connection, topic: str, positions: Mapping[int, Position]) -> None:
     """Records progress; belongs to the transaction that registers the messages before it."""
     connection.cursor().executemany(
         """
-        insert into image_catalog.kafka_offset (topic, partition_no, next_offset, high_watermark)
-        values (%s, %s, %s, %s)
+        insert into image_catalog.kafka_offset (
+            topic, partition_no, next_offset, high_watermark, leader_epoch
+        )
+        values (%s, %s, %s, %s, %s)
         on conflict (topic, partition_no) do update
         set
             next_offset = excluded.next_offset,
             high_watermark = excluded.high_watermark,
+            leader_epoch = excluded.leader_epoch,
             updated_at = clock_timestamp()
         """,
-        [(topic, partition, *position) for partition, position in sorted(positions.items())],
+        [(topic, partition, *astuple(one)) for partition, one in sorted(positions.items())],
     )
+
+
+def read_lineage(connection: Connection, topic: str, incarnation: int) -> Lineage:
+    """Returns an incarnation of a topic with the truncations of its partitions."""
+    query = """
+        select partition_no, array_agg(first_offset order by truncations_count)
+        from image_catalog.kafka_gap
+        where topic = %s and incarnation = %s and reason_code = %s
+        group by partition_no
+    """
+    found = connection.execute(query, [topic, incarnation, GapReason.TRUNCATED])
+    return Lineage(incarnation, {partition: tuple(firsts) for partition, firsts in found})
 
 
 def read_landed(
@@ -85,16 +101,21 @@ def read_landed(
     `landed_topic` is landed even if no message of it has been yet.
     """
     query = """
-        select topic, coalesce(incarnation, 0), partition_no, next_offset
+        select
+            topic, coalesce(incarnation, 0),
+            coalesce(
+                jsonb_object_agg(partition_no, next_offset) filter (where partition_no is not null),
+                '{}'
+            )
         from image_catalog.kafka_topic
         full join image_catalog.kafka_offset using (topic)
         where topic = any(%s)
+        group by topic, incarnation
     """
-    landed = {landed_topic: LandedTopic(0, {})} if landed_topic in names else {}
-    for topic, incarnation, partition, offset in connection.execute(query, [list(names)]):
-        before = landed[topic].next_offsets if topic in landed else {}
-        reached = {} if partition is None else {partition: offset}
-        landed[topic] = LandedTopic(incarnation, {**before, **reached})
+    landed = {landed_topic: LandedTopic(Lineage(), {})} if landed_topic in names else {}
+    for topic, incarnation, offsets in connection.execute(query, [list(names)]).fetchall():
+        lineage = read_lineage(connection, topic, incarnation)
+        landed[topic] = LandedTopic(lineage, {int(one): offsets[one] for one in offsets})
     return landed
 
 
@@ -103,14 +124,13 @@ def read_topic(connection: Connection, topic: str) -> KnownTopic | None:
     return next(iter(read_rows(connection, KnownTopic, _KNOWN, [topic])), None)
 
 
-def lag(ends: Mapping[int, int], stored: Mapping[int, tuple[int, int]]) -> int:
+def lag(ends: Mapping[int, int], stored: Mapping[int, Position]) -> int:
     """Returns how many messages of a topic are known not to have landed.
 
-    `ends` are end offsets as listed now, which may be too low; stored are the next offsets to land
-    and the high watermarks that fetches reported.
+    `ends` are end offsets as listed now, which may be too low.
     """
-    positions = ((end, *stored.get(partition, (0, 0))) for partition, end in ends.items())
-    return sum(max(0, max(end, watermark) - offset) for end, offset, watermark in positions)
+    positions = ((end, stored.get(partition, _BEGINNING)) for partition, end in ends.items())
+    return sum(max(0, max(end, one.high_watermark) - one.next_offset) for end, one in positions)
 
 
 def is_recreated(known: KnownTopic | None, state: TopicState) -> bool:
@@ -119,51 +139,88 @@ def is_recreated(known: KnownTopic | None, state: TopicState) -> bool:
     return len(ids) == 2 and None not in ids
 
 
-def may_be_recreated(state: TopicState, stored: Mapping[int, tuple[int, int]]) -> bool:
-    """Returns whether a topic without an id ends before an offset that was landed.
+def may_be_shorter(state: TopicState, stored: Mapping[int, Position]) -> bool:
+    """Returns whether a log ends before an offset that was landed, as far as ends are listed.
 
     Only a suspicion: reading from there shows whether the log really is shorter.
     """
-    return state.topic_id is None and any(
-        state.ends.get(partition, 0) < offset for partition, (offset, _) in stored.items()
+    is_told = state.topic_id is not None
+    return (state.is_exact or not is_told) and any(
+        state.ends.get(partition, one.next_offset if is_told else 0) < one.next_offset
+        for partition, one in stored.items()
     )
 
 
-def open_topic(connection: Connection, state: TopicState, gone: Mapping[int, int]) -> OpenedTopic:
-    """Finds the next offsets of a topic, and records what is missing; belongs to one transaction.
+def open_topic(
+    connection: Connection, state: TopicState, gone: Mapping[int, int | None]
+) -> OpenedTopic:
+    """Finds where to read a topic on, and records what is missing; belongs to one transaction.
 
-    New partitions are read from their beginning. So is a topic that was recreated or whose log was
-    truncated before what has been landed; it gets another incarnation. Where offsets are not exact,
-    a listed beginning proves nothing; the reader finds out what is missing there.
-    The brokers did not have the offsets `gone` when they were requested.
+    `gone` are the partitions whose next offset the brokers did not have when it was requested, as
+    `OffsetsGoneError` gives them.
     """
     known = _lock_or_create(connection, state)
-    incarnation = known.incarnation if known else 0
-    stored = read_offsets(connection, state.name)
+    lineage = read_lineage(connection, state.name, known.incarnation if known else 0)
+    opened = decide(state, known, lineage, read_offsets(connection, state.name), gone)
+    if opened.lineage.incarnation != lineage.incarnation:
+        _start_incarnation(connection, state, opened.lineage.incarnation)
+    write_gaps(connection, opened.gaps)
+    write_offsets(connection, state.name, opened.positions)
+    return opened
+
+
+def decide(
+    state: TopicState,
+    known: KnownTopic | None,
+    lineage: Lineage,
+    stored: Mapping[int, Position],
+    gone: Mapping[int, int | None],
+) -> OpenedTopic:
+    """Returns where to read a topic on, which incarnation it is, and what is missing.
+
+    New partitions are read from their beginning. So is a recreated topic, in another incarnation;
+    without an id of the brokers, a topic counts as recreated when a log lost its end. With an id,
+    only that partition is read on from where its log ends or differs from what was landed. Where
+    offsets are not exact, a listed beginning proves nothing; the reader finds out what is missing.
+    """
     gaps: list[Gap] = []
-    if is_recreated(known, state) or _is_truncated(state, stored, gone):
-        gaps += _gaps_of_deleted_topic(state.name, incarnation, stored)
-        incarnation, stored = incarnation + 1, {}
-        _start_incarnation(connection, state, incarnation)
+    shorter = {
+        one: diverges_at
+        for one, diverges_at in gone.items()
+        if (state.beginnings[one] if diverges_at is None else diverges_at + 1)
+        <= stored[one].next_offset
+    }
+    is_same = known is not None and known.topic_id is not None and known.topic_id == state.topic_id
+    if is_recreated(known, state) or (
+        not is_same and (shorter or not state.beginnings.keys() >= stored.keys())
+    ):
+        gaps += _gaps_of_deleted_topic(state.name, lineage, stored)
+        lineage, stored = Lineage(lineage.incarnation + 1), {}
+    else:
+        for partition, diverges_at in sorted(shorter.items()):
+            before = stored[partition]
+            first = _first_lost(state, partition, before.next_offset, diverges_at)
+            end = max(before.next_offset, before.high_watermark)
+            place = _place(state.name, lineage, partition)
+            gaps.append(Gap(*place, first, end, GapReason.TRUNCATED))
+            lineage = lineage.truncated(partition, first)
+            stored = {**stored, partition: Position(first, first)}
     begins = {
         one: offset if state.is_exact or one in gone else 0
         for one, offset in state.beginnings.items()
     }
     # Messages that were gone before the first landing of the topic are no gap.
-    first = dict.fromkeys(begins, 0) if known else begins
-    reached = {one: stored.get(one, (first[one], first[one])) for one in begins}
-    gaps += [
-        Gap(state.name, incarnation, one, offset, begins[one], GapReason.EXPIRED)
-        for one, (offset, _) in sorted(reached.items())
-        if begins[one] > offset
-    ]
-    next_offsets = {one: max(offset, begins[one]) for one, (offset, _) in reached.items()}
-    positions = {
-        one: (offset, max(offset, reached[one][1])) for one, offset in next_offsets.items()
-    }
-    write_gaps(connection, gaps)
-    write_offsets(connection, state.name, positions)
-    return OpenedTopic(state, incarnation, next_offsets, tuple(gaps))
+    first_offsets = dict.fromkeys(begins, 0) if known else begins
+    positions: dict[int, Position] = {}
+    for partition, begin in sorted(begins.items()):
+        first = first_offsets[partition]
+        reached = stored.get(partition, Position(first, first))
+        if begin > reached.next_offset:
+            place = _place(state.name, lineage, partition)
+            gaps.append(Gap(*place, reached.next_offset, begin, GapReason.EXPIRED))
+            reached = Position(begin, max(begin, reached.high_watermark))
+        positions[partition] = reached
+    return OpenedTopic(state, lineage, positions, tuple(gaps))
 
 
 def lock_topic(connection: Connection, opened: OpenedTopic) -> None:
@@ -172,9 +229,10 @@ def lock_topic(connection: Connection, opened: OpenedTopic) -> None:
     Raises `TopicChangedError` when it is no longer the incarnation that was opened.
     """
     found = read_rows(connection, KnownTopic, f"{_KNOWN} for update", [opened.state.name])
-    if [one.incarnation for one in found] != [opened.incarnation]:
+    lineages = [read_lineage(connection, opened.state.name, one.incarnation) for one in found]
+    if lineages != [opened.lineage]:
         raise TopicChangedError(
-            f"Another run found that the topic {opened.state.name} was recreated; "
+            f"Another run found that the topic {opened.state.name} was recreated or truncated; "
             "this run gives way, and the next continues."
         )
 
@@ -187,9 +245,9 @@ def missing_offsets(opened: OpenedTopic, skipped: Iterable[SkippedOffsets]) -> l
     """
     if opened.state.cleanup_policy == "delete":
         return []
-    topic = (opened.state.name, opened.incarnation)
+    topic = (opened.state.name, opened.lineage)
     return [
-        Gap(*topic, one.partition, one.first_offset, one.next_offset, GapReason.MISSING)
+        Gap(*_place(*topic, one.partition), one.first_offset, one.next_offset, GapReason.MISSING)
         for one in skipped
     ]
 
@@ -224,17 +282,28 @@ def _start_incarnation(connection: Connection, state: TopicState, incarnation: i
     connection.execute("delete from image_catalog.kafka_offset where topic = %s", [state.name])
 
 
-def _is_truncated(state: TopicState, stored: Iterable[int], gone: Mapping[int, int]) -> bool:
-    """Returns whether a log ends before an offset that was landed, or a partition is gone."""
-    return not state.beginnings.keys() >= set(stored) or any(
-        offset >= state.beginnings[partition] for partition, offset in gone.items()
-    )
+def _first_lost(state: TopicState, partition: int, landed: int, diverges_at: int | None) -> int:
+    """Returns the first offset of a truncated log that is not what was landed.
+
+    Brokers without leader epochs do not know; then it is the log's end. If the log has grown beyond
+    what was landed meanwhile, all of it counts: rather are messages landed twice than not at all.
+    """
+    if diverges_at is not None:
+        return diverges_at
+    end = state.ends[partition]
+    return end if end < landed else state.beginnings[partition]
+
+
+def _place(topic: str, lineage: Lineage, partition: int) -> tuple[str, int, int, int]:
+    """Returns the fields of a gap that say where it is, but for the offsets."""
+    return topic, lineage.incarnation, partition, lineage.count(partition)
 
 
 def _gaps_of_deleted_topic(
-    topic: str, incarnation: int, stored: Mapping[int, tuple[int, int]]
+    topic: str, lineage: Lineage, stored: Mapping[int, Position]
 ) -> Iterable[Gap]:
     """Returns the messages that were known to exist and were deleted with the old topic."""
-    for partition, (offset, watermark) in sorted(stored.items()):
-        if watermark > offset:
-            yield Gap(topic, incarnation, partition, offset, watermark, GapReason.TOPIC_RECREATED)
+    for partition, one in sorted(stored.items()):
+        if one.high_watermark > one.next_offset:
+            place = _place(topic, lineage, partition)
+            yield Gap(*place, one.next_offset, one.high_watermark, GapReason.TOPIC_RECREATED)
