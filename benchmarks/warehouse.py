@@ -97,17 +97,13 @@ class Answer:
     plain_ms: float
 
 
-def _superuser(stack: Stack, database: str) -> str:
-    return make_conninfo(stack.superuser_conninfo(), dbname=database)
-
-
 @contextmanager
 def _sales(stack: Stack, scale: str) -> Iterator[tuple[Mapping[str, str], psycopg.Connection]]:
     """Invents the sales in a warehouse of its own, with progress; yields the ways to it."""
     database = f"sales_{scale}"
     with (
         copy_of_warehouse(stack, database) as env,
-        psycopg.connect(_superuser(stack, database), autocommit=True) as admin,
+        psycopg.connect(stack.superuser_conninfo(database), autocommit=True) as admin,
     ):
         with progress_bar() as progress:
             task = progress.add_task("transactions", total=SCALES[scale].transactions)
@@ -172,7 +168,7 @@ def _settle(stack: Stack) -> None:
 
 def _warm_up(stack: Stack, database: str) -> None:
     """Loads the sales into memory, as on a server that has been running for a while."""
-    with psycopg.connect(_superuser(stack, database), autocommit=True) as server:
+    with psycopg.connect(stack.superuser_conninfo(database), autocommit=True) as server:
         server.execute("create extension if not exists pg_prewarm")
         server.execute(_LOAD_INTO_MEMORY)
     _settle(stack)

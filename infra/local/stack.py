@@ -248,14 +248,14 @@ class Stack:
                     self.say(f"stopping {server.title}")
                     server.stop()
 
-    def superuser_conninfo(self) -> str:
-        """Returns the connection of the embedded database's superuser, for set-up only."""
+    def superuser_conninfo(self, database: str = "postgres") -> str:
+        """Returns the superuser's connection to a database of the embedded server."""
         return make_conninfo(
             host="127.0.0.1",
             port=self.ports.postgres,
             user=SUPERUSER,
             password=self.state.secrets().postgres_superuser,
-            dbname="postgres",
+            dbname=database,
         )
 
     @contextmanager
@@ -278,7 +278,7 @@ class Stack:
         Raises `StackError` when an outside database's migrator is not given.
         """
         if not self._is_database_outside:
-            return make_conninfo(self.superuser_conninfo(), dbname=bootstrap.WAREHOUSE)
+            return self.superuser_conninfo(bootstrap.WAREHOUSE)
         if _MIGRATOR_URL not in self.outside:
             raise StackError(
                 f"The owner's rights are needed: set {_MIGRATOR_URL} for this command, to the "

@@ -22,7 +22,7 @@ _GRANTS_ON_DATABASE = """
 
 def owner_conninfo(stack: Stack, database: str = WAREHOUSE) -> str:
     """Returns a connection that acts as the owner of a warehouse, for tests and benchmarks."""
-    return as_owner(make_conninfo(stack.superuser_conninfo(), dbname=database))
+    return as_owner(stack.superuser_conninfo(database))
 
 
 @contextmanager

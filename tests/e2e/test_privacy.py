@@ -2,7 +2,6 @@
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from infra.local.dbt import DBT_PROJECT
 from infra.local.warehouses import owner_conninfo
@@ -66,7 +65,7 @@ def test_contact_data_of_a_member_are_found_nowhere_else(running):
         )
 
     def database(name: str) -> psycopg.Connection:
-        return psycopg.connect(make_conninfo(running.stack.superuser_conninfo(), dbname=name))
+        return psycopg.connect(running.stack.superuser_conninfo(name))
 
     with database("darkroom") as warehouse, database("darkroom_dagster") as dagster:
         wait_until(

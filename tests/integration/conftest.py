@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 import psycopg
 import pytest
 from kafka import KafkaProducer
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from assets import platform as platform_of_code
 from assets.access.people import create_person, list_people, remove_person
@@ -31,7 +31,7 @@ from infra.kafka.topics import provision_topic
 from infra.local.ports import free_ports
 from infra.local.stack import Stack
 from infra.local.state import StateFolder
-from infra.local.warehouses import copy_of_warehouse, owner_conninfo
+from infra.local.warehouses import copy_of_warehouse
 from infra.object_store.buckets import provision_buckets
 from tests.integration.upload_api import create_key, serving, upload_settings
 from tests.upload_client import Api
@@ -130,6 +130,21 @@ def own_warehouse(stack: Stack) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
+def owner(own_warehouse: dict[str, str]) -> Iterator[psycopg.Connection]:
+    """A connection that acts as the owner of this test's warehouse."""
+    with psycopg.connect(own_warehouse["DATABASE_OWNER_URL"], autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def superuser(stack: Stack, own_warehouse: dict[str, str]) -> Iterator[psycopg.Connection]:
+    """The superuser's connection to this test's warehouse."""
+    conninfo = stack.superuser_conninfo(own_warehouse["DBT_DBNAME"])
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
 def overrides() -> dict[str, str]:
     """Settings that differ from their defaults: runs end soon, and start one decoding process.
 
@@ -158,12 +173,9 @@ def platform(settings: Settings) -> Platform:
 
 
 @pytest.fixture
-def sales(stack: Stack, settings: Settings) -> None:
+def sales(owner: psycopg.Connection) -> None:
     """Members, items and transactions in this test's warehouse."""
-    loader = conninfo_to_dict(settings.database_url.get_secret_value())
-    admin = owner_conninfo(stack, str(loader["dbname"]))
-    with psycopg.connect(admin, autocommit=True) as connection:
-        seed(connection, SCALES["demo"], lambda _: None)
+    seed(owner, SCALES["demo"], lambda _: None)
 
 
 @dataclass(frozen=True)

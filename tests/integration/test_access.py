@@ -3,7 +3,7 @@
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from fnmatch import fnmatchcase
 
@@ -21,15 +21,6 @@ from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
 from infra.local.dbt import DBT_PROJECT, parse_dbt_project
 
-Execute = Callable[[str], None]
-
-
-@pytest.fixture
-def superuser(stack, own_warehouse) -> Iterator[Execute]:
-    conninfo = make_conninfo(stack.superuser_conninfo(), dbname=own_warehouse["DBT_DBNAME"])
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        yield connection.execute
-
 
 @pytest.fixture
 def granting(stack, own_warehouse) -> str:
@@ -38,15 +29,9 @@ def granting(stack, own_warehouse) -> str:
 
 
 @pytest.fixture
-def admin(own_warehouse) -> Iterator[Execute]:
+def admin(own_warehouse) -> Iterator[psycopg.Connection]:
     with psycopg.connect(own_warehouse["DATABASE_ADMIN_URL"], autocommit=True) as connection:
-        yield connection.execute
-
-
-@pytest.fixture
-def owner(own_warehouse) -> Iterator[Execute]:
-    with psycopg.connect(own_warehouse["DATABASE_OWNER_URL"], autocommit=True) as connection:
-        yield connection.execute
+        yield connection
 
 
 @pytest.fixture
@@ -74,7 +59,7 @@ def test_a_fresh_warehouse_has_no_drift(own_warehouse, policy):
 
 
 def test_a_second_application_changes_nothing(granting, superuser, policy):
-    superuser('revoke select on "ASSESSMENT"."TB_ITEM" from "TEAM_SALES"')
+    superuser.execute('revoke select on "ASSESSMENT"."TB_ITEM" from "TEAM_SALES"')
     first = apply(granting, policy)
     assert [str(fact) for fact in first.granted] == ["TEAM_SALES has SELECT on ASSESSMENT.TB_ITEM"]
     second = apply(granting, policy)
@@ -84,11 +69,11 @@ def test_a_second_application_changes_nothing(granting, superuser, policy):
 def test_a_warehouse_without_any_grant_gets_all_of_them(granting, own_warehouse, superuser, policy):
     database = own_warehouse["DBT_DBNAME"]
     for role in ("TEAM_LOGISTICS", "TEAM_ANALYTICS", "TEAM_SALES", "darkroom_loader"):
-        superuser(f'revoke all on database {database} from "{role}"')
+        superuser.execute(f'revoke all on database {database} from "{role}"')
         for schema in ("ASSESSMENT", "change_queue", "image_catalog", "retention", "analytics"):
-            superuser(f'revoke all on all tables in schema "{schema}" from "{role}"')
-            superuser(f'revoke all on all routines in schema "{schema}" from "{role}"')
-            superuser(f'revoke all on schema "{schema}" from "{role}"')
+            superuser.execute(f'revoke all on all tables in schema "{schema}" from "{role}"')
+            superuser.execute(f'revoke all on all routines in schema "{schema}" from "{role}"')
+            superuser.execute(f'revoke all on schema "{schema}" from "{role}"')
     as_admin = own_warehouse | {"DATABASE_URL": own_warehouse["DATABASE_ADMIN_URL"]}
     assert len(drift_of(as_admin, policy).missing) > 50
     assert apply(granting, policy).left.differences == ()
@@ -102,7 +87,7 @@ def test_a_role_that_the_server_lacks_is_reported(granting, own_warehouse, polic
 
 
 def test_a_table_that_the_warehouse_lacks_is_reported(own_warehouse, superuser, policy):
-    superuser("drop table change_queue.changed_item")
+    superuser.execute("drop table change_queue.changed_item")
     assert "change_queue.changed_item exists" in missing(drift_of(own_warehouse, policy))
 
 
@@ -202,7 +187,7 @@ def test_extra_rights_are_found_and_revoked_only_on_request(
     granting, own_warehouse, analyst, superuser, policy, change, fact
 ):
     names = {"person": analyst, "database": own_warehouse["DBT_DBNAME"]}
-    superuser(change.format(**names))
+    superuser.execute(change.format(**names))
     fact = fact.format(**names)
     assert fact in extra(drift_of(own_warehouse, policy))
     kept = apply(granting, policy)
@@ -232,7 +217,7 @@ def test_extra_rights_are_found_and_revoked_only_on_request(
 def test_another_owner_is_left_for_somebody_to_decide(
     granting, own_warehouse, analyst, superuser, policy, change, fact, undo
 ):
-    superuser(change.format(person=analyst))
+    superuser.execute(change.format(person=analyst))
     try:
         fact = fact.format(person=analyst)
         assert fact in extra(drift_of(own_warehouse, policy))
@@ -240,7 +225,7 @@ def test_another_owner_is_left_for_somebody_to_decide(
         assert fact in extra(asked.left)
         assert fact not in {str(one) for one in asked.revoked}
     finally:
-        superuser(undo.format(person=analyst))
+        superuser.execute(undo.format(person=analyst))
 
 
 def test_the_administrator_may_grant_nothing_and_revoke_nothing(
@@ -252,12 +237,12 @@ def test_the_administrator_may_grant_nothing_and_revoke_nothing(
         "revoke connect on database {database} from darkroom_loader",
     ):
         with suppress(psycopg.errors.InsufficientPrivilege):  # or PostgreSQL only warns
-            admin(statement.format(database=own_warehouse["DBT_DBNAME"]))
+            admin.execute(statement.format(database=own_warehouse["DBT_DBNAME"]))
     assert drift_of(own_warehouse, policy).differences == ()
 
 
 def test_a_person_in_two_teams_is_found(own_warehouse, analyst, admin, policy):
-    admin(f'grant "TEAM_SALES" to {analyst}')
+    admin.execute(f'grant "TEAM_SALES" to {analyst}')
     found = extra(drift_of(own_warehouse, policy))
     assert f"{analyst} is in TEAM_ANALYTICS and TEAM_SALES" in found
 
@@ -283,7 +268,7 @@ def test_a_person_in_two_teams_is_found(own_warehouse, analyst, admin, policy):
 def test_a_missing_setting_of_a_session_is_found_and_set(
     granting, own_warehouse, analyst, superuser, policy, change, fact
 ):
-    superuser(change.format(person=analyst))
+    superuser.execute(change.format(person=analyst))
     drift = drift_of(own_warehouse, policy)
     assert (missing(drift), extra(drift)) == ({fact.format(person=analyst)}, set())
     assert apply(granting, policy).left.differences == ()
@@ -292,7 +277,7 @@ def test_a_missing_setting_of_a_session_is_found_and_set(
 def test_revoking_a_whole_table_leaves_the_columns_that_the_file_gives(
     granting, own_warehouse, superuser, policy
 ):
-    superuser('grant select on "ASSESSMENT"."TB_MEMBERSHIP" to "TEAM_LOGISTICS"')
+    superuser.execute('grant select on "ASSESSMENT"."TB_MEMBERSHIP" to "TEAM_LOGISTICS"')
     asked = apply(granting, policy, revoke=True)
     assert (len(asked.revoked), asked.left.differences) == (1, ())
 
@@ -306,7 +291,7 @@ def test_the_asset_check_is_green_without_drift(own_warehouse):
 
 
 def test_the_asset_check_is_red_with_a_table_of_extra_rights(own_warehouse, superuser):
-    superuser('grant select on image_catalog.image to "TEAM_SALES"')
+    superuser.execute('grant select on image_catalog.image to "TEAM_SALES"')
     result = grants_match_the_access_file(platform=platform_of(own_warehouse))
     assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.ERROR)
     assert result.metadata["too_much"].value == 1
@@ -314,7 +299,7 @@ def test_the_asset_check_is_red_with_a_table_of_extra_rights(own_warehouse, supe
 
 
 def test_the_asset_check_warns_of_missing_rights(own_warehouse, superuser):
-    superuser('revoke select on "ASSESSMENT"."TB_ITEM" from "TEAM_SALES"')
+    superuser.execute('revoke select on "ASSESSMENT"."TB_ITEM" from "TEAM_SALES"')
     result = grants_match_the_access_file(platform=platform_of(own_warehouse))
     assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
 
@@ -356,7 +341,7 @@ def test_dbt_grants_nothing_outside_the_marts():
 
 
 def test_public_can_execute_nothing_of_ours(superuser):
-    found = superuser(
+    found = superuser.execute(
         """
         select pg_proc.oid::regprocedure::text
         from pg_proc
@@ -371,13 +356,13 @@ def test_public_can_execute_nothing_of_ours(superuser):
 
 def test_a_future_function_is_not_executable_by_public(own_warehouse, owner, policy):
     name = f"made_{uuid.uuid4().hex[:6]}"
-    owner(f"create function retention.{name}() returns int language sql as 'select 1'")
+    owner.execute(f"create function retention.{name}() returns int language sql as 'select 1'")
     assert drift_of(own_warehouse, policy).differences == ()
 
 
 def test_every_function_that_runs_as_its_owner_pins_the_search_path(superuser):
     functions = dict(
-        superuser(
+        superuser.execute(
             """
             select proname::text, (
                 select setting from unnest(proconfig) as setting where setting ~ '^search_path='

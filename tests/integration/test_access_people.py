@@ -30,13 +30,6 @@ def admin(own_warehouse) -> str:
 
 
 @pytest.fixture
-def superuser(stack, own_warehouse):
-    conninfo = make_conninfo(stack.superuser_conninfo(), dbname=own_warehouse["DBT_DBNAME"])
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        yield connection.execute
-
-
-@pytest.fixture
 def command(stack):
     """Runs `darkroom` on the session's stack."""
     env = {
@@ -62,7 +55,7 @@ def test_a_person_logs_in_and_has_the_teams_rights(people):
 
 def test_the_server_keeps_a_scram_verifier_and_no_password(people, superuser):
     conninfo = people.join("TEAM_SALES")
-    [(kept,)] = superuser(
+    [(kept,)] = superuser.execute(
         "select rolpassword from pg_authid where rolname = %s", [name_of(conninfo)]
     ).fetchall()
     assert kept.startswith("SCRAM-SHA-256$4096:")
@@ -130,7 +123,7 @@ def test_a_new_password_replaces_the_old_and_restores_the_settings_of_the_team(
     people, admin, policy, superuser
 ):
     old = people.join("TEAM_ANALYTICS")
-    superuser(f"alter role {name_of(old)} reset statement_timeout")
+    superuser.execute(f"alter role {name_of(old)} reset statement_timeout")
     new = make_conninfo(old, password=reset_person(admin, policy, name_of(old)))
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(old)
@@ -148,7 +141,7 @@ def test_a_removed_person_is_disconnected(people, admin, policy, superuser):
             sales.execute("select 1")
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(conninfo)
-    assert superuser("select 1 from pg_roles where rolname = %s", [name]).fetchall() == []
+    assert superuser.execute("select 1 from pg_roles where rolname = %s", [name]).fetchall() == []
 
 
 def test_a_person_who_holds_locks_can_be_removed(people, admin, policy, superuser):
@@ -158,17 +151,17 @@ def test_a_person_who_holds_locks_can_be_removed(people, admin, policy, superuse
     started = time.monotonic()
     remove_person(admin, policy, name_of(conninfo))
     assert time.monotonic() - started < 30
-    assert superuser('select 1 from "ASSESSMENT"."TB_ITEM"').fetchall() == []
+    assert superuser.execute('select 1 from "ASSESSMENT"."TB_ITEM"').fetchall() == []
 
 
 def test_a_person_who_owns_objects_is_not_removed(people, admin, policy, superuser):
     name = name_of(people.join("TEAM_SALES"))
-    superuser(
+    superuser.execute(
         f"create table retention.theirs (x int); alter table retention.theirs owner to {name}"
     )
     with pytest.raises(AccessError, match=rf"{name} owns 1 object, which would be dropped"):
         remove_person(admin, policy, name)
-    superuser("alter table retention.theirs owner to darkroom_owner")
+    superuser.execute("alter table retention.theirs owner to darkroom_owner")
 
 
 def test_privileges_that_only_a_superuser_can_revoke_are_reported_and_login_is_disabled(
@@ -176,12 +169,12 @@ def test_privileges_that_only_a_superuser_can_revoke_are_reported_and_login_is_d
 ):
     conninfo = people.join("TEAM_SALES")
     name = name_of(conninfo)
-    superuser(f'grant select on "ASSESSMENT"."TB_AUDIT_LOG" to {name}')
+    superuser.execute(f'grant select on "ASSESSMENT"."TB_AUDIT_LOG" to {name}')
     with pytest.raises(AccessError, match="can no longer log in, but has privileges"):
         remove_person(admin, policy, name)
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(conninfo)
-    superuser(f"drop owned by {name}")
+    superuser.execute(f"drop owned by {name}")
     remove_person(admin, policy, name)
 
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 from rich.console import Console
 
 from assets.access.policy import load_policy
@@ -45,7 +44,7 @@ def built(stack, tmp_path_factory) -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def superuser(stack, built) -> Iterator[Execute]:
-    conninfo = make_conninfo(stack.superuser_conninfo(), dbname=built["DBT_DBNAME"])
+    conninfo = stack.superuser_conninfo(built["DBT_DBNAME"])
     with psycopg.connect(conninfo, autocommit=True) as connection:
         yield connection.execute
 
@@ -311,7 +310,7 @@ def test_without_the_views_it_says_how_to_build_them(own_warehouse, policy):
 
 
 def test_a_held_lock_does_not_change_the_outcome(built, superuser, stack):
-    conninfo = make_conninfo(stack.superuser_conninfo(), dbname=built["DBT_DBNAME"])
+    conninfo = stack.superuser_conninfo(built["DBT_DBNAME"])
     with psycopg.connect(conninfo) as other:
         other.execute('lock table "ASSESSMENT"."TB_ITEM" in row exclusive mode')
         other.execute("lock table staging.int_members__summed in access share mode")

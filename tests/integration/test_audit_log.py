@@ -60,28 +60,20 @@ ADD_ITEM = 'call "ASSESSMENT".add_item(%s, %s, 1, 1, null)'
 def log(own_warehouse):
     """Reads database user, acting person, table and action of each entry, oldest first."""
 
-    def read() -> list[tuple]:
-        with psycopg.connect(own_warehouse["DATABASE_ADMIN_URL"]) as admin:
-            return admin.execute(
-                'select "DATABASE_USER_TXT", "ACTING_PERSON_TXT", "TABLE_TXT", "ACTION_CD" '
-                f'from {LOG} order by "AUDIT_ID_NO"'
-            ).fetchall()
-
-    return read
+    columns = '"DATABASE_USER_TXT", "ACTING_PERSON_TXT", "TABLE_TXT", "ACTION_CD"'
+    return lambda: entries(own_warehouse, columns)
 
 
 @pytest.fixture
-def portal(stack, own_warehouse, people) -> tuple[str, str]:
+def portal(superuser, own_warehouse, people) -> tuple[str, str]:
     """A program that may act as one person of Sales: its connection and the person's name."""
     person = str(conninfo_to_dict(people.join("TEAM_SALES"))["user"])
     name, password = f"portal_{uuid.uuid4().hex[:6]}", uuid.uuid4().hex
-    conninfo = make_conninfo(stack.superuser_conninfo(), dbname=own_warehouse["DBT_DBNAME"])
-    with psycopg.connect(conninfo, autocommit=True) as superuser:
-        superuser.execute(f"create role {name} login password '{password}'")
-        superuser.execute(f"grant {person} to {name} with inherit false, set true")
-        superuser.execute(f"grant connect on database {own_warehouse['DBT_DBNAME']} to {name}")
-        yield make_conninfo(conninfo, user=name, password=password), person
-        superuser.execute(f"drop owned by {name}; drop role {name}")
+    superuser.execute(f"create role {name} login password '{password}'")
+    superuser.execute(f"grant {person} to {name} with inherit false, set true")
+    superuser.execute(f"grant connect on database {own_warehouse['DBT_DBNAME']} to {name}")
+    yield make_conninfo(own_warehouse["DATABASE_URL"], user=name, password=password), person
+    superuser.execute(f"drop owned by {name}; drop role {name}")
 
 
 def connect_as(who: str, own_warehouse: dict[str, str], people) -> psycopg.Connection:
@@ -130,17 +122,11 @@ def test_readers_of_the_log_cannot_grant_it_to_others(own_warehouse, people):
         sales.execute(f"select 1 from {LOG}")
 
 
-def test_even_the_owner_of_the_log_cannot_change_it_without_altering_it_first(
-    stack, own_warehouse, people
-):
+def test_even_the_owner_of_the_log_cannot_change_it_without_altering_it_first(superuser, people):
     with psycopg.connect(people.join("TEAM_SALES")) as sales:
         sales.execute(ADD_ITEM, ["Lamp", "Lumen"])
-    conninfo = make_conninfo(stack.superuser_conninfo(), dbname=own_warehouse["DBT_DBNAME"])
     for attack in ATTACKS[:3]:
-        with (
-            psycopg.connect(conninfo) as superuser,
-            pytest.raises(psycopg.errors.InsufficientPrivilege, match="only ever added to"),
-        ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="only ever added to"):
             superuser.execute(attack)
 
 
@@ -160,16 +146,15 @@ def test_what_a_program_does_as_a_person_is_in_the_log_under_both_names(portal, 
     assert log() == [(conninfo_to_dict(conninfo)["user"], person, "TB_ITEM", "INSERT")]
 
 
-def test_the_stamps_name_the_acting_person_too(portal, own_warehouse):
+def test_the_stamps_name_the_acting_person_too(portal, owner):
     conninfo, person = portal
     with psycopg.connect(conninfo) as program:
         program.execute(f"set role {person}")
         program.execute(ADD_ITEM, ["Lamp", "Lumen"])
-    with psycopg.connect(own_warehouse["DATABASE_OWNER_URL"]) as owner:
-        stamps = owner.execute(
-            'select "CREATED_BY_ID_NO"::oid::regrole::text, "UPDATED_BY_ID_NO"::oid::regrole::text '
-            'from "ASSESSMENT"."TB_ITEM"'
-        ).fetchall()
+    stamps = owner.execute(
+        'select "CREATED_BY_ID_NO"::oid::regrole::text, "UPDATED_BY_ID_NO"::oid::regrole::text '
+        'from "ASSESSMENT"."TB_ITEM"'
+    ).fetchall()
     assert stamps == [(person, person)]
 
 
@@ -206,16 +191,15 @@ def entries(own_warehouse, columns: str) -> list[tuple]:
         return admin.execute(f'select {columns} from {LOG} order by "AUDIT_ID_NO"').fetchall()
 
 
-def test_the_log_names_changed_personal_columns_and_holds_no_value_of_them(own_warehouse):
+def test_the_log_names_changed_personal_columns_and_holds_no_value_of_them(own_warehouse, owner):
     members = '"ASSESSMENT"."TB_MEMBERSHIP"'
-    with psycopg.connect(own_warehouse["DATABASE_OWNER_URL"], autocommit=True) as owner:
-        owner.execute(
-            f"insert into {members} values ('tan_a1b2c', 'Mei', 'Tan', 'secret@example.com', "
-            "'+447700900001', '1990-01-01', true)"
-        )
-        owner.execute(f"""update {members} set "EMAIL_ADDR" = 'other@example.com'""")
-        owner.execute(f"""update {members} set "LAST_NAME" = 'Lim'""")
-        owner.execute(f"delete from {members}")
+    owner.execute(
+        f"insert into {members} values ('tan_a1b2c', 'Mei', 'Tan', 'secret@example.com', "
+        "'+447700900001', '1990-01-01', true)"
+    )
+    owner.execute(f"""update {members} set "EMAIL_ADDR" = 'other@example.com'""")
+    owner.execute(f"""update {members} set "LAST_NAME" = 'Lim'""")
+    owner.execute(f"delete from {members}")
     everything = ["BIRTH_DT", "EMAIL_ADDR", "MOBILE_NO"]
     assert entries(own_warehouse, '"SCHEMA_TXT", "PERSONAL_COLUMNS_TXT"') == [
         ("ASSESSMENT", everything),
@@ -243,16 +227,14 @@ def test_a_column_that_the_access_file_calls_personal_is_not_logged_from_then_on
     assert left.differences == ()
 
 
-def test_the_log_is_not_written_for_a_table_of_somebody_else(stack, own_warehouse):
-    conninfo = make_conninfo(stack.superuser_conninfo(), dbname=own_warehouse["DBT_DBNAME"])
-    with psycopg.connect(conninfo) as superuser:
-        superuser.execute('create table public."TB_ITEM" ("ITEM_ID_NO" bigint)')
-        superuser.execute(
-            'create trigger mine after insert on public."TB_ITEM" for each row '
-            "execute function \"ASSESSMENT\".write_audit('ITEM_ID_NO')"
-        )
-        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="a table of somebody else"):
-            superuser.execute('insert into public."TB_ITEM" values (1)')
+def test_the_log_is_not_written_for_a_table_of_somebody_else(superuser):
+    superuser.execute('create table public."TB_ITEM" ("ITEM_ID_NO" bigint)')
+    superuser.execute(
+        'create trigger mine after insert on public."TB_ITEM" for each row '
+        "execute function \"ASSESSMENT\".write_audit('ITEM_ID_NO')"
+    )
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="a table of somebody else"):
+        superuser.execute('insert into public."TB_ITEM" values (1)')
 
 
 def test_the_triggers_are_those_that_are_recorded(own_warehouse):
@@ -274,13 +256,12 @@ def test_the_triggers_are_those_that_are_recorded(own_warehouse):
         "alter database {database} set session_replication_role = replica",
     ],
 )
-def test_the_daily_check_notices_a_trigger_that_is_off_or_bypassed(stack, own_warehouse, change):
+def test_the_daily_check_notices_a_trigger_that_is_off_or_bypassed(
+    superuser, own_warehouse, change
+):
     platform = Platform.from_settings(Settings.of(own_warehouse))
     assert every_change_of_a_sales_table_is_stamped_audited_and_queued(platform=platform).passed
-    database = own_warehouse["DBT_DBNAME"]
-    conninfo = make_conninfo(stack.superuser_conninfo(), dbname=database)
-    with psycopg.connect(conninfo, autocommit=True) as superuser:
-        superuser.execute(change.format(database=database))
+    superuser.execute(change.format(database=own_warehouse["DBT_DBNAME"]))
     result = every_change_of_a_sales_table_is_stamped_audited_and_queued(platform=platform)
     assert not result.passed
     assert result.description

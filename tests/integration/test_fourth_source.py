@@ -2,9 +2,7 @@
 
 import re
 
-import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 
 from assets.catalog.checks import balance
 from assets.catalog.identity import image_id
@@ -13,17 +11,11 @@ from assets.ingestion.bucket.audit import Audit, AuditCounts
 from assets.retention.image_buckets import ImageBucket, RetentionClock
 from assets.retention.inventory import Inventory
 from assets.timing import utc_now
-from infra.local.warehouses import owner_conninfo
 from tests.integration.bucket import NOW, keys_of_rows, put
 from tests.integration.orphan_helpers import purged
 
 CONSTRAINT = "image_source_check"
 KEY = f"sftp/{NOW:%Y-%m-%d/%H}/warsaw/7"
-
-
-def as_owner(stack, platform) -> str:
-    database = conninfo_to_dict(platform.settings.database_url.get_secret_value())["dbname"]
-    return owner_conninfo(stack, str(database))
 
 
 def accepted(platform) -> set[str]:
@@ -36,20 +28,19 @@ def accepted(platform) -> set[str]:
 
 
 @pytest.fixture
-def sftp(stack, platform, monkeypatch) -> None:
+def sftp(owner, platform, monkeypatch) -> None:
     """What adding a source takes: a line in the registry, and the migration."""
     platform.drop("a day's table is there already.jpg", b"x")
     platform.register()
     monkeypatch.setattr(registry, "PACKAGES", (*registry.PACKAGES, "tests.unit.sftp"))
     names = ", ".join(f"'{name}'" for name in registry.source_names())
-    with psycopg.connect(as_owner(stack, platform)) as connection:
-        connection.execute(
-            f"""
-            alter table image_catalog.image
-            drop constraint {CONSTRAINT},
-            add constraint {CONSTRAINT} check (source in ({names}))
-            """
-        )
+    owner.execute(
+        f"""
+        alter table image_catalog.image
+        drop constraint {CONSTRAINT},
+        add constraint {CONSTRAINT} check (source in ({names}))
+        """
+    )
 
 
 def test_the_ledger_accepts_exactly_the_registered_sources(platform):

@@ -10,7 +10,6 @@ import pytest
 from dbt.cli.main import dbtRunner
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
 from infra.local.dbt import DBT_PROJECT
@@ -152,7 +151,7 @@ def variables(stack) -> Iterator[dict[str, str]]:
 @pytest.fixture(scope="module")
 def warehouse(stack, variables) -> Iterator[psycopg.Connection]:
     """A superuser's connection to a warehouse with a few members and items."""
-    conninfo = make_conninfo(stack.superuser_conninfo(), dbname=variables["DBT_DBNAME"])
+    conninfo = stack.superuser_conninfo(variables["DBT_DBNAME"])
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute(PLAIN_VIEWS)
         connection.cursor().executemany(

@@ -16,25 +16,24 @@ ITEMS = """
 
 
 @pytest.fixture(autouse=True)
-def catalogue(own_warehouse) -> None:
+def catalogue(owner) -> None:
     """Two members and three items, one of them retired."""
-    with psycopg.connect(own_warehouse["DATABASE_OWNER_URL"]) as admin:
-        admin.execute(
-            'insert into "ASSESSMENT"."TB_MEMBERSHIP" values '
-            "('tan_a1b2c', 'Mei', 'Tan', 'a@example.com', '+447700900001', '1990-01-01', true), "
-            "('lim_00000', 'Wei', 'Lim', 'b@example.com', '+447700900002', '1990-01-01', true)"
-        )
-        admin.execute(
-            'update "ASSESSMENT"."TB_MEMBERSHIP" set "STATUS_CD" = \'SUSPENDED\' '
-            'where "MEMBERSHIP_ID_TXT" = %s',
-            [SUSPENDED],
-        )
-        admin.execute(
-            'insert into "ASSESSMENT"."TB_ITEM" '
-            '("ITEM_NAME", "MANUFACTURER_NAME", "COST_NO", "WEIGHT_KG", "DELETED_DTTM") values '
-            "('Lamp', 'Lumen', 10.10, 1.5, null), ('Flash', 'Lumen', 99.99, 0.4, null), "
-            "('Tank', 'Lumen', 5, 1, now())"
-        )
+    owner.execute(
+        'insert into "ASSESSMENT"."TB_MEMBERSHIP" values '
+        "('tan_a1b2c', 'Mei', 'Tan', 'a@example.com', '+447700900001', '1990-01-01', true), "
+        "('lim_00000', 'Wei', 'Lim', 'b@example.com', '+447700900002', '1990-01-01', true)"
+    )
+    owner.execute(
+        'update "ASSESSMENT"."TB_MEMBERSHIP" set "STATUS_CD" = \'SUSPENDED\' '
+        'where "MEMBERSHIP_ID_TXT" = %s',
+        [SUSPENDED],
+    )
+    owner.execute(
+        'insert into "ASSESSMENT"."TB_ITEM" '
+        '("ITEM_NAME", "MANUFACTURER_NAME", "COST_NO", "WEIGHT_KG", "DELETED_DTTM") values '
+        "('Lamp', 'Lumen', 10.10, 1.5, null), ('Flash', 'Lumen', 99.99, 0.4, null), "
+        "('Tank', 'Lumen', 5, 1, now())"
+    )
 
 
 @pytest.fixture
@@ -96,7 +95,7 @@ def test_a_purchase_with_an_error_is_refused_completely(
     ("procedure", "status"),
     [("complete_transaction", "COMPLETED"), ("cancel_transaction", "CANCELLED")],
 )
-def test_a_pending_purchase_is_settled_once(own_warehouse, logistics, procedure, status):
+def test_a_pending_purchase_is_settled_once(owner, logistics, procedure, status):
     record(logistics, [LAMP], [1])
     logistics.execute(f'call "ASSESSMENT".{procedure}(1)')
     assert logistics.execute(SOLD).fetchone()[0] == status
@@ -106,20 +105,14 @@ def test_a_pending_purchase_is_settled_once(own_warehouse, logistics, procedure,
     change = 'update "ASSESSMENT"."TB_TRANSACTION" set "STATUS_CD" = \'PENDING\''
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         logistics.execute(change)
-    with (
-        psycopg.connect(own_warehouse["DATABASE_OWNER_URL"]) as owner,
-        pytest.raises(psycopg.errors.CheckViolation, match=f"Transaction 1 is {status} already"),
-    ):
+    with pytest.raises(psycopg.errors.CheckViolation, match=f"Transaction 1 is {status} already"):
         owner.execute(change)
     assert logistics.execute(SOLD).fetchone()[0] == status
 
 
-def test_a_status_that_does_not_exist_is_refused(own_warehouse, logistics):
+def test_a_status_that_does_not_exist_is_refused(owner, logistics):
     record(logistics, [LAMP], [1])
-    with (
-        psycopg.connect(own_warehouse["DATABASE_OWNER_URL"]) as owner,
-        pytest.raises(psycopg.errors.CheckViolation),
-    ):
+    with pytest.raises(psycopg.errors.CheckViolation):
         owner.execute('update "ASSESSMENT"."TB_TRANSACTION" set "STATUS_CD" = \'LOST\'')
 
 
@@ -188,9 +181,6 @@ def test_stamps_cannot_be_forged(sales):
     assert updated_by == sales.info.user
 
 
-def test_sales_tables_cannot_be_truncated_even_by_their_owner(own_warehouse):
-    with (
-        psycopg.connect(own_warehouse["DATABASE_OWNER_URL"]) as admin,
-        pytest.raises(psycopg.errors.InsufficientPrivilege, match="delete the rows"),
-    ):
-        admin.execute('truncate "ASSESSMENT"."TB_MEMBERSHIP" cascade')
+def test_sales_tables_cannot_be_truncated_even_by_their_owner(owner):
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="delete the rows"):
+        owner.execute('truncate "ASSESSMENT"."TB_MEMBERSHIP" cascade')

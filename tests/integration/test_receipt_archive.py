@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
-import psycopg
 import pytest
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -31,7 +31,6 @@ from infra.local.state import StateFolder
 from infra.object_store.buckets import create_bucket, provision_buckets
 from tests.campaigns.security.receipts import recompute, rewrite
 from tests.integration.retention_helpers import purge, receipts
-from tests.integration.upload_api import owner_of
 
 NOW = datetime.now(UTC)
 
@@ -45,14 +44,9 @@ def purged(platform):
 
 
 @pytest.fixture
-def forge(stack, purged):
+def forge(owner):
     """Replaces all receipts in the database."""
-
-    def replace_by(forged):
-        with psycopg.connect(owner_of(stack, purged.settings)) as connection:
-            rewrite(connection, forged)
-
-    return replace_by
+    return partial(rewrite, owner)
 
 
 def problems(platform, now=NOW) -> str:

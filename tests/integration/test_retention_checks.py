@@ -5,7 +5,6 @@ from datetime import timedelta
 from uuid import uuid4
 
 import dagster as dg
-import psycopg
 import pytest
 
 from assets.catalog import identity
@@ -25,7 +24,6 @@ from assets.retention.ledger_references import read_references
 from assets.retention.ledger_rows import WITHDRAWN_ROW
 from assets.retention.purge import Purge
 from assets.retention.receipts import Copy
-from infra.local.warehouses import owner_conninfo
 from tests.integration.bucket import NOW, with_settings
 from tests.integration.orphan_helpers import (
     SECOND,
@@ -237,11 +235,9 @@ def test_receipts_of_purges_are_intact(platform):
         "delete from retention.purged_copy; delete from retention.purge_receipt",
     ],
 )
-def test_receipts_that_were_changed_or_are_missing_are_found(stack, platform, harm):
+def test_receipts_that_were_changed_or_are_missing_are_found(owner, platform, harm):
     purge(platform)
-    name = psycopg.conninfo.conninfo_to_dict(platform.warehouse.conninfo)["dbname"]
-    with psycopg.connect(owner_conninfo(stack, str(name))) as connection:
-        connection.execute(harm)
+    owner.execute(harm)
     assert not chain(platform).passed
 
 

@@ -3,14 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 
 from assets.catalog import ledger
 from assets.catalog.records import Arrival
 from infra.console import counted
-from infra.local.warehouses import owner_conninfo
 from tests.commands import darkroom
 
 DUE_AFTER_EIGHT_HOURS = {"RETENTION_HOURS": "20", "RETENTION_MARGIN_HOURS": "12"}
@@ -31,15 +28,6 @@ def command(platform, stack):
         return darkroom(*arguments, env=env | (variables or {}), **more)
 
     return run
-
-
-@pytest.fixture
-def admin(stack, platform):
-    """A connection of the role that owns the receipts."""
-    loader = conninfo_to_dict(platform.settings.database_url.get_secret_value())
-    conninfo = owner_conninfo(stack, str(loader["dbname"]))
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        yield connection
 
 
 def fill(platform, pictures) -> list[str]:
@@ -190,21 +178,21 @@ def test_receipts_that_are_intact_are_counted(platform, pictures, command):
     assert "1 receipt of 2 images: none is missing" in verified.output
 
 
-def test_a_receipt_that_was_changed_is_found(platform, pictures, command, admin):
+def test_a_receipt_that_was_changed_is_found(platform, pictures, command, owner):
     [one, _] = fill(platform, pictures)
     command("images", "erase", "--uploader", "ann", "--yes")
-    admin.execute("update retention.purge_receipt set ended_at = ended_at + interval '1 second'")
+    owner.execute("update retention.purge_receipt set ended_at = ended_at + interval '1 second'")
     verified, proven = command("retention", "verify"), command("images", "prove", one)
     assert (verified.exit_code, proven.exit_code) == (1, 1)
     assert "Receipt 1 was changed after it was written" in verified.output
     assert "the receipts cannot be relied on" in proven.output
 
 
-def test_a_last_receipt_that_is_missing_is_found(platform, pictures, command, admin):
+def test_a_last_receipt_that_is_missing_is_found(platform, pictures, command, owner):
     fill(platform, pictures)
     command("images", "erase", "--uploader", "ann", "--yes")
-    admin.execute("delete from retention.purged_copy")
-    admin.execute("delete from retention.purge_receipt")
+    owner.execute("delete from retention.purged_copy")
+    owner.execute("delete from retention.purge_receipt")
     verified = command("retention", "verify")
     assert verified.exit_code == 1
     assert "The receipts record 0 images and the ledger counts 2 as purged" in verified.output
@@ -223,12 +211,12 @@ def test_where_no_receipt_is_the_list_says_so(command):
     assert (listed.exit_code, "There is no receipt yet" in listed.output) == (0, True)
 
 
-def test_receipts_that_a_restore_has_lost_are_put_back(platform, pictures, command, admin):
+def test_receipts_that_a_restore_has_lost_are_put_back(platform, pictures, command, owner):
     fill(platform, pictures)
     command("images", "erase", "--uploader", "ann", "--yes")
-    [lost] = admin.execute("select count(*) from retention.purge_receipt").fetchone()
-    admin.execute("delete from retention.purged_copy")
-    admin.execute("delete from retention.purge_receipt")
+    [lost] = owner.execute("select count(*) from retention.purge_receipt").fetchone()
+    owner.execute("delete from retention.purged_copy")
+    owner.execute("delete from retention.purge_receipt")
     done = command("retention", "reapply", "--yes")
     assert done.exit_code == 0, done.output
     assert lost > 0

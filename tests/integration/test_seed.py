@@ -1,10 +1,8 @@
 """Invented sales: as many as asked, believable, and the tables afterwards as they were before."""
 
-from collections.abc import Iterator
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 
 from infra.demo.sales import seed as module
 from infra.demo.sales.seed import (
@@ -13,7 +11,6 @@ from infra.demo.sales.seed import (
     rows_per_table,
     seed,
 )
-from infra.local.warehouses import owner_conninfo
 
 BULK = Scale(members=2_000, items=300, transactions=12_000, days=365)
 GUARDS = """
@@ -47,20 +44,11 @@ class StoppedError(Exception):
 
 
 @pytest.fixture
-def admin(stack, settings) -> Iterator[psycopg.Connection]:
-    """The owner's connection to this test's warehouse."""
-    loader = conninfo_to_dict(settings.database_url.get_secret_value())
-    conninfo = owner_conninfo(stack, str(loader["dbname"]))
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        yield connection
-
-
-@pytest.fixture
-def seeded(admin, monkeypatch) -> psycopg.Connection:
+def seeded(owner, monkeypatch) -> psycopg.Connection:
     """The owner's connection after a bulk load in several batches."""
     monkeypatch.setattr(module, "_BATCH", 5_000)
-    seed(admin, BULK, lambda count: None)
-    return admin
+    seed(owner, BULK, lambda count: None)
+    return owner
 
 
 def column(connection: psycopg.Connection, statement: str) -> list:
@@ -73,17 +61,17 @@ def counts(connection: psycopg.Connection) -> tuple[int, ...]:
 
 
 @pytest.mark.parametrize("scale", [SCALES["demo"], BULK], ids=["demo", "bulk"])
-def test_a_seed_makes_as_many_rows_as_its_scale_says(admin, scale):
-    seed(admin, scale, lambda count: None)
-    assert counts(admin) == (scale.members, scale.items, scale.transactions)
-    lines = rows_per_table(admin)["TB_TRANSACTION_ITEM_MAPPING"]
+def test_a_seed_makes_as_many_rows_as_its_scale_says(owner, scale):
+    seed(owner, scale, lambda count: None)
+    assert counts(owner) == (scale.members, scale.items, scale.transactions)
+    lines = rows_per_table(owner)["TB_TRANSACTION_ITEM_MAPPING"]
     assert 2.5 < lines / scale.transactions < 3.5
 
 
-def test_a_seed_tells_of_every_transaction_as_it_goes(admin, monkeypatch):
+def test_a_seed_tells_of_every_transaction_as_it_goes(owner, monkeypatch):
     monkeypatch.setattr(module, "_BATCH", 5_000)
     told = []
-    seed(admin, BULK, told.append)
+    seed(owner, BULK, told.append)
     assert told == [5_000, 5_000, 2_000]
 
 
@@ -95,21 +83,21 @@ def test_a_second_seed_adds_transactions_and_neither_members_nor_items(seeded):
     assert found == (1, 2 * BULK.transactions)
 
 
-def test_a_larger_scale_adds_the_members_and_items_that_the_demo_has_not(admin):
-    seed(admin, SCALES["demo"], lambda count: None)
-    seed(admin, BULK, lambda count: None)
+def test_a_larger_scale_adds_the_members_and_items_that_the_demo_has_not(owner):
+    seed(owner, SCALES["demo"], lambda count: None)
+    seed(owner, BULK, lambda count: None)
     total = SCALES["demo"].transactions + BULK.transactions
-    assert counts(admin) == (BULK.members, BULK.items, total)
+    assert counts(owner) == (BULK.members, BULK.items, total)
 
 
-def test_two_databases_get_the_same_members(admin):
-    seed(admin, SCALES["demo"], lambda count: None)
+def test_two_databases_get_the_same_members(owner):
+    seed(owner, SCALES["demo"], lambda count: None)
     members = 'select "MEMBERSHIP_ID_TXT" from "ASSESSMENT"."TB_MEMBERSHIP" order by "EMAIL_ADDR"'
-    first = column(admin, members)
-    admin.execute('delete from "ASSESSMENT"."TB_TRANSACTION"')
-    admin.execute('delete from "ASSESSMENT"."TB_MEMBERSHIP"')
-    seed(admin, SCALES["demo"], lambda count: None)
-    assert column(admin, members) == first
+    first = column(owner, members)
+    owner.execute('delete from "ASSESSMENT"."TB_TRANSACTION"')
+    owner.execute('delete from "ASSESSMENT"."TB_MEMBERSHIP"')
+    seed(owner, SCALES["demo"], lambda count: None)
+    assert column(owner, members) == first
 
 
 def test_every_member_has_a_name_code_and_address_of_its_own(seeded):
@@ -200,35 +188,35 @@ def test_few_sales_are_cancelled_and_those_not_delivered_are_mostly_recent(seede
 
 
 @pytest.mark.parametrize("scale", [SCALES["demo"], BULK], ids=["demo", "bulk"])
-def test_triggers_constraints_and_indexes_are_afterwards_as_before(admin, scale):
-    before = column(admin, GUARDS)
+def test_triggers_constraints_and_indexes_are_afterwards_as_before(owner, scale):
+    before = column(owner, GUARDS)
     for known in ("TRIGGER write_audit", "FOREIGN KEY", "IX_TRANSACTION_TIME"):
         assert any(known in guard for guard in before)
-    seed(admin, scale, lambda count: None)
-    assert column(admin, GUARDS) == before
+    seed(owner, scale, lambda count: None)
+    assert column(owner, GUARDS) == before
 
 
-def test_a_load_that_is_stopped_leaves_everything_as_it_was(admin, monkeypatch):
+def test_a_load_that_is_stopped_leaves_everything_as_it_was(owner, monkeypatch):
     monkeypatch.setattr(module, "_BATCH", 5_000)
-    before = column(admin, GUARDS)
+    before = column(owner, GUARDS)
 
     def stop(count: int) -> None:
         raise StoppedError
 
     with pytest.raises(StoppedError):
-        seed(admin, BULK, stop)
-    assert column(admin, GUARDS) == before
-    assert counts(admin) == (0, 0, 0)
-    seed(admin, SCALES["demo"], lambda count: None)
-    assert counts(admin) == (200, 60, 600)
+        seed(owner, BULK, stop)
+    assert column(owner, GUARDS) == before
+    assert counts(owner) == (0, 0, 0)
+    seed(owner, SCALES["demo"], lambda count: None)
+    assert counts(owner) == (200, 60, 600)
 
 
-def test_a_bulk_load_is_not_in_the_audit_log_and_the_demo_is(admin):
+def test_a_bulk_load_is_not_in_the_audit_log_and_the_demo_is(owner):
     audited = 'select count(*) from "ASSESSMENT"."TB_AUDIT_LOG"'
-    seed(admin, BULK, lambda count: None)
-    assert column(admin, audited) == [0]
-    seed(admin, SCALES["demo"], lambda count: None)
-    assert column(admin, audited)[0] >= SCALES["demo"].transactions
+    seed(owner, BULK, lambda count: None)
+    assert column(owner, audited) == [0]
+    seed(owner, SCALES["demo"], lambda count: None)
+    assert column(owner, audited)[0] >= SCALES["demo"].transactions
 
 
 def test_every_transaction_of_a_bulk_load_waits_for_the_next_build(seeded):

@@ -5,9 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import dagster as dg
-import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 
 from assets.asset_keys import ARRIVAL_DAYS
 from assets.catalog import leases
@@ -18,7 +16,6 @@ from assets.ingestion.kafka import source as kafka
 from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
-from infra.local.warehouses import owner_conninfo
 from orchestration.ingestion import ingestion_sensor
 from orchestration.jobs import build_views, process_images
 from orchestration.sensors import image_backlog, sales_changes
@@ -214,16 +211,13 @@ def test_without_a_change_no_build_is_asked_for(instance, platform):
 
 
 def test_a_change_that_commits_after_later_ones_were_built_still_asks(
-    instance, stack, platform, sales
+    instance, owner, platform, sales
 ):
     add_run(instance, build_views.name, dg.DagsterRunStatus.SUCCESS)
     first = tick(sales_changes, instance, platform)
-    loader = conninfo_to_dict(platform.settings.database_url.get_secret_value())
-    admin = owner_conninfo(stack, str(loader["dbname"]))
-    with psycopg.connect(admin) as connection:
-        connection.execute("delete from change_queue.changed_member where change_id > 1")
-        connection.execute("delete from change_queue.changed_item")
-        connection.execute("delete from change_queue.changed_transaction")
+    owner.execute("delete from change_queue.changed_member where change_id > 1")
+    owner.execute("delete from change_queue.changed_item")
+    owner.execute("delete from change_queue.changed_transaction")
     late = tick(sales_changes, instance, platform, cursor=first.cursor)
     assert len(late.run_requests) == 1
 

@@ -9,7 +9,7 @@ import requests
 
 from assets.ingestion.upload import api_keys
 from tests.commands import darkroom
-from tests.integration.upload_api import create_key, owner_of, serving, upload_settings
+from tests.integration.upload_api import create_key, serving, upload_settings
 from tests.unit.pictures import encoded, noise
 from tests.upload_client import Api
 
@@ -84,16 +84,15 @@ def test_an_address_that_nobody_trusted_declares_does_not_evade_the_throttle(sha
     assert 429 in statuses
 
 
-def test_wrong_keys_at_once_cost_a_few_queries(stack, settings):
+def test_wrong_keys_at_once_cost_a_few_queries(stack, settings, owner):
     with serving(upload_settings(stack, settings)) as address:
         api = Api(address, create_key(stack, settings, "shop"))
         assert api.get("/v1/images").status_code == 200
-        with psycopg.connect(owner_of(stack, settings), autocommit=True) as connection:
-            before = scans(connection)
-            with ThreadPoolExecutor(20) as threads:
-                list(threads.map(lambda _: wrong(api).get("/v1/images"), range(200)))
-            while (after := scans(connection)) == before:
-                continue
+        before = scans(owner)
+        with ThreadPoolExecutor(20) as threads:
+            list(threads.map(lambda _: wrong(api).get("/v1/images"), range(200)))
+        while (after := scans(owner)) == before:
+            continue
     assert after - before < 40
 
 
@@ -112,22 +111,20 @@ def test_the_secret_of_one_key_is_invalid_with_the_id_of_another(stack, settings
     assert ask(upload_api, Authorization=f"Bearer {mixed}").status_code == 401
 
 
-def test_a_revoked_key_is_refused_after_the_next_refresh(stack, settings):
+def test_a_revoked_key_is_refused_after_the_next_refresh(stack, settings, owner):
     quick = upload_settings(stack, settings, upload_keys_seconds=0.1)
     with serving(quick) as address:
         api = Api(address, create_key(stack, settings, "shop"))
         assert api.send(JPEG).status_code == 201
-        with psycopg.connect(owner_of(stack, settings)) as connection:
-            api_keys.revoke(connection, api_keys.read_key(api.key).key_id)
+        api_keys.revoke(owner, api_keys.read_key(api.key).key_id)
         while (answer := api.get("/v1/images")).status_code == 200:
             continue
         assert (answer.status_code, api.send(JPEG).status_code) == (401, 401)
 
 
-def test_the_warehouse_holds_no_secret(stack, settings, upload_api):
+def test_the_warehouse_holds_no_secret(owner, upload_api):
     secret = api_keys.read_key(upload_api.key).secret
-    with psycopg.connect(owner_of(stack, settings)) as connection:
-        rows = connection.execute("select api_key::text from image_catalog.api_key").fetchall()
+    rows = owner.execute("select api_key::text from image_catalog.api_key").fetchall()
     assert rows
     assert secret not in str(rows)
 
@@ -229,10 +226,9 @@ def test_an_invalid_request_for_a_form_is_refused(shared_upload_api, body):
     assert (refused.status_code, refused.json()["title"]) == (422, "The request is invalid")
 
 
-def test_an_internal_error_reveals_nothing(upload_api, stack, settings):
+def test_an_internal_error_reveals_nothing(upload_api, owner):
     """The ledger's table is gone: nothing that the API could know of."""
-    with psycopg.connect(owner_of(stack, settings)) as connection:
-        connection.execute("alter table image_catalog.image rename to hidden")
+    owner.execute("alter table image_catalog.image rename to hidden")
     refused = upload_api.get("/v1/images")
     assert (refused.status_code, refused.json()["title"]) == (
         503,

@@ -190,7 +190,7 @@ def leaked(analyst: psycopg.Connection, relation: sql.Composable) -> set[str]:
 
 @pytest.fixture
 def attacker(stack, variables, analyst_conninfo) -> Iterator[psycopg.Connection]:
-    superuser = make_conninfo(stack.superuser_conninfo(), dbname=variables["DBT_DBNAME"])
+    superuser = stack.superuser_conninfo(variables["DBT_DBNAME"])
     with psycopg.connect(superuser, autocommit=True) as server:
         server.execute(LEAK)
         # The same query without a barrier, to see that the attack is one.

@@ -33,14 +33,10 @@ def upload_settings(stack: Stack, settings: Settings, **changes: object) -> Uplo
     return UploadSettings(**shared | own | changes)  # type: ignore[arg-type]
 
 
-def owner_of(stack: Stack, settings: Settings) -> str:
-    """A connection that acts as the owner of one test's warehouse."""
-    database = conninfo_to_dict(settings.database_url.get_secret_value())["dbname"]
-    return owner_conninfo(stack, str(database))
-
-
 def create_key(stack: Stack, settings: Settings, uploader: str) -> str:
-    with psycopg.connect(owner_of(stack, settings)) as connection:
+    """Issues a key in one test's warehouse."""
+    database = conninfo_to_dict(settings.database_url.get_secret_value())["dbname"]
+    with psycopg.connect(owner_conninfo(stack, str(database))) as connection:
         return api_keys.issue(connection, uploader).text
 
 

@@ -6,11 +6,10 @@ from functools import partial
 from itertools import product
 
 import psycopg
-from psycopg.conninfo import make_conninfo
 
 from assets.access.checks import every_change_of_a_sales_table_is_stamped_audited_and_queued
 from assets.access.facts import fill
-from assets.resources.warehouse import Connection, read_value, read_values
+from assets.resources.warehouse import read_value, read_values
 from infra.postgres.bootstrap import WAREHOUSE
 from tests.campaigns.security.attempt import Attempt, Target
 
@@ -91,7 +90,7 @@ def _forge(target: Target) -> Iterator[str]:
 @contextmanager
 def _look_alike(target: Target) -> Iterator[None]:
     """Gives the administrator a table with the log's trigger, as if creating it were possible."""
-    with _superuser(target) as superuser:
+    with psycopg.connect(target.stack.superuser_conninfo(WAREHOUSE)) as superuser:
         superuser.execute("create schema look_alike authorization darkroom_admin")
         superuser.execute('create table look_alike."TB_ITEM" ("ITEM_ID_NO" bigint)')
         superuser.execute(fill(_FORGE, fill('look_alike."TB_ITEM"')))
@@ -109,7 +108,7 @@ def _go_unnoticed(target: Target) -> Iterator[str]:
     if not _check_passes(target):
         raise AssertionError("the check does not pass as it is")
     tables = "select distinct tgrelid::regclass::text from pg_trigger where tgname = 'write_audit'"
-    with _superuser(target) as superuser:
+    with psycopg.connect(target.stack.superuser_conninfo(WAREHOUSE)) as superuser:
         for table, trigger in product(
             read_values(superuser, tables), ("write_audit", "queue_update")
         ):
@@ -127,13 +126,6 @@ def _go_unnoticed(target: Target) -> Iterator[str]:
 def _check_passes(target: Target) -> bool:
     result = every_change_of_a_sales_table_is_stamped_audited_and_queued(platform=target.platform)
     return bool(getattr(result, "passed", False))
-
-
-@contextmanager
-def _superuser(target: Target) -> Iterator[Connection]:
-    conninfo = make_conninfo(target.stack.superuser_conninfo(), dbname=WAREHOUSE)
-    with psycopg.connect(conninfo) as superuser:
-        yield superuser
 
 
 ATTEMPTS = (
