@@ -1,6 +1,5 @@
 """Invented sales: as many as asked, believable, and the tables afterwards as they were before."""
 
-
 import psycopg
 import pytest
 
