@@ -16,12 +16,32 @@ Share = Annotated[float, Field(gt=0, le=1)]
 Seconds = Annotated[float, Field(gt=0)]
 
 
-class RetentionSettings(BaseSettings):
-    """Settings of retention, for programs that need no server's address."""
-
+class _EnvironmentSettings(BaseSettings):
     model_config = SettingsConfigDict(
         extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True
     )
+
+
+class BucketSettings(_EnvironmentSettings):
+    """Names in the object store, for programs that need no server's address."""
+
+    raw_bucket: str = "darkroom-raw"
+    processed_bucket: str = "darkroom-processed"
+    quarantine_bucket: str = "darkroom-quarantine"
+    logs_bucket: str = Field("darkroom-logs", description="compute logs of Dagster's runs")
+    receipts_bucket: str = Field(
+        "darkroom-receipts", description="receipts of what was deleted, out of the database's reach"
+    )
+    raw_events_queue: str = "darkroom-raw-events"
+
+    @property
+    def image_buckets(self) -> tuple[str, str, str]:
+        """The buckets that hold copies of images."""
+        return self.raw_bucket, self.processed_bucket, self.quarantine_bucket
+
+
+class RetentionSettings(_EnvironmentSettings):
+    """Settings of retention, for programs that need no server's address."""
 
     retention_hours: int = Field(168, ge=1, le=168, description="age at which an image is gone")
     retention_margin_hours: Count = Field(10, description="how much earlier the purge deletes it")
@@ -71,7 +91,7 @@ class RetentionSettings(BaseSettings):
         return "--vars", json.dumps({"retention_hours": self.retention_hours})
 
 
-class Settings(RetentionSettings):
+class Settings(RetentionSettings, BucketSettings):
     """Settings of the platform; a field is the environment variable of its name in upper case.
 
     Raises `pydantic.ValidationError` when a variable is missing or out of range.
@@ -86,20 +106,16 @@ class Settings(RetentionSettings):
     aws_ca_bundle: str | None = Field(
         None, description="file with the certificates that S3's is checked with; unset: the usual"
     )
-    raw_bucket: str = "darkroom-raw"
-    processed_bucket: str = "darkroom-processed"
-    quarantine_bucket: str = "darkroom-quarantine"
-    logs_bucket: str = Field("darkroom-logs", description="compute logs of Dagster's runs")
-    receipts_bucket: str = Field(
-        "darkroom-receipts", description="receipts of what was deleted, out of the database's reach"
+    receipts_access_key_id: str | None = Field(
+        None, description="key for the receipts bucket; unset: the one for all buckets"
     )
+    receipts_secret_access_key: SecretStr | None = None
     receipts_lock_days: Count = Field(
         1, description="how long the store keeps a receipt from being deleted or overwritten"
     )
     receipt_signing_key: str = Field(
         "", description="what signs receipts: file:PATH of an Ed25519 key, or the ARN of a KMS key"
     )
-    raw_events_queue: str = "darkroom-raw-events"
 
     kafka_bootstrap_servers: str
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
@@ -165,11 +181,6 @@ class Settings(RetentionSettings):
                 "SASL_PLAINTEXT, and only there"
             )
         return self
-
-    @property
-    def image_buckets(self) -> tuple[str, str, str]:
-        """The buckets that hold copies of images."""
-        return self.raw_bucket, self.processed_bucket, self.quarantine_bucket
 
     @property
     def hourly_folders(self) -> tuple[str, ...] | None:

@@ -64,6 +64,12 @@ class ReceiptArchive:
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Returns the archive that the settings describe; connects to nothing."""
+        own_key = {
+            "aws_access_key_id": settings.receipts_access_key_id,
+            "aws_secret_access_key": settings.receipts_secret_access_key,
+        }
+        if settings.receipts_access_key_id:
+            settings = settings.model_copy(update=own_key)
         return cls(ObjectStore(settings), settings.receipts_bucket)
 
     def read_listing(self, after: int = 0) -> Listing:

@@ -5,18 +5,24 @@ import sys
 from collections.abc import Mapping
 from importlib.resources import files
 
-from infra.local.environments import OBJECT_STORE, UPLOAD_SIGNING, environment_with
+from assets.settings import BucketSettings
+from infra.local.environments import UPLOAD_API, environment_with
 from infra.local.ports import Ports
 from infra.local.server import Server, answers_http
 from infra.local.state import StateFolder
-
-ACCESS_KEY_ID = "darkroom"
-PROGRAMS = "arn:aws:iam::000000000000:root"
-"""The principal that owns this key, in policies of the embedded object store."""
+from infra.object_store.programs import KAFKA_BUCKET, secret_variable
 
 
-def object_store_server(state: StateFolder, port: int, region: str) -> Server:
-    """Describes the server; it verifies signatures and checks policies as AWS does."""
+def object_store_server(
+    state: StateFolder, port: int, region: str, outside: Mapping[str, str] | None = None
+) -> Server:
+    """Describes the server; it verifies signatures and checks policies as AWS does.
+
+    Args:
+        outside: The environment to look for names of buckets in.
+    """
+    given, secrets = outside or {}, state.secrets().of_object_store
+    names = [name.upper() for name in BucketSettings.model_fields]
     return Server(
         name="object_store",
         title="S3 and SQS (MiniStack)",
@@ -29,19 +35,18 @@ def object_store_server(state: StateFolder, port: int, region: str) -> Server:
             "GATEWAY_PORT": str(port),
             "SERVICES": "s3,sqs,iam,sts",
             "AUTH": "true",
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
-            "AWS_SECRET_ACCESS_KEY": state.secrets().s3_secret_key,
+            "IOT_MTLS_ENABLED": "0",  # these two listen on all addresses
+            "SFTP_ENABLED": "0",
             "MINISTACK_REGION": region,
             "S3_PERSIST": "1",
             "S3_DATA_DIR": str(state.path("object_store", "objects")),
             "PERSIST_STATE": "1",
             "STATE_DIR": str(state.path("object_store", "state")),
             "LOG_LEVEL": "WARNING",
+            **{name: given[name] for name in names if name in given},
+            **{secret_variable(program): secret for program, secret in secrets.items()},
         },
     )
-
-
-KAFKA_BUCKET = "darkroom-kafka"
 
 
 def kafka_server(
@@ -63,8 +68,8 @@ def kafka_server(
             "AWS_ENDPOINT": s3_endpoint,
             "AWS_ALLOW_HTTP": "true",
             "AWS_DEFAULT_REGION": region,
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
-            "AWS_SECRET_ACCESS_KEY": state.secrets().s3_secret_key,
+            "AWS_ACCESS_KEY_ID": "kafka",
+            "AWS_SECRET_ACCESS_KEY": state.secrets().s3_kafka,
         },
     )
 
@@ -86,7 +91,7 @@ def upload_api_server(state: StateFolder, ports: Ports, env: Mapping[str, str]) 
         is_ready=lambda: answers_http(f"http://127.0.0.1:{port}/healthz"),
         state=state,
         env={
-            **environment_with((*OBJECT_STORE, *UPLOAD_SIGNING), env),
+            **environment_with(UPLOAD_API, env),
             "DATABASE_URL": env["DATABASE_UPLOADER_URL"],
             "UPLOAD_HOST": "127.0.0.1",
             "UPLOAD_PORT": str(port),

@@ -31,16 +31,10 @@ from infra.local.edge import DAGSTER, edge_server
 from infra.local.ports import Ports
 from infra.local.postgres import SUPERUSER, make_data_folder, postgres_server
 from infra.local.server import Server, check_ports
-from infra.local.servers import (
-    ACCESS_KEY_ID,
-    KAFKA_BUCKET,
-    PROGRAMS,
-    kafka_server,
-    object_store_server,
-    upload_api_server,
-)
+from infra.local.servers import kafka_server, object_store_server, upload_api_server
 from infra.local.state import StateFolder
-from infra.object_store.buckets import create_bucket, provision_buckets, reserve_folders
+from infra.object_store.buckets import create_bucket, provision_buckets, put_policies
+from infra.object_store.programs import ARCHIVE, KAFKA_BUCKET, OPERATOR, secret_variable
 from infra.postgres import bootstrap
 from infra.postgres.migrate import migrate
 
@@ -97,7 +91,9 @@ class Stack:
         if not self._is_database_outside:
             made.append(postgres_server(self.state, self._listens.postgres))
         if "AWS_ENDPOINT_URL" not in self.outside:
-            made.append(object_store_server(self.state, self._listens.s3, self.region))
+            made.append(
+                object_store_server(self.state, self._listens.s3, self.region, self.outside)
+            )
         if "KAFKA_BOOTSTRAP_SERVERS" not in self.outside:
             made.append(self._broker())
         return tuple(made)
@@ -161,11 +157,15 @@ class Stack:
         if "postgres" in names:
             embedded |= self._postgres_environment()
         if "object_store" in names:
+            secrets = self.state.secrets().of_object_store
             embedded |= {
                 "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.ports.s3}",
                 "AWS_DEFAULT_REGION": self.region,
-                "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
-                "AWS_SECRET_ACCESS_KEY": self.state.secrets().s3_secret_key,
+                "AWS_ACCESS_KEY_ID": OPERATOR,
+                "AWS_SECRET_ACCESS_KEY": secrets[OPERATOR],
+                "RECEIPTS_ACCESS_KEY_ID": ARCHIVE,
+                "RECEIPTS_SECRET_ACCESS_KEY": secrets[ARCHIVE],
+                **{secret_variable(program): secret for program, secret in secrets.items()},
             }
             if "UPLOAD_SIGNING_KEY" not in self.outside:
                 embedded["UPLOAD_SIGNING_KEY"] = self.state.secrets().upload_signing_key
@@ -343,7 +343,7 @@ class Stack:
         s3 = open_client("s3", settings)
         provision_buckets(s3, open_client("sqs", settings), settings)
         if "AWS_ENDPOINT_URL" not in self.outside:
-            reserve_folders(s3, settings, [PROGRAMS])
+            put_policies(s3, settings)
         self.say("topic")
         provision_topic(settings)
         own = sorted(env.keys() - self.outside.keys())

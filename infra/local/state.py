@@ -39,8 +39,28 @@ class ServerPasswords:
     darkroom_uploader: str = field(default_factory=_password, repr=False)
     darkroom_builder: str = field(default_factory=_password, repr=False)
     darkroom_dagster: str = field(default_factory=_password, repr=False)
-    s3_secret_key: str = field(default_factory=_password, repr=False)
+    s3_operator: str = field(default_factory=_password, repr=False)
+    s3_kafka: str = field(default_factory=_password, repr=False)
+    s3_upload_api: str = field(default_factory=_password, repr=False)
+    s3_web_server: str = field(default_factory=_password, repr=False)
+    s3_code_server: str = field(default_factory=_password, repr=False)
+    s3_access: str = field(default_factory=_password, repr=False)
+    s3_views: str = field(default_factory=_password, repr=False)
+    s3_ingestion: str = field(default_factory=_password, repr=False)
+    s3_processing: str = field(default_factory=_password, repr=False)
+    s3_retention: str = field(default_factory=_password, repr=False)
+    s3_archive: str = field(default_factory=_password, repr=False)
     upload_signing_key: str = field(default_factory=_password, repr=False)
+
+    @property
+    def of_object_store(self) -> dict[str, str]:
+        """The secret keys of the object store, by program."""
+        prefix = "s3_"
+        return {
+            name.removeprefix(prefix): secret
+            for name, secret in asdict(self).items()
+            if name.startswith(prefix)
+        }
 
 
 def _read_passwords(path: Path) -> dict[str, str]:

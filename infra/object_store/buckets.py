@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, cast
 from botocore.exceptions import ClientError
 
 from assets.settings import Settings
+from infra.object_store.programs import ARCHIVE, OPERATOR, principal
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -101,23 +102,25 @@ def _create_queue(sqs: SQSClient, settings: Settings) -> str:
     return arn
 
 
-_RAW_BUCKET_POLICY = Path(__file__).with_name("raw_bucket_policy.json")
-
-
-def raw_bucket_policy(bucket: str, programs: Sequence[str]) -> str:
-    """Returns the policy by which only programs store objects in reserved folders, as JSON.
+def bucket_policy(kind: str, bucket: str, programs: Sequence[str]) -> str:
+    """Returns a policy that lets only certain programs store objects, as JSON.
 
     Args:
-        programs: ARNs of the principals of upload API and Dagster's runs; `*` and `?` match any.
+        kind: `raw` for reserved folders of the raw bucket, `receipts` for the receipts bucket.
+        programs: ARNs of the principals that may store objects; `*` and `?` match any.
     """
-    template = Template(_RAW_BUCKET_POLICY.read_text())
+    template = Template(Path(__file__).with_name(f"{kind}_bucket_policy.json").read_text())
     return template.substitute(bucket=bucket, programs=json.dumps(list(programs)))
 
 
-def reserve_folders(s3: S3Client, settings: Settings, programs: Sequence[str]) -> None:
-    """Replaces the policy of the raw bucket."""
-    policy = raw_bucket_policy(settings.raw_bucket, programs)
-    s3.put_bucket_policy(Bucket=settings.raw_bucket, Policy=policy)
+def put_policies(s3: S3Client, settings: Settings) -> None:
+    """Replaces the policies of the embedded store's buckets."""
+    for kind, bucket, programs in (
+        ("raw", settings.raw_bucket, (OPERATOR, "upload_api", "ingestion")),
+        ("receipts", settings.receipts_bucket, (ARCHIVE,)),
+    ):
+        policy = bucket_policy(kind, bucket, [principal(program) for program in programs])
+        s3.put_bucket_policy(Bucket=bucket, Policy=policy)
 
 
 EXPIRE = "expire-everything"

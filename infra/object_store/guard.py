@@ -97,12 +97,14 @@ class Guard:
             self._check_form(request, body)
         elif "authorization" in headers:
             signature = _header_signature(request)
+            _check_action(request, signature)
             secret = self._secret(signature.access_key_id)
             body = await _read(receive)
             _check_body(signature, headers.get("x-amz-content-sha256"), body)
             _check_signature(request, signature, secret, body)
         else:
             signature = _query_signature(request)
+            _check_action(request, signature)
             body = await _read(receive)
             if body:
                 raise _RefusedError("AccessDenied", "A presigned request has no body.")
@@ -219,6 +221,17 @@ def _check_signature(
     )
     if failure:
         raise _RefusedError(*failure)
+
+
+def _check_action(request: _Request, signature: HeaderSignature) -> None:
+    """Refuses a request to S3 that names an action in the way of other services.
+
+    MiniStack would compare that action with the key's policy, and do what method and path say.
+    """
+    is_form = "x-www-form-urlencoded" in request.headers.get("content-type", "")
+    names_action = is_form or "Action" in request.query or "x-amz-target" in request.headers
+    if signature.service == "s3" and names_action:
+        raise _RefusedError("AccessDenied", "A request to S3 names no action.")
 
 
 def _check_body(signature: HeaderSignature, declared: str | None, body: bytes) -> None:

@@ -1,20 +1,34 @@
 """The embedded S3 and SQS: MiniStack's application behind the guard, as one program.
 
-`python -m infra.object_store.server` reads MiniStack's own variables from the environment.
+`python -m infra.object_store.server` reads MiniStack's own variables from the environment, and the
+secret keys of the programs. A program's key and policy exist from the moment the server answers;
+MiniStack keeps them in memory, as it does those of other IAM users. Nobody knows its root key.
 """
 
 import asyncio
 import os
 import resource
+import secrets
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, cast
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from assets.settings import BucketSettings
+from infra.object_store.programs import iam_policies, principal, secret_variable
 
 if TYPE_CHECKING:
     from hypercorn.typing import ASGIFramework
+
+_CREATED = "2026-01-01T00:00:00Z"
 
 
 def main() -> None:
     """Serves until the process is asked to end; MiniStack then saves its state."""
     # MiniStack reads the environment when it is imported.
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        os.environ[name] = secrets.token_hex()
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack.app import app
@@ -24,11 +38,12 @@ def main() -> None:
         is_root_access_key,
         resolve_credential,
     )
+    from ministack.services.iam import load_persisted_state
 
     from infra.object_store.guard import Guard
 
     def secret_of(access_key_id: str) -> str | None:
-        if is_root_access_key(access_key_id) and access_key_id != os.environ["AWS_ACCESS_KEY_ID"]:
+        if is_root_access_key(access_key_id):
             return None
         owner = find_iam_access_key_account(access_key_id)
         credential = resolve_credential(access_key_id, owner)
@@ -43,8 +58,53 @@ def main() -> None:
     config.bind = [f"{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"]
     config.keep_alive_timeout = 75
     config.loglevel = os.environ["LOG_LEVEL"]
-    guarded = cast("ASGIFramework", Guard(app, secret_of))  # typed by Starlette
-    asyncio.run(serve(guarded, config))
+    users = _iam_users(iam_policies(BucketSettings()))
+    guarded = Guard(_after_start(app, partial(load_persisted_state, users)), secret_of)
+    asyncio.run(serve(cast("ASGIFramework", guarded), config))  # typed by Starlette
+
+
+def _after_start(app: ASGIApp, act: Callable[[], None]) -> ASGIApp:
+    """Returns an ASGI application that acts when it has started, before it serves anybody."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_after_act(message: Message) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                act()
+            await send(message)
+
+        await app(scope, receive, send_after_act if scope["type"] == "lifespan" else send)
+
+    return serve
+
+
+def _iam_users(policies: Mapping[str, str]) -> dict[str, dict[str, object]]:
+    """Returns the programs as MiniStack keeps IAM users; a key has its program's name."""
+    return {
+        "users": {
+            name: {
+                "UserName": name,
+                "Arn": principal(name),
+                "UserId": f"AIDA{name.upper()}",
+                "CreateDate": _CREATED,
+                "Path": "/",
+                "PermissionsBoundary": "",
+                "AttachedPolicies": [],
+                "Tags": [],
+            }
+            for name in policies
+        },
+        "user_inline_policies": {name: {"access": policy} for name, policy in policies.items()},
+        "access_keys": {
+            name: {
+                "UserName": name,
+                "AccessKeyId": name,
+                "SecretAccessKey": os.environ[secret_variable(name)],
+                "Status": "Active",
+                "CreateDate": _CREATED,
+            }
+            for name in policies
+        },
+    }
 
 
 if __name__ == "__main__":

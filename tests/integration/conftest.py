@@ -160,6 +160,7 @@ def settings(own_warehouse: dict[str, str], overrides: dict[str, str]) -> Settin
     names = ("RAW_BUCKET", "PROCESSED_BUCKET", "QUARANTINE_BUCKET", "LOGS_BUCKET")
     names += ("RECEIPTS_BUCKET", "RAW_EVENTS_QUEUE", "KAFKA_TOPIC", "KAFKA_GROUP")
     own = {name: f"{name.lower().replace('_', '-')}-{token}" for name in names}
+    own["RECEIPTS_ACCESS_KEY_ID"] = ""  # the archive's is for the platform's own bucket
     made = Settings.of(own_warehouse | own | overrides)
     store = ObjectStore(made)
     provision_buckets(store.s3, store.sqs, made)

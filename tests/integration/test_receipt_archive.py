@@ -29,6 +29,7 @@ from infra.local.ports import free_ports
 from infra.local.servers import object_store_server
 from infra.local.state import StateFolder
 from infra.object_store.buckets import create_bucket, provision_buckets
+from infra.object_store.programs import OPERATOR
 from tests.campaigns.security.receipts import recompute, rewrite
 from tests.integration.retention_helpers import purge, receipts
 
@@ -213,8 +214,8 @@ def test_a_key_of_kms_signs_as_one_in_a_file_does(tmp_path):
             kafka_bootstrap_servers="nowhere",
             aws_endpoint_url=f"http://127.0.0.1:{server.port}",
             aws_default_region=region,
-            aws_access_key_id=server.env["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=server.env["AWS_SECRET_ACCESS_KEY"],
+            aws_access_key_id=OPERATOR,
+            aws_secret_access_key=state.secrets().s3_operator,
         )
         created = open_client("kms", settings).create_key(
             KeySpec="ECC_NIST_EDWARDS25519", KeyUsage="SIGN_VERIFY"

@@ -21,6 +21,7 @@ def command(platform, stack):
     env = stack.environment() | {
         "DATABASE_URL": platform.settings.database_url.get_secret_value(),
         "DARKROOM_STATE": str(stack.state.root),
+        "RECEIPTS_ACCESS_KEY_ID": "",
     }
     env |= {name.upper(): getattr(platform.settings, name) for name in BUCKETS}
 

@@ -145,6 +145,21 @@ def test_anything_but_signature_version_4_is_refused(authorization):
     assert ask("PUT", URL, signed() | {"Authorization": authorization}, BODY) == 403
 
 
+@pytest.mark.parametrize(
+    ("query", "headers"),
+    [
+        ("&Action=GetObject", {}),
+        ("", {"X-Amz-Target": "S3.GetObject"}),
+        ("", {"Content-Type": "application/x-www-form-urlencoded"}),
+    ],
+    ids=["in the address", "in a header", "in the body"],
+)
+def test_a_request_to_s3_that_names_an_action_is_refused(query, headers):
+    request = signed("DELETE", URL + query, **headers)
+    assert ask("DELETE", URL + query, request, BODY) == 403
+    assert ask("GET", presigned(url=URL + query), headers) == 403
+
+
 @pytest.mark.parametrize("query", ["", "?AWSAccessKeyId=darkroom&Signature=x&Expires=9999999999"])
 def test_a_request_without_signature_is_refused(query):
     assert ask("GET", URL.partition("?")[0] + query, {}) == 403

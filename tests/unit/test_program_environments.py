@@ -7,11 +7,11 @@ import pytest
 
 from assets.job_families import JobFamily
 from infra.local.dagster import prepare_dagster_home
-from infra.local.environments import FAMILIES, environment_file, environment_with
+from infra.local.environments import FAMILIES, Secrets, environment_file, environment_with
 from infra.local.ports import Ports
 from infra.local.stack import Stack
 from infra.local.state import StateFolder
-from tests.unit.test_stack_environment import EVERYTHING, OWN_AWS
+from tests.unit.test_stack_environment import DATABASE, EVERYTHING, OWN_AWS
 
 ADMIN, UPLOADER = EVERYTHING["DATABASE_ADMIN_URL"], EVERYTHING["DATABASE_UPLOADER_URL"]
 LOADER, STORAGE = EVERYTHING["DATABASE_URL"], EVERYTHING["DAGSTER_DATABASE_URL"]
@@ -77,7 +77,31 @@ def test_every_family_has_an_environment() -> None:
 
 
 def test_settings_without_secrets_are_for_everybody() -> None:
-    assert environment_with((), OUTSIDE)["RAW_BUCKET"] == "theirs"
+    assert environment_with(Secrets(), OUTSIDE)["RAW_BUCKET"] == "theirs"
+
+
+@pytest.mark.parametrize("program", ["upload_api", "code_server", "daemon", "web_server", "edge"])
+def test_of_the_keys_of_the_embedded_object_store_a_program_holds_its_own(
+    tmp_path: Path, program: str
+) -> None:
+    stack = Stack(StateFolder(tmp_path), Ports(), DATABASE)
+    [server] = [one for one in stack.programs if one.name == program]
+    keys, values = stack.state.secrets().of_object_store, set(server.env.values())
+    held = {name for name, secret in keys.items() if secret in values}
+    assert held == {program} & keys.keys()
+    assert server.env.get("AWS_ACCESS_KEY_ID") == (program if held else None)
+
+
+@pytest.mark.parametrize("family", JobFamily)
+def test_of_the_keys_of_the_embedded_object_store_a_run_holds_those_of_its_family(
+    tmp_path: Path, family: JobFamily
+) -> None:
+    stack = Stack(StateFolder(tmp_path), Ports(), DATABASE)
+    given = environment_with(FAMILIES[family], stack.environment())
+    keys = stack.state.secrets().of_object_store
+    archive = {"archive"} if family is JobFamily.RETENTION else set()
+    assert {name for name in keys if keys[name] in given.values()} == {family.value} | archive
+    assert given["AWS_ACCESS_KEY_ID"] == family.value
 
 
 def test_the_programs_start_in_the_order_in_which_they_need_each_other(stack: Stack) -> None:

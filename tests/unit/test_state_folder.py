@@ -41,7 +41,7 @@ def test_only_the_owner_may_read_the_passwords(state: StateFolder) -> None:
 
 
 def test_passwords_are_never_shown() -> None:
-    made = ServerPasswords(postgres_superuser="hunter2", s3_secret_key="hunter2")
+    made = ServerPasswords(postgres_superuser="hunter2", s3_operator="hunter2")
     assert "hunter2" not in f"{made} {made!r}"
 
 
@@ -79,7 +79,7 @@ def test_passwords_that_an_older_folder_lacks_are_generated_and_kept(state: Stat
 
 def test_passwords_of_another_version_are_kept(state: StateFolder) -> None:
     given = asdict(ServerPasswords()) | {"of_a_later_version": "z"}
-    del given["s3_secret_key"]
+    del given["s3_operator"]
     state.path("secrets.json").write_text(json.dumps(given))
     state.secrets()
     assert json.loads(state.path("secrets.json").read_text()).items() > given.items()

@@ -18,6 +18,7 @@ from assets.ingestion.bucket.registration import Registration, RegistrationBusyE
 from assets.ingestion.upload import api_keys
 from assets.platform import Platform
 from infra.demo.photographs import photographs
+from infra.object_store.programs import OPERATOR
 from tests.campaigns.security.attempt import SECONDS, Target
 from tests.upload_client import Api
 
@@ -100,8 +101,13 @@ class StoreKey:
 
 
 def own_key(target: Target) -> StoreKey:
-    """Returns the platform's own key."""
-    return StoreKey(target.env["AWS_ACCESS_KEY_ID"], target.env["AWS_SECRET_ACCESS_KEY"])
+    """Returns the operator's key."""
+    return program_key(target, OPERATOR)
+
+
+def program_key(target: Target, program: str) -> StoreKey:
+    """Returns a program's key."""
+    return StoreKey(program, target.stack.state.secrets().of_object_store[program])
 
 
 @contextmanager

@@ -5,7 +5,7 @@ They reach its port and know everything that is no secret: the key's name and th
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
@@ -17,8 +17,9 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
+from infra.object_store.programs import KAFKA_BUCKET
 from tests.campaigns.security.attempt import SECONDS, Attempt, Target
-from tests.campaigns.security.means import StoreKey, guest_key, own_key
+from tests.campaigns.security.means import StoreKey, guest_key, own_key, program_key
 
 _BODY = b"an object of the platform"
 _PAGE = "https://page.example"
@@ -28,9 +29,10 @@ _WRONG = "not-the-secret"
 
 
 @contextmanager
-def _object(target: Target) -> Iterator[str]:
-    """Stores an object in the logs bucket while the block lasts; returns its URL."""
-    s3, bucket, key = target.platform.object_store.s3, target.env["LOGS_BUCKET"], f"{uuid4()}"
+def _object(target: Target, bucket: str | None = None, folder: str = "") -> Iterator[str]:
+    """Stores an object while the block lasts, usually in the logs bucket; returns its URL."""
+    bucket, key = bucket or target.env["LOGS_BUCKET"], f"{folder}{uuid4()}"
+    s3 = target.platform.object_store.s3
     s3.put_object(Bucket=bucket, Key=key, Body=_BODY)
     try:
         yield f"{target.env['AWS_ENDPOINT_URL']}/{bucket}/{key}"
@@ -38,9 +40,11 @@ def _object(target: Target) -> Iterator[str]:
         s3.delete_object(Bucket=bucket, Key=key)
 
 
-def _signed(key: StoreKey, method: str, url: str, body: bytes = b"") -> dict[str, str]:
+def _signed(
+    key: StoreKey, method: str, url: str, body: bytes = b"", headers: dict[str, str] | None = None
+) -> dict[str, str]:
     """Returns the headers that sign a request."""
-    request = AWSRequest(method, url, data=body)
+    request = AWSRequest(method, url, data=body, headers=headers)
     S3SigV4Auth(Credentials(key.name, key.secret), "s3", _REGION).add_auth(request)
     return dict(request.headers)
 
@@ -187,6 +191,62 @@ def _use_from_page(target: Target) -> Iterator[str]:
                 yield f"a web page {what}"
 
 
+_FOREIGN = (
+    ("upload_api", "DELETE", "an original"),
+    ("upload_api", "GET", "a compute log"),
+    ("upload_api", "GET", "Kafka's data"),
+    ("upload_api", "PUT", "a rendition"),
+    ("kafka", "GET", "an original"),
+    ("kafka", "DELETE", "a rendition"),
+    ("web_server", "GET", "an original"),
+    ("web_server", "PUT", "a compute log"),
+    ("code_server", "GET", "a compute log"),
+    ("views", "GET", "a rendition"),
+    ("access", "DELETE", "a compute log"),
+    ("ingestion", "DELETE", "an original"),
+    ("ingestion", "PUT", "an original"),
+    ("processing", "DELETE", "an original"),
+    ("processing", "PUT", "Kafka's data"),
+    ("retention", "PUT", "an original"),
+    ("archive", "GET", "an original"),
+)
+"""What programs do not need: whose key, which request, and on which object."""
+
+
+def _exceed_a_programs_rights(target: Target) -> Iterator[str]:
+    settings = target.platform.settings
+    with ExitStack() as stored:
+        urls = {
+            what: stored.enter_context(_object(target, bucket, folder))
+            for what, bucket, folder in (
+                ("an original", settings.raw_bucket, "upload/"),
+                ("a rendition", settings.processed_bucket, ""),
+                ("a compute log", settings.logs_bucket, ""),
+                ("Kafka's data", KAFKA_BUCKET, "attempt/"),
+            )
+        }
+        for program, what in (("upload_api", "an original"), ("web_server", "a compute log")):
+            signed = _signed(program_key(target, program), "GET", urls[what])
+            _assert_allowed(_ask("GET", urls[what], headers=signed))
+        for program, method, what in _FOREIGN:
+            body = b"x" if method == "PUT" else b""
+            signed = _signed(program_key(target, program), method, urls[what], body)
+            if _ask(method, urls[what], data=body, headers=signed).ok:
+                yield f"{method} of {what} with the key of {program}"
+        original = urls["an original"]
+        named = f"{original}?Action=PutObject"
+        target_header = {"X-Amz-Target": "S3.PutObject"}
+        as_form = {"Content-Type": "application/x-www-form-urlencoded"}
+        for how, url, headers, body in (
+            ("in the address", named, {}, b""),
+            ("in a header", original, target_header, b""),
+            ("in the body", original, as_form, b"Action=PutObject"),
+        ):
+            signed = _signed(program_key(target, "upload_api"), "DELETE", url, body, headers)
+            if _ask("DELETE", url, data=body, headers=signed).ok:
+                yield f"DELETE of an original by another action {how}"
+
+
 def _use_administration(target: Target) -> Iterator[str]:
     endpoint, key = target.env["AWS_ENDPOINT_URL"], own_key(target)
     _assert_allowed(_ask("GET", f"{endpoint}/_ministack/health"))
@@ -241,5 +301,6 @@ ATTEMPTS = (
     Attempt("change signed requests to the object store", _change_signed_requests),
     Attempt("use the object store from a web page", _use_from_page),
     Attempt("do more with a key of the object store than its policy allows", _exceed_policy),
+    Attempt("do with a program's key what only others may", _exceed_a_programs_rights),
     Attempt("administer the object store, and delete everything in it", _use_administration),
 )

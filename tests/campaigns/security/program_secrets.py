@@ -3,7 +3,7 @@
 import time
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Final
 
@@ -11,27 +11,27 @@ import psutil
 
 from infra.local.dagster import run_processes
 from infra.local.dagster_api import cancel_runs, launch_job
+from infra.local.state import ServerPasswords
 from tests.campaigns.security.attempt import Attempt, Target
 
 _START_SECONDS: Final = 180
 """A run may have to wait for another of its job."""
-_LOADER, _STORAGE, _STORE = "darkroom_loader", "darkroom_dagster", "s3_secret_key"
-_SIGNING = "upload_signing_key"
+_LOADER, _STORAGE, _SIGNING = "darkroom_loader", "darkroom_dagster", "upload_signing_key"
 _PROGRAMS: Final = {
-    "kafka": {_STORE},
-    "object_store": {_STORE},
-    "upload_api": {"darkroom_uploader", _STORE, _SIGNING},
-    "code_server": {_LOADER, _STORAGE, _STORE},
+    "kafka": {"s3_kafka"},
+    "object_store": {one.name for one in fields(ServerPasswords) if one.name.startswith("s3_")},
+    "upload_api": {"darkroom_uploader", "s3_upload_api", _SIGNING},
+    "code_server": {_LOADER, _STORAGE, "s3_code_server"},
     "daemon": {_STORAGE},
-    "web_server": {_STORAGE, _STORE},
+    "web_server": {_STORAGE, "s3_web_server"},
 }
 """What each program needs of the generated secrets; the others need none."""
 _RUNS: Final = {
-    "check_access": {_LOADER, _STORAGE, _STORE},
-    "check_images": {_LOADER, _STORAGE, _STORE, _SIGNING},
-    "check_retention": {_LOADER, _STORAGE, _STORE},
-    "process_images": {_LOADER, _STORAGE, _STORE},
-    "check_sales": {"darkroom_builder", _STORAGE, _STORE},
+    "check_access": {_LOADER, _STORAGE, "s3_access"},
+    "check_images": {_LOADER, _STORAGE, "s3_ingestion", _SIGNING},
+    "check_retention": {_LOADER, _STORAGE, "s3_retention", "s3_archive"},
+    "process_images": {_LOADER, _STORAGE, "s3_processing"},
+    "check_sales": {"darkroom_builder", _STORAGE, "s3_views"},
 }
 """A job of each family, and what its runs need."""
 

@@ -1,0 +1,153 @@
+"""What each program may do in the object store, tried with its key."""
+
+from collections.abc import Callable
+from uuid import uuid4
+
+import psutil
+import pytest
+from botocore.exceptions import ClientError
+from pydantic import SecretStr
+
+from assets.resources.object_store import ObjectStore
+from assets.settings import BucketSettings, Settings
+from infra.local.ports import free_ports
+from infra.local.servers import object_store_server
+from infra.local.state import StateFolder
+from infra.object_store.buckets import create_bucket, put_policies
+from infra.object_store.programs import ARCHIVE, KAFKA_BUCKET, OPERATOR, iam_policies
+from tests.waiting import wait_until
+
+FOLDERS = ("raw/upload", "raw/kafka", "raw/drop", "processed", "quarantine", "logs", "receipts")
+FOLDERS += ("kafka",)
+EVERYWHERE = {*FOLDERS}
+IMAGES = {folder for folder in FOLDERS if folder.startswith(("raw/", "processed", "quarantine"))}
+RAW = {"raw/upload", "raw/kafka", "raw/drop"}
+MAY = {
+    "operator": {
+        "put": EVERYWHERE - {"receipts"},
+        "get": EVERYWHERE,
+        "delete": EVERYWHERE - {"receipts"},
+    },
+    "kafka": {"put": {"kafka"}, "get": {"kafka"}, "delete": {"kafka"}},
+    "upload_api": {"put": {"raw/upload"}, "get": {"raw/upload", "processed"}},
+    "web_server": {"get": {"logs"}},
+    "code_server": {"put": {"logs"}},
+    "access": {"put": {"logs"}},
+    "views": {"put": {"logs"}},
+    "ingestion": {"put": {"raw/kafka", "quarantine", "logs"}, "get": RAW},
+    "processing": {
+        "put": {"processed", "quarantine", "logs"},
+        "get": {*RAW, "quarantine"},
+        "delete": {"processed", "quarantine"},
+    },
+    "retention": {"put": {"logs"}, "get": {*IMAGES, "logs"}, "delete": {*IMAGES, "logs"}},
+    "archive": {"put": {"receipts"}, "get": {"receipts"}},
+}
+
+
+def with_key(settings: Settings, state: StateFolder, program: str) -> ObjectStore:
+    secret = SecretStr(state.secrets().of_object_store[program])
+    key = {"aws_access_key_id": program, "aws_secret_access_key": secret}
+    return ObjectStore(settings.model_copy(update=key))
+
+
+def store_of(stack, program: str) -> ObjectStore:
+    return with_key(stack.settings(), stack.state, program)
+
+
+@pytest.fixture(scope="module")
+def objects(stack) -> dict[str, tuple[str, str, str]]:
+    """A bucket, an object's key and another key in each folder."""
+    made = {}
+    for folder in FOLDERS:
+        kind, _, within = folder.partition("/")
+        names = {**stack.settings().model_dump(), "kafka_bucket": KAFKA_BUCKET}
+        bucket, prefix = names[f"{kind}_bucket"], f"{within}/{uuid4()}".strip("/")
+        program = ARCHIVE if kind == "receipts" else OPERATOR
+        request = {"Bucket": bucket, "Key": f"{prefix}/old", "Body": b"x"}
+        store_of(stack, program).s3.put_object(**request, ChecksumAlgorithm="SHA256")
+        made[folder] = (bucket, f"{prefix}/old", f"{prefix}/new")
+    return made
+
+
+def is_allowed(request: Callable[[], object]) -> bool:
+    try:
+        request()
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "AccessDenied":
+            raise
+        return False
+    return True
+
+
+def test_every_program_has_a_key_and_a_policy(stack):
+    policies = iam_policies(BucketSettings())
+    assert policies.keys() == stack.state.secrets().of_object_store.keys() == MAY.keys()
+
+
+@pytest.mark.parametrize("program", MAY)
+def test_a_program_may_do_what_the_access_file_says_and_nothing_else(stack, objects, program):
+    s3, may = store_of(stack, program).s3, {"put": set(), "get": set(), "delete": set()}
+    for folder, (bucket, old, new) in objects.items():
+        requests = {
+            "put": lambda b=bucket, k=new: s3.put_object(
+                Bucket=b, Key=k, Body=b"x", ChecksumAlgorithm="SHA256"
+            ),
+            "get": lambda b=bucket, k=old: s3.get_object(Bucket=b, Key=k),
+            "delete": lambda b=bucket, k=new: s3.delete_object(Bucket=b, Key=k),
+        }
+        for what, request in requests.items():
+            if is_allowed(request):
+                may[what].add(folder)
+    assert may == {"put": set(), "get": set(), "delete": set()} | MAY[program]
+
+
+def test_only_the_operator_administers_buckets_queue_and_keys(stack):
+    settings = stack.settings()
+    for program in MAY.keys() - {OPERATOR}:
+        store = store_of(stack, program)
+        with pytest.raises(ClientError, match="AccessDenied"):
+            put_policies(store.s3, settings)
+        with pytest.raises(ClientError, match="AccessDenied"):
+            store.s3.put_bucket_versioning(
+                Bucket=settings.receipts_bucket, VersioningConfiguration={"Status": "Suspended"}
+            )
+        with pytest.raises(ClientError, match="AccessDenied"):
+            store.sqs.purge_queue(QueueUrl=ObjectStore(settings)._queue_url)
+
+
+def test_the_server_listens_on_its_own_port_of_this_machine_only(stack):
+    [server] = [one for one in stack.servers if one.name == "object_store"]
+    found = [one.laddr for one in server.process().net_connections() if one.status == "LISTEN"]
+    assert found == [("127.0.0.1", server.port)]
+
+
+def test_a_killed_server_knows_every_key_again(tmp_path):
+    state, region = StateFolder(tmp_path), "eu-central-1"
+    server = object_store_server(state, free_ports().s3, region, {"LOGS_BUCKET": "their-logs"})
+    settings = Settings(
+        database_url="postgresql://nowhere",
+        kafka_bootstrap_servers="nowhere",
+        aws_endpoint_url=f"http://127.0.0.1:{server.port}",
+        aws_default_region=region,
+    )
+    try:
+        server.start()
+        create_bucket(with_key(settings, state, OPERATOR).s3, "their-logs")
+        with_key(settings, state, "views").put("their-logs", "key", b"x", "text/plain")
+        process = server.process()
+        process.kill()
+        psutil.wait_procs([process], timeout=10)
+        server.start()
+        assert with_key(settings, state, "web_server").get("their-logs", "key") == b"x"
+    finally:
+        server.stop()
+
+
+def test_runs_of_ingestion_take_notifications_and_sensors_count_them(stack):
+    settings, ingestion = stack.settings(), store_of(stack, "ingestion")
+    store_of(stack, OPERATOR).put(settings.raw_bucket, f"drop/{uuid4()}", b"x", "image/jpeg")
+    wait_until(lambda: store_of(stack, "code_server").notifications_waiting(), "a notification", 10)
+    received = ingestion.receive(wait_seconds=10)
+    ingestion.acknowledge(received)
+    assert received
