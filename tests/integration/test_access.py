@@ -5,6 +5,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 import dagster as dg
@@ -13,13 +14,15 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from assets.access.checks import grants_match_the_access_file
-from assets.access.drift import Drift, apply, read_drift
-from assets.access.policy import Policy, validate_policy
+from assets.access.drift import Applied, Drift, apply, read_drift
+from assets.access.policy import Policy, load_policy, validate_policy
 from assets.errors import AccessError
 from assets.platform import Platform
 from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
 from infra.local.dbt import DBT_PROJECT, parse_dbt_project
+from infra.local.warehouses import copy_of_warehouse
+from tests.integration.conftest import People
 
 
 @pytest.fixture
@@ -37,7 +40,11 @@ def admin(own_warehouse) -> Iterator[psycopg.Connection]:
 @pytest.fixture
 def analyst(people) -> str:
     """The login name of somebody in TEAM_ANALYTICS."""
-    return str(conninfo_to_dict(people.join("TEAM_ANALYTICS"))["user"])
+    return name_of(people.join("TEAM_ANALYTICS"))
+
+
+def name_of(conninfo: str) -> str:
+    return str(conninfo_to_dict(conninfo)["user"])
 
 
 def drift_of(env: dict[str, str], policy: Policy) -> Drift:
@@ -91,111 +98,140 @@ def test_a_table_that_the_warehouse_lacks_is_reported(own_warehouse, superuser, 
     assert "change_queue.changed_item exists" in missing(drift_of(own_warehouse, policy))
 
 
-@pytest.mark.parametrize(
-    ("change", "fact"),
-    [
-        (
-            'grant select on "ASSESSMENT"."TB_MEMBERSHIP" to "TEAM_SALES"',
-            "TEAM_SALES has SELECT on ASSESSMENT.TB_MEMBERSHIP",
-        ),
-        (
-            'grant select ("EMAIL_ADDR") on "ASSESSMENT"."TB_MEMBERSHIP" to "TEAM_LOGISTICS"',
-            "TEAM_LOGISTICS has SELECT(EMAIL_ADDR) on ASSESSMENT.TB_MEMBERSHIP",
-        ),
-        (
-            'grant truncate on "ASSESSMENT"."TB_ITEM" to "TEAM_SALES"',
-            "TEAM_SALES has TRUNCATE on ASSESSMENT.TB_ITEM",
-        ),
-        (
-            "grant select on image_catalog.image to public",
-            "PUBLIC has SELECT on image_catalog.image",
-        ),
-        (
-            "grant execute on function image_catalog.ensure_day(date) to public",
-            "PUBLIC has EXECUTE on image_catalog.ensure_day(date)",
-        ),
-        (
-            'grant usage on sequence change_queue.booking_batch to "TEAM_SALES"',
-            "TEAM_SALES has USAGE on change_queue.booking_batch",
-        ),
-        (
-            'grant create on schema analytics to "TEAM_ANALYTICS"',
-            "TEAM_ANALYTICS has CREATE on schema analytics",
-        ),
-        ("grant usage on schema public to public", "PUBLIC has USAGE on schema public"),
-        (
-            "grant select on image_catalog.image to darkroom_loader with grant option",
-            "darkroom_loader may grant others SELECT on image_catalog.image",
-        ),
-        (
-            'alter default privileges for role darkroom_owner in schema "ASSESSMENT" '
-            'grant select on tables to "TEAM_SALES"',
-            "TEAM_SALES has SELECT on all future tables of darkroom_owner in ASSESSMENT",
-        ),
-        (
-            "alter default privileges for role darkroom_owner grant execute on functions to public",
-            "PUBLIC has EXECUTE on all future routines of darkroom_owner",
-        ),
-        (
-            "grant select on image_catalog.image to {person}",
-            "{person} has SELECT on image_catalog.image",
-        ),
-        ("grant darkroom_builder to {person}", "{person} has the rights of darkroom_builder"),
-        ('grant "TEAM_ANALYTICS" to {person} with set true', "{person} can become TEAM_ANALYTICS"),
-        (
-            'grant "TEAM_ANALYTICS" to {person} with admin true',
-            "{person} can admit others to TEAM_ANALYTICS",
-        ),
-        ("alter role {person} createrole", "{person} is CREATEROLE"),
-        ("alter role {person} superuser", "{person} is SUPERUSER"),
-        ("alter role {person} bypassrls", "{person} is BYPASSRLS"),
-        ("alter role {person} createdb", "{person} is CREATEDB"),
-        ("alter role darkroom_loader replication", "darkroom_loader is REPLICATION"),
-        ("alter role darkroom_owner login", "darkroom_owner is LOGIN"),
-        ("grant pg_read_all_data to {person}", "{person} has the rights of pg_read_all_data"),
-        ("grant darkroom_owner to darkroom_admin", "darkroom_admin can become darkroom_owner"),
-        (
-            "grant darkroom_owner to darkroom_admin with admin true, inherit false, set false",
-            "darkroom_admin can admit others to darkroom_owner",
-        ),
-        (
-            'grant set on parameter session_replication_role to "TEAM_SALES"',
-            "TEAM_SALES has SET on parameter session_replication_role",
-        ),
-        (
-            'grant execute on function pg_read_file(text) to "TEAM_SALES"',
-            "TEAM_SALES has EXECUTE on pg_catalog.pg_read_file(text)",
-        ),
-        (
-            "grant execute on function pg_advisory_lock(bigint) to public",
-            "PUBLIC has EXECUTE on pg_catalog.pg_advisory_lock(bigint)",
-        ),
-        (
-            'grant select on "ASSESSMENT"."TB_AUDIT_LOG" to "TEAM_SALES"',
-            "TEAM_SALES has SELECT on ASSESSMENT.TB_AUDIT_LOG",
-        ),
-        ('alter role "TEAM_SALES" login', "TEAM_SALES is LOGIN"),
-        ("alter role {person} set role = 'x'", "{person} starts sessions with role = x"),
-        (
-            "alter role {person} in database {database} set statement_timeout = 0",
-            "{person} starts sessions in database {database} with statement_timeout = 0",
-        ),
-    ],
-    ids=lambda value: value[:60],
-)
-def test_extra_rights_are_found_and_revoked_only_on_request(
-    granting, own_warehouse, analyst, superuser, policy, change, fact
-):
-    names = {"person": analyst, "database": own_warehouse["DBT_DBNAME"]}
-    superuser.execute(change.format(**names))
-    fact = fact.format(**names)
-    assert fact in extra(drift_of(own_warehouse, policy))
-    kept = apply(granting, policy)
-    assert (kept.revoked, fact in extra(kept.left)) == ((), True)
-    revoked = apply(granting, policy, revoke=True)
-    assert fact in {str(one) for one in revoked.revoked}
-    assert revoked.left.differences == ()
-    assert drift_of(own_warehouse, policy).differences == ()
+EXTRA = [
+    (
+        'grant select on "ASSESSMENT"."TB_MEMBERSHIP" to "TEAM_SALES"',
+        "TEAM_SALES has SELECT on ASSESSMENT.TB_MEMBERSHIP",
+    ),
+    (
+        'grant select ("EMAIL_ADDR") on "ASSESSMENT"."TB_MEMBERSHIP" to "TEAM_LOGISTICS"',
+        "TEAM_LOGISTICS has SELECT(EMAIL_ADDR) on ASSESSMENT.TB_MEMBERSHIP",
+    ),
+    (
+        'grant truncate on "ASSESSMENT"."TB_ITEM" to "TEAM_SALES"',
+        "TEAM_SALES has TRUNCATE on ASSESSMENT.TB_ITEM",
+    ),
+    (
+        "grant select on image_catalog.image to public",
+        "PUBLIC has SELECT on image_catalog.image",
+    ),
+    (
+        "grant execute on function image_catalog.ensure_day(date) to public",
+        "PUBLIC has EXECUTE on image_catalog.ensure_day(date)",
+    ),
+    (
+        'grant usage on sequence change_queue.booking_batch to "TEAM_SALES"',
+        "TEAM_SALES has USAGE on change_queue.booking_batch",
+    ),
+    (
+        'grant create on schema analytics to "TEAM_ANALYTICS"',
+        "TEAM_ANALYTICS has CREATE on schema analytics",
+    ),
+    ("grant usage on schema public to public", "PUBLIC has USAGE on schema public"),
+    (
+        "grant select on image_catalog.image to darkroom_loader with grant option",
+        "darkroom_loader may grant others SELECT on image_catalog.image",
+    ),
+    (
+        'alter default privileges for role darkroom_owner in schema "ASSESSMENT" '
+        'grant select on tables to "TEAM_SALES"',
+        "TEAM_SALES has SELECT on all future tables of darkroom_owner in ASSESSMENT",
+    ),
+    (
+        "alter default privileges for role darkroom_owner grant execute on functions to public",
+        "PUBLIC has EXECUTE on all future routines of darkroom_owner",
+    ),
+    (
+        "grant select on image_catalog.image to {person}",
+        "{person} has SELECT on image_catalog.image",
+    ),
+    ("grant darkroom_builder to {person}", "{person} has the rights of darkroom_builder"),
+    ('grant "TEAM_ANALYTICS" to {person} with set true', "{person} can become TEAM_ANALYTICS"),
+    (
+        'grant "TEAM_ANALYTICS" to {person} with admin true',
+        "{person} can admit others to TEAM_ANALYTICS",
+    ),
+    ("alter role {person} createrole", "{person} is CREATEROLE"),
+    ("alter role {person} superuser", "{person} is SUPERUSER"),
+    ("alter role {person} bypassrls", "{person} is BYPASSRLS"),
+    ("alter role {person} createdb", "{person} is CREATEDB"),
+    ("alter role darkroom_loader replication", "darkroom_loader is REPLICATION"),
+    ("alter role darkroom_owner login", "darkroom_owner is LOGIN"),
+    ("grant pg_read_all_data to {person}", "{person} has the rights of pg_read_all_data"),
+    ("grant darkroom_owner to darkroom_loader", "darkroom_loader can become darkroom_owner"),
+    (
+        "grant darkroom_owner to darkroom_admin with admin true, inherit false, set false",
+        "darkroom_admin can admit others to darkroom_owner",
+    ),
+    (
+        'grant set on parameter session_replication_role to "TEAM_SALES"',
+        "TEAM_SALES has SET on parameter session_replication_role",
+    ),
+    (
+        'grant execute on function pg_read_file(text) to "TEAM_SALES"',
+        "TEAM_SALES has EXECUTE on pg_catalog.pg_read_file(text)",
+    ),
+    (
+        "grant execute on function pg_advisory_lock(bigint) to public",
+        "PUBLIC has EXECUTE on pg_catalog.pg_advisory_lock(bigint)",
+    ),
+    (
+        'grant select on "ASSESSMENT"."TB_AUDIT_LOG" to "TEAM_SALES"',
+        "TEAM_SALES has SELECT on ASSESSMENT.TB_AUDIT_LOG",
+    ),
+    ('alter role "TEAM_SALES" login', "TEAM_SALES is LOGIN"),
+    ("alter role {person} set role = 'x'", "{person} starts sessions with role = x"),
+    (
+        "alter role {person} in database {database} set statement_timeout = 0",
+        "{person} starts sessions in database {database} with statement_timeout = 0",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """What is found and done about all extra rights at once, first without the request to revoke.
+
+    Attributes:
+        facts: The fact that each change makes true.
+    """
+
+    facts: dict[str, str]
+    found: Drift
+    kept: Applied
+    revoked: Applied
+    left: Drift
+
+
+@pytest.fixture(scope="module")
+def revocation(stack) -> Iterator[Revocation]:
+    policy, facts = load_policy(), {}
+    with copy_of_warehouse(stack, "test_extra_rights") as env:
+        database, people = env["DBT_DBNAME"], People(env, policy)
+        with psycopg.connect(stack.superuser_conninfo(database), autocommit=True) as superuser:
+            for change, fact in EXTRA:
+                names = {"person": name_of(people.join("TEAM_ANALYTICS")), "database": database}
+                superuser.execute(change.format(**names))
+                facts[change] = fact.format(**names)
+        granting = make_conninfo(stack.granting_conninfo(), dbname=database)
+        found = drift_of(env, policy)
+        kept, revoked = apply(granting, policy), apply(granting, policy, revoke=True)
+        yield Revocation(facts, found, kept, revoked, drift_of(env, policy))
+        people.leave()
+
+
+@pytest.mark.parametrize("change", dict(EXTRA), ids=lambda change: change[:60])
+def test_an_extra_right_is_found_and_revoked_on_request(revocation, change):
+    fact = revocation.facts[change]
+    assert fact in extra(revocation.found)
+    assert fact in extra(revocation.kept.left)
+    assert fact in {str(one) for one in revocation.revoked.revoked}
+
+
+def test_nothing_is_revoked_without_the_request_and_nothing_is_left_with_it(revocation):
+    assert revocation.kept.revoked == ()
+    assert revocation.revoked.left.differences == ()
+    assert revocation.left.differences == ()
 
 
 @pytest.mark.parametrize(
