@@ -56,13 +56,14 @@ def renditions(
     with platform.warehouse.connect() as connection:
         left = count_unfinished(connection, day, recipe.hash)
     context.log.info(summary.sentence())
-    if failures := dict(summary.processor_failures):
-        context.log.warning(f"The processor failed with single images: {failures}.")
+    if failures := dict(summary.failures):
+        context.log.warning(f"Single images failed: {failures}.")
     if weak := weakness(summary.layers):
         context.log.warning(weak)
     metadata: dict[str, dg.MetadataValue[Any] | str | int | float] = {
         "processed": summary.processed,
-        "rejected": summary.images - summary.processed,
+        "rejected": summary.rejected,
+        "deferred": summary.deferred,
         **summary.rates(),
         "left_on_this_day": left.on_day,
         "days_complete": left.days_complete,

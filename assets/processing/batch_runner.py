@@ -28,7 +28,7 @@ from assets.processing.contract import ProcessorError
 from assets.processing.image_stages import FinishedImage, ImageStages
 from assets.processing.recipe import Recipe
 from assets.processing.replaced import delete_replaced
-from assets.processing.run_summary import RunSummary
+from assets.processing.run_summary import ImageTiming, RunSummary
 from assets.resources.warehouse import Connection, Warehouse, read_values
 from assets.timing import utc_now
 
@@ -138,7 +138,7 @@ class OutcomeRecorder:
     def __init__(self, platform: Platform, connection: Connection, run_id: str) -> None:
         self.summary = RunSummary()
         self._platform, self._connection, self._run_id = platform, connection, run_id
-        self._pending: list[FinishedImage] = []
+        self._pending: list[tuple[Outcome, ImageTiming]] = []
         self._pending_since = 0.0
 
     def __enter__(self) -> Self:
@@ -150,10 +150,14 @@ class OutcomeRecorder:
         self.write(is_last=True)
 
     def add(self, finished: FinishedImage) -> None:
-        """Takes a finished image."""
+        """Takes a finished image; one without an outcome waits until its lease expires."""
+        outcome, timing = finished
+        if outcome is None:
+            self.summary.add(timing)
+            return
         if not self._pending:
             self._pending_since = time.monotonic()
-        self._pending.append(finished)
+        self._pending.append((outcome, timing))
 
     def write(self, *, is_last: bool) -> None:
         """Writes what is pending if it is worth a transaction or nothing else is in flight."""

@@ -29,10 +29,10 @@ from assets.platform import Platform
 from assets.processing.contract import ProcessedImage, ProcessorFailure
 from assets.processing.messages import Result
 from assets.processing.recipe import Recipe
-from assets.processing.run_summary import PROCESSED, ImageTiming
+from assets.processing.run_summary import DEFERRED, PROCESSED, ImageTiming
 from assets.processing.sandbox import Layer
 from assets.processing.worker_pool import WorkerPool
-from assets.resources.object_store import ObjectMissingError
+from assets.resources.object_store import ObjectMissingError, ObjectUnreadableError
 from assets.validation.headers import MAX_IMAGE_PIXELS, pixels_of, reject_size
 from assets.validation.reasons import Reason
 
@@ -42,8 +42,8 @@ _ASSUMED_PIXELS = 12_000_000
 """Weight of an image whose header is too long to be read: a usual size of telephone cameras."""
 
 
-FinishedImage = tuple[Outcome, ImageTiming]
-"""An image that has passed all stages and is not in the ledger yet."""
+FinishedImage = tuple[Outcome | None, ImageTiming]
+"""An image that is not in the ledger yet; without an outcome it is left to a later run."""
 
 
 class BudgetClosedError(Exception):
@@ -153,6 +153,17 @@ class ImageStages:
             return
 
     def _process(self, image: LeasedImage) -> FinishedImage:
+        """Processes an image; one that S3 refuses is rejected when it was refused often enough."""
+        try:
+            return self._process_original(image)
+        except ObjectUnreadableError as refused:
+            reason, timing = Reason.OBJECT_UNREADABLE, (0, 0.0, StageSeconds(0.0, 0.0))
+            if image.claim_count < MAX_ATTEMPTS:
+                return None, ImageTiming(DEFERRED, *timing, str(refused))
+            rejected = Rejected(image, reason, image.quarantine_key)
+            return rejected, ImageTiming(reason.value, *timing, str(refused))
+
+    def _process_original(self, image: LeasedImage) -> FinishedImage:
         with self._bytes.reserve(max(image.size_bytes, _MIN_BYTES)):
             stopwatch = _Stopwatch()
             original = self._fetch(image)

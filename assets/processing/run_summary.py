@@ -12,6 +12,8 @@ from assets.catalog.records import StageSeconds
 from assets.processing.sandbox import Layer
 
 PROCESSED = "processed"
+DEFERRED = "deferred"
+"""Outcome of images that are left to a later run."""
 
 _WAIT = "wait"
 _BAR_BLOCKS = 18
@@ -23,16 +25,16 @@ class ImageTiming:
     """Size, times and outcome of one image, which it does not name.
 
     Attributes:
-        outcome: `processed`, or the reason of the rejection.
+        outcome: `PROCESSED`, `DEFERRED` or the reason of the rejection.
         megapixels: Size of the original; 0 if unknown.
-        processor_failure: What the processor raised, if it failed with this image.
+        failure: What the processor raised or S3 answered, if it failed with this image.
     """
 
     outcome: str
     size_bytes: int
     megapixels: float
     seconds: StageSeconds
-    processor_failure: str | None = None
+    failure: str | None = None
 
 
 @dataclass
@@ -51,7 +53,7 @@ class RunSummary:
     Attributes:
         busy_seconds: Time during which at least one image was in flight.
         lost: Images whose leases were lost before they were finished.
-        processor_failures: What the processor raised with single images, and how often.
+        failures: What the processor raised or S3 answered for single images, and how often.
         layers: What isolated the workers.
     """
 
@@ -59,7 +61,7 @@ class RunSummary:
     stage_seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     busy_seconds: float = 0.0
     lost: int = 0
-    processor_failures: Counter[str] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
     layers: tuple[Layer, ...] = ()
 
     def add(self, timing: ImageTiming) -> None:
@@ -70,8 +72,8 @@ class RunSummary:
         sums.megapixels += timing.megapixels
         for stage, seconds in vars(timing.seconds).items():
             self.stage_seconds[stage] += seconds
-        if timing.processor_failure:
-            self.processor_failures[timing.processor_failure] += 1
+        if timing.failure:
+            self.failures[timing.failure] += 1
 
     @property
     def images(self) -> int:
@@ -80,8 +82,21 @@ class RunSummary:
 
     @property
     def processed(self) -> int:
-        """Images that were not rejected."""
-        return self.by_outcome.get(PROCESSED, OutcomeSums()).images
+        """Images that have their renditions."""
+        return self._count(PROCESSED)
+
+    @property
+    def deferred(self) -> int:
+        """Images that are left to a later run."""
+        return self._count(DEFERRED)
+
+    @property
+    def rejected(self) -> int:
+        """Images that were rejected."""
+        return self.images - self.processed - self.deferred
+
+    def _count(self, outcome: str) -> int:
+        return self.by_outcome.get(outcome, OutcomeSums()).images
 
     def rates(self) -> dict[str, float]:
         """Returns images and megapixels per busy second."""
@@ -96,7 +111,7 @@ class RunSummary:
         """Returns what the run has done, for its log."""
         images, megapixels = self.rates().values()
         return (
-            f"{self.processed} images processed and {self.images - self.processed} rejected in "
+            f"{self.processed} images processed and {self.rejected} rejected in "
             f"{self.busy_seconds:.1f} s: {images} images and {megapixels} megapixels per second."
         )
 

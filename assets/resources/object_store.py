@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
+from uuid import uuid4
 
 import boto3
 import obstore
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 _DELETE_BATCH = 1000
 _RECEIVE_BATCH = 10
 # A HEAD has no body that says more: 404 for what is not there, 405 for a delete marker.
+_CLIENT_ERROR = 4
 _MISSING = {"404", "NoSuchKey", "NoSuchVersion", "405", "MethodNotAllowed"}
 
 
@@ -61,6 +63,10 @@ DISPOSITION = "attachment"
 
 class ObjectMissingError(Exception):
     """The object or the version is not in the bucket."""
+
+
+class ObjectUnreadableError(ServerRefusedError):
+    """The store refuses one object, such as an archived one, and serves others of its bucket."""
 
 
 @dataclass(frozen=True)
@@ -114,44 +120,41 @@ class ObjectStore:
     def get(self, bucket: str, key: str, version: str | None = None) -> bytes:
         """Returns an object's bytes.
 
-        Raises `ObjectMissingError` when that key or version is not there.
+        Raises `ObjectMissingError` when that key or version is not there, and
+        `ObjectUnreadableError` when the store refuses this object.
         """
-        with self.translated():
-            try:
-                if not _is_plain(key):
-                    request: GetObjectRequestTypeDef = {"Bucket": bucket, "Key": key}
-                    if version:
-                        request["VersionId"] = version
-                    return self.s3.get_object(**request)["Body"].read()
-                options: Any = {"version": version} if version else None
-                return bytes(obstore.get(self._bucket(bucket), key, options=options).bytes())
-            except (FileNotFoundError, self.s3.exceptions.NoSuchKey) as error:
-                raise ObjectMissingError(bucket) from error
+        request: GetObjectRequestTypeDef = {"Bucket": bucket, "Key": key}
+        options: Any = {"version": version} if version else None
+        if version:
+            request["VersionId"] = version
+        with self._reading(bucket):
+            if _is_plain(key):
+                with suppress(ObstoreError):  # it does not say what S3 answered; boto3 does
+                    return bytes(obstore.get(self._bucket(bucket), key, options=options).bytes())
+            return self.s3.get_object(**request)["Body"].read()
 
     def head(self, bucket: str, key: str, version: str | None = None) -> ObjectHead:
         """Returns an object's metadata without its bytes.
 
-        Raises `ObjectMissingError` when that key or version is not there, or is a delete marker.
+        Raises `ObjectMissingError` when that key or version is not there, or is a delete marker,
+        and `ObjectUnreadableError` when the store refuses this object.
         """
         request: HeadObjectRequestTypeDef = {"Bucket": bucket, "Key": key}
         if version:
             request["VersionId"] = version
-        with self.translated():
-            try:
-                answer = self.s3.head_object(**request)
-            except ClientError as error:
-                if error.response["Error"].get("Code") in _MISSING:
-                    raise ObjectMissingError(bucket) from error
-                raise
-        return read_head(bucket, key, answer)
+        with self._reading(bucket):
+            return read_head(bucket, key, self.s3.head_object(**request))
 
     def copy(self, source: tuple[str, str, str | None], target: tuple[str, str]) -> None:
-        """Copies an object (bucket, key, version id) to a bucket and key, whatever its size."""
+        """Copies an object (bucket, key, version id) to a bucket and key, whatever its size.
+
+        Raises `ObjectMissingError` and `ObjectUnreadableError` as `get` does.
+        """
         bucket, key, version = source
         origin: CopySourceTypeDef = {"Bucket": bucket, "Key": key}
         if version is not None:
             origin["VersionId"] = version
-        with self.translated():
+        with self._reading(bucket):
             self.s3.copy(origin, *target)
 
     def page_of_versions(
@@ -269,9 +272,35 @@ class ObjectStore:
         try:
             yield
         except ClientError as error:
-            raise self._refused(error.response["Error"].get("Code", "?")) from error
+            raise self._refused(_code(error)) from error
         except (BotoCoreError, ObstoreError, OSError) as error:
             raise ServerUnavailableError("S3", self._address, type(error).__name__) from error
+
+    @contextmanager
+    def _reading(self, bucket: str) -> Iterator[None]:
+        """Raises the errors of a request for an object as what they say about that object."""
+        with self.translated():
+            try:
+                yield
+            except FileNotFoundError as error:
+                raise ObjectMissingError(bucket) from error
+            except ClientError as error:
+                code, status = _code(error), error.response["ResponseMetadata"]["HTTPStatusCode"]
+                if code in _MISSING:
+                    raise ObjectMissingError(bucket) from error
+                is_refusal = status // 100 == _CLIENT_ERROR
+                if is_refusal and self._serves(bucket):
+                    reason = f"{code} for one object"
+                    raise ObjectUnreadableError("S3", self._address, reason) from error
+                raise
+
+    def _serves(self, bucket: str) -> bool:
+        """Whether this role may read objects of a bucket: it is told that there is no such key."""
+        try:
+            self.s3.get_object(Bucket=bucket, Key=f"absent-{uuid4()}")
+        except ClientError as error:
+            return _code(error) == "NoSuchKey"
+        return True
 
     @property
     def _address(self) -> str:
@@ -307,6 +336,10 @@ def open_client(
             max_pool_connections=32,
         ),
     )
+
+
+def _code(error: ClientError) -> str:
+    return error.response["Error"].get("Code", "?")
 
 
 def _is_plain(key: str) -> bool:

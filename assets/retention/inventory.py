@@ -11,7 +11,11 @@ from datetime import datetime
 from itertools import islice
 
 from assets.platform import Platform
-from assets.resources.object_store import ObjectMissingError, pages_of_uploads
+from assets.resources.object_store import (
+    ObjectMissingError,
+    ObjectUnreadableError,
+    pages_of_uploads,
+)
 from assets.resources.objects import ObjectVersion
 from assets.retention.erasure_requests import oldest_naming
 from assets.retention.image_buckets import (
@@ -166,6 +170,8 @@ class Inventory:
         def exists(one: tuple[str, str, str | None]) -> bool:
             try:
                 self.platform.object_store.head(*one)
+            except ObjectUnreadableError:
+                return True
             except ObjectMissingError:
                 return False
             return True

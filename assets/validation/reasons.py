@@ -31,6 +31,7 @@ class Reason(StrEnum):
     DECODER_DIED = "decoder_died"
     PROCESSOR_FAILED = "processor_failed"
     OBJECT_MISSING = "object_missing"
+    OBJECT_UNREADABLE = "object_unreadable"
     GAVE_UP = "gave_up"
 
 

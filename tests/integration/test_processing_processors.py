@@ -39,7 +39,7 @@ def test_what_its_code_raises_with_one_image_costs_that_image(platform, pictures
     platform.register()
     summary = own.process()
     assert platform.states() == {"processed": 1, "processor_failed": 1}
-    [(what, times)] = summary.processor_failures.items()
+    [(what, times)] = summary.failures.items()
     assert (what.split()[0], times) == ("UnidentifiedImageError", 1)
 
 

@@ -8,6 +8,7 @@ import pytest
 from assets.catalog import identity
 from assets.ingestion.bucket.raw_objects import KnownObjects
 from assets.ingestion.bucket.source import object_origin
+from assets.ingestion.kafka.lineage import Lineage
 from assets.ingestion.kafka.message_storer import (
     ClaimCheck,
     claim_check_key,
@@ -40,14 +41,16 @@ def test_a_claim_check_has_a_key_and_no_bytes(
 
 def check(key: str = "holiday/beach.jpg", **headers: str) -> ClaimCheck:
     told = message(value=None, headers=headers)
-    return ClaimCheck(key, describe(told, 0, NOON, SETTINGS))
+    return ClaimCheck(key, describe(told, Lineage(), NOON, SETTINGS))
 
 
 def head(**changes: Any) -> ObjectHead:
     return ObjectHead(object_version(**changes), {}, "image/jpeg")
 
 
-def redeemed(one: ClaimCheck, found: ObjectHead | None, known: KnownObjects = NOTHING_KNOWN) -> Any:
+def redeemed(
+    one: ClaimCheck, found: ObjectHead | Reason, known: KnownObjects = NOTHING_KNOWN
+) -> Any:
     return image_of(one, found, known, NOON + timedelta(hours=1), SETTINGS)
 
 
@@ -75,9 +78,12 @@ def test_an_object_that_the_landing_is_to_make_known_is_left_to_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "found", [None, head(modified_at=NOON - timedelta(days=8)), head(key="nul\0")]
+    "found",
+    [Reason.OBJECT_MISSING, head(modified_at=NOON - timedelta(days=8)), head(key="nul\0")],
 )
-def test_an_object_that_is_not_to_be_had_is_a_rejected_message(found: ObjectHead | None) -> None:
+def test_an_object_that_is_missing_or_too_old_is_a_rejected_message(
+    found: ObjectHead | Reason,
+) -> None:
     image = redeemed(check(filename="a.jpg"), found)
     assert (image.source, image.reason, image.quarantine_key, image.filename) == (
         "kafka",
@@ -85,3 +91,8 @@ def test_an_object_that_is_not_to_be_had_is_a_rejected_message(found: ObjectHead
         None,
         "a.jpg",
     )
+
+
+def test_an_unreadable_object_is_a_message_that_is_rejected_for_that() -> None:
+    image = redeemed(check(), Reason.OBJECT_UNREADABLE)
+    assert (image.source, image.reason) == ("kafka", Reason.OBJECT_UNREADABLE)

@@ -13,7 +13,7 @@ _seconds = st.floats(0, 10)
 timings = st.lists(
     st.builds(
         ImageTiming,
-        outcome=st.sampled_from(["processed", "truncated", "empty"]),
+        outcome=st.sampled_from(["processed", "deferred", "truncated", "empty"]),
         size_bytes=st.integers(0, 10**7),
         megapixels=st.floats(0, 36),
         seconds=st.builds(StageSeconds, *[_seconds] * 7),
@@ -102,9 +102,9 @@ def test_images_that_took_no_time_have_no_shares_of_it() -> None:
 
 
 def test_failures_of_the_processor_are_counted_by_what_it_raised() -> None:
-    failed = replace(REJECTED, processor_failure="ValueError")
+    failed = replace(REJECTED, failure="ValueError")
     summary = summary_of(failed, failed, REJECTED)
-    assert summary.processor_failures == {"ValueError": 2}
+    assert summary.failures == {"ValueError": 2}
 
 
 def test_a_run_without_images_has_rates_of_zero_and_empty_tables() -> None:
@@ -132,3 +132,4 @@ def test_every_image_is_counted_once(images: list[ImageTiming]) -> None:
     summary = summary_of(*images)
     assert summary.outcome_table()["images"].sum() == summary.images == len(images)
     assert summary.processed == sum(image.outcome == "processed" for image in images)
+    assert summary.images == summary.processed + summary.rejected + summary.deferred

@@ -24,7 +24,7 @@ from assets.ingestion.bucket.raw_objects import (
 )
 from assets.ingestion.bucket.source import SOURCE, describe_drop
 from assets.platform import Platform
-from assets.resources.object_store import ObjectMissingError
+from assets.resources.object_store import ObjectMissingError, ObjectUnreadableError
 from assets.resources.objects import Notification, ObjectVersion
 from assets.resources.warehouse import try_lock
 from assets.timing import utc_now
@@ -148,6 +148,8 @@ class Registration:
             head = self.platform.object_store.head(found.bucket, found.key, found.version)
         except ObjectMissingError:
             return None
+        except ObjectUnreadableError:  # whose it is cannot be known
+            return describe_drop(found)
         arrival = describe(head, self.platform.settings)
         is_signed_first = arrival.source != SOURCE.name and arrival.sha256 is None
         if is_signed_first and not self.platform.object_store.is_first_version(found):

@@ -20,7 +20,7 @@ from assets.ingestion.source import printable
 from assets.memory import share_heaps
 from assets.platform import Platform
 from assets.resources.messages import Message
-from assets.resources.object_store import ObjectMissingError
+from assets.resources.object_store import ObjectMissingError, ObjectUnreadableError
 from assets.resources.objects import ObjectHead
 from assets.settings import Settings
 from assets.validation.headers import reject_size
@@ -95,19 +95,22 @@ class MessageStorer:
         if not checks:
             return []
         heads = list(self.threads.map(self._head, checks))
-        found = [head.version for head in heads if head is not None]
+        found = [head.version for head in heads if isinstance(head, ObjectHead)]
         with self.platform.warehouse.connect() as connection:
             known = read_known(connection, found, self.platform.settings)
         settings, pairs = self.platform.settings, zip(checks, heads, strict=True)
         return [one for pair in pairs if (one := image_of(*pair, known, now, settings)) is not None]
 
-    def _head(self, check: ClaimCheck) -> ObjectHead | None:
+    def _head(self, check: ClaimCheck) -> ObjectHead | Reason:
+        """Returns an object's metadata, or why its image is rejected."""
         if "\0" in check.key or len(check.key.encode()) > _MAX_KEY_BYTES:
-            return None
+            return Reason.OBJECT_MISSING
         try:
             return self.platform.object_store.head(self.platform.settings.raw_bucket, check.key)
         except ObjectMissingError:
-            return None
+            return Reason.OBJECT_MISSING
+        except ObjectUnreadableError:
+            return Reason.OBJECT_UNREADABLE
 
 
 @contextmanager
@@ -128,19 +131,21 @@ def claim_check_key(message: Message) -> str | None:
 
 def image_of(
     check: ClaimCheck,
-    head: ObjectHead | None,
+    head: ObjectHead | Reason,
     known: KnownObjects,
     now: datetime,
     settings: Settings,
 ) -> Arrival | None:
     """Returns the arrival that a claim check names; None if it is known, erased or landed itself.
 
-    Without a head, whose object is missing, it is a rejected image without bytes.
+    Without a head, or when its object is too old, it is a rejected image without bytes.
     """
-    status = classify(head.version, known, now, settings.purge_age) if head else None
+    if isinstance(head, Reason):
+        return replace(check.message, reason=head, quarantine_key=None)
+    status = classify(head.version, known, now, settings.purge_age)
     if status in {ObjectStatus.KNOWN, ObjectStatus.ERASED, ObjectStatus.LANDING}:
         return None
-    if head is None or status is not ObjectStatus.NEW:
+    if status is not ObjectStatus.NEW:
         return replace(check.message, reason=Reason.OBJECT_MISSING, quarantine_key=None)
     image, message = describe_object(head, settings), check.message
     return replace(
