@@ -28,7 +28,6 @@ from assets.resources.objects import (
     ListingPage,
     Notification,
     ObjectHead,
-    ObjectVersion,
     listed_version,
     objects_created,
     read_head,
@@ -191,12 +190,6 @@ class ObjectStore:
         while page.next_key is not None:
             page = self.page_of_versions(bucket, page.next_key, page.next_version, prefix=prefix)
             yield page
-
-    def is_first_version(self, found: ObjectVersion) -> bool:
-        """Returns whether no older version of an object is there; S3 lists the latest first."""
-        pages = self.pages_of_versions(found.bucket, found.key)
-        of_key = [one for page in pages for one in page.versions if one.key == found.key]
-        return not of_key or of_key[-1].version == found.version
 
     def delete(self, bucket: str, objects: Sequence[tuple[str, str | None]]) -> None:
         """Deletes objects by key and version id; those that do not exist count as deleted.

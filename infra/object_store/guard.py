@@ -8,7 +8,6 @@ requests”.
 """
 
 import hashlib
-import hmac
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,12 +17,10 @@ from xml.sax.saxutils import escape
 
 from ministack.core.sigv4 import (
     HeaderSignature,
-    derive_signing_key,
     header_signature_failure,
     presigned_request_is_expired,
     request_time_failure,
 )
-from ministack.services.s3 import _parse_multipart_form
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -36,7 +33,6 @@ _AUTHORIZATION = re.compile(
 )
 _CREDENTIAL = re.compile(_SCOPE, re.ASCII)
 _DATE = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
-_BUCKET_PATH = re.compile(r"/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/?")
 _QUERY_SIGNATURE = (
     *("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires"),
     *("X-Amz-SignedHeaders", "X-Amz-Signature"),
@@ -92,10 +88,7 @@ class Guard:
             return receive
         if request.path.startswith("/_"):
             raise _RefusedError("AccessDenied", "Administrative paths are closed.")
-        if request.is_form:
-            body = await _read(receive)
-            self._check_form(request, body)
-        elif "authorization" in headers:
+        if "authorization" in headers:
             signature = _header_signature(request)
             _check_action(request, signature)
             secret = self._secret(signature.access_key_id)
@@ -105,10 +98,10 @@ class Guard:
         else:
             signature = _query_signature(request)
             _check_action(request, signature)
-            body = await _read(receive)
-            if body:
-                raise _RefusedError("AccessDenied", "A presigned request has no body.")
             _check_signature(request, signature, self._secret(signature.access_key_id), None)
+            body = await _read(receive)
+            if body and request.reads:
+                raise _RefusedError("AccessDenied", "A request that reads has no body.")
         return _replay(body, receive)
 
     def _secret(self, access_key_id: str) -> str:
@@ -116,24 +109,6 @@ class Guard:
         if secret is None:
             raise _RefusedError("InvalidAccessKeyId", "The access key does not exist.")
         return secret
-
-    def _check_form(self, request: "_Request", body: bytes) -> None:
-        """Verifies the signature of a form's policy; MiniStack checks what the policy says."""
-        if request.query or any(name.startswith("x-amz-") for name in request.headers):
-            raise _RefusedError("AccessDenied", "A form is signed by its own fields only.")
-        # MiniStack's parser, so that both see the same fields.
-        parts = _parse_multipart_form(request.headers["content-type"], body)
-        fields = {name.lower(): value for name, _, _, value in parts if name != "file"}
-        found = _CREDENTIAL.fullmatch(fields.get("x-amz-credential", b"").decode("latin-1"))
-        if not found:
-            raise _RefusedError("AccessDenied", "The form is not signed.")
-        key_id, date, region, service = found.groups()
-        key = derive_signing_key(self._secret(key_id), date, region, service)
-        expected = hmac.new(key, fields.get("policy", b""), hashlib.sha256).hexdigest()
-        if service != "s3" or not hmac.compare_digest(
-            fields.get("x-amz-signature", b""), expected.encode()
-        ):
-            raise _RefusedError("SignatureDoesNotMatch", "The policy has another signature.")
 
 
 @dataclass(frozen=True)
@@ -157,14 +132,9 @@ class _Request:
         return cls(scope["method"], scope["path"], _text(scope["raw_path"]), query, headers)
 
     @property
-    def is_form(self) -> bool:
-        """Whether it is an upload by form, which Amazon S3 calls POST Object."""
-        return (
-            self.method == "POST"
-            and "authorization" not in self.headers
-            and self.headers.get("content-type", "").startswith("multipart/form-data")
-            and _BUCKET_PATH.fullmatch(self.path) is not None
-        )
+    def reads(self) -> bool:
+        """Whether the request changes nothing."""
+        return self.method in {"GET", "HEAD"}
 
 
 def _header_signature(request: _Request) -> HeaderSignature:
@@ -178,7 +148,7 @@ def _header_signature(request: _Request) -> HeaderSignature:
 
 
 def _query_signature(request: _Request) -> HeaderSignature:
-    """Returns the signature of a presigned URL, with which anybody may read one object."""
+    """Returns the signature of a presigned URL, which reads an object or creates it."""
     given = {name: values for name, values in request.query.items() if name.lower() in _QUERY_NAMES}
     if given.keys() != set(_QUERY_SIGNATURE) or any(len(values) > 1 for values in given.values()):
         raise _RefusedError("AccessDenied", "The request is not signed.")
@@ -186,12 +156,24 @@ def _query_signature(request: _Request) -> HeaderSignature:
         given[name][0] for name in _QUERY_SIGNATURE
     )
     found = _CREDENTIAL.fullmatch(credential)
-    is_read = request.method in {"GET", "HEAD"} and found is not None and found[4] == "s3"
-    if not found or not is_read or algorithm != "AWS4-HMAC-SHA256" or not _DATE.fullmatch(date):
-        raise _RefusedError("AccessDenied", "Only objects are read with a presigned URL.")
+    if not found or algorithm != "AWS4-HMAC-SHA256" or not _DATE.fullmatch(date):
+        raise _RefusedError("AccessDenied", "The request is not signed with Signature Version 4.")
+    if found[4] != "s3" or not (request.reads or _creates(request, signed.split(";"))):
+        raise _RefusedError("AccessDenied", "A presigned URL reads an object, or creates it.")
     if not _PRESIGNED_SECONDS.fullmatch(seconds) or presigned_request_is_expired(date, seconds):
         raise _RefusedError("AccessDenied", "Request has expired")
     return HeaderSignature(*found.groups(), signed, signature, date)
+
+
+def _creates(request: _Request, signed_headers: list[str]) -> bool:
+    """Whether a request stores an object of a signed size, unless there is one already."""
+    headers = request.headers
+    return (
+        request.method == "PUT"
+        and headers.get("if-none-match") == "*"
+        and {"if-none-match", "content-length"} <= {*signed_headers}
+        and "transfer-encoding" not in headers  # the length would not be the signed one
+    )
 
 
 _QUERY_NAMES = {

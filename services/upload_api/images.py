@@ -20,7 +20,7 @@ from services.upload_api.filenames import clean_filename, encoded
 from services.upload_api.models import (
     Accepted,
     DirectUpload,
-    DirectUploadForm,
+    DirectUploadUrl,
     Image,
     ImagePage,
     RequestedErasure,
@@ -37,7 +37,7 @@ from services.upload_api.problems import (
     documented,
 )
 from services.upload_api.state import app_state_of
-from services.upload_api.storage import FORM_LIFE
+from services.upload_api.storage import UPLOAD_LIFE
 
 _STATUS = {Outcome.REGISTERED: 201, Outcome.REPEATED: 200, Outcome.STORED: 202}
 _STORED_NOTE = (
@@ -141,24 +141,25 @@ async def delete_image(
     "/uploads",
     summary="Prepare a direct upload to S3",
     status_code=201,
-    responses={201: {"model": DirectUploadForm}, **documented(*SENDER_PROBLEMS)},
+    responses={201: {"model": DirectUploadUrl}, **documented(*SENDER_PROBLEMS)},
 )
 async def prepare_upload(
     request: Request, sender: AdmittedCaller, wanted: DirectUpload
 ) -> Response:
-    """Returns a form with which S3 accepts one image of that type, of at most 10 MiB."""
+    """Returns a URL with which S3 stores this image, of at most 10 MiB, and nothing else."""
     state, now, image = app_state_of(request), utc_now(), uuid4()
     caller, rate_headers = sender
     key = upload_key(image, now)
-    metadata = Statement(key, caller.uploader).signed(state.settings.upload_signing_key)
+    said = Statement(key, caller.uploader, bytes.fromhex(wanted.sha256))
+    metadata = said.signed(state.settings.upload_signing_key)
     if name := clean_filename(wanted.filename):
         metadata["filename"] = encoded(name)
-    url, fields = await state.storage.form(key, wanted.content_type, metadata)
-    body = DirectUploadForm(
+    url, headers = await state.storage.upload_url(key, wanted, metadata)
+    body = DirectUploadUrl(
         id=image,
         url=url,
-        fields=fields,
-        expires_at=now + FORM_LIFE,
+        headers=headers,
+        expires_at=now + UPLOAD_LIFE,
         status_url=status_url(state.settings, image),
     )
     return _respond(body, 201, rate_headers)

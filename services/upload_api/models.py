@@ -57,20 +57,27 @@ class RequestedErasure(BaseModel):
 
 
 class DirectUpload(BaseModel):
-    """An image that the caller is about to send directly to S3."""
+    """An image that the caller is about to send directly to S3: these bytes and no others."""
 
     filename: Annotated[str, StringConstraints(max_length=255)] | None = None
     content_type: Annotated[str, StringConstraints(pattern=f"^({'|'.join(IMAGE_TYPES)})$")]
     size_bytes: int = Field(ge=1, le=MAX_IMAGE_BYTES)
+    sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] = Field(
+        description="digest of the bytes, in hexadecimal"
+    )
 
 
-class DirectUploadForm(BaseModel):
-    """A form for S3: POST it as multipart/form-data, the fields first, then `file`."""
+class DirectUploadUrl(BaseModel):
+    """A URL of S3 that stores one object, once: PUT the bytes to it with these headers.
+
+    S3 answers 200, or 412 if they are stored already; after 409, which concurrent requests may get,
+    send them again.
+    """
 
     id: UUID
     url: str
-    fields: dict[str, str]
-    expires_at: datetime = Field(description="until when S3 accepts the form")
+    headers: dict[str, str]
+    expires_at: datetime = Field(description="until when S3 accepts the URL")
     status_url: str = Field(description="where the state can be requested once S3 has the image")
 
 

@@ -1,8 +1,9 @@
-"""S3 for the upload API: one atomic put per image, and signed URLs and forms for callers."""
+"""S3 for the upload API: one atomic put per image, and signed URLs for callers."""
 
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,13 +19,13 @@ from obstore.store import S3Store
 from assets.errors import ServerUnavailableError
 from assets.resources.object_store import DISPOSITION, open_client, open_store
 from assets.settings import UploadSettings
-from assets.validation.headers import MAX_IMAGE_BYTES
+from services.upload_api.models import DirectUpload
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 RENDITION_LIFE = timedelta(minutes=5)
-FORM_LIFE = timedelta(minutes=15)
+UPLOAD_LIFE = timedelta(minutes=15)
 
 
 def origin(settings: UploadSettings) -> str:
@@ -96,27 +97,40 @@ class Storage:
         async with self._request():
             return await obstore.sign_async(self.processed, "GET", keys, RENDITION_LIFE)
 
-    async def form(
-        self, key: str, content_type: str, metadata: Mapping[str, str]
+    async def upload_url(
+        self, key: str, wanted: DirectUpload, metadata: Mapping[str, str]
     ) -> tuple[str, dict[str, str]]:
-        """Returns URL and fields of a form that S3 accepts for `FORM_LIFE`, for that key only.
+        """Returns a URL that stores one object within `UPLOAD_LIFE`, and the headers to send.
 
-        Source: Amazon S3 API Reference, “POST Policy”: the sender cannot change the signed fields.
+        Size, digest, type and metadata are signed, and so is the condition that there is no object
+        yet: of several requests, also at the same time, one stores a version.
+        Sources: Amazon S3 API Reference, “Authenticating requests: using query parameters”; Amazon
+        S3 User Guide, “Conditional requests”.
         """
-        fixed = {"Content-Type": content_type, "Content-Disposition": DISPOSITION}
-        fixed |= {f"x-amz-meta-{name}": value for name, value in metadata.items()}
-        signed = await asyncio.to_thread(
-            self._signer.generate_presigned_post,
-            self.settings.raw_bucket,
-            key,
-            Fields=fixed,
-            Conditions=[
-                ["content-length-range", 1, MAX_IMAGE_BYTES],
-                *({name: value} for name, value in fixed.items()),
-            ],
-            ExpiresIn=int(FORM_LIFE.total_seconds()),
+        digest = b64encode(bytes.fromhex(wanted.sha256)).decode()
+        url = await asyncio.to_thread(
+            self._signer.generate_presigned_url,
+            "put_object",
+            Params={
+                "Bucket": self.settings.raw_bucket,
+                "Key": key,
+                "IfNoneMatch": "*",
+                "ContentLength": wanted.size_bytes,
+                "ContentType": wanted.content_type,
+                "ContentDisposition": DISPOSITION,
+                "ChecksumSHA256": digest,
+                "Metadata": dict(metadata),
+            },
+            ExpiresIn=int(UPLOAD_LIFE.total_seconds()),
         )
-        return signed["url"], signed["fields"]
+        headers = {
+            "If-None-Match": "*",
+            "Content-Type": wanted.content_type,
+            "Content-Disposition": DISPOSITION,
+            "x-amz-checksum-sha256": digest,
+            **{f"x-amz-meta-{name}": value for name, value in metadata.items()},
+        }
+        return url, headers
 
     async def ping(self, seconds: float) -> None:
         """Raises `ServerUnavailableError` unless S3 answers for the raw bucket in time."""
@@ -125,7 +139,7 @@ class Storage:
 
     @cached_property
     def _signer(self) -> S3Client:
-        # The endpoint of the region, because a form is not redirected.
+        # The endpoint of the region, because a request with a body is not redirected.
         changed = {"aws_endpoint_url": origin(self.settings)}
         return open_client("s3", self.settings.model_copy(update=changed))
 

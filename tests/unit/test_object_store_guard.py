@@ -2,16 +2,17 @@
 
 import asyncio
 import hashlib
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 from urllib.parse import unquote, urlsplit
 
+import boto3
 import pytest
 from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from requests import Request
 
 from infra.object_store.guard import Guard
 
@@ -68,9 +69,13 @@ def signed(
 
 
 def presigned(
-    method: str = "GET", url: str = URL, seconds: int = 60, age: timedelta = timedelta(0)
+    method: str = "GET",
+    url: str = URL,
+    seconds: int = 60,
+    age: timedelta = timedelta(0),
+    **headers: str,
 ) -> str:
-    request = AWSRequest(method, url)
+    request = AWSRequest(method, url, headers=headers)
     with patch("botocore.auth.get_current_datetime", lambda: naive_now() - age):
         S3SigV4QueryAuth(KEY, "s3", "eu-central-1", expires=seconds).add_auth(request)
     return request.url
@@ -173,58 +178,58 @@ def test_a_presigned_url_reads_one_object_until_it_expires():
     assert ask("GET", presigned().replace("X-Amz-Expires=60", "X-Amz-Expires=600"), {}) == 403
 
 
-def test_a_presigned_url_is_for_reading_without_a_body():
-    assert ask("PUT", presigned("PUT"), {}, BODY) == 403
+def test_a_presigned_url_for_reading_has_no_body():
     as_form = {"content-type": "application/x-www-form-urlencoded"}
     assert ask("GET", presigned(), as_form, b"Action=ListUsers") == 403
+    assert ask("GET", presigned(), {}, BODY) == 403
 
 
-def test_a_url_and_a_header_do_not_sign_together():
-    url = presigned("PUT")
-    assert ask("PUT", url, signed(url=url), BODY) == 403
+CREATION = {"If-None-Match": "*", "Content-Length": str(len(BODY)), "Content-Type": "image/png"}
 
 
-def form(url: str = "http://127.0.0.1:14566/bucket", **fields: str) -> int | bytes:
-    """Sends a form that may store `mine`, with changes of its fields."""
-    date = naive_now().strftime("%Y%m%d")
-    signer = S3SigV4Auth(KEY, "s3", "eu-central-1")
-    request = AWSRequest()
-    request.context["timestamp"] = f"{date}T000000Z"
-    policy = json.dumps({"conditions": [{"key": "mine"}]})
-    content = {
-        "key": "mine",
-        "x-amz-credential": f"darkroom/{date}/eu-central-1/s3/aws4_request",
-        "policy": policy,
-        "x-amz-signature": signer.signature(policy, request),
-        **fields,
-    }
-    lines = [
-        f'--limit\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-        for name, value in content.items()
-    ]
-    headers = {"content-type": "multipart/form-data; boundary=limit"}
-    return ask("POST", url, headers, *(line.encode() for line in lines), b"--limit--\r\n")
-
-
-def test_a_signed_form_arrives():
-    assert isinstance(form(), bytes)
+def test_a_presigned_url_creates_one_object():
+    url = presigned("PUT", **CREATION)
+    assert ask("PUT", url, CREATION, BODY) == BODY
+    assert ask("PUT", url.replace("a%20b", "other"), CREATION, BODY) == 403
+    assert ask("DELETE", url, CREATION) == 403
+    assert ask("PUT", presigned("PUT", age=timedelta(seconds=61), **CREATION), CREATION) == 403
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"policy": "{}"},
-        {"x-amz-signature": ""},
-        {"x-amz-credential": ""},
-        {"x-amz-credential": "test/20261128/eu-central-1/s3/aws4_request"},
-        {"url": "http://127.0.0.1:14566/bucket?delete"},
-        {"url": "http://127.0.0.1:14566/bucket/key"},
-        {"url": "http://127.0.0.1:14566/"},
+        {"If-None-Match": '"an-etag"'},
+        {"Content-Length": "9"},
+        {"Content-Type": "text/html"},
+        {"Transfer-Encoding": "chunked"},
+        {"x-amz-tagging": "a=b"},
     ],
-    ids=str,
+    ids=lambda change: next(iter(change)),
 )
-def test_a_form_is_for_its_policy_and_a_bucket_only(change):
-    assert form(**change) == 403
+def test_the_headers_of_a_creation_cannot_be_changed(change):
+    assert ask("PUT", presigned("PUT", **CREATION), CREATION | change, BODY) == 403
+
+
+@pytest.mark.parametrize("missing", ["If-None-Match", "Content-Length"])
+def test_a_presigned_url_that_could_store_more_than_one_version_or_any_size_is_refused(missing):
+    given = {name: value for name, value in CREATION.items() if name != missing}
+    assert ask("PUT", presigned("PUT", **given), given, BODY) == 403
+    assert ask("PUT", presigned("PUT", **given), CREATION, BODY) == 403
+
+
+def test_a_url_and_a_header_do_not_sign_together():
+    url = presigned("PUT", **CREATION)
+    assert ask("PUT", url, CREATION | signed(url=url), BODY) == 403
+
+
+def test_a_form_is_refused():
+    client = boto3.client(
+        "s3", "eu-central-1", aws_access_key_id="darkroom", aws_secret_access_key="secret"
+    )
+    form = client.generate_presigned_post("bucket", "key")
+    request = Request("POST", URL, data=form["fields"], files={"file": BODY}).prepare()
+    for url in (URL, "http://127.0.0.1:14566/bucket"):
+        assert ask("POST", url, request.headers, request.body) == 403
 
 
 @pytest.mark.parametrize("path", ["reset", "config", "ready", "%72eset", "sqs/messages"])

@@ -47,6 +47,7 @@ MESSAGE_ID = identity.image_id("kafka", message_origin(message(), Lineage()))
 NO_TOPICS: Mapping[str, LandedTopic] = {}
 
 SIGNING_KEY = SecretStr("a key of the upload API, long enough")
+DIGEST = bytes(range(32))
 SETTINGS = some_settings(upload_signing_key=SIGNING_KEY.get_secret_value())
 
 offsets = st.integers(0, 2**63 - 1)
@@ -72,7 +73,7 @@ def head(found: ObjectVersion, **metadata: str) -> ObjectHead:
 
 
 def signed_head(found: ObjectVersion, uploader: str = "ann", **metadata: str) -> ObjectHead:
-    said = Statement(found.key, uploader).signed(SIGNING_KEY)
+    said = Statement(found.key, uploader, DIGEST).signed(SIGNING_KEY)
     return head(found, **metadata, **said)
 
 
@@ -275,8 +276,8 @@ def test_two_versions_of_an_upload_are_one_image() -> None:
     assert ids == {UPLOAD}
 
 
-UNSIGNED = Statement(UPLOAD_KEY, "ann")
-OF_ANOTHER_KEY = Statement(upload_key(UPLOAD, NOON + timedelta(hours=1)), "ann")
+UNSIGNED = Statement(UPLOAD_KEY, "ann", DIGEST)
+OF_ANOTHER_KEY = Statement(upload_key(UPLOAD, NOON + timedelta(hours=1)), "ann", DIGEST)
 
 
 @pytest.mark.parametrize(
@@ -290,6 +291,7 @@ OF_ANOTHER_KEY = Statement(upload_key(UPLOAD, NOON + timedelta(hours=1)), "ann")
         UNSIGNED.signed(SIGNING_KEY) | {"uploader": "bob"},
         UNSIGNED.signed(SIGNING_KEY) | {"sha256": "0" * 64},
         UNSIGNED.signed(SIGNING_KEY) | {"sha256": "no digest"},
+        UNSIGNED.signed(SIGNING_KEY) | {"sha256": ""},
         OF_ANOTHER_KEY.signed(SIGNING_KEY),
     ],
 )
@@ -305,8 +307,7 @@ def test_under_an_uploads_key_an_object_that_the_upload_api_did_not_sign_is_a_dr
 
 def test_a_signed_digest_is_that_of_the_upload() -> None:
     found = object_version(key=UPLOAD_KEY)
-    said = Statement(UPLOAD_KEY, "ann", bytes(range(32)))
-    assert describe(head(found, **said.signed(SIGNING_KEY)), SETTINGS).sha256 == bytes(range(32))
+    assert describe(signed_head(found), SETTINGS).sha256 == DIGEST
 
 
 def test_the_type_that_the_sender_declared_is_kept() -> None:

@@ -22,7 +22,7 @@ from assets.ingestion.bucket.raw_objects import (
     needs_metadata,
     read_known,
 )
-from assets.ingestion.bucket.source import SOURCE, describe_drop
+from assets.ingestion.bucket.source import describe_drop
 from assets.platform import Platform
 from assets.resources.object_store import ObjectMissingError, ObjectUnreadableError
 from assets.resources.objects import Notification, ObjectVersion
@@ -139,8 +139,7 @@ class Registration:
         """Describes an object version; None for an upload that no longer exists.
 
         A drop that no longer exists becomes a row nevertheless, which processing rejects: its
-        sender gets no other answer. Of an upload whose sender chose the bytes after its key was
-        signed, the first version counts and later ones are left to the purge.
+        sender gets no other answer.
         """
         if not needs_metadata(found):
             return describe_drop(found)
@@ -150,8 +149,4 @@ class Registration:
             return None
         except ObjectUnreadableError:  # whose it is cannot be known
             return describe_drop(found)
-        arrival = describe(head, self.platform.settings)
-        is_signed_first = arrival.source != SOURCE.name and arrival.sha256 is None
-        if is_signed_first and not self.platform.object_store.is_first_version(found):
-            return None
-        return arrival
+        return describe(head, self.platform.settings)

@@ -27,25 +27,23 @@ class SigningKeyError(DarkroomError):
 
 @dataclass(frozen=True)
 class Statement:
-    """Who sent the object under a key of the raw bucket.
-
-    Attributes:
-        sha256: Digest of its bytes; None if they were sent to the bucket directly.
-    """
+    """Who sent the object under a key of the raw bucket, and the digest of its bytes."""
 
     object_key: str
     uploader: str
-    sha256: bytes | None = None
+    sha256: bytes
 
     def signed(self, key: SecretStr) -> dict[str, str]:
         """Returns the statement as metadata of the object."""
-        sha256 = {} if self.sha256 is None else {_SHA256: self.sha256.hex()}
-        return {_UPLOADER: self.uploader, **sha256, _SIGNATURE: self.signature(key)}
+        return {
+            _UPLOADER: self.uploader,
+            _SHA256: self.sha256.hex(),
+            _SIGNATURE: self.signature(key),
+        }
 
     def signature(self, key: SecretStr) -> str:
         """Returns the HMAC of the statement, in hexadecimal."""
-        digest = "" if self.sha256 is None else self.sha256.hex()
-        text = "\n".join((_CONTEXT, self.object_key, self.uploader, digest))
+        text = "\n".join((_CONTEXT, self.object_key, self.uploader, self.sha256.hex()))
         return hmac.new(key.get_secret_value().encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
@@ -62,8 +60,8 @@ def read_statement(
             "give this program the key of the upload API."
         )
     uploader, sha256 = metadata.get(_UPLOADER, ""), metadata.get(_SHA256, "")
-    if not UPLOADER.fullmatch(uploader) or not (sha256 == "" or _HEX_SHA256.fullmatch(sha256)):
+    if not UPLOADER.fullmatch(uploader) or not _HEX_SHA256.fullmatch(sha256):
         return None
-    said = Statement(object_key, uploader, bytes.fromhex(sha256) or None)
+    said = Statement(object_key, uploader, bytes.fromhex(sha256))
     given = metadata.get(_SIGNATURE, "").encode()
     return said if hmac.compare_digest(given, said.signature(key).encode()) else None

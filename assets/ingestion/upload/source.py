@@ -1,6 +1,6 @@
 """The upload source: one image per upload that the upload API accepts.
 
-The API registers the images itself when it can; those that it only stored, and those that browsers
+The API registers the images itself when it can; those that it only stored, and those that callers
 send to the bucket directly, are registered from the raw bucket by their keys and signed metadata.
 """
 

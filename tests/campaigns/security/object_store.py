@@ -28,6 +28,10 @@ _WRONG = "not-the-secret"
 """A secret that no key has."""
 
 
+_CREATION = {"If-None-Match": "*", "Content-Length": f"{len(_BODY)}"}
+"""Headers of a request that creates an object."""
+
+
 @contextmanager
 def _object(target: Target, bucket: str | None = None, folder: str = "") -> Iterator[str]:
     """Stores an object while the block lasts, usually in the logs bucket; returns its URL."""
@@ -49,8 +53,10 @@ def _signed(
     return dict(request.headers)
 
 
-def _presigned(key: StoreKey, url: str, method: str = "GET", seconds: int = 60) -> str:
-    request = AWSRequest(method, url)
+def _presigned(
+    key: StoreKey, url: str, method: str = "GET", headers: dict[str, str] | None = None
+) -> str:
+    request, seconds = AWSRequest(method, url, headers=headers), 60
     S3SigV4QueryAuth(Credentials(key.name, key.secret), "s3", _REGION, expires=seconds).add_auth(
         request
     )
@@ -93,9 +99,10 @@ def _use_with(target: Target, key: StoreKey) -> Iterator[str]:
         if _ask("GET", _presigned(key, url)).ok:
             yield f"read an object by a presigned URL of “{key.name}”"
         bucket, name = url.rsplit("/", 2)[1:]
-        form = key.client(target, "s3").generate_presigned_post(bucket, name)
-        if _ask("POST", form["url"], data=form["fields"], files={"file": b"mine"}).ok:
-            yield f"overwrote an object by a form of “{key.name}”"
+        creation = _presigned(key, f"{url}-new", "PUT", _CREATION)
+        if _ask("PUT", creation, data=_BODY, headers=_CREATION).ok:
+            yield f"created an object by a presigned URL of “{key.name}”"
+            target.platform.object_store.delete(bucket, [(f"{name}-new", None)])
         for service, call in {
             "s3": "list_buckets",
             "sqs": "list_queues",
@@ -171,16 +178,13 @@ def _use_from_page(target: Target) -> Iterator[str]:
         page = {"Origin": _PAGE}
         shared = _presigned(key, url)
         _assert_allowed(_ask("GET", shared))
-        bucket, name = url.rsplit("/", 2)[1:]
-        form = key.client(target, "s3").generate_presigned_post(bucket, name)
+        creation = _presigned(key, f"{url}-new", "PUT", _CREATION)
         preflight = {**page, "Access-Control-Request-Method": "PUT"}
         foreign = "http://page.example:14566" + url[url.index("/", 8) :]
         for what, answer in {
             "read an object": _ask("GET", shared, headers=page),
             "got leave for more": _ask("OPTIONS", url, headers=preflight),
-            "sent a form": _ask(
-                "POST", form["url"], data=form["fields"], files={"file": b"x"}, headers=page
-            ),
+            "created an object": _ask("PUT", creation, data=_BODY, headers={**_CREATION, **page}),
             "read an object under a name of its own": _ask(
                 "GET",
                 f"{url}?{_presigned(key, foreign).partition('?')[2]}",

@@ -1,7 +1,9 @@
 """Whether a sender can stop others from sending, or get what is another's."""
 
+import hashlib
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from http.client import HTTPConnection
@@ -21,6 +23,7 @@ _IMAGE_BYTES = 10 * 1024 * 1024
 _LARGE_BYTES = 8 * 1024 * 1024
 _SLOW_BODIES = 26
 _GUESSES = 60
+_SENDERS = 8
 _STALL_SECONDS = 15
 _GUESSER = "127.0.0.77"
 _UNKNOWN_HOST = "upload.example"
@@ -172,32 +175,45 @@ def _name_an_uploader(target: Target) -> Iterator[str]:
         yield "an image of somebody else is in an uploader's list"
 
 
-def _reuse_a_form(target: Target) -> Iterator[str]:
-    shop, store = uploader(target), target.platform.object_store
-    wanted = {"content_type": "image/jpeg", "size_bytes": _IMAGE_BYTES}
-    form = shop.post("/v1/uploads", json=wanted).json()
-    key, bucket = form["fields"]["key"], store.settings.raw_bucket
-    first = _fill(form)
-    if first != 204:
-        raise AssertionError(f"a form is answered with {first}")
-    [original] = store.page_of_versions(bucket, None, None, prefix=key).versions
-    for change in (
-        {"Content-Type": "text/html"},
-        {"Content-Disposition": "inline"},
-        {"x-amz-meta-uploader": "somebody"},
-        {"key": upload_key(uuid4(), datetime.now(UTC))},
-    ):
-        if _fill(form, **change) < 400:
-            yield f"a form is accepted with another {next(iter(change))}"
-    _fill(form)
-    if registered(target, key) != [(shop.name, original.version)]:
-        yield "what was sent with a form for the second time is the image"
+def _reuse_a_url(target: Target) -> Iterator[str]:
+    shop, store, body = uploader(target), target.platform.object_store, picture()
+    wanted = {
+        "content_type": "image/jpeg",
+        "size_bytes": len(body),
+        "sha256": hashlib.sha256(body).hexdigest(),
+    }
+    upload = shop.post("/v1/uploads", json=wanted).json()
+    other = body[:-1] + bytes([body[-1] ^ 1])
+    key = upload_key(UUID(upload["id"]), datetime.now(UTC))
+    elsewhere = upload | {"url": upload["url"].replace(upload["id"], str(uuid4()))}
+    for what, status in {
+        "other bytes": _put(upload, other),
+        "more bytes": _put(upload, body + b"x"),
+        "another type": _put(upload, body, **{"Content-Type": "text/html"}),
+        "another disposition": _put(upload, body, **{"Content-Disposition": "inline"}),
+        "another uploader": _put(upload, body, **{"x-amz-meta-uploader": "somebody"}),
+        "another condition": _put(upload, body, **{"If-None-Match": '"0"'}),
+        "another key": _put(elsewhere, body),
+    }.items():
+        if status < 400:
+            yield f"the URL stores {what}"
+    with ThreadPoolExecutor(_SENDERS) as threads:
+        statuses = list(threads.map(lambda _: _put(upload, body), range(_SENDERS)))
+    if 200 not in statuses:
+        raise AssertionError(f"the URL is answered with {statuses}")
+    statuses += [_put(upload, body), _put(upload, other)]
+    if statuses.count(200) > 1:
+        yield f"the URL is answered 200 {statuses.count(200)} times"
+    versions = store.page_of_versions(store.settings.raw_bucket, None, None, prefix=key).versions
+    if len(versions) > 1:
+        yield f"the URL stores {len(versions)} versions"
+    if registered(target, key) != [(shop.name, versions[-1].version)]:
+        yield "what was sent to the URL later is the image"
 
 
-def _fill(form: dict[str, Any], **changes: str) -> int:
-    fields = form["fields"] | changes
-    answered = requests.post(form["url"], fields, files={"file": picture()}, timeout=SECONDS)
-    return answered.status_code
+def _put(upload: dict[str, Any], body: bytes, **changes: str) -> int:
+    headers = upload["headers"] | changes
+    return requests.put(upload["url"], body, headers=headers, timeout=SECONDS).status_code
 
 
 def _serve_a_page(target: Target) -> Iterator[str]:
@@ -227,7 +243,7 @@ ATTEMPTS = (
     Attempt("guess API keys", _guess_keys),
     Attempt("take the place of another uploader's image", _take_a_key),
     Attempt("put images into another uploader's list", _name_an_uploader),
-    Attempt("use the form of a direct upload for something else, or again", _reuse_a_form),
+    Attempt("use the URL of a direct upload for something else, or again", _reuse_a_url),
     Attempt("have a browser show an uploaded file as a page", _serve_a_page),
     Attempt("read the metrics of the upload API on its public port", _read_metrics),
 )
