@@ -140,6 +140,10 @@ class Settings(RetentionSettings, BucketSettings):
         None, description="key with which the upload API signs whose an object is"
     )
 
+    erasure_key: SecretStr | None = Field(
+        None, description="key of the hashes by which erased images are recognised"
+    )
+
     run_budget_seconds: Seconds = Field(600, description="after this a run takes no new work")
     run_linger_seconds: float = Field(20, ge=0, description="how long an idle run waits for more")
     sweep_interval_seconds: Seconds = Field(
@@ -202,6 +206,7 @@ class UploadSettings(Settings):
     database_url: SecretStr = Field(description="PostgreSQL warehouse, as darkroom_uploader")
     kafka_bootstrap_servers: str = Field("", description="the upload API needs no Kafka")
     upload_signing_key: SecretStr = Field(min_length=32)
+    erasure_key: SecretStr = Field(min_length=32)
 
     upload_host: str = "127.0.0.1"
     upload_port: int = Field(18080, ge=1, le=65535)

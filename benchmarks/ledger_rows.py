@@ -57,7 +57,7 @@ def measure_ledger(stack: Stack, rows: int, turn: int) -> dict[str, float]:
     return measure_writes(
         stack,
         REGISTER,
-        lambda loader, batch: ledger.register(loader, batch, now),
+        lambda loader, batch: ledger.register(loader, batch, now, None),
         TABLES,
         lambda _: (arrivals[start : start + BATCH_ROWS] for start in range(0, rows, BATCH_ROWS)),
         turn,

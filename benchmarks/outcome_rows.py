@@ -73,7 +73,7 @@ def measure_outcomes(stack: Stack, images: int, turn: int) -> dict[str, float]:
     return measure_writes(
         stack,
         WRITE,
-        lambda loader, batch: outcomes.write(loader, run_id, batch, now),
+        lambda loader, batch: outcomes.write(loader, run_id, batch, now, None),
         TABLES,
         lambda loader: (
             _claimed_batch(loader, run_id, recipe, now) for _ in range(images // BATCH_ROWS)
@@ -85,7 +85,7 @@ def measure_outcomes(stack: Stack, images: int, turn: int) -> dict[str, float]:
 def _claimed_batch(
     connection: Connection, run_id: str, recipe: Recipe, now: datetime
 ) -> list[Processed]:
-    ledger.register(connection, list(_arrivals(now)), now)
+    ledger.register(connection, list(_arrivals(now)), now, None)
     day = now.astimezone(UTC).date()
     lease_request = leases.LeaseRequest(day, run_id, _LEASE, recipe.hash)
     claimed = leases.claim(connection, lease_request, BATCH_ROWS)

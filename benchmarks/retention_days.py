@@ -153,7 +153,7 @@ def _own_wal_bytes(connection: Connection) -> int:
 
 def _write(connection: Connection) -> float:
     now, began = utc_now(), time.perf_counter()
-    ledger.register(connection, list(arrivals_of(_ARRIVALS, now)), now)
+    ledger.register(connection, list(arrivals_of(_ARRIVALS, now)), now, None)
     connection.commit()
     return time.perf_counter() - began
 

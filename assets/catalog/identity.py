@@ -14,6 +14,14 @@ def image_id(source: str, origin: str) -> UUID:
     return uuid5(_NAMESPACE, f"{source}:{origin}")
 
 
+def place_of(origin: str) -> str:
+    """Returns the topic or bucket of an origin: what is before the first slash.
+
+    A recreated topic is the same place, so its incarnation does not count.
+    """
+    return origin.partition("/")[0].partition("~")[0]
+
+
 def rendition_key(image: UUID, arrived_at: datetime, recipe_hash: str, file: str) -> str:
     """Returns the processed bucket's key of a rendition; `file` is such as `medium.jpg`."""
     return f"{arrived_at.astimezone(UTC).date()}/{image}/{recipe_hash}/{file}"

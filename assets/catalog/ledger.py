@@ -12,7 +12,10 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from psycopg import sql
+from pydantic import SecretStr
 
+from assets.catalog import erased
+from assets.catalog.erased import Content
 from assets.catalog.records import Arrival, DayBacklog
 from assets.catalog.visibility import VISIBLE
 from assets.resources.columns import Column, copy_rows
@@ -39,8 +42,21 @@ _BACKLOG = sql.SQL(
 ).format(visible=VISIBLE)
 
 
-def register(connection: Connection, arrivals: Sequence[Arrival], now: datetime) -> int:
-    """Registers arrivals and returns how many were new; known and erased images are left alone."""
+def register(
+    connection: Connection,
+    arrivals: Sequence[Arrival],
+    now: datetime,
+    erasure_key: SecretStr | None,
+    *,
+    may_block: bool = True,
+) -> int:
+    """Registers arrivals and returns how many were new; known and erased images are left alone.
+
+    An image is also erased if its content is. Then its id is blocked, unless the caller may not do
+    that and leaves the object to somebody who may.
+
+    Raises `ErasureKeyError` when there is erased content and no key.
+    """
     if not arrivals:
         return 0
     for day in sorted({arrival.arrived_at.astimezone(UTC).date() for arrival in arrivals}):
@@ -54,6 +70,16 @@ def register(connection: Connection, arrivals: Sequence[Arrival], now: datetime)
     connection.execute("set local enable_seqscan to off")
     for known in find_known(connection, [arrival.image_id for arrival in new.values()]):
         del new[known.hex]
+    if new and erased.exist(connection):
+        contents = [
+            Content(one.image_id, one.source, one.origin, one.uploader, one.sha256)
+            for one in new.values()
+        ]
+        repeated = erased.find_repeated(connection, contents, erasure_key)
+        if may_block:
+            erased.block(connection, repeated, now)
+        for image in repeated:
+            del new[image.hex]
     if new:
         copy_rows(connection, _IMAGE, _columns(now), new.values())
     return len(new)

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from psycopg import sql
+from pydantic import SecretStr
 
+from assets.catalog import erased
+from assets.catalog.erased import Content
 from assets.catalog.outcome_rows import OUTCOME, RENDITION, RESULT, stored_renditions
 from assets.catalog.records import Outcome
 from assets.catalog.visibility import VISIBLE
 from assets.resources.columns import copy_rows, create_temporary
-from assets.resources.warehouse import Connection, read_value, read_values
+from assets.resources.warehouse import Connection, read_rows, read_value, read_values
 
 _NEW = sql.Identifier("outcome")
 _RENDITION = sql.Identifier("image_catalog", "rendition")
@@ -44,6 +47,22 @@ _FINISH = sql.SQL(
     ),
     visible=VISIBLE,
 )
+_CONTENTS = """
+    select
+        image.image_id, image.source, image.origin, image.uploader,
+        coalesce(outcome.sha256, image.sha256) as sha256
+    from outcome
+    inner join image_catalog.image using (image_id, arrived_at)
+    where image.state = 'waiting' and image.claimed_by = %(run_id)s
+"""
+_WITHDRAW = """
+    update image_catalog.image
+    set withdrawn_at = %(now)s, claimed_by = null, lease_until = null
+    from outcome
+    where image.image_id = outcome.image_id
+      and image.arrived_at = outcome.arrived_at
+      and image.image_id = any(%(ids)s)
+"""
 _HAVE_RENDITIONS = """
     select exists (
         select from image_catalog.rendition
@@ -63,16 +82,29 @@ _DELETE_RENDITIONS = """
 """
 
 
-def write(connection: Connection, run_id: str, outcomes: Sequence[Outcome], now: datetime) -> int:
+def write(
+    connection: Connection,
+    run_id: str,
+    outcomes: Sequence[Outcome],
+    now: datetime,
+    erasure_key: SecretStr | None,
+) -> int:
     """Writes the outcomes of visible images that the run still leases; returns how many they are.
 
-    Earlier renditions that are not among the new ones go to `replaced_object`; their objects are
-    deleted after the commit.
+    A waiting image whose content turns out to be erased is withdrawn. Earlier renditions that are
+    not among the new ones go to `replaced_object`; their objects are deleted after the commit.
+
+    Raises `ErasureKeyError` when there is erased content and no key.
     """
     if not outcomes:
         return 0
     create_temporary(connection, _NEW, OUTCOME)
     copy_rows(connection, _NEW, OUTCOME, outcomes)
+    if erased.exist(connection):
+        contents = read_rows(connection, Content, _CONTENTS, {"run_id": run_id})
+        repeated = erased.find_repeated(connection, contents, erasure_key)
+        erased.block(connection, repeated, now)
+        connection.execute(_WITHDRAW, {"ids": list(repeated), "now": now})
     # The table has no statistics: left to itself the planner compares each of its rows with each
     # that the run leases, or reads all of a day that has just begun.
     connection.execute("set local enable_nestloop to off; set local enable_seqscan to off")

@@ -167,7 +167,8 @@ class OutcomeRecorder:
         ):
             group, self._pending = self._pending[:_GROUP_SIZE], self._pending[_GROUP_SIZE:]
             recorded = [outcome for outcome, _ in group]
-            written = outcomes.write(self._connection, self._run_id, recorded, utc_now())
+            key = self._platform.settings.erasure_key
+            written = outcomes.write(self._connection, self._run_id, recorded, utc_now(), key)
             if written < len(group):
                 self.summary.lost += len(group) - written
                 self._delete_objects_of_invisible_images(recorded)

@@ -1,15 +1,18 @@
 """Deletes images in parallel batches: objects first, then rows and their receipt together."""
 
+import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from itertools import groupby, islice
 from threading import Lock
 
+from assets.catalog import erased
 from assets.ingestion.registry import parse_key
 from assets.platform import Platform
+from assets.resources.object_store import ObjectMissingError
 from assets.resources.objects import pin_version
 from assets.resources.warehouse import Connection
 from assets.retention import ledger_rows
@@ -17,6 +20,7 @@ from assets.retention.ledger_rows import DueImage
 from assets.retention.receipt_store import DeletionContext
 from assets.retention.receipts import Copy, DeletionReason, HashedIds, ProgressCallback, Tally
 from assets.retention.throttle import DeletionThrottle
+from assets.validation.headers import MAX_IMAGE_BYTES
 
 WORKERS = 4
 """Batches that are deleted at the same time."""
@@ -61,6 +65,8 @@ class Deletion:
                 images = _take(connection, context)
             if not images:
                 return Tally()
+            if is_erasure:
+                self.record_content(connection, images, context.began_at)
             tally = self.delete_objects(images, with_duplicates=is_erasure)
             replaced = [(key, None) for key in ledger_rows.take_replaced(connection, images)]
             bucket = self.platform.settings.processed_bucket
@@ -105,6 +111,32 @@ class Deletion:
     def _finished(self, images: list[DueImage], deletion: Future[Tally]) -> list[DueImage]:
         self.show(deletion.result())
         return images
+
+    def record_content(
+        self, connection: Connection, images: Sequence[DueImage], erased_at: datetime
+    ) -> None:
+        """Records the content of images, so that it stays erased under other ids.
+
+        Bytes that nobody has read yet are read; an image that is too large is none under any id.
+        """
+        due = {image.image_id: image for image in images}
+        contents = [
+            one if one.sha256 else replace(one, sha256=self._digest(due[one.image_id]))
+            for one in erased.read_contents(connection, list(due))
+        ]
+        erased.record(connection, contents, erased_at, self.platform.settings.erasure_key)
+
+    def _digest(self, image: DueImage) -> bytes | None:
+        settings = self.platform.settings
+        place = (settings.raw_bucket, image.object_key, image.object_version)
+        if image.quarantine_key:
+            place = (settings.quarantine_bucket, image.quarantine_key, None)
+        try:
+            if image.size_bytes <= MAX_IMAGE_BYTES:
+                return hashlib.sha256(self.platform.object_store.get(*place)).digest()
+        except ObjectMissingError:
+            pass
+        return None
 
     def delete_objects(self, images: Sequence[DueImage], *, with_duplicates: bool = False) -> Tally:
         """Deletes the objects of images, and counts all their copies.

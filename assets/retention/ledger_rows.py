@@ -266,5 +266,6 @@ def record_erased(connection: Connection, images: Sequence[UUID], erased_at: dat
 
 
 def delete_erased(connection: Connection, until: datetime) -> None:
-    """Unblocks the ids of images that were erased at or before `until`."""
+    """Unblocks ids and content of images that were erased at or before `until`."""
     connection.execute("delete from image_catalog.erased_image where erased_at <= %s", [until])
+    connection.execute("delete from image_catalog.erased_content where erased_at <= %s", [until])

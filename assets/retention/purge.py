@@ -48,11 +48,11 @@ class Purge:
         throttle = self._throttle(now)
         deletion = Deletion(self.platform, throttle, self.show)
         expiry = DeletionContext(open_signer(settings), DeletionReason.EXPIRY, now, until)
-        total = Tally()
+        # First, because an expired image leaves no content that stays erased.
+        total = erase_requested(self.platform, deletion, now)
         for day in days:
             total += deletion.drop_day(day, expiry) or Tally()
         total += deletion.delete(expiry)
-        total += erase_requested(self.platform, deletion, now)
         total += self._purge_orphans(now, throttle, expiry)
         with warehouse.connect() as connection:
             ledger_rows.delete_erased(connection, cutoff(now, settings.retention))

@@ -92,6 +92,8 @@ class Restore:
                 with self.platform.warehouse.connect() as connection:
                     ids = [image.image_id for image in due]
                     ledger_rows.record_erased(connection, ids, receipt.ended_at)
+                    deletion = Deletion(self.platform, DeletionThrottle())
+                    deletion.record_content(connection, due, receipt.ended_at)
                     gone += self._delete(connection, due)
         return gone
 

@@ -33,6 +33,8 @@ class Secrets:
 _OBJECT_STORE: Final[Names] = ("AWS_*",)
 # With it the upload API signs whose an object is, and registration verifies that.
 _UPLOAD_SIGNING: Final[Names] = ("UPLOAD_SIGNING_KEY",)
+# With it whoever registers, processes or erases images recognises what was erased.
+_ERASURES: Final[Names] = ("ERASURE_KEY",)
 _STORAGE: Final[Names] = ("DAGSTER_DATABASE_URL",)
 _LOADER: Final[Names] = ("DATABASE_URL",)
 _BROKERS: Final[Names] = ("KAFKA_SASL_*",)
@@ -45,12 +47,12 @@ _SETTINGS = {
 }
 _SECRET_SETTINGS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "KAFKA_SASL_PASSWORD")
 _PUBLIC: Final[Names] = (
-    *(_SETTINGS - {*_LOADER, *_RECEIPTS, *_UPLOAD_SIGNING, *_SECRET_SETTINGS}),
+    *(_SETTINGS - {*_LOADER, *_RECEIPTS, *_UPLOAD_SIGNING, *_ERASURES, *_SECRET_SETTINGS}),
     *("DAGSTER_HOME", "LOGS_FOLDER", "DBT_HOST", "DBT_PORT", "DBT_USER", "DBT_DBNAME"),
     *("AWS_CA_BUNDLE", "PGSSL*", "HTTPS_PROXY", "NO_PROXY", "https_proxy", "no_proxy"),
 )
 
-UPLOAD_API: Final = Secrets(_UPLOAD_SIGNING, "upload_api")
+UPLOAD_API: Final = Secrets((*_UPLOAD_SIGNING, *_ERASURES), "upload_api")
 CODE_SERVER: Final = Secrets((*_STORAGE, *_LOADER, *_BROKERS), "code_server")
 """Its sensors ask every server for work."""
 
@@ -62,9 +64,9 @@ FAMILIES: Final[Mapping[JobFamily, Secrets]] = {
     family: Secrets((*_STORAGE, *own), family.value)
     for family, own in {
         JobFamily.ACCESS: _LOADER,
-        JobFamily.INGESTION: (*_LOADER, *_BROKERS, *_UPLOAD_SIGNING),
-        JobFamily.PROCESSING: _LOADER,
-        JobFamily.RETENTION: (*_LOADER, *_BROKERS, *_RECEIPTS),
+        JobFamily.INGESTION: (*_LOADER, *_BROKERS, *_UPLOAD_SIGNING, *_ERASURES),
+        JobFamily.PROCESSING: (*_LOADER, *_ERASURES),
+        JobFamily.RETENTION: (*_LOADER, *_BROKERS, *_RECEIPTS, *_ERASURES),
         JobFamily.VIEWS: _BUILDER,
     }.items()
 }

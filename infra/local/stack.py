@@ -43,7 +43,7 @@ OUTSIDE_SERVERS = ("DATABASE_URL", "AWS_ENDPOINT_URL", "KAFKA_BOOTSTRAP_SERVERS"
 
 _DATABASE_VARIABLES = (
     *("DATABASE_URL", "DATABASE_ADMIN_URL", "DATABASE_UPLOADER_URL", "DAGSTER_DATABASE_URL"),
-    *("DBT_HOST", "DBT_USER", "DBT_ENV_SECRET_PASSWORD"),
+    *("DBT_HOST", "DBT_USER", "DBT_ENV_SECRET_PASSWORD", "ERASURE_KEY"),
 )
 
 
@@ -384,4 +384,5 @@ class Stack:
             "DBT_USER": bootstrap.BUILDER,
             "DBT_DBNAME": bootstrap.WAREHOUSE,
             "DBT_ENV_SECRET_PASSWORD": known[bootstrap.BUILDER],
+            "ERASURE_KEY": self.outside.get("ERASURE_KEY", known["erasure_key"]),
         }

@@ -51,6 +51,7 @@ class ServerPasswords:
     s3_retention: str = field(default_factory=_password, repr=False)
     s3_archive: str = field(default_factory=_password, repr=False)
     upload_signing_key: str = field(default_factory=_password, repr=False)
+    erasure_key: str = field(default_factory=_password, repr=False)
 
     @property
     def of_object_store(self) -> dict[str, str]:

@@ -76,8 +76,9 @@ class Registrar:
     if more uploads are expected, because a transaction costs more than its rows.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, erasure_key: SecretStr) -> None:
         self._database = database
+        self._erasure_key = erasure_key
         self._waiting: list[_Waiting] = []
         self._writer: asyncio.Task[None] | None = None
         self._expected = 0
@@ -94,7 +95,8 @@ class Registrar:
     async def register(self, arrival: Arrival) -> Upload | None:
         """Registers an upload and returns it as the ledger has it, also if it was known before.
 
-        Returns None when an image of this id has expired or is erased: it is not registered again.
+        Returns None when an image of this id has expired, or this one is erased: it is not
+        registered again.
 
         Raises `ServerError` when the ledger does not answer.
         """
@@ -111,7 +113,7 @@ class Registrar:
             batch = self._waiting[:_MAX_BATCH_SIZE]
             del self._waiting[:_MAX_BATCH_SIZE]
             arrivals = [arrival for arrival, _ in batch]
-            task = self._database.run(partial(_register, arrivals))
+            task = self._database.run(partial(_register, arrivals, self._erasure_key))
             [known] = await asyncio.gather(task, return_exceptions=True)
             for arrival, written in batch:
                 if written.done():
@@ -122,10 +124,13 @@ class Registrar:
                     written.set_result(known.get(arrival.image_id))
 
 
-def _register(arrivals: list[Arrival], connection: Connection) -> Mapping[UUID, Upload]:
+def _register(
+    arrivals: list[Arrival], erasure_key: SecretStr, connection: Connection
+) -> Mapping[UUID, Upload]:
     """Returns the uploads that are registered and visible afterwards."""
     now = arrivals[0].arrived_at  # when rejected arrivals finished; these are not rejected
-    if ledger.register(connection, arrivals, now) < len(arrivals):
+    # An upload that is not registered here is found in the bucket, and its id is blocked then.
+    if ledger.register(connection, arrivals, now, erasure_key, may_block=False) < len(arrivals):
         return lookup.find(connection, [arrival.image_id for arrival in arrivals])
     return {arrival.image_id: lookup.as_registered(arrival) for arrival in arrivals}
 
@@ -148,7 +153,7 @@ class Acceptance:
         """Stores an image, and registers it if the ledger answers.
 
         Raises:
-            ProblemError: The idempotency key belongs to another image, or to a deleted one.
+            ProblemError: The idempotency key belongs to another image, or the image was deleted.
             ServerUnavailableError: S3 does not answer; nothing was stored.
         """
         if idempotency_key is None:
@@ -264,6 +269,6 @@ def _key_reused() -> ProblemError:
 def _gone() -> ProblemError:
     return ProblemError(
         GONE,
-        "The image that was sent with this Idempotency-Key was deleted and cannot be sent again; "
-        "use a new key to send another image.",
+        "This image was deleted and cannot be sent again within a week of that, whatever its "
+        "Idempotency-Key; use a new key to send another image.",
     )

@@ -30,8 +30,9 @@ class AppState:
         self.rate_limit = RateLimit(settings.upload_requests_per_minute)
         self.memory = MemoryBudget(settings.upload_memory_bytes, settings.upload_bodies)
         self.timeouts = BodyTimeouts(settings.upload_idle_seconds, settings.upload_body_seconds)
+        registrar = Registrar(self.database, settings.erasure_key)
         self.acceptance = Acceptance(
-            self.storage, self.database, Registrar(self.database), settings.upload_signing_key
+            self.storage, self.database, registrar, settings.upload_signing_key
         )
         self.catalogue = Catalogue(settings, self.database, self.storage)
 

@@ -49,7 +49,7 @@ class Catalogue:
         told = {"source": "kafka", "origin": "o", "object_key": "k", "object_version": None}
         arrivals = [Arrival(uuid4(), NOW, size_bytes=5, **told | changes) for _ in range(count)]
         with self.platform.warehouse.connect() as connection:
-            ledger.register(connection, arrivals, NOW)
+            ledger.register(connection, arrivals, NOW, None)
             return leases.claim(connection, lease_request(NOW.date(), run_id), count)
 
     def claim_again(self, recipe: Recipe) -> list[LeasedImage]:
@@ -61,7 +61,7 @@ class Catalogue:
 
     def write(self, *made: Outcome, run_id: str = "a run", now: datetime = NOW) -> int:
         with self.platform.warehouse.connect() as connection:
-            return outcomes.write(connection, run_id, made, now)
+            return outcomes.write(connection, run_id, made, now, self.platform.settings.erasure_key)
 
     def rendition_keys(self) -> set[str]:
         rows = self.platform.query("select object_key from image_catalog.rendition")

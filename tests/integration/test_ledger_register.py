@@ -36,7 +36,7 @@ def register(platform):
 
     def registered(*arrivals: Arrival, now: datetime = NOW) -> int:
         with platform.warehouse.connect() as connection:
-            return ledger.register(connection, arrivals, now)
+            return ledger.register(connection, arrivals, now, None)
 
     return registered
 
@@ -117,11 +117,11 @@ def test_a_door_that_learns_of_an_image_meanwhile_waits_and_makes_no_second_row(
     def second_source() -> int:
         with Warehouse.from_settings(settings).connect() as connection:
             has_begun.set()
-            return ledger.register(connection, [notified], NOW)
+            return ledger.register(connection, [notified], NOW, None)
 
     with ThreadPoolExecutor(1) as threads:
         with platform.warehouse.connect() as connection:
-            assert ledger.register(connection, [arrival], NOW) == 1
+            assert ledger.register(connection, [arrival], NOW, None) == 1
             second = threads.submit(second_source)
             assert has_begun.wait(30)
             _wait_for_a_lock(platform)
@@ -135,7 +135,7 @@ def test_a_door_whose_transaction_fails_leaves_the_image_to_the_other(platform, 
 
     def killed_source() -> None:
         with platform.warehouse.connect() as connection:
-            ledger.register(connection, [arrival], NOW)
+            ledger.register(connection, [arrival], NOW, None)
             raise RuntimeError("the run is killed")
 
     with pytest.raises(RuntimeError, match="the run is killed"):
@@ -150,7 +150,7 @@ def test_many_doors_with_the_same_images_in_any_order_make_one_row_each(platform
         later = timedelta(seconds=number)
         mine = [replace(one, arrived_at=NOW + later) for one in images[number:] + images[:number]]
         with Warehouse.from_settings(settings).connect() as connection:
-            return ledger.register(connection, mine, NOW)
+            return ledger.register(connection, mine, NOW, None)
 
     with ThreadPoolExecutor(6) as threads:
         assert sum(threads.map(register_again, range(6))) == len(images)

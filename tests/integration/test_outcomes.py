@@ -140,8 +140,8 @@ def test_a_run_writes_the_images_that_it_holds_and_no_other(platform, catalogue)
 def test_two_groups_of_outcomes_go_into_one_transaction(platform, catalogue):
     first, second = catalogue.claimed(2)
     with platform.warehouse.connect() as connection:
-        assert outcomes.write(connection, "a run", [processed(first)], NOW) == 1
-        assert outcomes.write(connection, "a run", [processed(second)], NOW) == 1
+        assert outcomes.write(connection, "a run", [processed(first)], NOW, None) == 1
+        assert outcomes.write(connection, "a run", [processed(second)], NOW, None) == 1
     assert platform.states() == {"processed": 2}
 
 

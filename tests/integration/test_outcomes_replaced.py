@@ -103,7 +103,10 @@ def test_old_renditions_are_noted_in_the_transaction_that_replaces_them(platform
 
     def killed() -> None:
         with platform.warehouse.connect() as connection:
-            assert outcomes.write(connection, "a run", [processed(again, recipe=OTHER)], NOW) == 1
+            assert (
+                outcomes.write(connection, "a run", [processed(again, recipe=OTHER)], NOW, None)
+                == 1
+            )
             raise RuntimeError("the run is killed")
 
     with pytest.raises(RuntimeError, match="the run is killed"):

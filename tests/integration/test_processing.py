@@ -110,7 +110,7 @@ def test_a_run_that_lost_its_lease_changes_nothing(platform, pictures):
     platform.process("fast run")
     with platform.warehouse.connect() as connection:
         late = Rejected(slow, Reason.CORRUPT, None)
-        assert outcomes.write(connection, "slow run", [late], datetime.now(UTC)) == 0
+        assert outcomes.write(connection, "slow run", [late], datetime.now(UTC), None) == 0
     assert platform.states() == {"processed": 1}
 
 

@@ -134,7 +134,7 @@ def test_an_object_that_has_come_back_is_found_in_the_raw_bucket(platform, pictu
         size_bytes=len(body),
     )
     with platform.warehouse.connect() as connection:
-        ledger.register(connection, [missing], NOW)
+        ledger.register(connection, [missing], NOW, None)
     platform.process()
     assert platform.states() == {"object_missing": 1}
     send_again(platform, Reason.OBJECT_MISSING)

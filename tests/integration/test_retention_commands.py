@@ -108,7 +108,7 @@ def test_an_image_that_is_erased_before_it_is_known_does_not_become_known(platfo
     now = datetime.now(UTC)
     unheard = Arrival(UUID(UNKNOWN), now, "bucket", "o", "k", None, size_bytes=5)
     with platform.warehouse.connect() as connection:
-        assert ledger.register(connection, [unheard], now) == 0
+        assert ledger.register(connection, [unheard], now, platform.settings.erasure_key) == 0
     assert images(platform) == 0
 
 

@@ -56,7 +56,8 @@ def test_the_stack_starts_it_and_stops_it(stack):
 def test_its_process_has_only_its_own_password(stack, server):
     process = server.process()
     secrets = vars(stack.state.secrets())
-    of_others = set(secrets) - {"darkroom_uploader", "s3_upload_api", "upload_signing_key"}
+    own = {"darkroom_uploader", "s3_upload_api", "upload_signing_key", "erasure_key"}
+    of_others = set(secrets) - own
     told = " ".join([*process.cmdline(), *process.environ().values()])
     assert [name for name in of_others if secrets[name] in told] == []
     assert secrets["darkroom_uploader"] in told

@@ -42,7 +42,7 @@ def register(platform, **changes) -> Arrival:
     told = {"source": "bucket", "origin": "o", "object_key": "k", "object_version": None}
     arrival = Arrival(**{"image_id": uuid4(), "arrived_at": NOW, "size_bytes": 5} | told | changes)
     with platform.warehouse.connect() as connection:
-        ledger.register(connection, [arrival], NOW)
+        ledger.register(connection, [arrival], NOW, None)
     return arrival
 
 

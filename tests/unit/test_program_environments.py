@@ -16,7 +16,8 @@ from tests.unit.test_stack_environment import DATABASE, EVERYTHING, OWN_AWS
 ADMIN, UPLOADER = EVERYTHING["DATABASE_ADMIN_URL"], EVERYTHING["DATABASE_UPLOADER_URL"]
 LOADER, STORAGE = EVERYTHING["DATABASE_URL"], EVERYTHING["DAGSTER_DATABASE_URL"]
 BUILDER, BROKERS, STORE, SIGNING = "builder's", "broker's", "store's", "the signer's"
-SECRETS = {ADMIN, UPLOADER, LOADER, STORAGE, BUILDER, BROKERS, STORE, SIGNING}
+ERASURES = "the eraser's"
+SECRETS = {ADMIN, UPLOADER, LOADER, STORAGE, BUILDER, BROKERS, STORE, SIGNING, ERASURES}
 OUTSIDE = (
     EVERYTHING
     | OWN_AWS
@@ -25,6 +26,7 @@ OUTSIDE = (
         "KAFKA_SASL_PASSWORD": BROKERS,
         "AWS_SECRET_ACCESS_KEY": STORE,
         "UPLOAD_SIGNING_KEY": SIGNING,
+        "ERASURE_KEY": ERASURES,
         "RAW_BUCKET": "theirs",
         "UNKNOWN_TOKEN": ADMIN,
     }
@@ -39,7 +41,7 @@ def stack(tmp_path: Path) -> Stack:
 @pytest.mark.parametrize(
     ("program", "expected"),
     [
-        ("upload_api", {UPLOADER, STORE, SIGNING}),
+        ("upload_api", {UPLOADER, STORE, SIGNING, ERASURES}),
         ("code_server", {STORAGE, LOADER, BROKERS, STORE}),
         ("daemon", {STORAGE}),
         ("web_server", {STORAGE, STORE}),
@@ -55,9 +57,9 @@ def test_a_program_holds_its_own_secrets_only(stack: Stack, program: str, expect
     ("family", "expected"),
     [
         (JobFamily.ACCESS, {LOADER}),
-        (JobFamily.INGESTION, {LOADER, BROKERS, SIGNING}),
-        (JobFamily.PROCESSING, {LOADER}),
-        (JobFamily.RETENTION, {LOADER, BROKERS}),
+        (JobFamily.INGESTION, {LOADER, BROKERS, SIGNING, ERASURES}),
+        (JobFamily.PROCESSING, {LOADER, ERASURES}),
+        (JobFamily.RETENTION, {LOADER, BROKERS, ERASURES}),
         (JobFamily.VIEWS, {BUILDER}),
     ],
 )

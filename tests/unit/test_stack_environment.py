@@ -17,6 +17,7 @@ DATABASE = {
     "DBT_HOST": "db.example",
     "DBT_USER": "builder",
     "DBT_ENV_SECRET_PASSWORD": "hunter2",
+    "ERASURE_KEY": "hunter4",
 }
 OBJECT_STORE = {"AWS_ENDPOINT_URL": "https://s3.example"}
 BROKERS = {"KAFKA_BOOTSTRAP_SERVERS": "kafka.example:9092"}
@@ -95,7 +96,8 @@ def test_an_outside_database_without_its_other_variables_is_told_by_their_names(
         Stack(state, outside=outside).environment()
     assert str(refused.value) == (
         "An outside database also needs DATABASE_ADMIN_URL, DATABASE_UPLOADER_URL, "
-        "DAGSTER_DATABASE_URL, DBT_HOST, DBT_USER, DBT_ENV_SECRET_PASSWORD; see .env.example."
+        "DAGSTER_DATABASE_URL, DBT_HOST, DBT_USER, DBT_ENV_SECRET_PASSWORD, ERASURE_KEY; "
+        "see .env.example."
     )
 
 

@@ -21,6 +21,7 @@ def settings() -> UploadSettings:
         aws_access_key_id="AKIAEXAMPLE",
         aws_secret_access_key="example",
         upload_signing_key="x" * 32,
+        erasure_key="x" * 32,
     )
 
 

@@ -120,7 +120,8 @@ class Registration:
                 raise RegistrationBusyError(
                     "Another run is registering objects; this run gives way."
                 )
-            new_images = ledger.register(connection, arrivals, utc_now())
+            key = self.platform.settings.erasure_key
+            new_images = ledger.register(connection, arrivals, utc_now(), key)
             if sweep is not None:
                 write_sweep(connection, self.platform.settings.raw_bucket, sweep)
         return new_images

@@ -148,7 +148,8 @@ class Landing:
         gaps = topics.missing_offsets(opened, (one for read in reads for one in read.skipped))
         with self.platform.warehouse.connect() as connection:
             topics.lock_topic(connection, opened)
-            new_images = ledger.register(connection, arrivals, now)
+            key = self.platform.settings.erasure_key
+            new_images = ledger.register(connection, arrivals, now, key)
             write_gaps(connection, gaps)
             topics.write_offsets(connection, opened.state.name, positions)
         source.reached = positions

@@ -4,6 +4,7 @@ A claim check is a message without bytes that names an object in the raw bucket.
 one that registration makes of that object version, whichever of the two comes first.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -88,7 +89,11 @@ class MessageStorer:
         )
         body = message.value or b""
         version = self.platform.object_store.put(bucket, key, body, "application/octet-stream")
-        return replace(arrival, object_version=None if arrival.reason else version)
+        return replace(
+            arrival,
+            object_version=None if arrival.reason else version,
+            sha256=hashlib.sha256(body).digest(),
+        )
 
     def _resolve(self, checks: Sequence[ClaimCheck], now: datetime) -> list[Arrival]:
         """Returns the arrivals that claim checks name, without those that are known or erased."""

@@ -132,8 +132,9 @@ class Replay:
             known = set(ledger.find_known(connection, by_id))
         lacking = [message for image, message in by_id.items() if image not in known]
         arrivals = storer.finish(storer.begin(lacking, lineage, now), now)
+        key = self.platform.settings.erasure_key
         with self.platform.warehouse.connect() as connection:
-            new_images = ledger.register(connection, arrivals, now)
+            new_images = ledger.register(connection, arrivals, now, key)
         return Replayed(
             messages=len(messages),
             known=len(young) - new_images,

@@ -1,14 +1,21 @@
-"""Whether an uploader erases images of others, and whether Dagster learns which are erased."""
+"""Whether an uploader erases images of others, whether erased ones return, and who finds out."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
+from pydantic import SecretStr
 
+from assets.catalog.erased import Content
 from assets.errors import StackError
+from assets.ingestion.upload.source import upload_origin
+from assets.resources.warehouse import read_values
+from assets.retention.purge import Purge
+from assets.timing import utc_now
 from infra.local.dagster_api import launch_job
 from tests.campaigns.security.attempt import Attempt, Target
-from tests.campaigns.security.means import uploader
+from tests.campaigns.security.means import picture, uploader
 
 
 def _by_the_api(target: Target) -> Iterator[str]:
@@ -61,6 +68,43 @@ def _name_an_image_in_a_run(target: Target) -> Iterator[str]:
         raise AssertionError("Dagster does not launch a run with the number of a request")
 
 
+def _send_erased_bytes_again(target: Target) -> Iterator[str]:
+    owner, other, body = uploader(target), uploader(target), picture()
+    sent = owner.send(body)
+    sent.raise_for_status()
+    owner.delete(sent.json()["id"]).raise_for_status()
+    while_requested = owner.send(body)
+    Purge(target.platform).run(utc_now())
+    for answer in (while_requested, owner.send(body)):
+        if answer.ok:
+            yield "an erased image is there again, under another id"
+            owner.delete(answer.json()["id"])
+    unrelated = other.send(body)
+    if not unrelated.ok:
+        raise AssertionError("the same bytes of another uploader are refused")
+    other.delete(unrelated.json()["id"])
+
+
+def _find_out_what_was_erased(target: Target) -> Iterator[str]:
+    """Tries what a copy of the database allows: hashes of a file without the key."""
+    owner, body = uploader(target), picture()
+    sent = owner.send(body)
+    sent.raise_for_status()
+    image = sent.json()["id"]
+    digest = hashlib.sha256(body).digest()
+    content = Content(UUID(image), "upload", upload_origin(UUID(image)), owner.name, digest)
+    owner.delete(image).raise_for_status()
+    Purge(target.platform).run(utc_now())
+    with target.platform.warehouse.connect() as connection:
+        query = "select content_hash from image_catalog.erased_content"
+        kept = set(read_values(connection, query))
+    if content.hash(SecretStr(target.env["ERASURE_KEY"])) not in kept:
+        raise AssertionError("with the key the erased content is not found either")
+    guesses = {digest, hashlib.sha256(digest).digest(), content.hash(SecretStr(""))}
+    if kept & guesses:
+        yield "a hash in the database shows that a file was erased"
+
+
 def _launches(target: Target, op: str, entry: Mapping[str, object]) -> bool:
     try:
         launch_job(target.stack.ports.dagster, "erase_images", {"ops": {op: {"config": entry}}})
@@ -72,5 +116,7 @@ def _launches(target: Target, op: str, entry: Mapping[str, object]) -> bool:
 ATTEMPTS = (
     Attempt("erase an image of another uploader with a key of the upload API", _by_the_api),
     Attempt("erase an image with the upload API's database role", _by_the_role_of_the_api),
+    Attempt("bring an erased image back by sending its bytes again", _send_erased_bytes_again),
+    Attempt("find out from the database whether a file was erased", _find_out_what_was_erased),
     Attempt("have a run record name the image that it erases", _name_an_image_in_a_run),
 )

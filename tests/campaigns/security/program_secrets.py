@@ -16,11 +16,12 @@ from tests.campaigns.security.attempt import Attempt, Target
 
 _START_SECONDS: Final = 180
 """A run may have to wait for another of its job."""
-_LOADER, _STORAGE, _SIGNING = "darkroom_loader", "darkroom_dagster", "upload_signing_key"
+_LOADER, _STORAGE = "darkroom_loader", "darkroom_dagster"
+_SIGNING, _ERASURES = "upload_signing_key", "erasure_key"
 _PROGRAMS: Final = {
     "kafka": {"s3_kafka"},
     "object_store": {one.name for one in fields(ServerPasswords) if one.name.startswith("s3_")},
-    "upload_api": {"darkroom_uploader", "s3_upload_api", _SIGNING},
+    "upload_api": {"darkroom_uploader", "s3_upload_api", _SIGNING, _ERASURES},
     "code_server": {_LOADER, _STORAGE, "s3_code_server"},
     "daemon": {_STORAGE},
     "web_server": {_STORAGE, "s3_web_server"},
@@ -28,9 +29,9 @@ _PROGRAMS: Final = {
 """What each program needs of the generated secrets; the others need none."""
 _RUNS: Final = {
     "check_access": {_LOADER, _STORAGE, "s3_access"},
-    "check_images": {_LOADER, _STORAGE, "s3_ingestion", _SIGNING},
-    "check_retention": {_LOADER, _STORAGE, "s3_retention", "s3_archive"},
-    "process_images": {_LOADER, _STORAGE, "s3_processing"},
+    "check_images": {_LOADER, _STORAGE, "s3_ingestion", _SIGNING, _ERASURES},
+    "check_retention": {_LOADER, _STORAGE, "s3_retention", "s3_archive", _ERASURES},
+    "process_images": {_LOADER, _STORAGE, "s3_processing", _ERASURES},
     "check_sales": {"darkroom_builder", _STORAGE, "s3_views"},
 }
 """A job of each family, and what its runs need."""
