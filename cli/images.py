@@ -20,7 +20,8 @@ from assets.platform import Platform
 from assets.resources.event_log import administrator
 from assets.resources.topic_states import read_shape
 from assets.resources.warehouse import Warehouse
-from assets.retention.erasure import Erasure, choose, image_named
+from assets.retention.erasure import Erasure, image_named
+from assets.retention.erasure_requests import ErasureSelection
 from assets.retention.proof import prove as prove_gone
 from assets.retention.receipts import Copy
 from assets.settings import Settings
@@ -145,11 +146,11 @@ def erase(
     """
     if not (images or source or uploader):
         raise typer.BadParameter("choose images by --image, --source or --uploader.")
-    for image in images or []:
-        parsed("--image", image_named, image)
-    if source:
-        parsed("--source", source_named, source)
-    chosen = choose(images or [], source, uploader)
+    chosen = ErasureSelection(
+        tuple(parsed("--image", image_named, image) for image in images or ()),
+        parsed("--source", source_named, source) if source else None,
+        uploader,
+    )
     platform = running_platform("postgres", "object_store")
     count = Erasure(platform).count(chosen)
     if not (count or chosen.is_by_id):

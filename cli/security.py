@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from assets.errors import DarkroomError
 from cli.options import Json
-from infra.console import FAILED, OK, console, counted, print_json
+from infra.console import FAILED, OK, console, counted, print_json, print_table
 from infra.supply_chain import UNKNOWN, bill_of_materials, by_licence, installed_packages
 
 app = typer.Typer()
@@ -55,15 +54,12 @@ def licences(json: Json = False) -> None:
     if json:
         print_json(found)
     else:
-        table = Table(show_header=True, box=None, padding=(0, 2, 0, 0))
-        for heading in ("licence", "packages"):
-            table.add_column(heading)
-        for row in found.items():
-            table.add_row(row[0], ", ".join(row[1]))
-        console.print(table)
+        print_table(
+            [{"licence": one, "packages": ", ".join(those)} for one, those in found.items()]
+        )
         count = counted(len(packages), "package")
         unknown = len(found.get(UNKNOWN, []))
         verdict = f"{unknown} without a known licence" if unknown else "each with a known licence"
-        console.print(f"\n{FAILED if unknown else OK} {count}, {verdict}")
+        console.print(f"{FAILED if unknown else OK} {count}, {verdict}")
     if UNKNOWN in found:
         raise typer.Exit(1)

@@ -79,8 +79,8 @@ class Worker:
         self._self_test_image = self_test_image()
         self._processor: Processor
 
-    def open(self) -> Ready:
-        """Loads the processor, closes the process down and tests the processor there.
+    def open(self) -> list[sandbox.Layer]:
+        """Loads the processor, closes the process down and tests it there; returns the layers.
 
         Raises `ProcessorError` when it cannot be loaded, or fails with the self-test image.
         """
@@ -92,7 +92,7 @@ class Worker:
         layers = sandbox.close_down()
         self._imports.is_closed = True
         self._test()
-        return Ready(layers=tuple(layers))
+        return layers
 
     def process(self, body: bytes) -> Result:
         """Processes one image; returns the result, or why there is none.
@@ -141,8 +141,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         worker = Worker(Assignment.model_validate_json(_receive(channel)))
         try:
-            ready = worker.open()
-            _send(channel, Ready(layers=(*layers, *ready.layers)))
+            _send(channel, Ready(layers=(*layers, *worker.open())))
             while True:
                 _send(channel, worker.process(_receive(channel)))
         except ProcessorError as error:

@@ -1,27 +1,21 @@
 """Which layers isolate the image workers, in words, and what this machine permits."""
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Collection
 
-from assets.processing.sandbox import Layer
+from assets.processing.sandbox import Layer, python_command
 
 _TRY = (
-    "import json, sys; sys.path[:] = sys.argv[1:]; from assets.processing import sandbox; "
+    "import json; from assets.processing import sandbox; "
     "print(json.dumps([*sandbox.separate(), *sandbox.close_down()]))"
 )
 
 
 def permitted_layers() -> list[Layer]:
     """Returns the layers that this machine permits, found out in a process of its own."""
-    done = subprocess.run(  # noqa: S603 - this program
-        [sys.executable, "-I", "-B", "-c", _TRY, *map(os.path.abspath, sys.path)],
-        env={},
-        capture_output=True,
-        check=True,
-    )
+    command = python_command(_TRY)
+    done = subprocess.run(command, env={}, capture_output=True, check=True)  # noqa: S603 - ours
     return [Layer(name) for name in json.loads(done.stdout)]
 
 

@@ -9,6 +9,7 @@ with apt. Sources: man pages seccomp(2), landlock(7), unshare(2), chroot(2), prc
 import ctypes
 import errno
 import os
+import sys
 from collections.abc import Callable
 from enum import StrEnum
 from functools import cache, partial
@@ -71,6 +72,12 @@ class _Comparison(ctypes.Structure):
         ("first", ctypes.c_uint64),
         ("second", ctypes.c_uint64),
     )
+
+
+def python_command(code: str) -> list[str]:
+    """Returns the command of a process that runs code with this one's modules and nothing else."""
+    setup = f"import sys; sys.path[:] = sys.argv[1:]; {code}"
+    return [sys.executable, "-I", "-B", "-c", setup, *map(os.path.abspath, sys.path)]
 
 
 def separate() -> list[Layer]:

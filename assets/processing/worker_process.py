@@ -3,11 +3,9 @@
 What comes from it is only data, whose size and form are checked (`messages`).
 """
 
-import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 
 from assets.processing.contract import ProcessorError
@@ -20,11 +18,9 @@ from assets.processing.messages import (
     ViolationError,
     read_answer,
 )
-from assets.processing.sandbox import Layer
+from assets.processing.sandbox import Layer, python_command
 
-_START = (
-    "import sys; sys.path[:] = sys.argv[1:]; from assets.processing.isolation import main; main()"
-)
+_START = "from assets.processing.isolation import main; main()"
 # A worker is one of several, so libraries must not start a thread per core.
 _ENVIRONMENT = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VIPS_CONCURRENCY"), "1"
@@ -55,7 +51,7 @@ class WorkerProcess:
         self._channel, end = socket.socketpair()
         with end:
             self._process = subprocess.Popen(  # noqa: S603 - this program
-                [sys.executable, "-I", "-B", "-c", _START, *map(os.path.abspath, sys.path)],
+                python_command(_START),
                 stdin=end.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

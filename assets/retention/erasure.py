@@ -1,12 +1,10 @@
 """Erasure on demand: deletes selected images with all their copies, before they are due."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from assets.ingestion.registry import source_names
 from assets.platform import Platform
 from assets.retention import erasure_requests, ledger_rows
 from assets.retention.deletion import Deletion
@@ -118,15 +116,3 @@ def image_named(text: str) -> UUID:
             "This is not an image id; write it as the ledger and the upload API show it, such as "
             "6b0c5a52-51d4-5b0e-9c43-6f1f7f1f4f0d."
         ) from error
-
-
-def choose(images: Sequence[str], source: str | None, uploader: str | None) -> ErasureSelection:
-    """Returns the selection of images by id, source and uploader; empty criteria do not count.
-
-    Raises `ErasureSelectionError` when there is no criterion, or one that cannot exist.
-    """
-    if source and source not in source_names():
-        raise ErasureSelectionError(
-            f"There is no source of that name; choose one of {', '.join(source_names())}."
-        )
-    return ErasureSelection(tuple(map(image_named, images)), source or None, uploader or None)

@@ -26,10 +26,10 @@ class TopicDescription:
     config: Mapping[str, str]
 
 
-def load_description(described_as: str = "images", path: Path = TOPICS) -> TopicDescription:
-    """Reads one entry of the topic file. Raises `TopicError` when the file does not describe it."""
+def load_description(path: Path = TOPICS) -> TopicDescription:
+    """Reads the topic file. Raises `TopicError` when it does not describe the topic."""
     try:
-        entry = cast(Any, read_yaml(path))[described_as]
+        entry = cast(Any, read_yaml(path))["images"]
         config = {
             str(key): str(value).lower() if isinstance(value, bool) else str(value)
             for key, value in entry["config"].items()
@@ -37,7 +37,7 @@ def load_description(described_as: str = "images", path: Path = TOPICS) -> Topic
         return TopicDescription(int(entry["partitions"]), config)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise TopicError(
-            f"{path} does not describe {described_as}: it needs a number of partitions and a "
+            f"{path} does not describe images: it needs a number of partitions and a "
             f"config ({type(error).__name__})."
         ) from error
 
@@ -56,10 +56,10 @@ def create_topic(admin: KafkaAdminClient, name: str, wanted: TopicDescription) -
     return True
 
 
-def provision_topic(settings: Settings, described_as: str = "images") -> bool:
+def provision_topic(settings: Settings) -> bool:
     """Creates the topic as `topics.yaml` says unless it exists; returns whether it did."""
     with administrator(settings) as admin:
-        return create_topic(admin, settings.kafka_topic, load_description(described_as))
+        return create_topic(admin, settings.kafka_topic, load_description())
 
 
 _PARTITIONS = "partitions"

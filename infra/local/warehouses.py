@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
-from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from assets.access.facts import fill
 from infra.local.stack import Stack
 from infra.postgres.bootstrap import OWNER, WAREHOUSE, as_owner, close_database
 
@@ -35,9 +35,8 @@ def copy_of_warehouse(
     that use the copy, and in `DATABASE_OWNER_URL` a connection that acts as its owner.
     """
     env = stack.environment()
-    create = sql.SQL("create database {} template {} owner {}")
     with psycopg.connect(stack.superuser_conninfo(), autocommit=True) as server:
-        server.execute(create.format(*map(sql.Identifier, (database, template, OWNER))))
+        server.execute(fill("create database {} template {} owner {}", database, template, OWNER))
         try:
             close_database(server, database)
             for (grant,) in server.execute(_GRANTS_ON_DATABASE, [database, template]).fetchall():
@@ -49,5 +48,4 @@ def copy_of_warehouse(
                 "DBT_DBNAME": database,
             }
         finally:
-            drop = sql.SQL("drop database {} with (force)")
-            server.execute(drop.format(sql.Identifier(database)))
+            server.execute(fill("drop database {} with (force)", database))

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import psycopg
-from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from assets.access.catalog import catalog_query
+from assets.access.facts import fill
 from assets.access.people import set_password
 
 WAREHOUSE = "darkroom"
@@ -73,20 +73,20 @@ def bootstrap(superuser_conninfo: str, passwords: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def migrator(superuser_conninfo: str, database: str = WAREHOUSE) -> Iterator[str]:
+def migrator(superuser_conninfo: str) -> Iterator[str]:
     """Lets the migrator log in for the block; yields its connection, which acts as the owner."""
     password = secrets.token_urlsafe(24)
     with psycopg.connect(superuser_conninfo, autocommit=True) as server:
         set_password(server, MIGRATOR, password)
-        server.execute(_sql("alter role {} login", MIGRATOR))
+        server.execute(fill("alter role {} login", MIGRATOR))
     try:
         conninfo = make_conninfo(
-            superuser_conninfo, user=MIGRATOR, password=password, dbname=database
+            superuser_conninfo, user=MIGRATOR, password=password, dbname=WAREHOUSE
         )
         yield as_owner(conninfo)
     finally:
         with psycopg.connect(superuser_conninfo, autocommit=True) as server:
-            server.execute(_sql("alter role {} nologin password null", MIGRATOR))
+            server.execute(fill("alter role {} nologin password null", MIGRATOR))
 
 
 def as_owner(conninfo: str) -> str:
@@ -99,30 +99,30 @@ def _create_roles(server: psycopg.Connection, passwords: Mapping[str, str]) -> N
         _create_role(server, role)
     for role, password in passwords.items():
         _create_role(server, role)
-        server.execute(_sql("alter role {} login", role))
+        server.execute(fill("alter role {} login", role))
         set_password(server, role, password)
-        server.execute(_sql("grant {} to {}", _RESERVED_CONNECTIONS, role))
-    server.execute(_sql("alter role {} createrole", ADMIN))
-    server.execute(_sql("revoke {} from {}", BUILDER, ADMIN))
+        server.execute(fill("grant {} to {}", _RESERVED_CONNECTIONS, role))
+    server.execute(fill("alter role {} createrole", ADMIN))
+    server.execute(fill("revoke {} from {}", BUILDER, ADMIN))
     for team in TEAMS:
         admit = "grant {} to {} with admin true, inherit false, set false"
-        server.execute(_sql(admit, team, ADMIN))
+        server.execute(fill(admit, team, ADMIN))
     for owner in (OWNER, BUILDER):
-        server.execute(_sql("grant {} to {}", owner, MIGRATOR))
+        server.execute(fill("grant {} to {}", owner, MIGRATOR))
 
 
 def _create_schemas(connection: psycopg.Connection) -> None:
     for schema, owner in _SCHEMA_OWNERS.items():
         create = "create schema if not exists {} authorization {}"
-        connection.execute(_sql(create, schema, owner))
+        connection.execute(fill(create, schema, owner))
     for role in (OWNER, BUILDER):
-        connection.execute(_sql(_NOTHING_BY_DEFAULT, role))
+        connection.execute(fill(_NOTHING_BY_DEFAULT, role))
     for role in filter(lambda one: _exists(connection, one), _FORMER_OWNERS):
-        connection.execute(_sql("reassign owned by {} to {}", role, OWNER))
+        connection.execute(fill("reassign owned by {} to {}", role, OWNER))
     if _exists(connection, "darkroom_auditor"):
         connection.execute("drop owned by darkroom_auditor; drop role darkroom_auditor")
         revoke = "revoke all on schema {} from {} cascade"  # what it granted is granted anew
-        connection.execute(_sql(revoke, "ASSESSMENT", ADMIN))
+        connection.execute(fill(revoke, "ASSESSMENT", ADMIN))
 
 
 def _close_to_public(connection: psycopg.Connection) -> None:
@@ -132,10 +132,6 @@ def _close_to_public(connection: psycopg.Connection) -> None:
         connection.execute(revoke)
 
 
-def _sql(template: str, *names: str) -> sql.Composed:
-    return sql.SQL(template).format(*map(sql.Identifier, names))
-
-
 def _exists(server: psycopg.Connection, role: str) -> bool:
     found = server.execute("select from pg_roles where rolname = %s", [role])
     return found.fetchone() is not None
@@ -143,15 +139,15 @@ def _exists(server: psycopg.Connection, role: str) -> bool:
 
 def _create_role(server: psycopg.Connection, role: str) -> None:
     if not _exists(server, role):
-        server.execute(_sql("create role {} nologin", role))
+        server.execute(fill("create role {} nologin", role))
 
 
 def _create_database(server: psycopg.Connection, database: str, owner: str) -> None:
     found = server.execute("select from pg_database where datname = %s", [database])
     if found.fetchone() is None:
-        server.execute(_sql("create database {} owner {}", database, owner))
+        server.execute(fill("create database {} owner {}", database, owner))
 
 
 def close_database(server: psycopg.Connection, database: str) -> None:
     """Revokes what PostgreSQL grants PUBLIC on every new database, such as CONNECT."""
-    server.execute(_sql("revoke all on database {} from public", database))
+    server.execute(fill("revoke all on database {} from public", database))

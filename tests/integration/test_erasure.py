@@ -17,7 +17,6 @@ from assets.retention import deletion, ledger_rows
 from assets.retention.erasure import Erasure
 from assets.retention.erasure_requests import (
     ErasureSelection,
-    ErasureSelectionError,
     oldest_naming,
 )
 from assets.retention.ledger_rows import take_withdrawn
@@ -226,8 +225,3 @@ def test_erasing_again_changes_nothing(platform, pictures):
     assert issued
     assert erase(platform, ErasureSelection(source="bucket")).items() == 0
     assert receipts(platform) == issued
-
-
-def test_a_choice_of_nothing_is_refused_and_not_taken_for_everything():
-    with pytest.raises(ErasureSelectionError, match="Say which images to erase"):
-        ErasureSelection()

@@ -1,13 +1,11 @@
 """Which images an erasure is asked to delete."""
 
-from uuid import uuid4
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.retention.erasure import choose, image_named
-from assets.retention.erasure_requests import ErasureSelectionError
+from assets.retention.erasure import image_named
+from assets.retention.erasure_requests import ErasureSelection, ErasureSelectionError
 
 
 @given(st.uuids())
@@ -22,13 +20,6 @@ def test_what_is_no_id_is_refused_without_being_repeated(text):
     assert f"…{text}" not in str(refused.value)
 
 
-def test_a_choice_holds_what_was_named():
-    image = uuid4()
-    chosen = choose([str(image)], "kafka", "ann")
-    assert (chosen.images, chosen.source, chosen.uploader) == ((image,), "kafka", "ann")
-
-
-def test_what_is_left_empty_chooses_nothing():
-    assert choose([], "", "ann").source is None
-    with pytest.raises(ErasureSelectionError, match="Say which images"):
-        choose([], "", "")
+def test_a_choice_of_nothing_is_refused_and_not_taken_for_everything():
+    with pytest.raises(ErasureSelectionError, match="Say which images to erase"):
+        ErasureSelection()

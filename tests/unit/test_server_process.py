@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from assets.errors import StackError
-from infra.local.server import Health, Server, check_ports
-from tests.unit.tiny_server import LISTEN, WAIT, MakeServer, accepts
+from infra.local.server import Health, Server, accepts_connections, check_ports
+from tests.unit.tiny_server import LISTEN, WAIT, MakeServer
 
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
 WITH_CHILD = (
@@ -46,7 +46,7 @@ def test_a_server_never_started_is_stopped(tiny: MakeServer) -> None:
 def test_a_started_server_answers_when_start_returns(tiny: MakeServer) -> None:
     server = tiny()
     server.start()
-    assert accepts(server.port)
+    assert accepts_connections(server.port)
     assert server.health() is Health.RUNNING
 
 
@@ -67,7 +67,7 @@ def test_a_stopped_server_is_gone_and_stopped(tiny: MakeServer) -> None:
     server = tiny()
     server.start()
     server.stop()
-    assert not accepts(server.port)
+    assert not accepts_connections(server.port)
     assert server.health() is Health.STOPPED
 
 

@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from assets.errors import StackError
-from infra.local.server import Health, Server
-from tests.unit.tiny_server import MakeServer, accepts
+from infra.local.server import Health, Server, accepts_connections
+from tests.unit.tiny_server import MakeServer
 
 
 @pytest.fixture
@@ -55,5 +55,5 @@ def test_a_half_made_process_record_is_no_stack_trace(tiny: MakeServer, text: st
         with contextlib.suppress(StackError):
             server.start()
     finally:
-        if not accepts(server.port):
+        if not accepts_connections(server.port):
             record.unlink(missing_ok=True)

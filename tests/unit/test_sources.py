@@ -25,8 +25,6 @@ from assets.ingestion.bucket.raw_objects import (
 from assets.ingestion.bucket.source import object_origin
 from assets.ingestion.registry import UnknownSourceError
 from assets.resources.objects import ObjectHead
-from assets.retention.erasure import choose
-from assets.retention.erasure_requests import ErasureSelectionError
 from assets.retention.image_buckets import (
     GRACE,
     ImageBucket,
@@ -111,14 +109,11 @@ def test_the_key_of_a_drop_belongs_to_no_other_source(key: str) -> None:
 
 def test_a_fourth_source_can_be_chosen_wherever_a_source_is(sftp: None) -> None:
     assert registry.source_named("sftp") == "sftp"
-    assert choose([], "sftp", None).source == "sftp"
 
 
 def test_without_its_line_in_the_registry_there_is_no_fourth_source() -> None:
     with pytest.raises(UnknownSourceError, match="choose one of kafka, bucket, upload"):
         registry.source_named("sftp")
-    with pytest.raises(ErasureSelectionError, match="choose one of kafka, bucket, upload"):
-        choose([], "sftp", None)
 
 
 def test_the_recent_hours_of_a_fourth_source_are_listed_first(sftp: None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from infra.local.server import Server
+from infra.local.server import Server, accepts_connections
 from infra.local.state import StateFolder
 
 LISTEN = "import socket, sys, time; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); "
@@ -18,14 +18,6 @@ MakeServer = Callable[..., Server]
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
-
-
-def accepts(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
 
 
 @contextmanager
@@ -40,7 +32,7 @@ def tiny_servers(folder: Path) -> Iterator[MakeServer]:
             "title": "Tiny",
             "argv": (sys.executable, "-S", "-c", program, str(port)),
             "ports": {"TINY_PORT": port},
-            "is_ready": lambda: accepts(port),
+            "is_ready": lambda: accepts_connections(port),
             "state": StateFolder(folder),
             "start_seconds": 10.0,
             "stop_seconds": 5.0,

@@ -15,6 +15,7 @@ from assets.processing.contract import ProcessedImage
 from assets.processing.recipe import read_recipe
 from assets.processing.worker_pool import WorkerPool
 from assets.validation.reasons import Reason
+from infra.local.server import accepts_connections
 from tests.campaigns.security.attempt import Attempt, Target
 from tests.campaigns.security.hostile_processor import ORDER
 
@@ -64,7 +65,7 @@ def _write_files(_: Target) -> Iterator[str]:
 
 def _connect(target: Target) -> Iterator[str]:
     servers = (*target.stack.servers, *target.stack.programs)
-    ports = [port for one in servers for port in one.ports.values() if _is_open(port)]
+    ports = [port for one in servers for port in one.ports.values() if accepts_connections(port)]
     if len(ports) < len(target.stack.servers):
         raise AssertionError("not all servers listen")
     name = f"darkroom-attempt-{os.getpid()}"
@@ -72,11 +73,6 @@ def _connect(target: Target) -> Iterator[str]:
         server.bind(f"\0{name}")
         server.listen()
         yield from _obtain([("connect_to_name", name), *(("connect", port) for port in ports)])
-
-
-def _is_open(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _reach_processes(target: Target) -> Iterator[str]:
