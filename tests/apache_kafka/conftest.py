@@ -12,12 +12,20 @@ from infra.local.ports import free_ports
 from infra.local.server import Server
 from infra.local.stack import Stack
 from infra.local.state import StateFolder
-from tests.integration.conftest import Platform, overrides, own_warehouse, platform, settings
+from tests.integration.conftest import (
+    Platform,
+    overrides,
+    own_variables,
+    own_warehouse,
+    platform,
+    settings,
+)
 
 __all__ = [
     "Platform",
     "apache_kafka",
     "overrides",
+    "own_variables",
     "own_warehouse",
     "platform",
     "settings",

@@ -5,14 +5,16 @@ Outside servers given by the environment (`KAFKA_BOOTSTRAP_SERVERS`, …) are us
 
 import os
 import uuid
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
+from functools import partial
 
 import psycopg
 import pytest
 from kafka import KafkaProducer
 from psycopg.conninfo import make_conninfo
+from typer.testing import Result
 
 from assets import platform as platform_of_code
 from assets.access.people import create_person, list_people, remove_person
@@ -33,6 +35,7 @@ from infra.local.stack import Stack
 from infra.local.state import StateFolder
 from infra.local.warehouses import copy_of_warehouse
 from infra.object_store.buckets import provision_buckets
+from tests.commands import darkroom
 from tests.integration.upload_api import create_key, serving, upload_settings
 from tests.upload_client import Api
 
@@ -154,14 +157,20 @@ def overrides() -> dict[str, str]:
 
 
 @pytest.fixture
-def settings(own_warehouse: dict[str, str], overrides: dict[str, str]) -> Settings:
-    """Settings of a warehouse, buckets, a queue and a topic that only this test uses."""
+def own_variables(own_warehouse: dict[str, str]) -> dict[str, str]:
+    """The environment of a warehouse, buckets, a queue and a topic that only this test uses."""
     token = uuid.uuid4().hex[:12]
     names = ("RAW_BUCKET", "PROCESSED_BUCKET", "QUARANTINE_BUCKET", "LOGS_BUCKET")
     names += ("RECEIPTS_BUCKET", "RAW_EVENTS_QUEUE", "KAFKA_TOPIC", "KAFKA_GROUP")
     own = {name: f"{name.lower().replace('_', '-')}-{token}" for name in names}
     own["RECEIPTS_ACCESS_KEY_ID"] = ""  # the archive's is for the platform's own bucket
-    made = Settings.of(own_warehouse | own | overrides)
+    return own_warehouse | own
+
+
+@pytest.fixture
+def settings(own_variables: dict[str, str], overrides: dict[str, str]) -> Settings:
+    """The settings of that environment; what they name exists."""
+    made = Settings.of(own_variables | overrides)
     store = ObjectStore(made)
     provision_buckets(store.s3, store.sqs, made)
     provision_topic(made)
@@ -171,6 +180,29 @@ def settings(own_warehouse: dict[str, str], overrides: dict[str, str]) -> Settin
 @pytest.fixture
 def platform(settings: Settings) -> Platform:
     return Platform.from_settings(settings)
+
+
+@pytest.fixture
+def command(stack: Stack) -> Callable[..., Result]:
+    """Runs `darkroom` on the session's stack."""
+    env = {f"{name.upper()}_PORT": str(port) for name, port in asdict(stack.ports).items()}
+    env |= {"DARKROOM_STATE": str(stack.state.root), "UPLOAD_PORT": env["UPLOAD_API_PORT"]}
+    return partial(darkroom, env=env)
+
+
+@pytest.fixture
+def own_command(
+    stack: Stack, own_variables: dict[str, str], settings: Settings
+) -> Callable[..., Result]:
+    """Runs `darkroom` on this test's warehouse, buckets and topic, with `more` variables."""
+
+    def run(
+        *arguments: object, more: Mapping[str, str] | None = None, answer: str | None = None
+    ) -> Result:
+        env = own_variables | {"DARKROOM_STATE": str(stack.state.root)} | dict(more or {})
+        return darkroom(*arguments, env=env, answer=answer)
+
+    return run
 
 
 @pytest.fixture

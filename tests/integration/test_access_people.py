@@ -21,25 +21,11 @@ from infra.local.server import Health
 from infra.local.stack import Stack
 from infra.local.state import StateFolder
 from infra.local.warehouses import owner_conninfo
-from tests.commands import darkroom
 
 
 @pytest.fixture
 def admin(own_warehouse) -> str:
     return own_warehouse["DATABASE_ADMIN_URL"]
-
-
-@pytest.fixture
-def command(stack):
-    """Runs `darkroom` on the session's stack."""
-    env = {
-        "DARKROOM_STATE": str(stack.state.root),
-        "POSTGRES_PORT": str(stack.ports.postgres),
-        "S3_PORT": str(stack.ports.s3),
-        "KAFKA_PORT": str(stack.ports.kafka),
-        "DAGSTER_PORT": str(stack.ports.dagster),
-    }
-    return lambda *arguments: darkroom(*arguments, env=env)
 
 
 def name_of(conninfo: str) -> str:

@@ -11,7 +11,6 @@ from assets.catalog.requeue import Selection, count_rejected, requeue
 from assets.validation import headers as validation
 from assets.validation.reasons import Reason
 from infra.demo.photographs import broken_files
-from tests.commands import darkroom
 from tests.integration.catalogue import lease_request
 
 NOW = datetime.now(UTC)
@@ -184,38 +183,30 @@ def test_the_counts_by_reason_are_those_of_the_choice(platform):
         assert count_rejected(connection, chosen, NOW + timedelta(days=7), age) == {}
 
 
-@pytest.fixture
-def command(platform, stack):
-    """Runs `darkroom images` on this test's warehouse."""
-    env = stack.environment() | {
-        "DATABASE_URL": platform.settings.database_url.get_secret_value(),
-        "DARKROOM_STATE": str(stack.state.root),
-    }
-    return lambda *arguments, **more: darkroom("images", *arguments, env=env, **more)
-
-
-def test_the_command_shows_counts_and_asks_before_it_sends_anything(platform, command):
+def test_the_command_shows_counts_and_asks_before_it_sends_anything(platform, own_command):
     reject_broken_files(platform)
     before = platform.states()
-    refused = command("requeue", "not_an_image", answer="n\n")
+    refused = own_command("images", "requeue", "not_an_image", answer="n\n")
     assert refused.exit_code == 1
     for reason, count in before.items():
         assert any(reason in line and str(count) in line for line in refused.output.splitlines()), (
             refused.output
         )
     assert platform.states() == before
-    agreed = command("requeue", "not_an_image", answer="y\n")
+    agreed = own_command("images", "requeue", "not_an_image", answer="y\n")
     assert (agreed.exit_code, " requeued;" in agreed.output) == (0, True), agreed.output
     assert platform.states()["waiting"] == before["not_an_image"]
 
 
-def test_the_command_does_not_ask_when_told_so(platform, command):
+def test_the_command_does_not_ask_when_told_so(platform, own_command):
     reject_broken_files(platform)
-    assert command("requeue", "truncated", "--source", "bucket", "--yes").exit_code == 0
+    assert (
+        own_command("images", "requeue", "truncated", "--source", "bucket", "--yes").exit_code == 0
+    )
     assert platform.states()["waiting"] > 0
 
 
-def test_the_command_says_when_there_is_nothing_to_send(platform, command):
-    done = command("requeue", "decoder_died", "--since", "2026-01-31")
+def test_the_command_says_when_there_is_nothing_to_send(platform, own_command):
+    done = own_command("images", "requeue", "decoder_died", "--since", "2026-01-31")
     assert done.exit_code == 0
     assert "No image rejected as decoder_died" in done.output

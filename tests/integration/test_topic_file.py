@@ -15,7 +15,6 @@ from infra.kafka.topics import (
     provision_topic,
     reconcile,
 )
-from tests.commands import darkroom
 from tests.integration.topic import (
     bodies_landed,
     delete_topic,
@@ -32,19 +31,6 @@ WANTED = load_description()
 def admin(settings) -> KafkaAdminClient:
     with administrator(settings) as opened:
         yield opened
-
-
-@pytest.fixture
-def command(platform, stack):
-    """Runs `darkroom` on this test's topic, buckets and warehouse."""
-    settings = platform.settings
-    env = stack.environment() | {
-        "DATABASE_URL": settings.database_url.get_secret_value(),
-        "DARKROOM_STATE": str(stack.state.root),
-        "KAFKA_TOPIC": settings.kafka_topic,
-        "RAW_BUCKET": settings.raw_bucket,
-    }
-    return lambda *arguments, **more: darkroom(*arguments, env=env, **more)
 
 
 def test_a_topic_that_was_just_made_is_as_the_file_says(admin, settings):
@@ -90,42 +76,42 @@ def test_a_file_that_describes_nothing_is_named(tmp_path, text):
     path = tmp_path / "topics.yaml"
     path.write_text(text)
     with pytest.raises(TopicError, match=r"topics\.yaml does not describe images"):
-        load_description(path=path)
+        load_description(path)
 
 
-def test_the_commands_say_that_nothing_is_to_be_changed(command):
-    assert "is as the file says." in command("topic", "apply").output
-    drift = command("topic", "diff")
+def test_the_commands_say_that_nothing_is_to_be_changed(own_command):
+    assert "is as the file says." in own_command("topic", "apply").output
+    drift = own_command("topic", "diff")
     assert (drift.exit_code, "is as the file says." in drift.output) == (0, True)
 
 
-def test_the_commands_show_a_difference_and_mend_it(command, admin, settings):
+def test_the_commands_show_a_difference_and_mend_it(own_command, admin, settings):
     reconcile(
         admin,
         settings.kafka_topic,
         replace(WANTED, config={**WANTED.config, "retention.ms": "60000"}),
     )
-    drift = command("topic", "diff")
+    drift = own_command("topic", "diff")
     assert drift.exit_code == 1
     assert "retention.ms is 60000; the file says 540000000" in drift.output
-    fixed = command("topic", "apply")
+    fixed = own_command("topic", "apply")
     assert (fixed.exit_code, "✓ retention.ms is 60000" in fixed.output) == (0, True)
-    assert command("topic", "diff").exit_code == 0
+    assert own_command("topic", "diff").exit_code == 0
 
 
-def test_gaps_are_listed_and_explained(command, platform):
-    assert "No message was ever gone" in command("topic", "gaps").output
+def test_gaps_are_listed_and_explained(own_command, platform):
+    assert "No message was ever gone" in own_command("topic", "gaps").output
     impatient = with_settings(platform, kafka_hole_seconds=0.0)
     fill(impatient, 0, images(4))
     lose(impatient, 0, 1)
     lose(impatient, 0, 2)
     impatient.land()
     [(gap_id,)] = platform.query("select gap_id from image_catalog.kafka_gap")
-    listed = command("topic", "gaps").output
+    listed = own_command("topic", "gaps").output
     assert all(word in listed for word in ("1–2", "missing", "no", str(gap_id))), listed
-    explained = command("topic", "explain-gap", gap_id, "--because", "the disk  was\nfull")
+    explained = own_command("topic", "explain-gap", gap_id, "--because", "the disk  was\nfull")
     assert f"Gap {gap_id} (2 messages of {platform.settings.kafka_topic})" in explained.output
-    assert "the disk was full" in command("topic", "gaps").output
+    assert "the disk was full" in own_command("topic", "gaps").output
 
 
 @pytest.mark.parametrize(
@@ -139,20 +125,20 @@ def test_gaps_are_listed_and_explained(command, platform):
         (["explain-gap", "1", "--because", "x" * 1001], "has at most 1000 characters"),
     ],
 )
-def test_what_a_person_can_mend_is_said_in_a_sentence(command, arguments, words):
-    done = command("topic", *arguments)
+def test_what_a_person_can_mend_is_said_in_a_sentence(own_command, arguments, words):
+    done = own_command("topic", *arguments)
     assert (done.exit_code, words in done.output) == (1, True), done.output
 
 
 def test_files_of_a_folder_are_sent_and_landed_with_what_is_known_of_them(
-    command, platform, tmp_path
+    own_command, platform, tmp_path
 ):
     folder = tmp_path / "pictures"
     for name, body in {"a.jpg": b"a", "sub/b.png": b"b", "none": b"c", ".hidden": b"d"}.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
-    done = command("images", "produce", folder, "--uploader", "ann", "--yes")
+    done = own_command("images", "produce", folder, "--uploader", "ann", "--yes")
     assert (done.exit_code, "3 files sent to the topic" in done.output) == (0, True), done.output
     platform.land()
     assert platform.query(
@@ -164,21 +150,21 @@ def test_files_of_a_folder_are_sent_and_landed_with_what_is_known_of_them(
     ]
 
 
-def test_files_that_are_too_large_are_named_and_not_sent(command, platform, tmp_path):
+def test_files_that_are_too_large_are_named_and_not_sent(own_command, platform, tmp_path):
     (tmp_path / "small.jpg").write_bytes(b"x" * 10 * 2**20)
     (tmp_path / "large.jpg").write_bytes(b"x" * (10 * 2**20 + 1))
-    done = command("images", "produce", tmp_path, "--yes")
+    done = own_command("images", "produce", tmp_path, "--yes")
     assert done.exit_code == 1
     assert "1 file sent to the topic" in done.output
     assert "large.jpg: 10.0 MiB; an image has at most 10 MiB" in done.output
     assert platform.land().messages == 1
 
 
-def test_files_sent_as_claim_checks_are_objects_and_images_once(command, platform, tmp_path):
+def test_files_sent_as_claim_checks_are_objects_and_images_once(own_command, platform, tmp_path):
     for number in range(5):
         (tmp_path / f"{number}.jpg").write_bytes(b"image %d" % number)
     assert (
-        command(
+        own_command(
             "images", "produce", tmp_path, "--claim-check", "--uploader", "ann", "--yes"
         ).exit_code
         == 0
@@ -190,10 +176,12 @@ def test_files_sent_as_claim_checks_are_objects_and_images_once(command, platfor
     ) == [("bucket", "ann", 5)]
 
 
-def test_a_topic_that_does_not_exist_is_named_before_anything_is_sent(command, platform, tmp_path):
+def test_a_topic_that_does_not_exist_is_named_before_anything_is_sent(
+    own_command, platform, tmp_path
+):
     (tmp_path / "a.jpg").write_bytes(b"a")
     delete_topic(platform)
-    done = command("images", "produce", tmp_path, "--yes")
+    done = own_command("images", "produce", tmp_path, "--yes")
     assert done.exit_code == 1
     assert f"The topic {platform.settings.kafka_topic} does not exist" in done.output
 
@@ -218,28 +206,28 @@ def test_an_image_that_the_broker_only_says_to_have_is_sent_once_more(platform, 
     assert (done, bodies_landed(platform)) == ([b"first", b"second"], {b"first", b"second"})
 
 
-def test_an_empty_folder_is_said_to_be_empty(command, tmp_path):
-    assert "contains no file to send" in command("images", "produce", tmp_path).output
+def test_an_empty_folder_is_said_to_be_empty(own_command, tmp_path):
+    assert "contains no file to send" in own_command("images", "produce", tmp_path).output
 
 
 def test_files_that_are_no_images_are_counted_and_asked_about(
-    command, platform, pictures, tmp_path
+    own_command, platform, pictures, tmp_path
 ):
     (tmp_path / "picture").write_bytes(pictures[0].body)
     (tmp_path / "notes.txt").write_text("no image")
-    refused = command("images", "produce", tmp_path, answer="n\n")
+    refused = own_command("images", "produce", tmp_path, answer="n\n")
     assert refused.exit_code == 1
     assert "2 files to send" in refused.output
     assert "1 file of them is no image (notes.txt)" in refused.output
-    agreed = command("images", "produce", tmp_path, answer="y\n")
+    agreed = own_command("images", "produce", tmp_path, answer="y\n")
     assert (agreed.exit_code, "2 files sent" in agreed.output) == (0, True), agreed.output
     platform.land()
     assert platform.query("select count(*) from image_catalog.image") == [(2,)]
 
 
-def test_a_folder_of_images_is_sent_without_a_question(command, pictures, tmp_path):
+def test_a_folder_of_images_is_sent_without_a_question(own_command, pictures, tmp_path):
     (tmp_path / "picture").write_bytes(pictures[0].body)
-    assert command("images", "produce", tmp_path).exit_code == 0
+    assert own_command("images", "produce", tmp_path).exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -251,9 +239,9 @@ def test_a_folder_of_images_is_sent_without_a_question(command, pictures, tmp_pa
     ],
 )
 def test_without_a_folder_nothing_is_sent_and_the_argument_is_named(
-    command, platform, arguments, words
+    own_command, platform, arguments, words
 ):
-    refused = command("images", "produce", *arguments)
+    refused = own_command("images", "produce", *arguments)
     assert refused.exit_code != 0
     assert words in refused.output
     assert len(refused.output.strip().splitlines()) == 1

@@ -8,24 +8,11 @@ import pytest
 import requests
 
 from assets.ingestion.upload import api_keys
-from tests.commands import darkroom
 from tests.integration.upload_api import create_key, serving, upload_settings
 from tests.unit.pictures import encoded, noise
 from tests.upload_client import Api
 
 JPEG = encoded(noise(), "JPEG")
-
-
-@pytest.fixture
-def command(stack):
-    """Runs `darkroom keys` on the session's stack."""
-    env = {
-        "DARKROOM_STATE": str(stack.state.root),
-        "POSTGRES_PORT": str(stack.ports.postgres),
-        "S3_PORT": str(stack.ports.s3),
-        "KAFKA_PORT": str(stack.ports.kafka),
-    }
-    return lambda *arguments: darkroom("keys", *arguments, env=env)
 
 
 def ask(api: Api, **headers: str) -> requests.Response:
@@ -150,29 +137,29 @@ def test_the_rate_limit_holds_for_one_uploader_and_not_for_others(stack, setting
 
 
 def test_the_commands_make_list_and_revoke_a_key(command, stack):
-    made = command("add", "shop-of-commands")
+    made = command("keys", "add", "shop-of-commands")
     assert made.exit_code == 0
     key = api_keys.read_key(re.search(r"dr_\S+", made.output)[0])
-    listed = command("list").output
+    listed = command("keys", "list").output
     assert (key.key_id in listed, key.secret in listed) == (True, False)
     with serving(upload_settings(stack, stack.settings())) as address:
         assert Api(address, key.text).get("/v1/images").status_code == 200
-    revoked = command("revoke", key.key_id, "--yes")
+    revoked = command("keys", "revoke", key.key_id, "--yes")
     assert (revoked.exit_code, "within a minute" in revoked.output) == (0, True)
     with serving(upload_settings(stack, stack.settings())) as address:
         assert Api(address, key.text).get("/v1/images").status_code == 401
-    assert command("revoke", key.key_id, "--yes").exit_code == 0
+    assert command("keys", "revoke", key.key_id, "--yes").exit_code == 0
 
 
 @pytest.mark.parametrize("name", ["Shop", "a shop", "x;drop"])
 def test_an_invalid_uploader_name_is_refused_with_advice(command, name):
-    refused = command("add", name)
+    refused = command("keys", "add", name)
     assert (refused.exit_code, "begin with a small letter or digit" in refused.output) == (2, True)
     assert "UPLOADER" in refused.output
 
 
 def test_an_unknown_key_cannot_be_revoked(command):
-    refused = command("revoke", "nonesuch")
+    refused = command("keys", "revoke", "nonesuch")
     assert (refused.exit_code, "`darkroom keys list` shows them" in refused.output) == (1, True)
 
 

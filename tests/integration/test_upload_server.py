@@ -1,7 +1,6 @@
 """The upload API as a program of the stack: started, killed, ended, measured, behind a proxy."""
 
 import json
-import socket
 import threading
 from collections.abc import Iterator
 
@@ -10,10 +9,9 @@ import pytest
 import requests
 
 from assets.settings import Settings
-from infra.local.server import Health, Server
+from infra.local.server import Health, Server, accepts_connections
 from infra.local.servers import upload_api_server
 from infra.local.stack import Stack
-from tests.commands import darkroom
 from tests.integration.upload_api import create_key, serving, upload_settings
 from tests.unit.pictures import encoded, noise
 from tests.upload_client import Api
@@ -92,15 +90,8 @@ def test_a_killed_process_is_noticed_and_restarted(stack, server, program):
     assert program.send(JPEG).status_code == 201
 
 
-def test_the_status_shows_it(stack, server):
-    env = {
-        "DARKROOM_STATE": str(stack.state.root),
-        "POSTGRES_PORT": str(stack.ports.postgres),
-        "S3_PORT": str(stack.ports.s3),
-        "KAFKA_PORT": str(stack.ports.kafka),
-        "UPLOAD_PORT": str(stack.ports.upload_api),
-    }
-    shown = darkroom("status", env=env).output
+def test_the_status_shows_it(stack, server, command):
+    shown = command("status").output
     [line] = [line for line in shown.splitlines() if "Upload API" in line]
     assert "running" in line
     assert f"127.0.0.1:{stack.ports.upload_api}" in line
@@ -114,7 +105,7 @@ def test_an_upload_in_flight_is_finished_at_a_shutdown(server, program):
         process = server.process()
         ending = threading.Thread(target=server.stop)
         ending.start()
-        while is_accepting(program.port):
+        while accepts_connections(program.port):
             continue
         connection.sendall(JPEG[100:])
         answer = b""
@@ -126,14 +117,6 @@ def test_an_upload_in_flight_is_finished_at_a_shutdown(server, program):
     image = json.loads(answer.partition(b"\r\n\r\n")[2])["id"]
     server.start()
     assert program.get(f"/v1/images/{image}").status_code == 200
-
-
-def is_accepting(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
 
 
 def metrics(server: Server) -> str:
