@@ -31,7 +31,11 @@ def up() -> None:
 
     stack = _project()
     if stack.web_server.is_running:
-        raise StackError(f"The platform already runs at {_ui(stack)}; `darkroom down` stops it.")
+        stack.start()
+        raise StackError(
+            f"The platform already runs at {_ui(stack)}, with its tables, buckets, queue and topic "
+            "as they should be; `darkroom down` stops it."
+        )
     notices.print("[bold]Starting Darkroom[/]")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)

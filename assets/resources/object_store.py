@@ -64,6 +64,10 @@ class ObjectMissingError(Exception):
     """The object or the version is not in the bucket."""
 
 
+class QueueMissingError(ServerRefusedError):
+    """The queue of notifications does not exist; the listing finds what it would announce."""
+
+
 class ObjectUnreadableError(ServerRefusedError):
     """The store refuses one object, such as an archived one, and serves others of its bucket."""
 
@@ -216,16 +220,44 @@ class ObjectStore:
         return parsedate_to_datetime(date).astimezone(UTC)
 
     def notifications_waiting(self) -> int:
-        """Returns the approximate number of notifications in the queue."""
-        with self.translated():
+        """Returns the approximate number of notifications in the queue.
+
+        Raises `QueueMissingError` when there is no queue.
+        """
+        with self._asking_queue():
             attributes = self.sqs.get_queue_attributes(
                 QueueUrl=self._queue_url, AttributeNames=["ApproximateNumberOfMessages"]
             )
         return int(attributes["Attributes"]["ApproximateNumberOfMessages"])
 
-    def receive(self, wait_seconds: int = 0) -> list[Notification]:
-        """Receives up to ten notifications; unacknowledged ones come back after a while."""
+    def missing_announcements(self) -> list[str]:
+        """Returns what keeps new objects of the raw bucket from being announced in the queue."""
+        bucket, missing = self.settings.raw_bucket, []
+        try:
+            with self._asking_queue():
+                attributes = self.sqs.get_queue_attributes(
+                    QueueUrl=self._queue_url, AttributeNames=["QueueArn"]
+                )
+            queues = [attributes["Attributes"]["QueueArn"]]
+        except QueueMissingError:
+            queues = []
+            missing.append(f"Queue {self.settings.raw_events_queue} does not exist")
         with self.translated():
+            found = self.s3.get_bucket_notification_configuration(Bucket=bucket)
+            versioning = self.s3.get_bucket_versioning(Bucket=bucket).get("Status")
+        announced_to = {one["QueueArn"] for one in found.get("QueueConfigurations", [])}
+        if not announced_to.issuperset(queues):
+            missing.append(f"Bucket {bucket} does not send notifications to its queue")
+        if versioning != "Enabled":
+            missing.append(f"Bucket {bucket} does not keep versions")
+        return missing
+
+    def receive(self, wait_seconds: int = 0) -> list[Notification]:
+        """Receives up to ten notifications; unacknowledged ones come back after a while.
+
+        Raises `QueueMissingError` when there is no queue.
+        """
+        with self._asking_queue():
             answer = self.sqs.receive_message(
                 QueueUrl=self._queue_url,
                 MaxNumberOfMessages=_RECEIVE_BATCH,
@@ -243,7 +275,7 @@ class ObjectStore:
                 {"Id": str(number), "ReceiptHandle": notification.receipt_handle}
                 for number, notification in enumerate(notifications[start : start + _RECEIVE_BATCH])
             ]
-            with self.translated():
+            with self._asking_queue():
                 self.sqs.delete_message_batch(QueueUrl=self._queue_url, Entries=entries)
 
     @cached_property
@@ -286,6 +318,15 @@ class ObjectStore:
                     reason = f"{code} for one object"
                     raise ObjectUnreadableError("S3", self._address, reason) from error
                 raise
+
+    @contextmanager
+    def _asking_queue(self) -> Iterator[None]:
+        with self.translated():
+            try:
+                yield
+            except self.sqs.exceptions.QueueDoesNotExist as error:
+                reason = f"no queue {self.settings.raw_events_queue}"
+                raise QueueMissingError("SQS", self._address, reason) from error
 
     def _serves(self, bucket: str) -> bool:
         """Whether this role may read objects of a bucket: it is told that there is no such key."""

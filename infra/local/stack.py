@@ -200,6 +200,18 @@ class Stack:
                 self._start(server)
             self._provision()
 
+    def provision_object_store(self) -> list[str]:
+        """Creates the buckets, the queue and their settings; returns what was not as it should be.
+
+        Clients raise their own errors when the store does not answer or refuses.
+        """
+        settings = self.settings()
+        s3, sqs = open_client("s3", settings), open_client("sqs", settings)
+        changed = provision_buckets(s3, sqs, settings)
+        if "AWS_ENDPOINT_URL" not in self.outside:
+            put_policies(s3, settings)
+        return changed
+
     def start_database(self) -> None:
         """Starts and provisions the database alone, as `start` does with everything."""
         self.state.mark()
@@ -340,10 +352,7 @@ class Stack:
         if not self._signing_key.exists():
             self.state.write_private(self._signing_key, new_private_key())
         self.say("buckets and queue")
-        s3 = open_client("s3", settings)
-        provision_buckets(s3, open_client("sqs", settings), settings)
-        if "AWS_ENDPOINT_URL" not in self.outside:
-            put_policies(s3, settings)
+        self.provision_object_store()
         self.say("topic")
         provision_topic(settings)
         own = sorted(env.keys() - self.outside.keys())

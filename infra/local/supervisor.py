@@ -1,4 +1,4 @@
-"""Supervises a started stack: restarts what ended without being stopped."""
+"""Supervises a started stack: restarts what ended without being stopped, repairs its buckets."""
 
 import time
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from infra.local.server import Health
 from infra.local.stack import Stack
 
 _POLL_SECONDS = 2.0
+_REPAIR_SECONDS = 60.0
 _MAX_FAILURES = 15
 # Raised by a start during which a server goes away; it is repeated.
 _RETRYABLE_ERRORS = (
@@ -26,7 +27,7 @@ def supervise(stack: Stack, report: Callable[[str], None]) -> None:
     """Waits until another command stops the stack; restarts what was killed.
 
     Args:
-        report: Called with a sentence about what ended, and about what runs again.
+        report: Called with a sentence about what ended, what runs again, and what was repaired.
 
     Raises `StackError` when something could not be restarted in many attempts.
     """
@@ -47,15 +48,20 @@ class Supervisor:
     stack: Stack
     report: Callable[[str], None]
     failures: int = 0
+    _repaired_at: float = float("-inf")
 
     def poll(self) -> None:
         """Restarts what has ended; a start that fails is repeated at the next poll.
+
+        Once a minute it also repairs buckets, queue and notifications.
 
         Raises `StackError` when too many starts in a row failed.
         """
         watched = (*self.stack.servers, *self.stack.programs)
         dead = [server for server in watched if server.health() is Health.KILLED]
         if not dead:
+            if time.monotonic() - self._repaired_at >= _REPAIR_SECONDS:
+                self._repair()
             return
         titles = " and ".join(server.title for server in dead)
         self.report(f"{titles} ended unexpectedly; starting again.")
@@ -69,12 +75,26 @@ class Supervisor:
             self.failures = 0
             self.report(f"Started again: {titles}.")
 
+    def _repair(self) -> None:
+        self._repaired_at = time.monotonic()
+        try:
+            repaired = self.stack.provision_object_store()
+        except _RETRYABLE_ERRORS as error:
+            self.report(f"Buckets and queue could not be checked: {_first_line(error)}")
+        else:
+            for one in repaired:
+                self.report(f"The {one} was not as it should be; it is repaired.")
+
     def _count_failure(self, titles: str, error: Exception) -> None:
         self.failures += 1
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        reason = _first_line(error)
         if self.failures == _MAX_FAILURES:
             raise StackError(
                 f"{titles} could not be started again in {self.failures} attempts; the last one "
                 f"met this: {reason} See the logs, then `darkroom down` and `darkroom up`."
             ) from error
         self.report(f"The start was disturbed and is tried again: {reason}")
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 
-def create_bucket(s3: S3Client, bucket: str) -> None:
-    """Creates a bucket unless it exists."""
+def create_bucket(s3: S3Client, bucket: str) -> bool:
+    """Creates a bucket unless it exists; returns whether it did."""
     try:
         s3.head_bucket(Bucket=bucket)
     except ClientError as error:
@@ -42,22 +42,33 @@ def create_bucket(s3: S3Client, bucket: str) -> None:
             raise
         region = cast("BucketLocationConstraintType", s3.meta.region_name)
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region})
+        return True
+    return False
 
 
-def provision_buckets(s3: S3Client, sqs: SQSClient, settings: Settings) -> None:
+def provision_buckets(s3: S3Client, sqs: SQSClient, settings: Settings) -> list[str]:
     """Creates the buckets with their lifecycle rules, and the queue of the raw bucket's events.
+
+    What is as it should be is left alone; returns names of everything else.
 
     The raw bucket keeps versions, so that an object overwritten before it was processed is not
     lost. So does the receipts bucket, so that the original of a changed receipt can be read, and
     nobody can delete a version in it before it is `receipts_lock_days` old.
     """
-    for bucket in (*settings.image_buckets, settings.logs_bucket, settings.receipts_bucket):
-        create_bucket(s3, bucket)
+    buckets = (*settings.image_buckets, settings.logs_bucket, settings.receipts_bucket)
+    changed = [f"bucket {bucket}" for bucket in buckets if create_bucket(s3, bucket)]
     for bucket in (settings.raw_bucket, settings.receipts_bucket):
-        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        if s3.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
+            s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+            changed.append(f"versions of bucket {bucket}")
     _lock_receipts(s3, settings)
-    provision_lifecycle(s3, settings)
-    arn = _create_queue(sqs, settings)
+    changed += [f"lifecycle rules of bucket {one}" for one in provision_lifecycle(s3, settings)]
+    if _create_queue(sqs, settings):
+        changed.append(f"queue {settings.raw_events_queue}")
+    url = sqs.get_queue_url(QueueName=settings.raw_events_queue)["QueueUrl"]
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    arn = attributes["Attributes"]["QueueArn"]
+    _allow_notifications(sqs, url, arn, settings)
     wanted: list[QueueConfigurationTypeDef] = [
         {"Id": "raw-events", "QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}
     ]
@@ -66,6 +77,8 @@ def provision_buckets(s3: S3Client, sqs: SQSClient, settings: Settings) -> None:
         s3.put_bucket_notification_configuration(
             Bucket=settings.raw_bucket, NotificationConfiguration={"QueueConfigurations": wanted}
         )
+        changed.append(f"notifications of bucket {settings.raw_bucket}")
+    return changed
 
 
 def _lock_receipts(s3: S3Client, settings: Settings) -> None:
@@ -85,11 +98,17 @@ def _lock_receipts(s3: S3Client, settings: Settings) -> None:
             raise
 
 
-def _create_queue(sqs: SQSClient, settings: Settings) -> str:
-    """Creates the queue and allows the raw bucket to send to it; returns its ARN."""
-    url = sqs.create_queue(QueueName=settings.raw_events_queue)["QueueUrl"]
-    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-    arn = found["Attributes"]["QueueArn"]
+def _create_queue(sqs: SQSClient, settings: Settings) -> bool:
+    """Creates the queue unless it exists; returns whether it did."""
+    try:
+        sqs.get_queue_url(QueueName=settings.raw_events_queue)
+    except sqs.exceptions.QueueDoesNotExist:
+        sqs.create_queue(QueueName=settings.raw_events_queue)
+        return True
+    return False
+
+
+def _allow_notifications(sqs: SQSClient, url: str, arn: str, settings: Settings) -> None:
     statement = {
         "Effect": "Allow",
         "Principal": {"Service": "s3.amazonaws.com"},
@@ -99,7 +118,6 @@ def _create_queue(sqs: SQSClient, settings: Settings) -> str:
     }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-    return arn
 
 
 def bucket_policy(kind: str, bucket: str, programs: Sequence[str]) -> str:
@@ -139,14 +157,20 @@ def wanted_rules(settings: Settings) -> dict[str, list[LifecycleRuleTypeDef]]:
     return {bucket: _rules(days, noncurrent) for bucket, noncurrent in noncurrent_days.items()}
 
 
-def provision_lifecycle(s3: S3Client, settings: Settings) -> None:
-    """Replaces the rules of every bucket that differ from the wanted ones, in whatever order."""
+def provision_lifecycle(s3: S3Client, settings: Settings) -> list[str]:
+    """Replaces the rules of every bucket that differ from the wanted ones, in whatever order.
+
+    Returns the buckets whose rules differed.
+    """
+    replaced = []
     for bucket, wanted in wanted_rules(settings).items():
         found = {rule["ID"]: rule for rule in read_rules(s3, bucket)}
         if found != {rule["ID"]: rule for rule in wanted}:
             s3.put_bucket_lifecycle_configuration(
                 Bucket=bucket, LifecycleConfiguration={"Rules": wanted}
             )
+            replaced.append(bucket)
+    return replaced
 
 
 def read_rules(s3: S3Client, bucket: str) -> list[LifecycleRuleOutputTypeDef]:

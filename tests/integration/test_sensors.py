@@ -122,7 +122,7 @@ def test_a_listed_bucket_without_notifications_asks_for_nothing(instance, platfo
     ticked = tick(raw_bucket, instance, platform)
     assert ticked.run_requests == []
     assert ticked.skip_reason.skip_message.startswith(
-        "No notification waits; the listing last advanced at"
+        "No notifications wait; the listing last advanced at"
     )
 
 

@@ -61,6 +61,14 @@ def no_raw_object_is_unregistered(platform: dg.ResourceParam[Platform]) -> dg.As
     )
 
 
+@dg.asset_check(asset=asset_keys.IMAGE)
+def new_objects_are_announced(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
+    """The raw bucket sends a notification of every new object to the queue, and keeps versions."""
+    missing = platform.object_store.missing_announcements()
+    said = f"{' and '.join(missing)}: `darkroom up` repairs it." if missing else "They are."
+    return dg.AssetCheckResult(passed=not missing, description=said)
+
+
 def evaluate_audit(seen: AuditCounts, *, is_whole: bool) -> str:
     """Describes what an audit of the raw bucket found, in one or more sentences."""
     extent = "all there are" if is_whole else "a part; the next audit continues elsewhere"

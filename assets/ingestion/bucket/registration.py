@@ -24,7 +24,11 @@ from assets.ingestion.bucket.raw_objects import (
 )
 from assets.ingestion.bucket.source import describe_drop
 from assets.platform import Platform
-from assets.resources.object_store import ObjectMissingError, ObjectUnreadableError
+from assets.resources.object_store import (
+    ObjectMissingError,
+    ObjectUnreadableError,
+    QueueMissingError,
+)
 from assets.resources.objects import Notification, ObjectVersion
 from assets.resources.warehouse import try_lock
 from assets.timing import utc_now
@@ -63,7 +67,11 @@ class Registration:
         budget_ends = time.monotonic() + self.platform.settings.run_budget_seconds
         idle_since = time.monotonic()
         while time.monotonic() < budget_ends:
-            drained = self._drain(wait_seconds)
+            try:
+                drained = self._drain(wait_seconds)
+            except QueueMissingError:  # the listing goes on, and a check turns red
+                time.sleep(wait_seconds)
+                drained = Registered()
             page = next(pages)
             done += drained
             if page is not None:

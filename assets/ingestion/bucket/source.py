@@ -8,6 +8,7 @@ from assets.catalog.records import Arrival
 from assets.ingestion.bucket import listing
 from assets.ingestion.source import IngestionJob, IngestionSource
 from assets.platform import Platform
+from assets.resources.object_store import QueueMissingError
 from assets.resources.objects import ObjectVersion
 from assets.timing import utc_now
 
@@ -21,15 +22,17 @@ def object_origin(found: ObjectVersion) -> str:
 
 def find_work(platform: Platform) -> tuple[bool, str]:
     """Returns whether notifications wait or the next slice of the listing is due, and a reason."""
-    waiting = platform.object_store.notifications_waiting()
     settings = platform.settings
     with platform.warehouse.connect() as connection:
         stored = listing.read_sweep(connection, settings.raw_bucket)
     is_due = stored.is_due(utc_now(), settings.sweep_interval)
-    if not waiting and not is_due:
-        at = f"{stored.listed_at:%H:%M} UTC"
-        return False, f"No notification waits; the listing last advanced at {at}."
-    return True, f"{waiting} notifications wait; the listing is {'' if is_due else 'not '}due."
+    try:
+        waiting = platform.object_store.notifications_waiting()
+        announced = f"{waiting or 'No'} notifications wait"
+    except QueueMissingError:
+        waiting, announced = 0, "There is no queue of notifications"
+    listed = "is due" if is_due else f"last advanced at {stored.listed_at:%H:%M} UTC"
+    return bool(waiting or is_due), f"{announced}; the listing {listed}."
 
 
 def describe_drop(found: ObjectVersion) -> Arrival:
