@@ -2,7 +2,8 @@
 
 An erased image blocks its id. In a recreated topic or a restored bucket the same bytes have another
 id, so they are recognised by way, sender and digest together. Of those only a keyed hash is kept:
-without the key nobody can find out from the database whether a file was erased.
+without the key nobody can find out from the database whether a file was erased. After a restore
+the receipts name images that were erased since the dump, by hashes of their ids.
 
 Like all functions of the ledger these take an open connection and never commit.
 """
@@ -25,11 +26,20 @@ _CONTEXT = "darkroom erasure 1"
 _EXIST = """
     select
         exists (select from image_catalog.erased_content)
+        or exists (select from image_catalog.restored_erasure)
         or exists (select from image_catalog.image where withdrawn_at is not null)
 """
 _CONTENT = sql.SQL("select image_id, source, origin, uploader, sha256 from image_catalog.image")
 _OF_IMAGES = sql.SQL("{} where image_id = any(%s)").format(_CONTENT)
 _WITHDRAWN = sql.SQL("{} where withdrawn_at is not null and sha256 = any(%s)").format(_CONTENT)
+_RESTORED = """
+    select image_id
+    from unnest(%s::uuid[]) as image_id
+    cross join (select distinct id_salt from image_catalog.restored_erasure) as receipt
+    inner join image_catalog.restored_erasure as restored
+        on restored.id_salt = receipt.id_salt
+        and restored.id_hash = substring(sha256(receipt.id_salt || uuid_send(image_id)) for 16)
+"""
 _ERASED = "select content_hash from image_catalog.erased_content where content_hash = any(%s)"
 
 
@@ -77,18 +87,20 @@ def read_contents(connection: Connection, images: list[UUID]) -> list[Content]:
 def find_repeated(
     connection: Connection, contents: Iterable[Content], key: SecretStr | None
 ) -> set[UUID]:
-    """Returns the ids of images whose content is erased.
+    """Returns the ids of images whose content is erased, or which a restore did not bring back.
 
     Withdrawn images are read first: one that is deleted in between is found among the hashes.
 
     Raises `ErasureKeyError` without a key.
     """
+    contents = list(contents)
+    restored = read_values(connection, _RESTORED, [[one.image_id for one in contents]])
     known = [one for one in contents if one.sha256 is not None]
     hashes = {one.image_id: one.hash(key) for one in known}
     withdrawn = read_rows(connection, Content, _WITHDRAWN, [[one.sha256 for one in known]])
     erased = {one.hash(key) for one in withdrawn}
     erased.update(read_values(connection, _ERASED, [list(hashes.values())]))
-    return {image for image, content_hash in hashes.items() if content_hash in erased}
+    return {*restored, *(one for one, content_hash in hashes.items() if content_hash in erased)}
 
 
 def block(connection: Connection, images: Iterable[UUID], now: datetime) -> None:

@@ -4,7 +4,7 @@ Functions take an open connection and never commit. What rows reference in the b
 `ledger_references`, requested erasures are in `erasure_requests`, receipts in `receipt_store`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
@@ -265,7 +265,22 @@ def record_erased(connection: Connection, images: Sequence[UUID], erased_at: dat
     )
 
 
+def record_restored(
+    connection: Connection, salt: bytes, hashes: Iterable[bytes], erased_at: datetime
+) -> None:
+    """Blocks image ids by their hashes in a receipt, until `delete_erased` removes them."""
+    connection.cursor().executemany(
+        """
+        insert into image_catalog.restored_erasure (id_salt, id_hash, erased_at)
+        values (%s, %s, %s)
+        on conflict (id_salt, id_hash) do nothing
+        """,
+        [(salt, id_hash, erased_at) for id_hash in sorted(hashes)],
+    )
+
+
 def delete_erased(connection: Connection, until: datetime) -> None:
     """Unblocks ids and content of images that were erased at or before `until`."""
-    connection.execute("delete from image_catalog.erased_image where erased_at <= %s", [until])
-    connection.execute("delete from image_catalog.erased_content where erased_at <= %s", [until])
+    for table in ("erased_image", "erased_content", "restored_erasure"):
+        query = sql.SQL("delete from {} where erased_at <= %s")
+        connection.execute(query.format(sql.Identifier("image_catalog", table)), [until])

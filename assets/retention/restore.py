@@ -23,6 +23,8 @@ from assets.retention.receipts import (
     verify,
 )
 from assets.retention.throttle import DeletionThrottle
+from assets.retention_policy import cutoff
+from assets.timing import utc_now
 
 _BATCH_IMAGES = 1000
 
@@ -61,6 +63,7 @@ class Restore:
         for receipt in receipts:
             if receipt.why is DeletionReason.ERASURE:
                 gone += self._delete_erased(receipt)
+                self._block_erased(receipt)
         return len(missing), gone
 
     def _read_archive(self) -> list[Receipt]:
@@ -96,6 +99,13 @@ class Restore:
                     deletion.record_content(connection, due, receipt.ended_at)
                     gone += self._delete(connection, due)
         return gone
+
+    def _block_erased(self, receipt: Receipt) -> None:
+        """Blocks images that the dump does not know: their messages may be landed again."""
+        if receipt.ended_at > cutoff(utc_now(), self.platform.settings.retention):
+            hashes = receipt.separate_hashes()
+            with self.platform.warehouse.connect() as connection:
+                ledger_rows.record_restored(connection, receipt.salt, hashes, receipt.ended_at)
 
     def _delete(self, connection: Connection, images: Sequence[DueImage]) -> Tally:
         """Deletes images without another receipt: their deletion has one."""

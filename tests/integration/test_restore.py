@@ -98,6 +98,23 @@ def test_an_erased_image_stays_unknown_after_a_restore(platform, pictures, resto
     assert again.query("select count(*) from image_catalog.erased_image") == [(2,)]
 
 
+def test_an_image_that_arrived_and_was_erased_after_the_dump_is_not_landed_again(
+    platform, pictures, restored
+):
+    platform.land()
+    restored()
+    platform.produce([picture.body for picture in pictures])
+    platform.land()
+    [(image, _)] = platform.query("select image_id, origin from image_catalog.image limit 1")
+    erase(platform, ErasureSelection(images=(image,)))
+    again = restored()
+    reapply(again)
+    assert again.land().new_images == len(pictures) - 1
+    assert again.query("select image_id from image_catalog.erased_image") == [(image,)]
+    purge(again, datetime.now(UTC) + platform.settings.retention)
+    assert again.query("select count(*) from image_catalog.restored_erasure") == [(0,)]
+
+
 def test_a_restored_database_has_all_receipts_back_and_its_counts_balance(
     platform, pictures, restored
 ):
