@@ -70,27 +70,24 @@ def test_objects_messages_and_rows_survive_the_killing_of_every_server(own_stack
     assert find_everything(own_stack) == [b"object", b"message", "row"]
 
 
-def test_a_second_start_changes_nothing(own_stack):
-    own_stack.start()
-    pids = [server.process().pid for server in own_stack.servers]
-    own_stack.start()
-    assert [server.process().pid for server in own_stack.servers] == pids
+def test_a_second_start_changes_nothing(stack):
+    pids = [server.process().pid for server in stack.servers]
+    stack.start()
+    assert [server.process().pid for server in stack.servers] == pids
 
 
-def test_nothing_listens_but_on_the_loopback_address(own_stack):
-    own_stack.start()
+def test_nothing_listens_but_on_the_loopback_address(stack):
     addresses = set()
-    for server in own_stack.servers:
+    for server in stack.servers:
         for process in [server.process(), *server.process().children(recursive=True)]:
             listening = [c for c in process.net_connections() if c.status == psutil.CONN_LISTEN]
             addresses |= {connection.laddr.ip for connection in listening}
     assert addresses == {"127.0.0.1"}
 
 
-def test_passwords_are_for_their_owner_only(own_stack):
-    own_stack.start()
+def test_passwords_are_for_their_owner_only(stack):
     for name in ("secrets.json", "env"):
-        assert stat.S_IMODE(own_stack.state.root.joinpath(name).stat().st_mode) == 0o600
+        assert stat.S_IMODE(stack.state.root.joinpath(name).stat().st_mode) == 0o600
 
 
 def test_a_port_in_use_is_said_with_the_way_out(tmp_path):
@@ -119,9 +116,8 @@ def test_a_first_start_that_was_cut_short_is_begun_again(own_stack):
     assert not half_made.parent.exists()
 
 
-def test_no_program_of_ours_is_superuser_after_set_up(own_stack):
-    own_stack.start()
-    env = own_stack.environment()
+def test_no_program_of_ours_is_superuser_after_set_up(stack):
+    env = stack.environment()
     for name in ("DATABASE_URL", "DATABASE_ADMIN_URL", "DAGSTER_DATABASE_URL"):
         with psycopg.connect(env[name]) as connection:
             [(is_superuser,)] = connection.execute(
@@ -130,15 +126,16 @@ def test_no_program_of_ours_is_superuser_after_set_up(own_stack):
             assert not is_superuser
 
 
-def test_an_outside_server_is_used_and_none_is_started_in_its_place(own_stack, tmp_path):
-    own_stack.start()
+def test_an_outside_server_is_used_and_none_is_started_in_its_place(stack, tmp_path):
     outside = {
         name: value
-        for name, value in own_stack.environment().items()
-        if name.startswith(("AWS_", "KAFKA_", "DATABASE_", "DBT_", "DAGSTER_DATABASE"))
+        for name, value in stack.environment().items()
+        if name.startswith(
+            ("AWS_", "KAFKA_", "DATABASE_", "DBT_", "DAGSTER_DATABASE", "ERASURE_KEY")
+        )
     }
     other = Stack(StateFolder(tmp_path / "other"), free_ports(), outside=outside)
     assert other.servers == ()
     other.start()
-    assert other.settings().kafka_bootstrap_servers == own_stack.settings().kafka_bootstrap_servers
+    assert other.settings().kafka_bootstrap_servers == stack.settings().kafka_bootstrap_servers
     assert not other.state.root.joinpath("postgres").exists()
