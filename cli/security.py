@@ -6,8 +6,10 @@ from typing import Annotated
 import typer
 
 from assets.errors import DarkroomError
+from assets.settings import BucketSettings
 from cli.options import Json
 from infra.console import FAILED, OK, console, counted, print_json, print_table
+from infra.object_store.programs import iam_policies
 from infra.supply_chain import UNKNOWN, bill_of_materials, by_licence, installed_packages
 
 app = typer.Typer()
@@ -23,6 +25,12 @@ def report(json: Json = False) -> None:
     from tests.campaigns.security.campaign import run
 
     run(json)
+
+
+@app.command()
+def policies() -> None:
+    """Print what each program may do in the object store: IAM policies for roles, as JSON."""
+    print_json(iam_policies(BucketSettings()))
 
 
 @app.command()

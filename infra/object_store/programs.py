@@ -1,6 +1,5 @@
 """The programs that use the object store: what each may do, as IAM policies."""
 
-import json
 from pathlib import Path
 from typing import Final
 
@@ -17,22 +16,24 @@ _ACCESS_FILE = Path(__file__).with_name("access.yaml")
 _RIGHTS = TypeAdapter(dict[str, dict[str, list[str]]])
 
 
-def iam_policies(buckets: BucketSettings) -> dict[str, str]:
-    """Returns the IAM policy of each program, as JSON, by the program's name.
+Policy = dict[str, object]
+"""A policy document of IAM."""
+
+
+def iam_policies(buckets: BucketSettings) -> dict[str, Policy]:
+    """Returns the IAM policy of each program, by the program's name.
 
     Raises `pydantic.ValidationError` or `YamlError` when the access file is invalid, and `KeyError`
     when it names an unknown bucket.
     """
     return {
-        program: json.dumps(
-            {
-                "Version": "2012-10-17",
-                "Statement": [
-                    {"Effect": "Allow", "Action": rights, "Resource": _arn(place, buckets)}
-                    for place, rights in places.items()
-                ],
-            }
-        )
+        program: {
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Effect": "Allow", "Action": rights, "Resource": _arn(place, buckets)}
+                for place, rights in places.items()
+            ],
+        }
         for program, places in _RIGHTS.validate_python(read_yaml(_ACCESS_FILE)).items()
     }
 

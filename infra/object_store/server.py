@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assets.settings import BucketSettings
-from infra.object_store.programs import iam_policies, principal, secret_variable
+from infra.object_store.programs import Policy, iam_policies, principal, secret_variable
 
 if TYPE_CHECKING:
     from hypercorn.typing import ASGIFramework
@@ -77,7 +77,7 @@ def _after_start(app: ASGIApp, act: Callable[[], None]) -> ASGIApp:
     return serve
 
 
-def _iam_users(policies: Mapping[str, str]) -> dict[str, dict[str, object]]:
+def _iam_users(policies: Mapping[str, Policy]) -> dict[str, dict[str, object]]:
     """Returns the programs as MiniStack keeps IAM users; a key has its program's name."""
     return {
         "users": {

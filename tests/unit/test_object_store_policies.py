@@ -6,6 +6,7 @@ from assets.ingestion.registry import sources
 from assets.settings import BucketSettings
 from infra.object_store.buckets import bucket_policy
 from infra.object_store.programs import iam_policies
+from tests.commands import darkroom
 
 PROGRAMS = ["arn:aws:iam::123456789012:role/darkroom-*"]
 
@@ -39,13 +40,16 @@ def test_only_the_archive_stores_receipts_and_nobody_deletes_them() -> None:
 
 def test_the_policies_of_programs_name_the_configured_buckets_and_queue() -> None:
     policies = iam_policies(BucketSettings(raw_bucket="theirs", raw_events_queue="events"))
-    rights = {
-        one["Resource"]: one["Action"] for one in json.loads(policies["ingestion"])["Statement"]
-    }
+    rights = {one["Resource"]: one["Action"] for one in policies["ingestion"]["Statement"]}
     assert rights["arn:aws:s3:::theirs/kafka/*"] == ["s3:PutObject"]
     assert "sqs:ReceiveMessage" in rights["arn:aws:sqs:*:*:events"]
 
 
 def test_no_program_but_the_operator_may_do_everything() -> None:
     policies = iam_policies(BucketSettings())
-    assert [name for name, policy in policies.items() if '"*"' in policy] == ["operator"]
+    assert [name for name, one in policies.items() if '"*"' in json.dumps(one)] == ["operator"]
+
+
+def test_the_command_prints_the_policies_for_the_configured_buckets() -> None:
+    printed = darkroom("security", "policies", env={"RECEIPTS_BUCKET": "theirs"})
+    assert json.loads(printed.stdout) == iam_policies(BucketSettings(receipts_bucket="theirs"))
