@@ -1,6 +1,7 @@
 """Reading a topic: a position in each of its partitions, messages from there, skipped offsets."""
 
 import gc
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from operator import attrgetter
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from kafka.errors import LogTruncationError, OffsetOutOfRangeError
+from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
 from kafka.structs import OffsetAndMetadata
 
 from assets.resources.messages import (
@@ -20,6 +21,7 @@ from assets.resources.messages import (
 )
 from assets.resources.topic_states import read_shape
 
+_LOG = logging.getLogger(__name__)
 _RETRY_SECONDS = 1.0
 _DELIVERY_TIMEOUT_SECONDS = 10.0
 _TIMEOUT_MS = 10_000
@@ -156,10 +158,12 @@ class Reader:
         topic_id, leaders = read_shape(self._admin, self._topic.name)
         return topic_id == self._topic.topic_id and leaders.keys() == self._topic.ends.keys()
 
-    def report(self, reached: Mapping[int, Position]) -> None:
-        """Commits what is new to the brokers for lag monitors; the ledger's offsets are the truth.
+    def report(self, reached: Mapping[int, Position]) -> bool:
+        """Commits what is new to the consumer group, and returns whether the brokers took it.
 
-        Belongs after the transaction that holds what was read up to there.
+        Only lag monitors need it: the ledger's offsets are the truth. A group with members that
+        other programs started refuses it. Belongs after the transaction that holds what was read up
+        to there.
         """
         offsets = {partition: position.next_offset for partition, position in reached.items()}
         news = {
@@ -167,9 +171,15 @@ class Reader:
             for partition, offset in offsets.items()
             if self._reported.get(partition) != offset
         }
-        if news:
+        if not news:
+            return True
+        self._reported = offsets
+        try:
             self._consumer.commit(news, timeout_ms=_TIMEOUT_MS)
-            self._reported = offsets
+        except KafkaError as error:
+            _LOG.warning("The consumer group refused the offsets: %s", type(error).__name__)
+            return False
+        return True
 
     def _take(
         self,

@@ -40,8 +40,9 @@ class TopicState:
         cleanup_policy: `delete`, `compact` or both; None when the brokers report no defaults.
         brokers: How many brokers lead its partitions.
         beginnings: First offset that is still there, by partition.
-        ends: End offset as listed, by partition. Some brokers list a lower one (the first offset of
-            the last batch + 1): it shows that there is something new, not how much.
+        ends: End offset as listed, by partition, which open transactions hold back. Where offsets
+            are not exact it may be too low (the first offset of the last batch + 1): it shows that
+            there is something new, not how much.
     """
 
     name: str

@@ -7,7 +7,7 @@ from uuid import UUID
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import UnknownTopicOrPartitionError, for_code
-from kafka.protocol.consumer import OffsetSpec
+from kafka.protocol.consumer import IsolationLevel, OffsetSpec
 
 from assets.errors import DarkroomError
 from assets.resources.messages import TopicState, moment
@@ -29,13 +29,15 @@ def read_state(admin: KafkaAdminClient, topic: str) -> TopicState:
     topic_id, leaders = read_shape(admin, topic)
     configuration = read_configuration(admin, topic)
     reports_defaults = _UNTOUCHED_DEFAULT in configuration
+    # Tansu, which reports none, knows no transactions either.
+    level = IsolationLevel.READ_COMMITTED if reports_defaults else IsolationLevel.READ_UNCOMMITTED
     return TopicState(
         name=topic,
         topic_id=topic_id,
         cleanup_policy=configuration.get(_POLICY) if reports_defaults else None,
         brokers=len(set(leaders.values())),
-        beginnings=_offsets(admin, topic, leaders, OffsetSpec.EARLIEST),
-        ends=_offsets(admin, topic, leaders, OffsetSpec.LATEST),
+        beginnings=_offsets(admin, topic, leaders, OffsetSpec.EARLIEST, level),
+        ends=_offsets(admin, topic, leaders, OffsetSpec.LATEST, level),
     )
 
 
@@ -79,8 +81,12 @@ def read_oldest(admin: KafkaAdminClient, topic: str) -> datetime | None:
 
 
 def _offsets(
-    admin: KafkaAdminClient, topic: str, partitions: Mapping[int, int], wanted: OffsetSpec
+    admin: KafkaAdminClient,
+    topic: str,
+    partitions: Mapping[int, int],
+    wanted: OffsetSpec,
+    level: IsolationLevel,
 ) -> dict[int, int]:
     asked = {TopicPartition(topic, partition): wanted for partition in partitions}
-    found = admin.list_partition_offsets(asked)
+    found = admin.list_partition_offsets(asked, isolation_level=level)
     return {partition.partition: one.offset for partition, one in sorted(found.items())}

@@ -4,12 +4,15 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+import dagster as dg
 import pytest
-from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from assets.ingestion.kafka import topics
+from assets.ingestion.kafka.assets import image_messages, landed_images
 from assets.ingestion.kafka.producer import OutgoingImage, send
+from assets.ingestion.kafka.source import find_work
 from assets.resources.event_log import administrator
 from assets.resources.event_reader import OffsetsGoneError
 from assets.resources.messages import Position
@@ -185,6 +188,45 @@ def test_the_marks_of_transactions_at_the_very_end_ask_for_no_further_run(platfo
     platform.land()
     with DagsterInstance.ephemeral() as instance:
         assert tick(kafka_images, instance, platform).run_requests == []
+
+
+def test_an_open_transaction_asks_for_no_run_until_it_ends(platform):
+    fill(platform, 0, images(1, "before"))
+    producer = KafkaProducer(
+        bootstrap_servers=platform.settings.kafka_bootstrap_servers,
+        transactional_id=f"{platform.settings.kafka_topic}-open",
+    )
+    producer.init_transactions()
+    producer.begin_transaction()
+    producer.send(platform.settings.kafka_topic, value=b"in it", partition=0).get(timeout=30)
+    fill(platform, 0, images(1, "after"))
+    assert find_work(platform)[0]
+    assert platform.land().messages == 1
+    assert not find_work(platform)[0]
+    producer.commit_transaction()
+    producer.close()
+    assert find_work(platform)[0]
+    assert platform.land().messages == 2
+    assert not find_work(platform)[0]
+    assert gaps_of(platform) == []
+
+
+def test_a_foreign_member_of_the_group_gives_a_warning_and_messages_land(platform):
+    servers, group = platform.settings.kafka_bootstrap_servers, platform.settings.kafka_group
+    foreign = KafkaConsumer(bootstrap_servers=servers, group_id=group)
+    foreign.subscribe([platform.settings.kafka_topic])
+    fill(platform, 0, images(3))
+    while not foreign.assignment():
+        foreign.poll(timeout_ms=200)
+    try:
+        done = dg.materialize([image_messages, landed_images], resources={"platform": platform})
+    finally:
+        foreign.close()
+    assert done.success
+    assert next_offsets(platform)[0] == 3
+    [materialized] = done.asset_materializations_for_node("raw_bucket__landed_images")
+    assert materialized.metadata["refused_reports"].value == 1
+    assert platform.land().unreported == 0
 
 
 def test_partitions_added_between_runs_are_landed_from_their_beginning(platform, admin):

@@ -44,6 +44,12 @@ def landed_images(
             f"{landed.missing} offsets were gone or given to other messages; "
             "`darkroom topic gaps` lists them."
         )
+    if landed.unreported:
+        context.log.warning(
+            f"The consumer group {platform.settings.kafka_group} refused reports of progress, as "
+            "when another program is a member of it; the messages were landed all the same, and "
+            "only lag monitors show too much."
+        )
     return dg.MaterializeResult(
         metadata={
             "messages": landed.messages,
@@ -51,6 +57,7 @@ def landed_images(
             "rejected_on_arrival": landed.rejected,
             "megabytes": round(landed.size_bytes / 1e6, 2),
             "missing_messages": landed.missing,
+            "refused_reports": landed.unreported,
         }
     )
 

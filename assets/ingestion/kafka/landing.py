@@ -22,13 +22,19 @@ _TOPIC_CHECK_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Landed(Counts):
-    """What one run landed: counts only; `missing` messages were no longer on the brokers."""
+    """What one run landed: counts only.
+
+    Attributes:
+        missing: Messages that were no longer on the brokers.
+        unreported: Reports of progress that the consumer group refused.
+    """
 
     messages: int = 0
     new_images: int = 0
     rejected: int = 0
     size_bytes: int = 0
     missing: int = 0
+    unreported: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,13 +112,12 @@ class Landing:
                 break
             if not has_read or now - looked_at >= _TOPIC_CHECK_SECONDS:
                 looked_at = now
-                reader.report(source.reached)
+                landed += Landed(unreported=not reader.report(source.reached))
                 # A poll does not fail when the brokers are gone; this request does.
                 if not reader.is_topic_unchanged():
                     return landed + self._land_oldest(source, 0), {}
         landed += self._land_oldest(source, 0)
-        reader.report(source.reached)
-        return landed, None
+        return landed + Landed(unreported=not reader.report(source.reached)), None
 
     def _has_waited(self, reader: Reader, idle_since: float) -> bool:
         """Returns whether to end the run: sooner if the brokers announce nothing more."""

@@ -137,7 +137,7 @@ def find_work(platform: Platform) -> tuple[bool, str]:
         stored = topics.read_offsets(connection, state.name)
     if topics.is_recreated(known, state) or topics.may_be_shorter(state, stored):
         return True, "The topic may have been recreated or truncated; a landing run finds out."
-    if waiting := topics.lag(state.ends, stored):
+    if waiting := topics.lag(state, stored):
         return True, f"At least {waiting} messages wait in the topic."
     return False, f"No message waits in the {len(state.ends)} partitions of the topic."
 

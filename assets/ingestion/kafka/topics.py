@@ -124,13 +124,18 @@ def read_topic(connection: Connection, topic: str) -> KnownTopic | None:
     return next(iter(read_rows(connection, KnownTopic, _KNOWN, [topic])), None)
 
 
-def lag(ends: Mapping[int, int], stored: Mapping[int, Position]) -> int:
-    """Returns how many messages of a topic are known not to have landed.
+def lag(state: TopicState, stored: Mapping[int, Position]) -> int:
+    """Returns how many messages of a topic can be landed, as far as that is known.
 
-    `ends` are end offsets as listed now, which may be too low.
+    A listed end that may be too low is made good by the high watermark of the last fetch. Elsewhere
+    the watermark does not count: messages of open transactions are before it.
     """
-    positions = ((end, stored.get(partition, _BEGINNING)) for partition, end in ends.items())
-    return sum(max(0, max(end, one.high_watermark) - one.next_offset) for end, one in positions)
+    waiting = 0
+    for partition, end in state.ends.items():
+        position = stored.get(partition, _BEGINNING)
+        known_end = end if state.is_exact else max(end, position.high_watermark)
+        waiting += max(0, known_end - position.next_offset)
+    return waiting
 
 
 def is_recreated(known: KnownTopic | None, state: TopicState) -> bool:
