@@ -1,6 +1,8 @@
 """Dagster's own copies, on a real instance: records of runs, their events, logs left on disk."""
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -8,6 +10,8 @@ from uuid import uuid4
 import dagster as dg
 import pytest
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from assets.retention.receipt_store import read_receipts
 from assets.retention.receipts import Copy
@@ -35,6 +39,16 @@ def instance(tmp_path):
         yield made
 
 
+@pytest.fixture
+def postgres_instance(stack, tmp_path, monkeypatch):
+    """An instance that keeps its records where the platform does."""
+    monkeypatch.setenv("DAGSTER_DATABASE_URL", stack.environment()["DAGSTER_DATABASE_URL"])
+    storage = "storage: {postgres: {postgres_url: {env: DAGSTER_DATABASE_URL}}}"
+    (tmp_path / "dagster.yaml").write_text(storage)
+    with dg.DagsterInstance.from_config(str(tmp_path)) as made:
+        yield made
+
+
 def add_run(instance, status=dg.DagsterRunStatus.SUCCESS) -> str:
     run = dg.DagsterRun(job_name="nothing", run_id=str(uuid4()), status=status)
     return instance.add_run(run).run_id
@@ -42,6 +56,15 @@ def add_run(instance, status=dg.DagsterRunStatus.SUCCESS) -> str:
 
 def run_ids(instance) -> set[str]:
     return {run.run_id for run in instance.get_runs()}
+
+
+@contextmanager
+def listening(target, name: str, listener: Callable) -> Iterator[None]:
+    event.listen(target, name, listener)
+    try:
+        yield
+    finally:
+        event.remove(target, name, listener)
 
 
 def write_log(instance, name: str, age: timedelta = timedelta(0)) -> Path:
@@ -64,6 +87,16 @@ def test_a_finished_run_goes_with_its_events_once_it_is_old_enough(instance):
     assert instance.all_logs(run_id)
     assert purged(instance, datetime.now(UTC)) == [1]
     assert (run_ids(instance), list(instance.all_logs(run_id))) == (set(), [])
+
+
+def test_many_runs_are_deleted_over_few_connections(postgres_instance):
+    made = {nothing.execute_in_process(instance=postgres_instance).run_id for _ in range(10)}
+    opened = []
+    with listening(Engine, "connect", lambda *_: opened.append(1)):
+        assert purged(postgres_instance, datetime.now(UTC)) == [len(made)]
+    assert len(opened) < len(made)
+    assert not made & run_ids(postgres_instance)
+    assert not [run_id for run_id in made if list(postgres_instance.all_logs(run_id))]
 
 
 def test_a_run_is_kept_until_then(instance):
