@@ -119,9 +119,9 @@ class Policy(_Model):
         return {**self.teams, **self.programs}
 
     @property
-    def creator(self) -> str:
-        """The role that may create roles, and so creates the people."""
-        return next(n for n, p in self.programs.items() if "createrole" in p.attributes)
+    def creators(self) -> list[str]:
+        """The roles that may create roles: in a valid file one, which creates the people."""
+        return [name for name, one in self.programs.items() if "createrole" in one.attributes]
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
@@ -130,8 +130,7 @@ class Policy(_Model):
         return self
 
     def _errors(self) -> Iterator[str]:
-        creators = [n for n, p in self.programs.items() if "createrole" in p.attributes]
-        if len(creators) != 1:
+        if len(self.creators) != 1:
             yield "exactly one program must have the attribute createrole: it creates the people"
         for owner in {self.database_owner, *self.owners} - self.programs.keys():
             yield f"the owner {owner} is not among the programs"

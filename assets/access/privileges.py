@@ -169,7 +169,7 @@ def read_facts(connection: Connection, policy: Policy, catalog: Catalog) -> set[
         "ours": ours,
         "known": [*ours, *people],
         "operators": policy.operators,
-        "creator": policy.creator,
+        "creator": policy.creators[0],
     }
     return {
         *chain.from_iterable(rows_of(connection, _grants, _GRANTS, **values)),

@@ -1,4 +1,4 @@
-"""The ASGI layers around the app: response headers and connections, and metrics.
+"""The ASGI layers around the app: response headers, limits of small bodies, and metrics.
 
 `secure` would need a builder call for each of the static headers below and has no part for the
 closing of connections; prometheus-fastapi-instrumentator and starlette-exporter name metrics and

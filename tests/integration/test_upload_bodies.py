@@ -12,6 +12,7 @@ from tests.integration.upload_api import create_key, serving, upload_settings
 from tests.unit.bare_headers import HEADERS
 from tests.unit.pictures import encoded, noise
 from tests.upload_client import Api
+from tests.waiting import wait_until
 
 JPEG = encoded(noise(), "JPEG")
 PIECE = 64 * 1024
@@ -203,8 +204,7 @@ def test_bodies_over_the_memory_budget_are_refused_for_a_moment(stack, settings)
         stranger = api.of(create_key(stack, settings, "stranger"))
         assert stranger.send(JPEG).status_code == 201
         slow.close()
-        while api.send(JPEG).status_code == 503:  # its memory is released
-            continue
+        wait_until(lambda: api.send(JPEG).status_code == 201, "its memory to be released")
         assert api.send(pieces(MAX_IMAGE_BYTES)).status_code == 201
 
 
@@ -226,8 +226,8 @@ def test_the_bodies_of_one_uploader_at_once_are_limited(stack, settings):
     with serving(upload_settings(stack, settings, upload_bodies=2)) as address:
         slow = Api(address, create_key(stack, settings, "slow"))
         waiting = [Raw(slow, "Content-Length: 100000") for _ in range(2)]
-        while (answer := slow.send(JPEG)).status_code == 201:  # they have not arrived yet
-            continue
+        wait_until(lambda: slow.send(JPEG).status_code == 429, "both to have arrived")
+        answer = slow.send(JPEG)
         assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
         assert answer.json()["type"] == "urn:darkroom:problem:too-many-at-once"
         shop = slow.of(create_key(stack, settings, "shop"))

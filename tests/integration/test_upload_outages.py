@@ -13,6 +13,7 @@ from tests.integration.upload_api import create_key, serving, upload_settings
 from tests.unit.pictures import encoded, noise
 from tests.unit.tiny_server import free_port
 from tests.upload_client import Api
+from tests.waiting import wait_until
 
 JPEG, OTHER = encoded(noise(), "JPEG"), encoded(noise(), "PNG")
 HANG_SECONDS = 3600
@@ -47,8 +48,7 @@ def proxied(stack, settings) -> Iterator[ProxiedServers]:
     )
     with network.running(), serving(made) as address:
         api = Api(address, create_key(stack, settings, "shop"))
-        while api.get("/v1/images").status_code != 200:  # a busy machine connects slowly at first
-            continue
+        wait_until(lambda: api.get("/v1/images").status_code == 200, "a connection")
         yield ProxiedServers(api, network, made)
 
 
@@ -61,9 +61,15 @@ def break_off(network: Network, name: str, way: str) -> None:
 
 def answered(api: Api, status: int, **headers: str) -> dict[str, object]:
     """Sends an image until the answer has that status, as a server that came back gives in time."""
-    while (sent := api.send(JPEG, **headers)).status_code != status:
-        assert sent.status_code in {201, 202, 503}, sent.text
-    return sent.json()
+    sent = []
+
+    def is_answered() -> bool:
+        sent.append(api.send(JPEG, **headers))
+        assert sent[-1].status_code in {201, 202, 503}, sent[-1].text
+        return sent[-1].status_code == status
+
+    wait_until(is_answered, f"an answer of {status}")
+    return sent[-1].json()
 
 
 WAYS = pytest.mark.parametrize("way", ["is down", "hangs"])
@@ -83,8 +89,8 @@ def test_while_postgresql_is_down_an_image_is_stored_and_registered_later(platfo
 
     platform.register()
     proxied.network.restore("postgres")
-    while (shown := proxied.api.get(said["status_url"])).status_code == 503:
-        continue
+    wait_until(lambda: proxied.api.get(said["status_url"]).status_code != 503, "the database")
+    shown = proxied.api.get(said["status_url"])
     assert shown.status_code == 200
     same = ("id", "filename", "content_type", "size_bytes", "status_url")
     assert {name: shown.json()[name] for name in same} == {name: said[name] for name in same}

@@ -15,6 +15,7 @@ from infra.local.stack import Stack
 from tests.integration.upload_api import create_key, serving, upload_settings
 from tests.unit.pictures import encoded, noise
 from tests.upload_client import Api
+from tests.waiting import wait_until
 
 JPEG = encoded(noise(), "JPEG")
 
@@ -100,13 +101,12 @@ def test_the_status_shows_it(stack, server, command):
 def test_an_upload_in_flight_is_finished_at_a_shutdown(server, program):
     with program.begin(f"Content-Length: {len(JPEG)}") as connection:
         connection.sendall(JPEG[:100])
-        while metric(server, "darkroom_upload_requests_in_flight") != 1:
-            continue
+        in_flight = "darkroom_upload_requests_in_flight"
+        wait_until(lambda: metric(server, in_flight) == 1, "the request to begin")
         process = server.process()
         ending = threading.Thread(target=server.stop)
         ending.start()
-        while accepts_connections(program.port):
-            continue
+        wait_until(lambda: not accepts_connections(program.port), "the shutdown to begin")
         connection.sendall(JPEG[100:])
         answer = b""
         while piece := connection.recv(65536):

@@ -22,6 +22,7 @@ from infra.console import counted
 from infra.local import dbt
 from tests.campaigns.security.attempt import Attempt, Target
 from tests.campaigns.security.means import picture, registered
+from tests.waiting import wait_until
 
 _TEAMS = tuple(load_policy().teams)
 _MINUTE = 60.0
@@ -84,8 +85,7 @@ def _take_advisory_locks(target: Target) -> Iterator[str]:
 
 def _lock_tables(target: Target) -> Iterator[str]:
     with psycopg.connect(target.person("TEAM_ANALYTICS"), autocommit=True) as analyst:
-        if not _is_true_in_time(lambda: len(_readable(analyst)) > 5):
-            raise AssertionError("the views are not built")
+        wait_until(lambda: len(_readable(analyst)) > 5, "the views to be built", _WAIT_SECONDS)
     yield from _try_as_each_team(target, _locks)
 
 
@@ -275,13 +275,6 @@ def _succeeds(person: Connection, statement: sql.Composed) -> bool:
     finally:
         person.rollback()
     return True
-
-
-def _is_true_in_time(is_true: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + _WAIT_SECONDS
-    while not (found := is_true()) and time.monotonic() < deadline:
-        time.sleep(0.5)
-    return found
 
 
 ATTEMPTS = (

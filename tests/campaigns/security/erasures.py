@@ -70,9 +70,7 @@ def _name_an_image_in_a_run(target: Target) -> Iterator[str]:
 
 def _send_erased_bytes_again(target: Target) -> Iterator[str]:
     owner, other, body = uploader(target), uploader(target), picture()
-    sent = owner.send(body)
-    sent.raise_for_status()
-    owner.delete(sent.json()["id"]).raise_for_status()
+    owner.delete(owner.add_image(body)).raise_for_status()
     while_requested = owner.send(body)
     Purge(target.platform).run(utc_now())
     for answer in (while_requested, owner.send(body)):
@@ -88,9 +86,7 @@ def _send_erased_bytes_again(target: Target) -> Iterator[str]:
 def _find_out_what_was_erased(target: Target) -> Iterator[str]:
     """Tries what a copy of the database allows: hashes of a file without the key."""
     owner, body = uploader(target), picture()
-    sent = owner.send(body)
-    sent.raise_for_status()
-    image = sent.json()["id"]
+    image = owner.add_image(body)
     digest = hashlib.sha256(body).digest()
     content = Content(UUID(image), "upload", upload_origin(UUID(image)), owner.name, digest)
     owner.delete(image).raise_for_status()
