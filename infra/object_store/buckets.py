@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import ClientError
 
+from assets.errors import StackError
 from assets.settings import Settings
 from infra.object_store.programs import ARCHIVE, OPERATOR, principal
 
@@ -34,10 +35,18 @@ if TYPE_CHECKING:
 
 
 def create_bucket(s3: S3Client, bucket: str) -> bool:
-    """Creates a bucket unless it exists; returns whether it did."""
+    """Creates a bucket unless it exists; returns whether it did.
+
+    Raises `StackError` when the store refuses the key.
+    """
     try:
         s3.head_bucket(Bucket=bucket)
     except ClientError as error:
+        if error.response["Error"]["Code"] == "403":
+            raise StackError(
+                f"S3 refuses access to bucket {bucket}. An embedded S3 that another version has "
+                "started knows other keys: `darkroom down`, then try again."
+            ) from error
         if error.response["Error"]["Code"] not in {"404", "NoSuchBucket"}:
             raise
         region = cast("BucketLocationConstraintType", s3.meta.region_name)

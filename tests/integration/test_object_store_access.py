@@ -1,5 +1,6 @@
 """What each program may do in the object store, tried with its key."""
 
+import json
 from collections.abc import Callable
 from uuid import uuid4
 
@@ -8,13 +9,16 @@ import pytest
 from botocore.exceptions import ClientError
 from pydantic import SecretStr
 
+from assets.errors import StackError
 from assets.resources.object_store import ObjectStore
 from assets.settings import BucketSettings, Settings
 from infra.local.ports import free_ports
 from infra.local.servers import object_store_server
+from infra.local.stack import Stack
 from infra.local.state import StateFolder
 from infra.object_store.buckets import create_bucket, put_policies
 from infra.object_store.programs import ARCHIVE, KAFKA_BUCKET, OPERATOR, iam_policies
+from tests.unit.test_stack_environment import BROKERS, DATABASE
 from tests.waiting import wait_until
 
 FOLDERS = ("raw/upload", "raw/kafka", "raw/drop", "processed", "quarantine", "logs", "receipts")
@@ -151,3 +155,16 @@ def test_runs_of_ingestion_take_notifications_and_sensors_count_them(stack):
     received = ingestion.receive(wait_seconds=10)
     ingestion.acknowledge(received)
     assert received
+
+
+def test_a_server_that_another_version_has_started_is_told_with_the_way_out(tmp_path):
+    stack = Stack(StateFolder(tmp_path), free_ports(), DATABASE | BROKERS)
+    [server] = stack.servers
+    server.start()
+    try:
+        secrets = json.loads(stack.state.path("secrets.json").read_text())
+        stack.state.path("secrets.json").write_text(json.dumps(secrets | {"s3_operator": "new"}))
+        with pytest.raises(StackError, match=r"refuses access to bucket .* `darkroom down`"):
+            stack.provision_object_store()
+    finally:
+        server.stop()
