@@ -56,6 +56,20 @@ def wait_until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.5)
 
 
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+def test_compressed_batches_land_whatever_their_codec(platform, codec):
+    producer = KafkaProducer(
+        bootstrap_servers=platform.settings.kafka_bootstrap_servers,
+        compression_type=codec,
+        linger_ms=200,
+    )
+    for body in images(20):
+        producer.send(platform.settings.kafka_topic, value=body, partition=0)
+    producer.close()
+    assert platform.land().new_images == 20
+    assert bodies_landed(platform) == set(images(20))
+
+
 def test_messages_deleted_before_their_turn_are_a_gap_and_the_others_land(platform, admin):
     fill(platform, 0, images(6))
     platform.land()

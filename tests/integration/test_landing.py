@@ -4,7 +4,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from assets.errors import ServerUnavailableError
 from assets.ingestion.kafka import topics
@@ -14,6 +14,7 @@ from assets.resources.topic_states import TopicMissingError
 from assets.resources.warehouse import Warehouse
 from tests.integration.topic import (
     MEBIBYTE,
+    bodies_landed,
     fill,
     images,
     landing_meanwhile,
@@ -28,6 +29,20 @@ def test_every_message_becomes_one_object_and_one_waiting_row(platform, pictures
     assert landed.messages == landed.new_images == len(pictures)
     assert platform.states() == {"waiting": len(pictures)}
     assert len(platform.keys(platform.settings.raw_bucket)) == len(pictures)
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+def test_compressed_batches_land_whatever_their_codec(platform, codec):
+    producer = KafkaProducer(
+        bootstrap_servers=platform.settings.kafka_bootstrap_servers,
+        compression_type=codec,
+        linger_ms=200,
+    )
+    for body in images(20):
+        producer.send(platform.settings.kafka_topic, value=body, partition=0)
+    producer.close()
+    assert platform.land().new_images == 20
+    assert bodies_landed(platform) == set(images(20))
 
 
 def test_a_second_run_finds_nothing_new(platform, pictures):
