@@ -206,14 +206,19 @@ def _check_signature(
 
 
 def _check_action(request: _Request, signature: HeaderSignature) -> None:
-    """Refuses a request to S3 that names an action in the way of other services.
+    """Refuses a request that names its action in two ways.
 
-    MiniStack would compare that action with the key's policy, and do what method and path say.
+    MiniStack would compare one with the key's policy, and do the other. Requests to S3 name it by
+    method and path, those to other services in a header, in the address or in the body.
     """
-    is_form = "x-www-form-urlencoded" in request.headers.get("content-type", "")
-    names_action = is_form or "Action" in request.query or "x-amz-target" in request.headers
-    if signature.service == "s3" and names_action:
-        raise _RefusedError("AccessDenied", "A request to S3 names no action.")
+    ways = (
+        signature.service == "s3",
+        "x-amz-target" in request.headers,
+        "Action" in request.query,
+        "x-www-form-urlencoded" in request.headers.get("content-type", ""),
+    )
+    if sum(ways) > 1:
+        raise _RefusedError("AccessDenied", "The request names its action in two ways.")
 
 
 def _check_body(signature: HeaderSignature, declared: str | None, body: bytes) -> None:

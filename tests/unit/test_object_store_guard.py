@@ -165,6 +165,23 @@ def test_a_request_to_s3_that_names_an_action_is_refused(query, headers):
     assert ask("GET", presigned(url=URL + query), headers) == 403
 
 
+@pytest.mark.parametrize(
+    ("query", "more", "expected"),
+    [
+        ("", {}, b"{}"),
+        ("?Action=ListQueues", {}, 403),
+        ("", {"Content-Type": "application/x-www-form-urlencoded"}, 403),
+    ],
+    ids=["in a header", "and in the address", "and in the body"],
+)
+def test_a_request_to_another_service_names_its_action_once(query, more, expected):
+    headers = {"X-Amz-Target": "AmazonSQS.PurgeQueue", **more}
+    url = f"http://127.0.0.1:14566/{query}"
+    request = AWSRequest("POST", url, data=b"{}", headers=headers)
+    SigV4Auth(KEY, "sqs", "eu-central-1").add_auth(request)
+    assert ask("POST", url, dict(request.headers), b"{}") == expected
+
+
 @pytest.mark.parametrize("query", ["", "?AWSAccessKeyId=darkroom&Signature=x&Expires=9999999999"])
 def test_a_request_without_signature_is_refused(query):
     assert ask("GET", URL.partition("?")[0] + query, {}) == 403

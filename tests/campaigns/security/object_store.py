@@ -9,10 +9,11 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import requests
-from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
@@ -251,6 +252,40 @@ def _exceed_a_programs_rights(target: Target) -> Iterator[str]:
                 yield f"DELETE of an original by another action {how}"
 
 
+def _purge_the_queue(target: Target) -> Iterator[str]:
+    """The sensors' key may count notifications; MiniStack knows three ways to name an action."""
+    endpoint, store = target.env["AWS_ENDPOINT_URL"], target.platform.object_store
+    queue = store.sqs.get_queue_url(QueueName=store.settings.raw_events_queue)["QueueUrl"]
+    counting, purging = "GetQueueAttributes", "PurgeQueue"
+    as_json = {"Content-Type": "application/x-amz-json-1.0"}
+    as_form = {"Content-Type": "application/x-www-form-urlencoded"}
+    body, form = json.dumps({"QueueUrl": queue}), {"QueueUrl": queue, "Version": "2012-11-05"}
+
+    def asks(path: str, body: str, headers: dict[str, str]) -> bool:
+        key = program_key(target, "code_server")
+        request = AWSRequest("POST", f"{endpoint}/{path}", data=body, headers=headers)
+        SigV4Auth(Credentials(key.name, key.secret), "sqs", _REGION).add_auth(request)
+        return _ask("POST", str(request.url), data=body, headers=dict(request.headers)).ok
+
+    def target_of(action: str) -> dict[str, str]:
+        return {**as_json, "X-Amz-Target": f"AmazonSQS.{action}"}
+
+    if not asks("", body, target_of(counting)):
+        raise AssertionError("the sensors' key cannot count notifications")
+    for how, is_done in {
+        "plainly": asks("", body, target_of(purging)),
+        "by an address that counts": asks(f"?Action={counting}", body, target_of(purging)),
+        "by a form to an address that counts": asks(
+            f"?Action={counting}", urlencode({**form, "Action": purging}), as_form
+        ),
+        "by a form with a header that counts": asks(
+            "", urlencode({**form, "Action": purging}), {**target_of(counting), **as_form}
+        ),
+    }.items():
+        if is_done:
+            yield f"the queue is purged {how}"
+
+
 def _use_administration(target: Target) -> Iterator[str]:
     endpoint, key = target.env["AWS_ENDPOINT_URL"], own_key(target)
     _assert_allowed(_ask("GET", f"{endpoint}/_ministack/health"))
@@ -306,5 +341,6 @@ ATTEMPTS = (
     Attempt("use the object store from a web page", _use_from_page),
     Attempt("do more with a key of the object store than its policy allows", _exceed_policy),
     Attempt("do with a program's key what only others may", _exceed_a_programs_rights),
+    Attempt("purge the queue with a key that may only count what it holds", _purge_the_queue),
     Attempt("administer the object store, and delete everything in it", _use_administration),
 )
