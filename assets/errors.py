@@ -29,6 +29,16 @@ class ServerRefusedError(ServerError):
         )
 
 
+class StorageFullError(ServerError):
+    """The object store has no space left."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(
+            f"S3 at {address} has too little free space and stores nothing more. Nothing is lost: "
+            "work waits and continues when there is space again."
+        )
+
+
 class StackError(DarkroomError):
     """The local servers cannot do what was requested."""
 

@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from obstore.exceptions import BaseError as ObstoreError
 from obstore.store import S3Store
 
-from assets.errors import ServerRefusedError, ServerUnavailableError
+from assets.errors import ServerRefusedError, ServerUnavailableError, StorageFullError
 from assets.resources.objects import (
     ListingPage,
     Notification,
@@ -53,6 +53,7 @@ _DELETE_BATCH = 1000
 _RECEIVE_BATCH = 10
 # A HEAD has no body that says more: 404 for what is not there, 405 for a delete marker.
 _CLIENT_ERROR = 4
+_STORAGE_FULL = 507  # an answer of the embedded store; AWS has no such error
 _MISSING = {"404", "NoSuchKey", "NoSuchVersion", "405", "MethodNotAllowed"}
 
 
@@ -297,9 +298,11 @@ class ObjectStore:
         try:
             yield
         except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == _STORAGE_FULL:
+                raise StorageFullError(self._address) from error
             raise self._refused(_code(error)) from error
         except (BotoCoreError, ObstoreError, OSError) as error:
-            raise ServerUnavailableError("S3", self._address, type(error).__name__) from error
+            raise no_answer(error, self._address) from error
 
     @contextmanager
     def _reading(self, bucket: str) -> Iterator[None]:
@@ -370,6 +373,16 @@ def open_client(
             max_pool_connections=32,
         ),
     )
+
+
+def no_answer(error: Exception, address: str) -> StorageFullError | ServerUnavailableError:
+    """Returns what an error of obstore or of the connection says about S3.
+
+    obstore names the status of an answer in its text only.
+    """
+    if f"status code: {_STORAGE_FULL}" in str(error):
+        return StorageFullError(address)
+    return ServerUnavailableError("S3", address, type(error).__name__)
 
 
 def _code(error: ClientError) -> str:

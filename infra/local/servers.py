@@ -9,16 +9,22 @@ from infra.local.environments import UPLOAD_API, environment_with
 from infra.local.ports import Ports
 from infra.local.server import Server, accepts_connections, answers_http
 from infra.local.state import StateFolder
+from infra.object_store.durability import MIN_FREE_BYTES
 from infra.object_store.programs import KAFKA_BUCKET, secret_variable
 
 
 def object_store_server(
-    state: StateFolder, port: int, region: str, outside: Mapping[str, str] | None = None
+    state: StateFolder,
+    port: int,
+    region: str,
+    outside: Mapping[str, str] | None = None,
+    min_free_bytes: int = MIN_FREE_BYTES,
 ) -> Server:
     """Describes the server; it verifies signatures and checks policies as AWS does.
 
     Args:
         outside: The environment to look for names of buckets in.
+        min_free_bytes: Free space of the disk below which it stores no object.
     """
     given, secrets = outside or {}, state.secrets().of_object_store
     names = [name.upper() for name in BucketSettings.model_fields]
@@ -42,6 +48,7 @@ def object_store_server(
             "PERSIST_STATE": "1",
             "STATE_DIR": str(state.path("object_store", "state")),
             "LOG_LEVEL": "WARNING",
+            "MIN_FREE_BYTES": str(min_free_bytes),
             **{name: given[name] for name in names if name in given},
             **{secret_variable(program): secret for program, secret in secrets.items()},
         },

@@ -15,6 +15,7 @@ from infra.console import counted
 from infra.local.dagster_api import CheckState, check_states, failed_jobs
 from infra.local.server import Health, Server
 from infra.local.stack import Stack
+from infra.object_store.durability import MIN_FREE_BYTES
 
 _BLOCK_BYTES = 512  # whatever the file system uses: stat(2)
 _OLDEST_COPY = "no_copy_is_older_than_retention"
@@ -42,7 +43,8 @@ class PlatformStatus:
         disk_free_bytes: Free space of its file system.
         oldest_copy: What the hourly check said of the oldest copy; None when it has not run.
         oldest_copy_hours: The age of the oldest copy of each kind, when the check ran.
-        red: A sentence per server that was killed, check that failed and job whose last run failed.
+        red: A sentence each for a full disk, a server that was killed, a check that failed and a
+            job whose last run failed.
     """
 
     servers: tuple[ServerStatus, ...]
@@ -92,11 +94,19 @@ def read_status(stack: Stack) -> PlatformStatus:
         if oldest
         else None,
         red=(
+            *_too_little_space(disk.free),
             *(f"{it} ended without being stopped; `darkroom up` starts it again." for it in killed),
             *(f"{one.name} of {one.asset}: {one.description}" for one in checks if one.is_error),
             *(f"The last run of {job} failed; look at it in Dagster's UI." for job in failed),
         ),
     )
+
+
+def _too_little_space(free_bytes: int) -> list[str]:
+    if free_bytes >= MIN_FREE_BYTES:
+        return []
+    free, least = free_bytes / 1e9, MIN_FREE_BYTES / 1e9
+    return [f"{free:.2f} GB are free, and S3 stores nothing below {least:.2f} GB; make space."]
 
 
 def _server_status(server: Server) -> ServerStatus:

@@ -11,6 +11,7 @@ import resource
 import secrets
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -40,6 +41,7 @@ def main() -> None:
     )
     from ministack.services.iam import load_persisted_state
 
+    from infra.object_store.durability import Durability
     from infra.object_store.guard import Guard
 
     def secret_of(access_key_id: str) -> str | None:
@@ -58,8 +60,16 @@ def main() -> None:
     config.bind = [f"{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"]
     config.keep_alive_timeout = 75
     config.loglevel = os.environ["LOG_LEVEL"]
-    users = _iam_users(iam_policies(BucketSettings()))
-    guarded = Guard(_after_start(app, partial(load_persisted_state, users)), secret_of)
+    buckets = BucketSettings()
+    folder = Path(os.environ["S3_DATA_DIR"])
+    folder.mkdir(parents=True, exist_ok=True)
+    durable = Durability(
+        _after_start(app, partial(load_persisted_state, _iam_users(iam_policies(buckets)))),
+        folder,
+        exempt=(buckets.logs_bucket, buckets.receipts_bucket),
+        min_free_bytes=int(os.environ["MIN_FREE_BYTES"]),
+    )
+    guarded = Guard(durable, secret_of)
     asyncio.run(serve(cast("ASGIFramework", guarded), config))  # typed by Starlette
 
 

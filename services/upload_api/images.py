@@ -32,6 +32,7 @@ from services.upload_api.problems import (
     NOT_AN_IMAGE,
     NOT_COMPARABLE,
     REFUSED,
+    STORAGE_FULL,
     TOO_SLOW,
     UNKNOWN_IMAGE,
     documented,
@@ -44,7 +45,9 @@ _STORED_NOTE = (
     "The image is stored safely. The database does not answer at the moment; the image will be "
     "registered automatically, and its status URL works from then on."
 )
-_IMAGE_PROBLEMS = (NOT_AN_IMAGE, REFUSED, KEY_REUSED, NOT_COMPARABLE, GONE, TOO_SLOW)
+_IMAGE_PROBLEMS = (
+    *(NOT_AN_IMAGE, REFUSED, KEY_REUSED, NOT_COMPARABLE, GONE, TOO_SLOW, STORAGE_FULL),
+)
 
 router = APIRouter(prefix="/v1")
 

@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Match
 
-from assets.errors import ServerError
+from assets.errors import ServerError, StorageFullError
 
 _LOG = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -71,6 +71,10 @@ INTERNAL = Kind("internal-error", "The server failed", 500)
 BUSY = Kind("busy", "Too many uploads are in flight", 503, {"Retry-After": "1"})
 UNAVAILABLE = Kind(
     "unavailable", "A server behind the upload API does not answer", 503, {"Retry-After": "5"}
+)
+
+STORAGE_FULL = Kind(
+    "storage-full", "There is no space for another image", 507, {"Retry-After": "300"}
 )
 
 
@@ -152,6 +156,12 @@ async def _handle_server_error(request: Request, error: ServerError) -> Response
     )
 
 
+async def _handle_full_storage(request: Request, error: StorageFullError) -> Response:
+    _LOG.error("An upload was refused: %s", error)
+    detail = "The image was not stored; the platform team has to make space. Send it again later."
+    return answer(request, STORAGE_FULL, detail)
+
+
 async def _handle_unexpected_error(request: Request, _error: Exception) -> Response:
     detail = "Try again with the same Idempotency-Key; tell the platform team if it repeats."
     return answer(request, INTERNAL, detail)
@@ -163,6 +173,7 @@ HANDLERS: Mapping[Any, Any] = {
     HTTPException: _handle_http_error,
     ClientDisconnect: _handle_disconnect,
     ServerError: _handle_server_error,
+    StorageFullError: _handle_full_storage,
     Exception: _handle_unexpected_error,
 }
 """Handlers with which an app answers every error with a problem."""

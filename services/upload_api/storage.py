@@ -16,8 +16,7 @@ from obstore.exceptions import AlreadyExistsError
 from obstore.exceptions import BaseError as ObstoreError
 from obstore.store import S3Store
 
-from assets.errors import ServerUnavailableError
-from assets.resources.object_store import DISPOSITION, open_client, open_store
+from assets.resources.object_store import DISPOSITION, no_answer, open_client, open_store
 from assets.settings import UploadSettings
 from services.upload_api.models import DirectUpload
 
@@ -64,8 +63,8 @@ class Storage:
 
         An object is never overwritten; the attributes are Content-Type and its metadata.
 
-        Raises `AlreadyStoredError` when the key already has an object, and `ServerUnavailableError`
-        when S3 does not answer in time, or refuses.
+        Raises `AlreadyStoredError` when the key already has an object, `StorageFullError` when S3
+        has no space left, and `ServerUnavailableError` when it does not answer in time, or refuses.
         """
         async with self._request():
             try:
@@ -149,5 +148,4 @@ class Storage:
             async with asyncio.timeout(seconds or self.settings.upload_store_seconds):
                 yield
         except (ObstoreError, OSError) as error:
-            address = self.settings.aws_endpoint_url or "AWS"
-            raise ServerUnavailableError("S3", address, type(error).__name__) from error
+            raise no_answer(error, self.settings.aws_endpoint_url or "AWS") from error

@@ -1,0 +1,78 @@
+"""Keeps the embedded object store from acknowledging what it cannot keep.
+
+MiniStack answers 200 for an object that it could not write to the disk, and only logs that: after
+its next start the object is gone. On a full disk PostgreSQL fails as well, so that objects are
+refused while there is still room. Both answers are 507, which AWS itself never gives.
+"""
+
+import logging
+import shutil
+from collections.abc import Collection
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Final
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MIN_FREE_BYTES: Final = 1024**3
+"""Free space below which no object is stored; the rest is for PostgreSQL and for logs."""
+
+_NOT_WRITTEN: ContextVar[list[str] | None] = ContextVar("not_written", default=None)
+_BODY = "<Error><Code>InsufficientStorage</Code><Message>{}</Message></Error>"
+
+
+class Durability:
+    """Passes requests to MiniStack; answers 507 where an object was not or should not be stored.
+
+    Args:
+        folder: Where MiniStack keeps objects.
+        exempt: Buckets that are written to for as long as possible, such as those of a purge.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        folder: Path,
+        exempt: Collection[str],
+        min_free_bytes: int = MIN_FREE_BYTES,
+    ) -> None:
+        self._app, self._folder, self._exempt = app, folder, exempt
+        self._min_free_bytes = min_free_bytes
+        logging.getLogger("s3").addHandler(_Failures())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one connection of an ASGI server."""
+        if scope["type"] == "http" and self._is_too_late(scope):
+            await _full(scope, receive, send)
+            return
+        not_written: list[str] = []
+        _NOT_WRITTEN.set(not_written)
+
+        async def send_if_written(message: Message) -> None:
+            if not not_written:
+                await send(message)
+            elif message["type"] == "http.response.start":
+                await _full(scope, receive, send)
+
+        await self._app(scope, receive, send_if_written)
+
+    def _is_too_late(self, scope: Scope) -> bool:
+        """Whether a request stores an object, or a part of one, while there is too little room."""
+        bucket, _, key = scope["path"].strip("/").partition("/")
+        stores = scope["method"] in {"PUT", "POST"} and key and bucket not in self._exempt
+        return bool(stores) and shutil.disk_usage(self._folder).free < self._min_free_bytes
+
+
+class _Failures(logging.Handler):
+    """Notes for the request being served what MiniStack logs as not written."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        not_written = _NOT_WRITTEN.get()
+        if not_written is not None and record.msg.startswith("Failed to persist"):
+            not_written.append(record.msg)
+
+
+async def _full(scope: Scope, receive: Receive, send: Send) -> None:
+    body = _BODY.format("The disk has too little free space; nothing was stored.")
+    await Response(body, 507, media_type="application/xml")(scope, receive, send)
