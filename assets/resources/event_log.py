@@ -12,6 +12,7 @@ from assets.errors import ServerRefusedError, ServerUnavailableError
 from assets.resources.brokers import connection
 from assets.resources.event_reader import Reader
 from assets.resources.messages import Position, TopicState
+from assets.resources.record_batches import install
 from assets.resources.topic_states import read_state
 from assets.settings import Settings
 
@@ -58,6 +59,7 @@ class EventLog:
         """Opens a consumer that returns half a chunk of messages at once, and fetches as much."""
         max_bytes = self.settings.kafka_chunk_bytes // 2 // max(1, topic.brokers)
         with _translated(self.settings.kafka_bootstrap_servers), ExitStack() as on_exit:
+            install()
             consumer = KafkaConsumer(
                 **connection(self.settings),
                 group_id=self.settings.kafka_group,

@@ -4,7 +4,7 @@ import gc
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
@@ -19,6 +19,7 @@ from assets.resources.messages import (
     TopicState,
     read_message,
 )
+from assets.resources.record_batches import UnreadableBytes
 from assets.resources.topic_states import read_shape
 
 _LOG = logging.getLogger(__name__)
@@ -191,13 +192,20 @@ class Reader:
     ) -> None:
         """Takes a partition's records up to the first skipped offset that may still appear."""
         for record in records:
-            expected = self._next[partition]
-            if record.offset > expected:
+            expected, value = self._next[partition], record.value
+            is_unreadable = isinstance(value, UnreadableBytes)
+            first = max(expected, value.first_offset) if is_unreadable else record.offset
+            if first > expected:
                 if not self._is_final(partition, expected, now):
                     self._watch(partition, expected, now)
                     return
-                skipped.append(SkippedOffsets(partition, expected, record.offset))
-            messages.append(read_message(record))
+                skipped.append(SkippedOffsets(partition, expected, first))
+            message = read_message(record)
+            if is_unreadable:
+                message = replace(message, offset=first, is_unreadable=True)
+                lost = SkippedOffsets(partition, first, record.offset + 1, value.reason)
+                skipped.append(lost)
+            messages.append(message)
             self._next[partition] = record.offset + 1
         self._waits.pop(partition, None)
 

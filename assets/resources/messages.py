@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from assets.resources.record_batches import UnreadableReason
+
 _LOG_APPEND_TIME = 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
@@ -19,6 +21,7 @@ class Message:
     Attributes:
         sent_at: Its timestamp (UTC), by the broker's clock or the sender's.
         value: Its bytes; None for a null value.
+        is_unreadable: Whether `value` is a record batch that cannot be read from here on.
     """
 
     topic: str
@@ -28,6 +31,7 @@ class Message:
     is_broker_time: bool
     value: bytes | None
     headers: Mapping[str, str]
+    is_unreadable: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,11 +83,15 @@ class Position:
 
 @dataclass(frozen=True)
 class SkippedOffsets:
-    """Offsets of a partition without a message: from the first up to, not including, the next."""
+    """Offsets of a partition without a message: from the first up to, not including, the next.
+
+    `unreadable` is why there is none in a batch that was received.
+    """
 
     partition: int
     first_offset: int
     next_offset: int
+    unreadable: UnreadableReason | None = None
 
 
 def read_message(record: Any) -> Message:

@@ -32,6 +32,7 @@ class Reason(StrEnum):
     PROCESSOR_FAILED = "processor_failed"
     OBJECT_MISSING = "object_missing"
     OBJECT_UNREADABLE = "object_unreadable"
+    MESSAGE_UNREADABLE = "message_unreadable"
     GAVE_UP = "gave_up"
 
 

@@ -27,6 +27,10 @@ class GapReason(StrEnum):
     MISSING = "missing"
     TOPIC_RECREATED = "topic_recreated"
     TRUNCATED = "truncated"
+    CORRUPT = "corrupt"
+    UNKNOWN_FORMAT = "unknown_format"
+    UNKNOWN_CODEC = "unknown_codec"
+    UNDECODABLE = "undecodable"
 
 
 @dataclass(frozen=True)

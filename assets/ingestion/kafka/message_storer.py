@@ -164,7 +164,8 @@ def image_of(
 def describe(message: Message, lineage: Lineage, now: datetime, settings: Settings) -> Arrival:
     """Returns the arrival that a message is, from its origin, size and headers."""
     origin, size_bytes = message_origin(message, lineage), len(message.value or b"")
-    image, reason = identity.image_id(SOURCE.name, origin), reject_size(size_bytes)
+    image = identity.image_id(SOURCE.name, origin)
+    reason = Reason.MESSAGE_UNREADABLE if message.is_unreadable else reject_size(size_bytes)
     arrived_at = message_arrival(message, now, settings.retention)
     return Arrival(
         image_id=image,

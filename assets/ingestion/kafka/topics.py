@@ -245,15 +245,19 @@ def lock_topic(connection: Connection, opened: OpenedTopic) -> None:
 def missing_offsets(opened: OpenedTopic, skipped: Iterable[SkippedOffsets]) -> list[Gap]:
     """Returns the skipped offsets at which messages may be missing, as gaps.
 
-    In a topic without compaction none are: there, offsets are skipped by transaction markers and
-    aborted transactions only.
+    In a topic without compaction only unreadable ones are: there, other offsets are skipped by
+    transaction markers and aborted transactions.
     """
-    if opened.state.cleanup_policy == "delete":
-        return []
-    topic = (opened.state.name, opened.lineage)
+    is_complete = opened.state.cleanup_policy == "delete"
     return [
-        Gap(*_place(*topic, one.partition), one.first_offset, one.next_offset, GapReason.MISSING)
+        Gap(
+            *_place(opened.state.name, opened.lineage, one.partition),
+            one.first_offset,
+            one.next_offset,
+            GapReason(one.unreadable or GapReason.MISSING),
+        )
         for one in skipped
+        if one.unreadable or not is_complete
     ]
 
 

@@ -1,0 +1,110 @@
+"""Record batches that cannot be read, so that one of them stops nothing else.
+
+kafka-python fails a poll of all partitions when it cannot read a batch, and says neither which
+batch that is nor where it ends. `install` replaces its class of batches by one that returns what
+cannot be read as a record of its own.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Any
+
+from kafka.errors import KafkaError, UnsupportedCodecError
+from kafka.record import memory_records
+from kafka.record.default_records import DefaultRecord, DefaultRecordBatch
+from snappy import UncompressError
+from zstandard import ZstdError
+
+_NEWEST_FORMAT = 2
+_DECODING_ERRORS = (
+    *(KafkaError, ValueError, OSError, EOFError, RuntimeError, MemoryError),
+    *(struct.error, zlib.error, UncompressError, ZstdError),
+)
+
+
+class UnreadableReason(StrEnum):
+    """Why a batch, or the rest of it, cannot be read."""
+
+    CORRUPT = "corrupt"
+    UNKNOWN_FORMAT = "unknown_format"
+    UNKNOWN_CODEC = "unknown_codec"
+    UNDECODABLE = "undecodable"
+
+
+class UnreadableBytes(bytes):
+    """A batch that cannot be read from an offset on; value of a record with its last offset."""
+
+    first_offset: int
+    reason: UnreadableReason
+
+
+class ReadableBatch:
+    """A batch of kafka-python of which every offset can be read, as a record or as bytes."""
+
+    def __init__(self, buffer: memoryview) -> None:
+        self._bytes = bytes(buffer)
+        self._batch: Any = DefaultRecordBatch(buffer)
+        self._reason: UnreadableReason | None = None
+        if self._batch.magic > _NEWEST_FORMAT:
+            self._reason = UnreadableReason.UNKNOWN_FORMAT
+        elif not self._batch.validate_crc():
+            self._reason = UnreadableReason.CORRUPT
+
+    def __getattr__(self, name: str) -> Any:
+        """Returns what kafka-python's batch says about itself."""
+        return getattr(self._batch, name)
+
+    def __next__(self) -> Any:
+        """Returns the first record, as kafka-python reads it of control batches only."""
+        return next(self._batch)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yields the records, and what cannot be read as the last one."""
+        first_offset, reason = self._batch.base_offset, self._reason
+        if reason is None:
+            try:
+                for record in self._batch:
+                    yield record
+                    first_offset = record.offset + 1
+            except UnsupportedCodecError:
+                reason = UnreadableReason.UNKNOWN_CODEC
+            except _DECODING_ERRORS:
+                reason = UnreadableReason.UNDECODABLE
+        if reason is not None:
+            value = UnreadableBytes(self._bytes)
+            value.first_offset, value.reason = first_offset, reason
+            sent = self._batch.first_timestamp
+            yield DefaultRecord(len(value), self.last_offset, sent, 0, None, value, [])
+
+    def validate_crc(self) -> bool:
+        """Returns True: a batch with a wrong checksum is read as bytes."""
+        return True
+
+    @property
+    def magic(self) -> int:
+        """The format as which it is read."""
+        return _NEWEST_FORMAT
+
+    @property
+    def is_control_batch(self) -> bool:
+        """Whether it only says that a transaction ended."""
+        return self._reason is None and bool(self._batch.is_control_batch)
+
+    @property
+    def last_offset(self) -> int:
+        """Its last offset; the first if what an unreadable batch says cannot be believed."""
+        delta: int = self._batch.last_offset_delta
+        is_believed = self._reason is None or delta + 1 == self._batch.records_count
+        return int(self._batch.base_offset) + (max(0, delta) if is_believed else 0)
+
+    @property
+    def next_offset(self) -> int:
+        """The first offset after it."""
+        return self.last_offset + 1
+
+
+def install() -> None:
+    """Has every consumer of this process read batches so."""
+    memory_records.DefaultRecordBatch = ReadableBatch
