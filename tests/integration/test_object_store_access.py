@@ -2,15 +2,23 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import uuid4
 
 import psutil
 import pytest
 from botocore.exceptions import ClientError
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import SecretStr
 
 from assets.errors import StackError
-from assets.resources.object_store import ObjectStore
+from assets.resources.object_store import (
+    ObjectMissingError,
+    ObjectStore,
+    abort_upload,
+    pages_of_uploads,
+)
+from assets.retention.receipt_archive import ReceiptArchive
 from assets.settings import BucketSettings, Settings
 from infra.local.ports import free_ports
 from infra.local.servers import object_store_server
@@ -168,3 +176,33 @@ def test_a_server_that_another_version_has_started_is_told_with_the_way_out(tmp_
             stack.provision_object_store()
     finally:
         server.stop()
+
+
+def test_runs_of_processing_copy_originals_into_quarantine(stack):
+    settings, processing = stack.settings(), store_of(stack, "processing")
+    key, large = f"drop/{uuid4()}", bytes(9 * 1024 * 1024)  # copied in parts
+    version = store_of(stack, OPERATOR).put(settings.raw_bucket, key, large, "image/jpeg")
+    processing.copy((settings.raw_bucket, key, version), (settings.quarantine_bucket, key))
+    assert processing.get(settings.quarantine_bucket, key) == large
+
+
+def test_runs_of_retention_delete_versions_and_unfinished_uploads(stack):
+    settings, operator = stack.settings(), store_of(stack, OPERATOR)
+    retention, key = store_of(stack, "retention"), f"drop/{uuid4()}"
+    for bucket in (*settings.image_buckets, settings.logs_bucket):
+        version = operator.put(bucket, key, b"x", "image/jpeg")
+        operator.s3.create_multipart_upload(Bucket=bucket, Key=key)
+        [begun] = [one for page in pages_of_uploads(retention, bucket) for one in page]
+        abort_upload(retention, begun)
+        retention.delete(bucket, [(key, version), ("drop/absent", None)])
+        assert list(pages_of_uploads(operator, bucket)) == [()]
+        with pytest.raises(ObjectMissingError):
+            retention.head(bucket, key)
+
+
+def test_the_archive_is_read_and_written_with_its_own_key(stack):
+    archive = ReceiptArchive.of(stack.settings())
+    assert archive.store.settings.aws_access_key_id == ARCHIVE
+    archive.publish(Ed25519PrivateKey.generate().public_key())
+    assert archive.public_keys(archive.read_listing())
+    assert archive.lock_age() == timedelta(days=1)

@@ -119,7 +119,7 @@ def _use_with(target: Target, key: StoreKey) -> Iterator[str]:
 
 def _use_well_known_keys(target: Target) -> Iterator[str]:
     if len(list(_use_with(target, own_key(target)))) < 7:
-        raise AssertionError("the platform's own key cannot do everything")
+        raise AssertionError("the operator's key cannot do everything")
     secret = target.env["AWS_SECRET_ACCESS_KEY"]
     for key in (
         StoreKey("test", "test"),
@@ -327,7 +327,7 @@ def _exceed_policy(target: Target) -> Iterator[str]:
                 "Credential=", f"{root}x, Credential="
             )
             if _ask("GET", other, headers=forged).ok:
-                yield "a guest named the platform's key beside its own"
+                yield "a guest named the operator's key beside its own"
             forged_secret = StoreKey(guest.name, _WRONG)
             if _ask("GET", mine, headers=_signed(forged_secret, "GET", mine)).ok:
                 yield "somebody signed for a guest with a wrong secret"
