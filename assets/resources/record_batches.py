@@ -8,16 +8,21 @@ cannot be read as a record of its own.
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any
 
+from kafka.codec import gzip_decode, lz4_decode, snappy_decode, zstd_decode
 from kafka.errors import KafkaError, UnsupportedCodecError
 from kafka.record import memory_records
 from kafka.record.default_records import DefaultRecord, DefaultRecordBatch
+from kafka.record.util import decode_varint
 from snappy import UncompressError
 from zstandard import ZstdError
 
 _NEWEST_FORMAT = 2
+_ATTRIBUTES, _COUNT = 5, 12  # fields of a batch's header
+_DECODERS = (bytes, gzip_decode, snappy_decode, lz4_decode, zstd_decode)
 _DECODING_ERRORS = (
     *(KafkaError, ValueError, OSError, EOFError, RuntimeError, MemoryError),
     *(struct.error, zlib.error, UncompressError, ZstdError),
@@ -34,7 +39,7 @@ class UnreadableReason(StrEnum):
 
 
 class UnreadableBytes(bytes):
-    """A batch that cannot be read from an offset on; value of a record with its last offset."""
+    """A batch, or a record of it, that cannot be read; value of a record with its last offset."""
 
     first_offset: int
     reason: UnreadableReason
@@ -44,7 +49,7 @@ class ReadableBatch:
     """A batch of kafka-python of which every offset can be read, as a record or as bytes."""
 
     def __init__(self, buffer: memoryview) -> None:
-        self._bytes = bytes(buffer)
+        self._received = buffer
         self._batch: Any = DefaultRecordBatch(buffer)
         self._reason: UnreadableReason | None = None
         if self._batch.magic > _NEWEST_FORMAT:
@@ -61,22 +66,60 @@ class ReadableBatch:
         return next(self._batch)
 
     def __iter__(self) -> Iterator[Any]:
-        """Yields the records, and what cannot be read as the last one."""
-        first_offset, reason = self._batch.base_offset, self._reason
+        """Yields the records; what cannot be read is one with `UnreadableBytes`."""
+        next_offset, reason = self._batch.base_offset, self._reason
         if reason is None:
             try:
                 for record in self._batch:
                     yield record
-                    first_offset = record.offset + 1
+                    next_offset = record.offset + 1
             except UnsupportedCodecError:
                 reason = UnreadableReason.UNKNOWN_CODEC
             except _DECODING_ERRORS:
                 reason = UnreadableReason.UNDECODABLE
-        if reason is not None:
-            value = UnreadableBytes(self._bytes)
-            value.first_offset, value.reason = first_offset, reason
-            sent = self._batch.first_timestamp
-            yield DefaultRecord(len(value), self.last_offset, sent, 0, None, value, [])
+                with suppress(*_DECODING_ERRORS, IndexError):
+                    for offset, alone in self._separate():
+                        if next_offset <= offset <= self.last_offset:
+                            yield self._read_alone(offset, alone)
+                            next_offset = offset + 1
+        if reason is not None and next_offset <= self.last_offset:
+            yield self._unreadable(self._received, next_offset, self.last_offset, reason)
+
+    def _separate(self) -> Iterator[tuple[int, bytearray]]:
+        """Yields offset and bytes of each record, as far as records say where the next begins."""
+        body = bytes(self._received[self._batch.HEADER_STRUCT.size :])
+        records, at = bytearray(_DECODERS[self._batch.compression_type](body)), 0
+        while at < len(records):
+            size, begin = decode_varint(records, at)
+            if size <= 0:
+                return
+            _, after_timestamp = decode_varint(records, begin + 1)
+            delta, _ = decode_varint(records, after_timestamp)
+            yield self._batch.base_offset + delta, records[at : begin + size]
+            at = begin + size
+
+    def _read_alone(self, offset: int, record: bytearray) -> Any:
+        """Reads a record as the only one of an uncompressed batch."""
+        header = list(self._batch.HEADER_STRUCT.unpack_from(self._received))
+        header[_ATTRIBUTES] -= self._batch.compression_type
+        header[_COUNT] = 1
+        try:
+            [found] = DefaultRecordBatch(self._batch.HEADER_STRUCT.pack(*header) + record)
+        except _DECODING_ERRORS:
+            return self._unreadable(record, offset, offset, UnreadableReason.UNDECODABLE)
+        return found
+
+    def _unreadable(
+        self,
+        received: memoryview | bytearray,
+        first_offset: int,
+        last_offset: int,
+        reason: UnreadableReason,
+    ) -> Any:
+        value = UnreadableBytes(received)
+        value.first_offset, value.reason = first_offset, reason
+        sent = self._batch.first_timestamp
+        return DefaultRecord(len(value), last_offset, sent, 0, None, value, [])
 
     def validate_crc(self) -> bool:
         """Returns True: a batch with a wrong checksum is read as bytes."""
