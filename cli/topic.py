@@ -56,7 +56,7 @@ def diff(json: Json = False) -> None:
 
 @app.command("gaps")
 def list_gaps(json: Json = False) -> None:
-    """List the ranges of messages that were gone before they could be landed."""
+    """List the ranges of messages that were lost or cannot be read."""
     with warehouse_connection() as connection:
         found = gaps.read_gaps(connection)
     if json:
@@ -65,7 +65,7 @@ def list_gaps(json: Json = False) -> None:
         red_if_missing = {"explained": lambda text: "red" if text == "no" else ""}
         print_table([_row(one) for one in found], styles=red_if_missing)
     else:
-        console.print("No message was ever gone before it could be landed.")
+        console.print("No message was ever lost, and all could be read.")
 
 
 @app.command("explain-gap")

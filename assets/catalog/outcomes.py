@@ -100,14 +100,14 @@ def write(
         return 0
     create_temporary(connection, _NEW, OUTCOME)
     copy_rows(connection, _NEW, OUTCOME, outcomes)
+    # The table has no statistics: left to itself the planner compares each of its rows with each
+    # that the run leases, or reads all of a day that has just begun.
+    connection.execute("set local enable_nestloop to off; set local enable_seqscan to off")
     if erased.exist(connection):
         contents = read_rows(connection, Content, _CONTENTS, {"run_id": run_id})
         repeated = erased.find_repeated(connection, contents, erasure_key)
         erased.block(connection, repeated, now)
         connection.execute(_WITHDRAW, {"ids": list(repeated), "now": now})
-    # The table has no statistics: left to itself the planner compares each of its rows with each
-    # that the run leases, or reads all of a day that has just begun.
-    connection.execute("set local enable_nestloop to off; set local enable_seqscan to off")
     finished = set(read_values(connection, _FINISH, {"run_id": run_id, "now": now}))
     connection.execute("drop table outcome")
     _write_renditions(connection, [one for one in outcomes if one.leased.image_id in finished])

@@ -192,7 +192,7 @@ def test_a_gap_turns_its_check_red_until_somebody_explains_it(short_timeouts):
     short_timeouts.land()
     red = check(short_timeouts)
     assert not red.passed
-    assert "1 messages were gone before they could be landed, in 1 ranges" in red.description
+    assert "1 messages were lost or cannot be read, in 1 ranges" in red.description
     assert red.metadata["missing_messages"].value == 1
     with short_timeouts.warehouse.connect() as connection:
         [found] = gaps.read_gaps(connection)

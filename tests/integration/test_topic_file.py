@@ -100,7 +100,7 @@ def test_the_commands_show_a_difference_and_mend_it(own_command, admin, settings
 
 
 def test_gaps_are_listed_and_explained(own_command, platform):
-    assert "No message was ever gone" in own_command("topic", "gaps").output
+    assert "No message was ever lost" in own_command("topic", "gaps").output
     impatient = with_settings(platform, kafka_hole_seconds=0.0)
     fill(impatient, 0, images(4))
     lose(impatient, 0, 1)

@@ -41,7 +41,7 @@ def landed_images(
     landed = Landing(platform).run()
     if landed.missing:
         context.log.warning(
-            f"{landed.missing} offsets were gone or given to other messages; "
+            f"{landed.missing} messages were lost or cannot be read; "
             "`darkroom topic gaps` lists them."
         )
     if landed.unreported:
@@ -64,7 +64,7 @@ def landed_images(
 
 @dg.asset_check(asset=dg.AssetKey(LANDED_IMAGES))
 def no_offset_gap_is_unexplained(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
-    """Every range of messages that was gone before it could be landed has an explanation."""
+    """Every range of messages that were lost or cannot be read has an explanation."""
     with platform.warehouse.connect() as connection:
         found = gaps.read_gaps(connection)
     unexplained = [one for one in found if one.explanation is None]
@@ -72,8 +72,8 @@ def no_offset_gap_is_unexplained(platform: dg.ResourceParam[Platform]) -> dg.Ass
     return dg.AssetCheckResult(
         passed=not unexplained,
         description=(
-            f"{missing} messages were gone before they could be landed, in {len(unexplained)} "
-            "ranges of offsets that nobody has explained: `darkroom topic gaps` lists them, "
+            f"{missing} messages were lost or cannot be read, in {len(unexplained)} ranges of "
+            "offsets that nobody has explained: `darkroom topic gaps` lists them, "
             "`darkroom topic explain-gap` records what happened."
             if unexplained
             else f"No message is missing without an explanation; {len(found)} gaps have one."
