@@ -242,8 +242,9 @@ def _check_same(known: Upload, sha256: bytes) -> None:
 
 
 def _look_up(image: UUID, connection: Connection) -> Upload | None:
+    is_known = ledger.find_known(connection, [image])  # first: what is registered later is visible
     found = lookup.find(connection, [image]).get(image)
-    if found is None and ledger.find_known(connection, [image]):  # expired or erased
+    if found is None and is_known:  # expired or erased
         raise _gone()
     return found
 
