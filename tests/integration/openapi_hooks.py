@@ -20,10 +20,16 @@ _PICTURES = {f"image/{name.lower()}": encoded(noise(), name) for name in ALLOWED
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _A_CURSOR = write_cursor(Position(NOON, uuid.UUID(int=0)))
 
+
+def _unsent(body: bytes) -> bytes:
+    """Returns a picture that was never deleted and can be sent; decoders stop at its end."""
+    return body + uuid.uuid4().bytes
+
+
 for _media_type, _body in _PICTURES.items():
-    schemathesis.openapi.media_type(_media_type, st.just(_body))
+    schemathesis.openapi.media_type(_media_type, st.just(_body).map(_unsent))
 schemathesis.openapi.media_type(
-    "application/octet-stream", st.sampled_from(list(_PICTURES.values()))
+    "application/octet-stream", st.sampled_from(list(_PICTURES.values())).map(_unsent)
 )
 
 
