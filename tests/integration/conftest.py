@@ -6,6 +6,7 @@ Outside servers given by the environment (`KAFKA_BOOTSTRAP_SERVERS`, …) are us
 import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from functools import partial
@@ -21,6 +22,7 @@ from assets.access.people import create_person, list_people, remove_person
 from assets.access.policy import Policy, load_policy
 from assets.ingestion.bucket.registration import Registered, Registration
 from assets.ingestion.kafka.landing import Landed, Landing
+from assets.ingestion.upload import api_keys
 from assets.processing.batch_runner import BatchRunner
 from assets.processing.recipe import Recipe, read_recipe
 from assets.processing.run_summary import RunSummary
@@ -36,7 +38,7 @@ from infra.local.state import StateFolder
 from infra.local.warehouses import copy_of_warehouse
 from infra.object_store.buckets import provision_buckets
 from tests.commands import darkroom
-from tests.integration.upload_api import create_key, serving, upload_settings
+from tests.integration.upload_api import serving, upload_settings
 from tests.upload_client import Api
 
 
@@ -251,10 +253,29 @@ def pictures() -> list[Photograph]:
 
 
 @pytest.fixture
-def upload_api(stack: Stack, settings: Settings) -> Iterator[Api]:
+def issue_key(owner: psycopg.Connection) -> Callable[[str], str]:
+    """Issues a key of the upload API to an uploader."""
+    return lambda uploader: api_keys.issue(owner, uploader).text
+
+
+@pytest.fixture
+def serve(
+    stack: Stack, settings: Settings, issue_key: Callable[[str], str]
+) -> Iterator[Callable[..., Api]]:
+    """Serves an upload API with changed settings, as the uploader `shop` sees it."""
+    with ExitStack() as running:
+
+        def start(**changes: object) -> Api:
+            address = running.enter_context(serving(upload_settings(stack, settings, **changes)))
+            return Api(address, issue_key("shop"))
+
+        yield start
+
+
+@pytest.fixture
+def upload_api(serve: Callable[..., Api]) -> Api:
     """An upload API over this test's warehouse and buckets, as the uploader `shop` sees it."""
-    with serving(upload_settings(stack, settings)) as address:
-        yield Api(address, create_key(stack, settings, "shop"))
+    return serve()
 
 
 @pytest.fixture(scope="session")
@@ -262,5 +283,7 @@ def shared_upload_api(stack: Stack) -> Iterator[Api]:
     """An upload API over a warehouse of its own, for tests that look at its answers only."""
     with copy_of_warehouse(stack, "shared_by_tests") as env:
         settings = Settings.of(env)
+        with psycopg.connect(env["DATABASE_OWNER_URL"]) as owner:
+            key = api_keys.issue(owner, "everybody")
         with serving(upload_settings(stack, settings)) as address:
-            yield Api(address, create_key(stack, settings, "everybody"))
+            yield Api(address, key.text)

@@ -14,7 +14,6 @@ from assets.retention.erasure_requests import ErasureSelection
 from assets.retention.purge import Purge
 from assets.validation.reasons import Reason
 from tests.integration.topic import fill, gaps_of, origins, recreate_topic, with_settings
-from tests.integration.upload_api import create_key
 from tests.unit.pictures import encoded, noise
 
 JPEG, OTHER = (encoded(noise(size, size), "JPEG") for size in (300, 310))
@@ -155,7 +154,7 @@ def test_an_image_that_is_processed_stays_when_its_twin_is_erased(platform):
 
 
 def test_an_erased_upload_is_refused_under_a_new_key_and_another_uploaders_is_taken(
-    stack, settings, platform, upload_api
+    issue_key, platform, upload_api
 ):
     upload_api.send(JPEG, Idempotency_Key="k")
     erase(platform)
@@ -163,7 +162,7 @@ def test_an_erased_upload_is_refused_under_a_new_key_and_another_uploaders_is_ta
     assert (refused.status_code, refused.json()["title"]) == (410, "The image was deleted")
     assert upload_api.send(JPEG).status_code == 410
     assert upload_api.send(OTHER, Idempotency_Key="third").status_code == 201
-    other = upload_api.of(create_key(stack, settings, "other"))
+    other = upload_api.of(issue_key("other"))
     assert other.send(JPEG).status_code == 201
 
 

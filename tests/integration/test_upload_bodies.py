@@ -8,7 +8,6 @@ import pytest
 
 from assets.validation.headers import MAX_IMAGE_BYTES
 from services.upload_api import middleware
-from tests.integration.upload_api import create_key, serving, upload_settings
 from tests.unit.bare_headers import HEADERS
 from tests.unit.pictures import encoded, noise
 from tests.upload_client import Api
@@ -182,58 +181,52 @@ def test_garbage_is_refused_with_advice(platform, upload_api, body):
     assert stored(platform) == 0
 
 
-def test_a_stalled_body_is_refused(stack, settings):
-    impatient = upload_settings(stack, settings, upload_idle_seconds=0.2)
-    with serving(impatient) as address:
-        raw = Raw(Api(address, create_key(stack, settings, "shop")), "Content-Length: 100000")
-        raw.write(JPEG)
-        assert raw.answer()[0] == 408
+def test_a_stalled_body_is_refused(serve):
+    raw = Raw(serve(upload_idle_seconds=0.2), "Content-Length: 100000")
+    raw.write(JPEG)
+    assert raw.answer()[0] == 408
 
 
-def test_bodies_over_the_memory_budget_are_refused_for_a_moment(stack, settings):
-    small = upload_settings(stack, settings, upload_memory_bytes=2 * MAX_IMAGE_BYTES)
-    with serving(small) as address:
-        api = Api(address, create_key(stack, settings, "shop"))
-        slow = Raw(api, f"Content-Length: {MAX_IMAGE_BYTES}")
-        for piece in pieces(MAX_IMAGE_BYTES - 1):
-            slow.write(piece)
-        for _ in range(100):  # the server reads what has arrived between two answers
-            api.get("/v1/images")
-        answer = api.send(JPEG)
-        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
-        stranger = api.of(create_key(stack, settings, "stranger"))
-        assert stranger.send(JPEG).status_code == 201
-        slow.close()
-        wait_until(lambda: api.send(JPEG).status_code == 201, "its memory to be released")
-        assert api.send(pieces(MAX_IMAGE_BYTES)).status_code == 201
+def test_bodies_over_the_memory_budget_are_refused_for_a_moment(serve, issue_key):
+    api = serve(upload_memory_bytes=2 * MAX_IMAGE_BYTES)
+    slow = Raw(api, f"Content-Length: {MAX_IMAGE_BYTES}")
+    for piece in pieces(MAX_IMAGE_BYTES - 1):
+        slow.write(piece)
+    for _ in range(100):  # the server reads what has arrived between two answers
+        api.get("/v1/images")
+    answer = api.send(JPEG)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    stranger = api.of(issue_key("stranger"))
+    assert stranger.send(JPEG).status_code == 201
+    slow.close()
+    wait_until(lambda: api.send(JPEG).status_code == 201, "its memory to be released")
+    assert api.send(pieces(MAX_IMAGE_BYTES)).status_code == 201
 
 
-def test_bodies_that_are_declared_and_do_not_arrive_block_nobody(stack, settings):
+def test_bodies_that_are_declared_and_do_not_arrive_block_nobody(serve, issue_key):
     """26 bodies of 10 MiB are more than there is memory for."""
-    with serving(upload_settings(stack, settings)) as address:
-        slow = Api(address, create_key(stack, settings, "slow"))
-        waiting = [Raw(slow, f"Content-Length: {MAX_IMAGE_BYTES}") for _ in range(26)]
-        for raw in waiting:
-            raw.write(JPEG[:100])
-        shop = slow.of(create_key(stack, settings, "shop"))
-        assert [shop.send(JPEG).status_code for _ in range(3)] == [201] * 3
-        assert slow.send(JPEG).status_code == 201
-        for raw in waiting:
-            raw.close()
+    shop = serve()
+    slow = shop.of(issue_key("slow"))
+    waiting = [Raw(slow, f"Content-Length: {MAX_IMAGE_BYTES}") for _ in range(26)]
+    for raw in waiting:
+        raw.write(JPEG[:100])
+    assert [shop.send(JPEG).status_code for _ in range(3)] == [201] * 3
+    assert slow.send(JPEG).status_code == 201
+    for raw in waiting:
+        raw.close()
 
 
-def test_the_bodies_of_one_uploader_at_once_are_limited(stack, settings):
-    with serving(upload_settings(stack, settings, upload_bodies=2)) as address:
-        slow = Api(address, create_key(stack, settings, "slow"))
-        waiting = [Raw(slow, "Content-Length: 100000") for _ in range(2)]
-        wait_until(lambda: slow.send(JPEG).status_code == 429, "both to have arrived")
-        answer = slow.send(JPEG)
-        assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
-        assert answer.json()["type"] == "urn:darkroom:problem:too-many-at-once"
-        shop = slow.of(create_key(stack, settings, "shop"))
-        assert shop.send(JPEG).status_code == 201
-        for raw in waiting:
-            raw.close()
+def test_the_bodies_of_one_uploader_at_once_are_limited(serve, issue_key):
+    shop = serve(upload_bodies=2)
+    slow = shop.of(issue_key("slow"))
+    waiting = [Raw(slow, "Content-Length: 100000") for _ in range(2)]
+    wait_until(lambda: slow.send(JPEG).status_code == 429, "both to have arrived")
+    answer = slow.send(JPEG)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
+    assert answer.json()["type"] == "urn:darkroom:problem:too-many-at-once"
+    assert shop.send(JPEG).status_code == 201
+    for raw in waiting:
+        raw.close()
 
 
 def test_a_small_body_that_does_not_arrive_is_refused(monkeypatch, shared_upload_api):

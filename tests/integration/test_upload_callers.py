@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from assets.ingestion.upload import api_keys
-from tests.integration.upload_api import create_key, serving, upload_settings
+from tests.integration.upload_api import serving, upload_settings
 from tests.unit.pictures import encoded, noise
 from tests.upload_client import Api
 from tests.waiting import wait_until
@@ -47,19 +47,17 @@ def wrong(api: Api) -> Api:
     return api.of(api_keys.new_key().text)
 
 
-def test_wrong_keys_are_throttled_per_address_and_valid_ones_are_not(stack, settings):
-    proxied = upload_settings(stack, settings, upload_trusted_proxies="127.0.0.1")
-    with serving(proxied) as address:
-        api = Api(address, create_key(stack, settings, "shop"))
-        assert api.get("/v1/images").status_code == 200
-        guesses = [wrong(api).get("/v1/images") for _ in range(25)]
-        assert [answer.status_code for answer in guesses] == [401] * 20 + [429] * 5
-        assert guesses[-1].headers["Retry-After"] == "60"
-        assert guesses[-1].json()["type"] == "urn:darkroom:problem:too-many-keys"
-        assert api.get("/v1/images").status_code == 200
-        for elsewhere in ("192.0.2.7", "2001:db8::1"):
-            guess = wrong(api).get("/v1/images", headers={"X-Forwarded-For": elsewhere})
-            assert guess.status_code == 401
+def test_wrong_keys_are_throttled_per_address_and_valid_ones_are_not(serve):
+    api = serve(upload_trusted_proxies="127.0.0.1")
+    assert api.get("/v1/images").status_code == 200
+    guesses = [wrong(api).get("/v1/images") for _ in range(25)]
+    assert [answer.status_code for answer in guesses] == [401] * 20 + [429] * 5
+    assert guesses[-1].headers["Retry-After"] == "60"
+    assert guesses[-1].json()["type"] == "urn:darkroom:problem:too-many-keys"
+    assert api.get("/v1/images").status_code == 200
+    for elsewhere in ("192.0.2.7", "2001:db8::1"):
+        guess = wrong(api).get("/v1/images", headers={"X-Forwarded-For": elsewhere})
+        assert guess.status_code == 401
 
 
 def test_an_address_that_nobody_trusted_declares_does_not_evade_the_throttle(shared_upload_api):
@@ -72,14 +70,13 @@ def test_an_address_that_nobody_trusted_declares_does_not_evade_the_throttle(sha
     assert 429 in statuses
 
 
-def test_wrong_keys_at_once_cost_a_few_queries(stack, settings, owner):
-    with serving(upload_settings(stack, settings)) as address:
-        api = Api(address, create_key(stack, settings, "shop"))
-        assert api.get("/v1/images").status_code == 200
-        before = scans(owner)
-        with ThreadPoolExecutor(20) as threads:
-            list(threads.map(lambda _: wrong(api).get("/v1/images"), range(200)))
-        wait_until(lambda: scans(owner) > before, "the sessions to report what they read")
+def test_wrong_keys_at_once_cost_a_few_queries(serve, owner):
+    api = serve()
+    assert api.get("/v1/images").status_code == 200
+    before = scans(owner)
+    with ThreadPoolExecutor(20) as threads:
+        list(threads.map(lambda _: wrong(api).get("/v1/images"), range(200)))
+    wait_until(lambda: scans(owner) > before, "the sessions to report what they read")
     assert scans(owner) - before < 40
 
 
@@ -91,21 +88,19 @@ def scans(connection: psycopg.Connection) -> int:
     return count
 
 
-def test_the_secret_of_one_key_is_invalid_with_the_id_of_another(stack, settings, upload_api):
-    one, other = upload_api.key, create_key(stack, settings, "stranger")
+def test_the_secret_of_one_key_is_invalid_with_the_id_of_another(issue_key, upload_api):
+    one, other = upload_api.key, issue_key("stranger")
     mixed = one[:16] + other[16:]
     assert mixed.startswith("dr_")
     assert ask(upload_api, Authorization=f"Bearer {mixed}").status_code == 401
 
 
-def test_a_revoked_key_is_refused_after_the_next_refresh(stack, settings, owner):
-    quick = upload_settings(stack, settings, upload_keys_seconds=0.1)
-    with serving(quick) as address:
-        api = Api(address, create_key(stack, settings, "shop"))
-        assert api.send(JPEG).status_code == 201
-        api_keys.revoke(owner, api_keys.read_key(api.key).key_id)
-        wait_until(lambda: api.get("/v1/images").status_code == 401, "the key to be refused")
-        assert api.send(JPEG).status_code == 401
+def test_a_revoked_key_is_refused_after_the_next_refresh(serve, owner):
+    api = serve(upload_keys_seconds=0.1)
+    assert api.send(JPEG).status_code == 201
+    api_keys.revoke(owner, api_keys.read_key(api.key).key_id)
+    wait_until(lambda: api.get("/v1/images").status_code == 401, "the key to be refused")
+    assert api.send(JPEG).status_code == 401
 
 
 def test_the_warehouse_holds_no_secret(owner, upload_api):
@@ -115,24 +110,22 @@ def test_the_warehouse_holds_no_secret(owner, upload_api):
     assert secret not in str(rows)
 
 
-def test_the_rate_limit_holds_for_one_uploader_and_not_for_others(stack, settings):
-    strict = upload_settings(stack, settings, upload_requests_per_minute=3)
-    with serving(strict) as address:
-        api = Api(address, create_key(stack, settings, "shop"))
-        colleague = api.of(create_key(stack, settings, "shop"))
-        stranger = api.of(create_key(stack, settings, "stranger"))
-        left = []
-        while (answer := api.send(JPEG)).status_code == 201:
-            left.append(re.search(r"r=(\d+);t=\d+", answer.headers["RateLimit"])[1])
-            assert answer.headers["RateLimit-Policy"] == '"uploads";q=3;w=60'
-        assert left[:3] == ["2", "1", "0"]
-        assert answer.status_code == 429
-        assert 0 < int(answer.headers["Retry-After"]) <= 60
-        assert "3 uploads a minute" in answer.json()["detail"]
-        for path in ("/v1/images", "/v1/uploads"):
-            assert colleague.post(path, data=b"{}").status_code == 429
-        assert stranger.send(JPEG).status_code == 201
-        assert api.get("/v1/images").status_code == 200
+def test_the_rate_limit_holds_for_one_uploader_and_not_for_others(serve, issue_key):
+    api = serve(upload_requests_per_minute=3)
+    colleague = api.of(issue_key("shop"))
+    stranger = api.of(issue_key("stranger"))
+    left = []
+    while (answer := api.send(JPEG)).status_code == 201:
+        left.append(re.search(r"r=(\d+);t=\d+", answer.headers["RateLimit"])[1])
+        assert answer.headers["RateLimit-Policy"] == '"uploads";q=3;w=60'
+    assert left[:3] == ["2", "1", "0"]
+    assert answer.status_code == 429
+    assert 0 < int(answer.headers["Retry-After"]) <= 60
+    assert "3 uploads a minute" in answer.json()["detail"]
+    for path in ("/v1/images", "/v1/uploads"):
+        assert colleague.post(path, data=b"{}").status_code == 429
+    assert stranger.send(JPEG).status_code == 201
+    assert api.get("/v1/images").status_code == 200
 
 
 def test_the_commands_make_list_and_revoke_a_key(command, stack):

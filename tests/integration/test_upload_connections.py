@@ -7,7 +7,6 @@ from contextlib import suppress
 import pytest
 
 from services.upload_api.connections import MAX_FIELDS, MAX_HEADER_BYTES, LimitedProtocol
-from tests.integration.upload_api import serving, upload_settings
 from tests.waiting import wait_until
 
 GET = b"GET /healthz HTTP/1.1\r\n"
@@ -23,13 +22,11 @@ def connection(shared_upload_api):
 
 
 @pytest.fixture
-def impatient(monkeypatch, stack, settings):
+def impatient(serve, monkeypatch):
     """A connection to a server that waits for headers only a moment."""
     monkeypatch.setattr(LimitedProtocol, "header_seconds", OPEN_SECONDS)
-    with serving(upload_settings(stack, settings)) as address:
-        port = int(address.rpartition(":")[2])
-        with socket.create_connection(("127.0.0.1", port), timeout=30) as made:
-            yield made
+    with socket.create_connection(("127.0.0.1", serve().port), timeout=30) as made:
+        yield made
 
 
 def rest(connection: socket.socket) -> bytes:

@@ -8,7 +8,7 @@ import pytest
 from assets.retention.proof import prove
 from assets.retention.purge import Purge
 from assets.timing import utc_now
-from tests.integration.upload_api import create_key, upload_settings
+from tests.integration.upload_api import upload_settings
 from tests.unit.pictures import encoded, noise
 
 JPEG = encoded(noise(400, 300), "JPEG")
@@ -51,9 +51,9 @@ def test_a_deleted_image_cannot_be_sent_again_with_its_key(upload_api):
     assert upload_api.send(JPEG, Idempotency_Key="one").status_code == 410
 
 
-def test_an_image_of_another_uploader_is_unknown(stack, platform, settings, upload_api):
+def test_an_image_of_another_uploader_is_unknown(issue_key, platform, upload_api):
     sent = upload_api.send(JPEG).json()
-    thief = upload_api.of(create_key(stack, settings, "thief"))
+    thief = upload_api.of(issue_key("thief"))
     refused, unknown = delete(thief, sent["id"]), delete(thief, str(uuid4()))
     assert (refused.status_code, refused.json()) == (404, unknown.json())
     assert upload_api.get(sent["status_url"]).status_code == 200

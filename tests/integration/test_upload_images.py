@@ -15,7 +15,7 @@ from assets.ingestion.upload.signature import Statement
 from assets.retention.purge import Purge
 from assets.validation.headers import ALLOWED_FORMATS
 from infra.demo.photographs import broken_files
-from tests.integration.upload_api import create_key, upload_settings
+from tests.integration.upload_api import upload_settings
 from tests.unit.pictures import encoded, noise
 
 JPEG = encoded(noise(400, 300), "JPEG")
@@ -123,9 +123,9 @@ def test_a_rejected_image_has_explanation_and_advice(platform, upload_api):
 @pytest.mark.parametrize(
     "wrong", ["the same key's id", "no such id", "another uploader's"], ids=str
 )
-def test_an_image_of_another_uploader_is_not_found(stack, settings, upload_api, wrong):
+def test_an_image_of_another_uploader_is_not_found(issue_key, upload_api, wrong):
     image = upload_api.send(JPEG).json()["id"]
-    stranger = upload_api.of(create_key(stack, settings, "stranger"))
+    stranger = upload_api.of(issue_key("stranger"))
     asked = {
         "the same key's id": (upload_api, str(uuid4())),
         "no such id": (stranger, str(uuid4())),
@@ -146,8 +146,8 @@ def test_an_image_of_another_source_is_not_found(platform, stack, settings, uplo
     assert upload_api.get("/v1/images").json() == {"images": [], "next_cursor": None}
 
 
-def test_pages_show_each_own_image_once_newest_first(stack, settings, upload_api):
-    stranger = upload_api.of(create_key(stack, settings, "stranger"))
+def test_pages_show_each_own_image_once_newest_first(issue_key, upload_api):
+    stranger = upload_api.of(issue_key("stranger"))
     sent = []
     for number in range(7):
         sent.append(upload_api.send(JPEG + bytes([number])).json()["id"])
@@ -177,11 +177,11 @@ def test_images_of_the_same_moment_are_neither_lost_nor_repeated_between_pages(
     assert (len(set(seen)), cursor) == (5, None)
 
 
-def test_the_cursor_of_another_uploader_shows_nothing_of_theirs(stack, settings, upload_api):
+def test_the_cursor_of_another_uploader_shows_nothing_of_theirs(issue_key, upload_api):
     for number in range(2):
         upload_api.send(JPEG + bytes([number]))
     cursor = upload_api.get("/v1/images?limit=1").json()["next_cursor"]
-    stranger = upload_api.of(create_key(stack, settings, "stranger"))
+    stranger = upload_api.of(issue_key("stranger"))
     assert stranger.get(f"/v1/images?cursor={cursor}").json()["images"] == []
 
 

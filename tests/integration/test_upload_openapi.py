@@ -8,7 +8,6 @@ from pathlib import Path
 import requests
 
 from services.upload_api.problems import MEDIA_TYPE
-from tests.integration.upload_api import create_key, serving, upload_settings
 from tests.upload_client import Api
 
 PROJECT = Path(__file__).parents[2]
@@ -16,29 +15,27 @@ SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 EXAMPLES = 20
 
 
-def test_schemathesis_finds_nothing(stack, settings, platform, tmp_path):
-    busy = upload_settings(stack, settings, upload_requests_per_minute=1_000_000)
-    with serving(busy) as address:
-        key = create_key(stack, settings, "shop")
-        configuration = f'[auth.openapi.ApiKey]\nbearer = "{key}"\n'
-        (tmp_path / "schemathesis.toml").write_text(configuration)
-        done = subprocess.run(
-            [
-                str(SCHEMATHESIS),
-                "run",
-                f"{address}/openapi.json",
-                *("--max-examples", str(EXAMPLES), "--seed", "1", "--no-color"),
-            ],
-            env={
-                **os.environ,
-                "SCHEMATHESIS_HOOKS": "tests.integration.openapi_hooks",
-            },
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+def test_schemathesis_finds_nothing(serve, platform, tmp_path):
+    api = serve(upload_requests_per_minute=1_000_000)
+    configuration = f'[auth.openapi.ApiKey]\nbearer = "{api.key}"\n'
+    (tmp_path / "schemathesis.toml").write_text(configuration)
+    done = subprocess.run(
+        [
+            str(SCHEMATHESIS),
+            "run",
+            f"{api.address}/openapi.json",
+            *("--max-examples", str(EXAMPLES), "--seed", "1", "--no-color"),
+        ],
+        env={
+            **os.environ,
+            "SCHEMATHESIS_HOOKS": "tests.integration.openapi_hooks",
+        },
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     assert "7 selected / 7 total" in done.stdout
     assert platform.states()["waiting"] > 10

@@ -9,7 +9,7 @@ from psycopg.conninfo import make_conninfo
 from assets.ingestion.upload.source import upload_id
 from assets.settings import UploadSettings
 from tests.campaigns.chaos.proxy import Network, Proxy
-from tests.integration.upload_api import create_key, serving, upload_settings
+from tests.integration.upload_api import serving, upload_settings
 from tests.unit.pictures import encoded, noise
 from tests.unit.tiny_server import free_port
 from tests.upload_client import Api
@@ -29,7 +29,7 @@ class ProxiedServers:
 
 
 @pytest.fixture
-def proxied(stack, settings) -> Iterator[ProxiedServers]:
+def proxied(stack, settings, issue_key) -> Iterator[ProxiedServers]:
     network = Network(
         {
             "postgres": Proxy(free_port(), stack.ports.postgres),
@@ -47,7 +47,7 @@ def proxied(stack, settings) -> Iterator[ProxiedServers]:
         upload_keys_seconds=0.2,
     )
     with network.running(), serving(made) as address:
-        api = Api(address, create_key(stack, settings, "shop"))
+        api = Api(address, issue_key("shop"))
         wait_until(lambda: api.get("/v1/images").status_code == 200, "a connection")
         yield ProxiedServers(api, network, made)
 
@@ -128,10 +128,10 @@ def test_connections_lost_while_idle_are_not_noticed_by_callers(proxied):
         assert proxied.api.get("/v1/images").status_code == 200
 
 
-def test_a_new_key_cannot_be_looked_up_while_postgresql_is_down(stack, settings, proxied):
+def test_a_new_key_cannot_be_looked_up_while_postgresql_is_down(issue_key, proxied):
     proxied.api.send(JPEG)
     proxied.network.cut("postgres")
-    unknown = proxied.api.of(create_key(stack, settings, "late"))
+    unknown = proxied.api.of(issue_key("late"))
     refused = unknown.send(JPEG)
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
     assert proxied.api.of("nonsense").send(JPEG).status_code == 401
@@ -173,7 +173,7 @@ def test_readiness_names_the_server_that_does_not_answer(proxied):
     assert proxied.api.get("/healthz").status_code == 200
 
 
-def test_it_starts_while_its_servers_are_down(stack, settings, proxied):
+def test_it_starts_while_its_servers_are_down(proxied):
     proxied.network.cut("postgres")
     proxied.network.cut("s3")
     with serving(proxied.settings) as address:

@@ -2,13 +2,15 @@
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from assets.catalog import ledger
+from assets.catalog.records import Arrival
+from assets.ingestion.upload import lookup
 from assets.ingestion.upload.source import upload_id, upload_key
-from tests.integration.upload_api import create_key, serving, upload_settings
+from services.upload_api import acceptance
 from tests.unit.pictures import encoded, noise
 from tests.upload_client import Api
 
@@ -56,15 +58,15 @@ def test_the_id_follows_from_uploader_and_key(shared_upload_api):
     assert sent["id"] == str(upload_id("everybody", "k"))
 
 
-def test_the_same_key_of_another_uploader_is_another_image(stack, settings, platform, upload_api):
-    stranger = upload_api.of(create_key(stack, settings, "stranger"))
+def test_the_same_key_of_another_uploader_is_another_image(issue_key, platform, upload_api):
+    stranger = upload_api.of(issue_key("stranger"))
     ids = {api.send(JPEG, Idempotency_Key="k").json()["id"] for api in (upload_api, stranger)}
     assert len(ids) == 2
     assert platform.states() == {"waiting": 2}
 
 
-def test_two_api_keys_of_one_uploader_send_one_image(stack, settings, platform, upload_api):
-    colleague = upload_api.of(create_key(stack, settings, "shop"))
+def test_two_api_keys_of_one_uploader_send_one_image(issue_key, platform, upload_api):
+    colleague = upload_api.of(issue_key("shop"))
     answers = [api.send(JPEG, Idempotency_Key="k") for api in (upload_api, colleague)]
     assert [answer.status_code for answer in answers] == [201, 200]
 
@@ -108,24 +110,20 @@ def test_concurrent_repetitions_are_one_image(platform, upload_api):
     assert (versions(platform), platform.states()) == (1, {"waiting": 1})
 
 
-def test_concurrent_repetitions_at_two_processes_are_one_image(
-    stack, settings, platform, upload_api
-):
-    with serving(upload_settings(stack, settings)) as address:
-        other = replace(upload_api, address=address)
-        for _ in range(5):
-            answers = send_at_once([upload_api, other], [JPEG] * 8)
-            assert {answer.status_code for answer in answers} <= {200, 201}
-            assert len({answer.json()["id"] for answer in answers}) == 1
+def test_concurrent_repetitions_at_two_processes_are_one_image(serve, platform, upload_api):
+    other = serve()
+    for _ in range(5):
+        answers = send_at_once([upload_api, other], [JPEG] * 8)
+        assert {answer.status_code for answer in answers} <= {200, 201}
+        assert len({answer.json()["id"] for answer in answers}) == 1
     assert (versions(platform), platform.states()) == (1, {"waiting": 1})
 
 
 def test_of_different_images_with_one_key_at_two_processes_one_is_accepted(
-    stack, settings, platform, upload_api
+    serve, platform, upload_api
 ):
-    with serving(upload_settings(stack, settings)) as address:
-        other = replace(upload_api, address=address)
-        answers = send_at_once([upload_api, other], [JPEG, OTHER] * 4)
+    other = serve()
+    answers = send_at_once([upload_api, other], [JPEG, OTHER] * 4)
     assert {answer.status_code for answer in answers} == {200, 201, 422} - (
         {200} if sum(answer.status_code == 200 for answer in answers) == 0 else set()
     )
@@ -226,3 +224,20 @@ def test_an_image_whose_digest_nobody_knows_is_not_taken_for_the_same(platform, 
     with platform.warehouse.connect() as connection:
         connection.execute("update image_catalog.image set sha256 = null")
     assert upload_api.send(JPEG, Idempotency_Key="k").status_code == 409
+
+
+def test_an_image_that_is_registered_while_it_is_looked_up_is_not_taken_for_a_deleted_one(
+    platform, monkeypatch
+):
+    image, find = upload_id("shop", "k"), lookup.find
+
+    def find_too_early(connection, images):
+        found = find(connection, images)
+        arrival = Arrival(image, datetime.now(UTC), "upload", "o", "k", None, size_bytes=5)
+        with platform.warehouse.connect() as other:
+            ledger.register(other, [arrival], arrival.arrived_at, platform.settings.erasure_key)
+        return found
+
+    monkeypatch.setattr(lookup, "find", find_too_early)
+    with platform.warehouse.connect() as connection:
+        assert acceptance._look_up(image, connection) is None

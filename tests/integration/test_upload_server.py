@@ -2,17 +2,15 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
 import requests
 
-from assets.settings import Settings
 from infra.local.server import Health, Server, accepts_connections
 from infra.local.servers import upload_api_server
 from infra.local.stack import Stack
-from tests.integration.upload_api import create_key, serving, upload_settings
 from tests.unit.pictures import encoded, noise
 from tests.upload_client import Api
 from tests.waiting import wait_until
@@ -32,9 +30,8 @@ def server(stack: Stack, own_warehouse: dict[str, str]) -> Iterator[Server]:
 
 
 @pytest.fixture
-def program(stack: Stack, server: Server, own_warehouse: dict[str, str]) -> Api:
-    settings = Settings.of(own_warehouse)
-    return Api(f"http://127.0.0.1:{server.port}", create_key(stack, settings, "shop"))
+def program(server: Server, issue_key: Callable[[str], str]) -> Api:
+    return Api(f"http://127.0.0.1:{server.port}", issue_key("shop"))
 
 
 def test_it_accepts_images(program):
@@ -195,25 +192,20 @@ def test_every_response_has_the_security_headers(shared_upload_api):
 
 
 @pytest.mark.parametrize(("trusted", "is_believed"), [("127.0.0.1", True), ("10.0.0.1", False)])
-def test_only_a_trusted_proxy_is_believed(stack, settings, trusted, is_believed):
-    behind = upload_settings(stack, settings, upload_trusted_proxies=trusted)
-    with serving(behind) as address:
-        answer = requests.get(
-            f"{address}/healthz", headers={"X-Forwarded-Proto": "https"}, timeout=10
-        )
+def test_only_a_trusted_proxy_is_believed(serve, trusted, is_believed):
+    address = serve(upload_trusted_proxies=trusted).address
+    answer = requests.get(f"{address}/healthz", headers={"X-Forwarded-Proto": "https"}, timeout=10)
     assert ("Strict-Transport-Security" in answer.headers) is is_believed
 
 
-def test_urls_include_the_prefix_of_a_proxy(stack, settings):
+def test_urls_include_the_prefix_of_a_proxy(serve):
     """A gateway takes `/prod` off the path, and callers put it before what they are told."""
-    behind = upload_settings(stack, settings, upload_root_path="/prod")
-    with serving(behind) as address:
-        api = Api(address, create_key(stack, settings, "shop"))
-        sent = api.send(JPEG)
-        assert sent.headers["Location"] == sent.json()["status_url"]
-        assert sent.json()["status_url"].startswith("/prod/v1/images/")
-        inside = sent.json()["status_url"].removeprefix("/prod")
-        assert api.get(inside).json()["status_url"] == sent.json()["status_url"]
-        assert api.get("/static/app.js").status_code == 200
-        assert api.get("/openapi.json").json()["servers"] == [{"url": "/prod"}]
-        assert api.send(b"x" * 20_000).status_code == 415
+    api = serve(upload_root_path="/prod")
+    sent = api.send(JPEG)
+    assert sent.headers["Location"] == sent.json()["status_url"]
+    assert sent.json()["status_url"].startswith("/prod/v1/images/")
+    inside = sent.json()["status_url"].removeprefix("/prod")
+    assert api.get(inside).json()["status_url"] == sent.json()["status_url"]
+    assert api.get("/static/app.js").status_code == 200
+    assert api.get("/openapi.json").json()["servers"] == [{"url": "/prod"}]
+    assert api.send(b"x" * 20_000).status_code == 415

@@ -6,14 +6,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import psycopg
 import uvicorn
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from assets.ingestion.upload import api_keys
 from assets.settings import Settings, UploadSettings
 from infra.local.stack import Stack
-from infra.local.warehouses import owner_conninfo
 from services.upload_api.app import server_config
 from services.upload_api.state import AppState
 
@@ -31,13 +28,6 @@ def upload_settings(stack: Stack, settings: Settings, **changes: object) -> Uplo
     }
     own = {"database_url": uploader, "upload_database_seconds": _TIMEOUT_SECONDS}
     return UploadSettings(**shared | own | changes)  # type: ignore[arg-type]
-
-
-def create_key(stack: Stack, settings: Settings, uploader: str) -> str:
-    """Issues a key in one test's warehouse."""
-    database = conninfo_to_dict(settings.database_url.get_secret_value())["dbname"]
-    with psycopg.connect(owner_conninfo(stack, str(database))) as connection:
-        return api_keys.issue(connection, uploader).text
 
 
 @contextmanager
