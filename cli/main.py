@@ -32,7 +32,7 @@ GROUPS = {
     "keys": "Issue, list and revoke keys of the upload API.",
     "retention": "Purge, and verify the receipts of what was deleted.",
     "sales": "Add invented sales to the sales tables.",
-    "security": "Try to break into the platform.",
+    "security": "Try to break into the platform, and list what it is made of.",
     "bench": "Measure the platform beside its limits.",
 }
 

@@ -118,7 +118,7 @@ class WorkerProcess:
         return answer
 
     def _read(self, size: int, deadline: float) -> bytes:
-        """Reads so many bytes; memory is taken as they arrive, not by their announced length."""
+        """Reads that number of bytes; memory is taken as they arrive, not as they are announced."""
         content = bytearray()
         while len(content) < size:
             self._allow_until(deadline)

@@ -33,7 +33,7 @@ class Secrets:
 _OBJECT_STORE: Final[Names] = ("AWS_*",)
 # With it the upload API signs whose an object is, and registration verifies that.
 _UPLOAD_SIGNING: Final[Names] = ("UPLOAD_SIGNING_KEY",)
-# With it whoever registers, processes or erases images recognises what was erased.
+# With it programs that register, process or erase images recognise what was erased.
 _ERASURES: Final[Names] = ("ERASURE_KEY",)
 _STORAGE: Final[Names] = ("DAGSTER_DATABASE_URL",)
 _LOADER: Final[Names] = ("DATABASE_URL",)

@@ -121,7 +121,7 @@ def _create_schemas(connection: psycopg.Connection) -> None:
         connection.execute(fill("reassign owned by {} to {}", role, OWNER))
     if _exists(connection, "darkroom_auditor"):
         connection.execute("drop owned by darkroom_auditor; drop role darkroom_auditor")
-        revoke = "revoke all on schema {} from {} cascade"  # what it granted is granted anew
+        revoke = "revoke all on schema {} from {} cascade"  # what it granted is granted again
         connection.execute(fill(revoke, "ASSESSMENT", ADMIN))
 
 

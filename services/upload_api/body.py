@@ -100,7 +100,7 @@ class Declared:
 
 
 Reserve = Callable[[int], None]
-"""Reserves memory for so many bytes; raises `ProblemError` when an uploader's share is used up."""
+"""Reserves memory for bytes; raises `ProblemError` when an uploader's share is used up."""
 
 
 @dataclass
