@@ -23,7 +23,7 @@ _BEGINNING = Position(0, 0)
 
 
 class TopicChangedError(Exception):
-    """Another run found that the topic was recreated while this one was reading it."""
+    """Another run found that the topic was recreated or truncated while this one was reading it."""
 
 
 @dataclass(frozen=True)
@@ -192,8 +192,7 @@ def decide(
     shorter = {
         one: diverges_at
         for one, diverges_at in gone.items()
-        if (state.beginnings[one] if diverges_at is None else diverges_at + 1)
-        <= stored[one].next_offset
+        if (state.beginnings[one] if diverges_at is None else diverges_at) < stored[one].next_offset
     }
     is_same = known is not None and known.topic_id is not None and known.topic_id == state.topic_id
     if is_recreated(known, state) or (
@@ -231,7 +230,7 @@ def decide(
 def lock_topic(connection: Connection, opened: OpenedTopic) -> None:
     """Locks a topic for the rest of the transaction.
 
-    Raises `TopicChangedError` when it is no longer the incarnation that was opened.
+    Raises `TopicChangedError` when it is no longer of the lineage that was opened.
     """
     found = read_rows(connection, KnownTopic, f"{_KNOWN} for update", [opened.state.name])
     lineages = [read_lineage(connection, opened.state.name, one.incarnation) for one in found]
