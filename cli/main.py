@@ -148,7 +148,7 @@ def demo(
 
 @app.command(rich_help_panel="Test campaigns")
 def chaos(
-    kills: Annotated[int, typer.Option(min=1, help="How many faults are injected.")] = 20,
+    faults: Annotated[int, typer.Option(min=1, help="How many faults are injected.")] = 20,
     images: Annotated[int, typer.Option(min=10, help="How many images are sent.")] = 2000,
     kafka: Kafka = "tansu",
     minutes: Annotated[
@@ -158,13 +158,13 @@ def chaos(
         int | None, typer.Option(help="Repeat the images and faults of an earlier campaign.")
     ] = None,
 ) -> None:
-    """Kill, cut and delay while images stream in, then count them.
+    """Kill, pause, cut, delay and delete while images stream in, then count them.
 
     Exit code 1 if any is lost or duplicated.
     """
     from tests.campaigns.chaos.campaign import run
 
-    run(kills, images, kafka, minutes, seed)
+    run(faults, images, kafka, minutes, seed)
 
 
 @app.command(rich_help_panel="Test campaigns")

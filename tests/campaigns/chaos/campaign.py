@@ -265,7 +265,7 @@ class Campaign:
 
 
 def run(
-    kills: int, images: int, kafka: str, minutes: float | None = None, seed: int | None = None
+    count: int, images: int, kafka: str, minutes: float | None = None, seed: int | None = None
 ) -> None:
     """Runs a campaign, prints its report and writes it as JSON.
 
@@ -279,9 +279,9 @@ def run(
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # its servers end with it
     seed = secrets.randbelow(10**6) if seed is None else seed
-    console.print(f"[bold]Chaos campaign[/], {kills} faults, {images} images, --seed {seed}")
+    console.print(f"[bold]Chaos campaign[/], {count} faults, {images} images, --seed {seed}")
     started = time.monotonic()
-    verdict, injected, folder = _run_campaign(_options(kills, images, minutes, seed), kafka)
+    verdict, injected, folder = _run_campaign(_options(count, images, minutes, seed), kafka)
     print_report(verdict, injected)
     if verdict.is_clean:
         shutil.rmtree(folder)
@@ -290,15 +290,15 @@ def run(
     report_of(kafka, verdict, injected, time.monotonic() - started).finish()
 
 
-def _options(kills: int, images: int, minutes: float | None, seed: int) -> CampaignOptions:
+def _options(count: int, images: int, minutes: float | None, seed: int) -> CampaignOptions:
     # The topic gets a larger share: most images come from there.
     weights = {source: 4 if source == "kafka" else 3 for source in SOURCE_CLIENTS}
     total = sum(weights.values())
     counts = {source: round(images * weight / total) for source, weight in weights.items()}
-    seconds = max(kills * _SECONDS_PER_FAULT, images / _IMAGES_PER_SECOND)
+    seconds = max(count * _SECONDS_PER_FAULT, images / _IMAGES_PER_SECOND)
     if minutes is not None:
         seconds = 60 * minutes
-    return CampaignOptions(kills, counts, seed, seconds, seconds + _FINISH_SECONDS)
+    return CampaignOptions(count, counts, seed, seconds, seconds + _FINISH_SECONDS)
 
 
 def _run_campaign(options: CampaignOptions, kafka: str) -> tuple[Verdict, list[Fault], Path]:

@@ -1,16 +1,22 @@
 """Faults: which are injected and when, drawn from a seed, and how.
 
-A fault kills processes that the campaign's stack has started, or cuts or delays connections.
+A fault kills or pauses processes that the campaign's stack has started, cuts or delays the
+connections to them, or deletes what they depend on.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
 from threading import Timer
+from typing import Final
 
 import psutil
 
+from assets.errors import ServerError
+from assets.resources.event_log import administrator
+from assets.resources.object_store import ObjectStore
 from infra.local.dagster import run_processes
 from infra.local.stack import Stack
 from tests.campaigns.chaos.platform import report
@@ -21,14 +27,17 @@ class FaultKind(StrEnum):
     """The kinds of faults."""
 
     KILL = "kill"
+    PAUSE = "pause"
     CUT = "cut"
     DELAY = "delay"
+    DELETE = "delete"
 
 
 class Target(StrEnum):
-    """The targets of faults: processes, or the connections to a server."""
+    """The targets of faults: processes, the connections to a server, a queue, a group."""
 
     RUN = "run"
+    WORKER = "worker"
     DAEMON = "daemon"
     CODE_SERVER = "code_server"
     WEB_SERVER = "web_server"
@@ -37,10 +46,22 @@ class Target(StrEnum):
     KAFKA = "kafka"
     OBJECT_STORE = "object_store"
     POSTGRES = "postgres"
+    QUEUE = "queue"
+    GROUP = "group"
 
 
 SERVERS = (Target.POSTGRES, Target.OBJECT_STORE, Target.KAFKA)
 """Servers whose connections can be cut and delayed."""
+
+_PROCESSES = tuple(one for one in Target if one not in {Target.QUEUE, Target.GROUP})
+TARGETS: Final[Mapping[FaultKind, tuple[Target, ...]]] = {
+    FaultKind.KILL: _PROCESSES,
+    FaultKind.PAUSE: _PROCESSES,
+    FaultKind.CUT: SERVERS,
+    FaultKind.DELAY: SERVERS,
+    FaultKind.DELETE: (Target.QUEUE, Target.GROUP),
+}
+"""What each kind of fault can happen to."""
 
 _MIN_SECONDS, _MAX_SECONDS = 2.0, 8.0
 _DELAY_SECONDS = 0.3
@@ -52,7 +73,7 @@ class Fault:
     """One fault.
 
     Attributes:
-        seconds: How long connections stay cut or delayed; 0 for a kill.
+        seconds: How long processes are paused, or connections cut or delayed; otherwise 0.
     """
 
     kind: FaultKind
@@ -72,11 +93,12 @@ def faults(seed: int) -> Iterator[Fault]:
     Same seed, same faults.
     """
     rng = Random(f"{seed}/faults")  # noqa: S311 - a plan, not a secret
-    kills = [(FaultKind.KILL, target) for target in (*Target, Target.RUN)]
-    cuts = [(kind, server) for server in SERVERS for kind in (FaultKind.CUT, FaultKind.DELAY)]
+    once = [(kind, target) for kind, targets in TARGETS.items() for target in targets]
+    once.append((FaultKind.KILL, Target.RUN))
     while True:
-        for kind, target in rng.sample([*kills, *cuts], k=len(kills) + len(cuts)):
-            seconds = 0.0 if kind is FaultKind.KILL else rng.uniform(_MIN_SECONDS, _MAX_SECONDS)
+        for kind, target in rng.sample(once, k=len(once)):
+            lasts = kind not in {FaultKind.KILL, FaultKind.DELETE}
+            seconds = rng.uniform(_MIN_SECONDS, _MAX_SECONDS) if lasts else 0.0
             yield Fault(kind, target, round(seconds, 1))
 
 
@@ -95,23 +117,56 @@ class FaultInjector:
 
     def inject(self, fault: Fault) -> bool:
         """Injects a fault; returns False when its target is not running right now."""
-        if fault.kind is FaultKind.KILL:
-            return self._kill(fault)
-        if fault.kind is FaultKind.CUT:
-            self.network.cut(fault.target)
-        else:
-            self.network.delay(fault.target, _DELAY_SECONDS)
-        timer = Timer(fault.seconds, self.network.restore, [fault.target])
-        timer.start()
-        self._restore_timers.append(timer)
+        match fault.kind:
+            case FaultKind.KILL:
+                return self._kill(fault)
+            case FaultKind.PAUSE:
+                return self._pause(fault)
+            case FaultKind.DELETE:
+                return self._delete(fault)
+            case FaultKind.CUT:
+                self.network.cut(fault.target)
+            case FaultKind.DELAY:
+                self.network.delay(fault.target, _DELAY_SECONDS)
+        self._later(fault.seconds, self.network.restore, fault.target)
         report(f"{fault.kind} connections to {fault.target} for {fault.seconds:.0f} s")
         return True
 
     def restore_all(self) -> None:
-        """Waits until all connections work again."""
+        """Waits until all connections work and all processes go on again."""
         for timer in self._restore_timers:
             timer.join()
         self._restore_timers.clear()
+
+    def _later(self, seconds: float, restore: Callable[..., None], *arguments: object) -> None:
+        timer = Timer(seconds, restore, arguments)
+        timer.start()
+        self._restore_timers.append(timer)
+
+    def _pause(self, fault: Fault) -> bool:
+        found = _find(self.stack, fault.target, self.rng)
+        _each(found, psutil.Process.suspend)
+        self._later(fault.seconds, _each, found, psutil.Process.resume)
+        if found:
+            report(f"pause {fault.target} for {fault.seconds:.0f} s")
+        return bool(found)
+
+    def _delete(self, fault: Fault) -> bool:
+        settings = self.stack.settings()
+        try:
+            if fault.target is Target.QUEUE:
+                store = ObjectStore(settings)
+                with store.translated():
+                    url = store.sqs.get_queue_url(QueueName=settings.raw_events_queue)["QueueUrl"]
+                    store.sqs.delete_queue(QueueUrl=url)
+            else:
+                with administrator(settings) as admin:
+                    admin.delete_groups([settings.kafka_group])
+        except ServerError as error:
+            report(f"the {fault.target} cannot be deleted now: {error}")
+            return False
+        report(f"delete the {fault.target}")
+        return True
 
     def _kill(self, fault: Fault) -> bool:
         found = _find(self.stack, fault.target, self.rng)
@@ -130,6 +185,9 @@ def _find(stack: Stack, target: Target, rng: Random) -> list[psutil.Process]:
     if target is Target.RUN:
         runs = run_processes(stack.daemon)
         return [rng.choice(runs)] if runs else []
+    if target is Target.WORKER:
+        workers = [each for run in run_processes(stack.daemon) for each in _with_children(run)[1:]]
+        return [rng.choice(workers)] if workers else []
     of_dagster = stack.dagster if target is Target.DAGSTER else ()
     servers = [one for one in (*stack.servers, *stack.programs) if one.name == target]
     found = [one for server in (*of_dagster, *servers) if (one := server.process()) is not None]
@@ -137,6 +195,12 @@ def _find(stack: Stack, target: Target, rng: Random) -> list[psutil.Process]:
         return found
     # PostgreSQL's work is done by its children: they die with it, as in a power failure.
     return [each for process in found for each in _with_children(process)]
+
+
+def _each(processes: list[psutil.Process], act: Callable[[psutil.Process], None]) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            act(process)
 
 
 def _with_children(process: psutil.Process) -> list[psutil.Process]:
