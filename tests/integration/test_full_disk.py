@@ -19,8 +19,6 @@ from infra.local.state import StateFolder
 from infra.object_store.buckets import create_bucket, provision_buckets
 from infra.object_store.durability import MIN_FREE_BYTES
 from infra.object_store.programs import OPERATOR
-from tests.integration.upload_api import create_key, serving, upload_settings
-from tests.upload_client import Api
 
 BUCKET = "filled"
 BODY = os.urandom(1024**2)
@@ -104,10 +102,10 @@ def without_space(tmp_path, platform):
         server.stop()
 
 
-def test_an_upload_is_answered_with_507_and_a_sentence(stack, without_space, pictures):
-    with serving(upload_settings(stack, without_space.settings)) as address:
-        api = Api(address, create_key(stack, without_space.settings, "shop"))
-        answer = api.send(pictures[0].body)
+def test_an_upload_is_answered_with_507_and_a_sentence(serve, without_space, pictures):
+    changed = ("aws_endpoint_url", "aws_secret_access_key")
+    api = serve(**{name: getattr(without_space.settings, name) for name in changed})
+    answer = api.send(pictures[0].body)
     assert answer.status_code == 507
     assert answer.json()["type"] == "urn:darkroom:problem:storage-full"
     assert without_space.states() == {}
