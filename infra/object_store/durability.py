@@ -1,17 +1,19 @@
 """Keeps the embedded object store from acknowledging what it cannot keep.
 
 MiniStack answers 200 for an object that it could not write to the disk, and only logs that: after
-its next start the object is gone. On a full disk PostgreSQL fails as well, so that objects are
-refused while there is still room. Both answers are 507, which AWS itself never gives.
+its next start the object is gone, and until then a repeated request finds it there. On a full disk
+PostgreSQL fails as well, so that objects are refused while there is still room. Both answers are
+507, which AWS itself never gives.
 """
 
 import logging
 import shutil
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Final
 
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -28,6 +30,7 @@ class Durability:
     Args:
         folder: Where MiniStack keeps objects.
         exempt: Buckets that are written to for as long as possible, such as those of a purge.
+        delete: Deletes the object of a path, or one of its versions, from MiniStack.
     """
 
     def __init__(
@@ -35,9 +38,10 @@ class Durability:
         app: ASGIApp,
         folder: Path,
         exempt: Collection[str],
+        delete: Callable[[str, str | None], Awaitable[None]],
         min_free_bytes: int = MIN_FREE_BYTES,
     ) -> None:
-        self._app, self._folder, self._exempt = app, folder, exempt
+        self._app, self._folder, self._exempt, self._delete = app, folder, exempt, delete
         self._min_free_bytes = min_free_bytes
         logging.getLogger("s3").addHandler(_Failures())
 
@@ -53,9 +57,17 @@ class Durability:
             if not not_written:
                 await send(message)
             elif message["type"] == "http.response.start":
+                await self._forget(scope, message)
                 await _full(scope, receive, send)
 
         await self._app(scope, receive, send_if_written)
+
+    async def _forget(self, scope: Scope, answer: Message) -> None:
+        """Deletes what was not written, unless it replaced an object that is on the disk."""
+        request, response = Headers(scope=scope), Headers(raw=answer["headers"])
+        version = response.get("x-amz-version-id")
+        if version or "if-none-match" in request:
+            await self._delete(scope["path"], version)
 
     def _is_too_late(self, scope: Scope) -> bool:
         """Whether a request stores an object, or a part of one, while there is too little room."""

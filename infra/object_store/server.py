@@ -40,6 +40,7 @@ def main() -> None:
         resolve_credential,
     )
     from ministack.services.iam import load_persisted_state
+    from ministack.services.s3 import handle_request
 
     from infra.object_store.durability import Durability
     from infra.object_store.guard import Guard
@@ -54,6 +55,10 @@ def main() -> None:
         secret: str = credential.secret_access_key
         return secret
 
+    async def delete(path: str, version: str | None) -> None:
+        query = {"versionId": [version]} if version else {}
+        await handle_request("DELETE", path, {}, b"", query, internal=True)
+
     _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
     config = Config()
@@ -67,6 +72,7 @@ def main() -> None:
         _after_start(app, partial(load_persisted_state, _iam_users(iam_policies(buckets)))),
         folder,
         exempt=(buckets.logs_bucket, buckets.receipts_bucket),
+        delete=delete,
         min_free_bytes=int(os.environ["MIN_FREE_BYTES"]),
     )
     guarded = Guard(durable, secret_of)

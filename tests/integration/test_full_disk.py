@@ -84,6 +84,26 @@ def test_what_was_acknowledged_survives_a_kill(disk, min_free_bytes):
         server.stop()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a file system")
+@pytest.mark.parametrize("disk", [24 * 1024**2], indirect=True)
+@pytest.mark.parametrize("versioning", ["Enabled", "Suspended"])
+def test_what_was_refused_is_not_there_when_it_is_sent_again(disk, versioning):
+    server, s3 = start(StateFolder(disk), free_ports().s3, 0)
+    try:
+        s3.create_bucket(
+            Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+        )
+        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": versioning})
+        with pytest.raises(ClientError, match="InsufficientStorage"):  # noqa: PT012
+            for number in range(40):
+                s3.put_object(Bucket=BUCKET, Key=str(number), Body=BODY, IfNoneMatch="*")
+        with pytest.raises(ClientError, match="InsufficientStorage"):
+            s3.put_object(Bucket=BUCKET, Key=str(number), Body=BODY, IfNoneMatch="*")
+        assert s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == number
+    finally:
+        server.stop()
+
+
 @pytest.fixture
 def without_space(tmp_path, platform):
     """The platform with an object store that stores nothing more."""
