@@ -1,7 +1,7 @@
 """Whether a program that somebody takes over holds what opens more than its own doors."""
 
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Final
 import psutil
 
 from infra.local.dagster import run_processes
-from infra.local.dagster_api import cancel_runs, launch_job
+from infra.local.dagster_api import cancel_runs, launch_job, runs_in_flight
 from infra.local.state import ServerPasswords
 from tests.campaigns.security.attempt import Attempt, Target
 
@@ -63,8 +63,7 @@ def _read_programs(target: Target) -> Iterator[str]:
 def _read_runs(target: Target) -> Iterator[str]:
     secrets: dict[str, str] = asdict(target.stack.state.secrets())
     for job, needs in _RUNS.items():
-        run_id = launch_job(target.stack.ports.dagster, job)
-        found = _found_in_run(target, run_id, secrets.values())
+        found = _found_in_run(target, job, secrets.values())
         held = {name for name, secret in secrets.items() if secret in found}
         if not held:
             raise AssertionError(f"a run of {job} holds nothing at all")
@@ -73,17 +72,22 @@ def _read_runs(target: Target) -> Iterator[str]:
     cancel_runs(target.stack.ports.dagster)
 
 
-def _found_in_run(target: Target, run_id: str, texts: Iterable[str]) -> set[str]:
-    """Returns which texts are in the memory of a run, which holds its id as well."""
+def _found_in_run(target: Target, job: str, texts: Collection[str]) -> set[str]:
+    """Returns which texts are in the memory of a run of a job, which holds its own id as well."""
     deadline = time.monotonic() + _START_SECONDS
+    port = target.stack.ports.dagster
     while time.monotonic() < deadline:
-        for process in run_processes(target.stack.daemon):
-            with suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
-                found = _found_in_memory(process.pid, {run_id, *texts})
-                if run_id in found:
-                    return found
-        time.sleep(0.05)
-    raise AssertionError(f"run {run_id} was not started within {_START_SECONDS} s")
+        run_id = launch_job(port, job)
+        while run_id in (runs_in_flight(port) or ()):
+            for process in run_processes(target.stack.daemon):
+                with suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
+                    process.suspend()  # it may end while its memory is read
+                    try:
+                        if _found_in_memory(process.pid, [run_id]):
+                            return _found_in_memory(process.pid, texts)
+                    finally:
+                        process.resume()
+    raise AssertionError(f"no run of {job} was read within {_START_SECONDS} s")
 
 
 def _found_in_memory(pid: int, texts: Collection[str]) -> set[str]:
