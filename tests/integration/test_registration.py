@@ -71,6 +71,13 @@ def test_notification_and_listing_of_one_object_make_one_row(platform):
     assert platform.states() == {"waiting": 1}
 
 
+def test_a_folder_that_a_console_shows_is_no_image(platform):
+    put(platform, "holiday/", b"")
+    put(platform, "holiday/beach.jpg")
+    platform.register()
+    assert keys_of_rows(platform) == ["holiday/beach.jpg"]
+
+
 @pytest.mark.parametrize(
     "key",
     ["with space.jpg", "plus+sign.jpg", "snow/☃.jpg", "100%25.jpg", "q?u=e&r#y.jpg", "k" * 1024],

@@ -180,6 +180,25 @@ def test_an_object_is_known_as_long_as_its_erased_image_has_a_row() -> None:
     assert judged(object_version(), known) is ObjectStatus.KNOWN
 
 
+@pytest.mark.parametrize(
+    ("key", "size_bytes", "status"),
+    [
+        ("holiday/", 0, ObjectStatus.FOLDER),
+        ("holiday/", 1, ObjectStatus.NEW),
+        ("holiday", 0, ObjectStatus.NEW),
+    ],
+)
+def test_an_empty_object_whose_key_ends_with_a_slash_is_a_folder(
+    key: str, size_bytes: int, status: ObjectStatus
+) -> None:
+    assert judged(object_version(key=key, size_bytes=size_bytes)) is status
+
+
+def test_a_folder_is_retentions_at_the_purge_age() -> None:
+    found = object_version(key="holiday/", size_bytes=0)
+    assert judged(found, now=NOON + AGE) is ObjectStatus.EXPIRED
+
+
 def test_at_the_purge_age_exactly_an_object_is_retentions() -> None:
     assert judged(object_version(), now=NOON + AGE - SECOND) is ObjectStatus.NEW
     assert judged(object_version(), now=NOON + AGE) is ObjectStatus.EXPIRED

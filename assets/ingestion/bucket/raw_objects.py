@@ -30,6 +30,7 @@ class ObjectStatus(Enum):
     LANDING: its source stored it, as far as anybody can tell, and registers it itself.
     EXPIRED: it has reached the purge age, or its image has; retention deletes it.
     INVALID: no row can name it, or its timestamp is in the future.
+    FOLDER: the empty object with which consoles and clients show a folder; it is no image.
     NEW: an image that is not registered yet.
     """
 
@@ -38,6 +39,7 @@ class ObjectStatus(Enum):
     LANDING = "landing"
     EXPIRED = "overdue"
     INVALID = "impossible"
+    FOLDER = "folder"
     NEW = "new"
 
 
@@ -114,6 +116,8 @@ def classify(
         return ObjectStatus.ERASED
     if is_due(retention_starts_at(found), now, purge_age):
         return ObjectStatus.EXPIRED
+    if found.key.endswith("/") and not found.size_bytes:
+        return ObjectStatus.FOLDER
     if (owner := parse_key(found.key)) and (registration := owner[0].self_registration):
         is_young = found.modified_at > now - registration.grace - delay
         if is_young or found.key in known.awaited:
