@@ -15,14 +15,12 @@ from assets.ingestion.upload import api_keys
 from assets.platform import Platform
 from assets.processing.batch_runner import BatchRunner
 from assets.processing.recipe import read_recipe
-from assets.resources.object_store import ObjectStore
 from assets.settings import Settings
 from infra.local.server import Server
 from infra.local.servers import upload_api_server
 from infra.local.stack import Stack
 from infra.local.state import StateFolder
 from infra.local.warehouses import copy_of_warehouse
-from infra.object_store.buckets import provision_buckets
 
 
 @dataclass(frozen=True)
@@ -100,22 +98,13 @@ def still(server: Server) -> Iterator[None]:
 
 @contextmanager
 def open_site(stack: Stack, folder: Path) -> Iterator[Site]:
-    token = uuid.uuid4().hex[:12]
-    with copy_of_warehouse(stack, f"browser_{token}") as env:
+    with copy_of_warehouse(stack, f"browser_{uuid.uuid4().hex[:12]}") as env:
         env |= {
-            "RAW_BUCKET": f"raw-{token}",
-            "PROCESSED_BUCKET": f"processed-{token}",
-            "QUARANTINE_BUCKET": f"quarantine-{token}",
-            "LOGS_BUCKET": f"logs-{token}",
-            "RECEIPTS_BUCKET": f"receipts-{token}",
-            "RAW_EVENTS_QUEUE": f"raw-events-{token}",
             "RUN_LINGER_SECONDS": "0.2",
             "PROCESSING_WORKERS": "1",
             "UPLOAD_STORE_SECONDS": "3",
         }
         settings = Settings.of(env)
-        store = ObjectStore(settings)
-        provision_buckets(store.s3, store.sqs, settings)
         server = upload_api_server(StateFolder(folder), stack.ports, env)
         object_store = next(one for one in stack.servers if one.name == "object_store")
         try:
