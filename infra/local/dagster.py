@@ -68,6 +68,7 @@ def daemon(state: StateFolder, env: Mapping[str, str], needs: Sequence[Server]) 
         state=state,
         env=environment_with(DAEMON, env),
         needs=needs,
+        stop_seconds=10,  # it waits for its runs, which end by themselves or are killed
     )
 
 

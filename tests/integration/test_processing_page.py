@@ -80,9 +80,7 @@ def test_the_page_warns_of_a_processor_that_fails_with_single_images(
     platform.drop("holiday.jpg", b"no image")
     platform.register()
     materialise(own, instance)
-    assert (
-        "The processor failed with single images: {'UnidentifiedImageError" in capfd.readouterr()[1]
-    )
+    assert "Single images failed: {'UnidentifiedImageError" in capfd.readouterr()[1]
 
 
 def test_nothing_of_a_run_names_an_image(platform, instance, pictures):

@@ -56,5 +56,5 @@ def test_every_problem_that_can_be_answered_is_documented_as_one(shared_upload_a
             assert said["content"] == {
                 MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}
             }
-    sender = {"401", "408", "409", "410", "413", "415", "422", "429", "500", "503"}
+    sender = {"401", "408", "409", "410", "413", "415", "422", "429", "500", "503", "507"}
     assert operations["send_image"].keys() == {"200", "201", "202"} | sender
