@@ -35,7 +35,10 @@ _LONGEST = st.sampled_from(["x", "é", "富", "🏖", "/ab"]).map(
 KEYS = st.one_of(st.text(_SAYABLE, min_size=1, max_size=60), _PATHS, _LONGEST).filter(
     lambda key: 0 < len(key.encode()) <= 1024
 )
-PUTS = st.lists(st.tuples(KEYS, st.binary(max_size=3)), min_size=1, max_size=6)
+OBJECTS = st.tuples(KEYS, st.binary(max_size=3)).filter(  # the others are folders
+    lambda put: put[1] or not put[0].endswith("/")
+)
+PUTS = st.lists(OBJECTS, min_size=1, max_size=6)
 
 some_examples = settings(
     max_examples=6,
