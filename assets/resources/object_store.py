@@ -29,7 +29,7 @@ from assets.resources.objects import (
     Notification,
     ObjectHead,
     listed_version,
-    objects_created,
+    read_events,
     read_head,
 )
 from assets.settings import Settings
@@ -181,8 +181,13 @@ class ObjectStore:
                 request["VersionIdMarker"] = after_version
         with self.translated():
             page = self.s3.list_object_versions(**request)
-        versions = tuple(listed_version(bucket, item) for item in page.get("Versions", []))
-        markers = tuple(listed_version(bucket, item) for item in page.get("DeleteMarkers", []))
+        found = page.get("DeleteMarkers", [])
+        markers = tuple(listed_version(bucket, item) for item in found)
+        deleted = {item["Key"] for item in found if item["IsLatest"]}
+        versions = tuple(
+            listed_version(bucket, item, is_deleted=item["Key"] in deleted)
+            for item in page.get("Versions", [])
+        )
         if not page["IsTruncated"]:
             return ListingPage(versions, markers, None, None)
         following = page.get("NextKeyMarker"), page.get("NextVersionIdMarker")
@@ -265,7 +270,7 @@ class ObjectStore:
                 WaitTimeSeconds=wait_seconds,
             )
         return [
-            Notification(message["ReceiptHandle"], objects_created(message["Body"]))
+            Notification(message["ReceiptHandle"], read_events(message["Body"]))
             for message in answer.get("Messages", [])
         ]
 

@@ -1,6 +1,6 @@
 """Object versions in listings and notifications of S3, as plain data."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +11,8 @@ from pydantic import AliasPath, AwareDatetime, BaseModel, Field
 _MAX_KEY_BYTES = 1024
 _MAX_SIZE_BYTES = 2**63 - 1
 _NULL_VERSION = "null"
+_DELETION = "ObjectRemoved:DeleteMarkerCreated"
+_SEQUENCER_DIGITS = 64
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class ObjectVersion:
     Attributes:
         version: Its version id; None in a bucket that keeps no versions.
         etag: Its entity tag without quotes.
+        is_deleted: Whether a delete marker hides its key, as far as a listing shows.
     """
 
     bucket: str
@@ -28,6 +31,7 @@ class ObjectVersion:
     etag: str
     size_bytes: int
     modified_at: datetime
+    is_deleted: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,24 @@ class ObjectHead:
 
 
 @dataclass(frozen=True)
+class ObjectEvent:
+    """An object was created, or a delete marker was, which hides all versions of its key.
+
+    Attributes:
+        order: Orders the events of a key; see `_sequencer`.
+    """
+
+    found: ObjectVersion
+    is_deletion: bool
+    order: str
+
+
+@dataclass(frozen=True)
 class Notification:
-    """One queue message: the objects that it announces and the handle that acknowledges it."""
+    """One queue message: the events that it reports and the handle that acknowledges it."""
 
     receipt_handle: str
-    created: tuple[ObjectVersion, ...]
+    events: tuple[ObjectEvent, ...]
 
 
 @dataclass(frozen=True)
@@ -57,8 +74,24 @@ class ListingPage:
     next_version: str | None
 
 
-def objects_created(body: str) -> tuple[ObjectVersion, ...]:
-    """Returns the objects that a notification's body announces; a test event announces none.
+def remaining(notifications: Iterable[Notification]) -> list[ObjectVersion]:
+    """Returns the created objects that none of the notifications says were deleted after that."""
+    events = [event for notification in notifications for event in notification.events]
+    deleted: dict[tuple[str, str], str] = {}
+    for event in events:
+        if event.is_deletion:
+            key = (event.found.bucket, event.found.key)
+            deleted[key] = max(event.order, deleted.get(key, ""))
+    return [
+        event.found
+        for event in events
+        if not event.is_deletion
+        and event.order >= deleted.get((event.found.bucket, event.found.key), "")
+    ]
+
+
+def read_events(body: str) -> tuple[ObjectEvent, ...]:
+    """Returns the events that a notification's body reports; a test event reports none.
 
     Nor does a body that is not a notification: notifications are hints, and the listing finds what
     they leave out.
@@ -68,9 +101,9 @@ def objects_created(body: str) -> tuple[ObjectVersion, ...]:
     try:
         event = _EventBody.model_validate_json(body)
         return tuple(
-            _object_created(record)
+            ObjectEvent(_announced(record), record.event == _DELETION, _sequencer(record))
             for record in event.records
-            if record.event.startswith("ObjectCreated:")
+            if record.event == _DELETION or record.event.startswith("ObjectCreated:")
         )
     except (ValueError, OverflowError):  # pydantic's own error is a ValueError
         return ()
@@ -82,6 +115,7 @@ class _EventRecord(BaseModel):
     bucket: str = Field(validation_alias=AliasPath("s3", "bucket", "name"))
     key: str = Field(validation_alias=AliasPath("s3", "object", "key"))
     version: str | None = Field(None, validation_alias=AliasPath("s3", "object", "versionId"))
+    sequencer: str = Field("", validation_alias=AliasPath("s3", "object", "sequencer"))
     etag: str = Field("", validation_alias=AliasPath("s3", "object", "eTag"))
     size_bytes: int = Field(
         0, ge=0, le=_MAX_SIZE_BYTES, validation_alias=AliasPath("s3", "object", "size")
@@ -92,7 +126,15 @@ class _EventBody(BaseModel):
     records: tuple[_EventRecord, ...] = Field(validation_alias="Records")
 
 
-def _object_created(record: _EventRecord) -> ObjectVersion:
+def _sequencer(record: _EventRecord) -> str:
+    """Returns what orders a key's events as text: a hexadecimal number of whatever length.
+
+    Source: Amazon S3 User Guide, “Event message structure”: the shorter is padded on the right.
+    """
+    return record.sequencer.ljust(_SEQUENCER_DIGITS, "0")
+
+
+def _announced(record: _EventRecord) -> ObjectVersion:
     key = unquote_plus(record.key, errors="strict")
     if len(key.encode()) > _MAX_KEY_BYTES:
         raise ValueError(f"a key has at most {_MAX_KEY_BYTES} bytes")
@@ -106,7 +148,7 @@ def _object_created(record: _EventRecord) -> ObjectVersion:
     )
 
 
-def listed_version(bucket: str, item: Any) -> ObjectVersion:
+def listed_version(bucket: str, item: Any, *, is_deleted: bool = False) -> ObjectVersion:
     """Reads one entry of a ListObjectVersions answer: a version or a delete marker."""
     return ObjectVersion(
         bucket=bucket,
@@ -115,6 +157,7 @@ def listed_version(bucket: str, item: Any) -> ObjectVersion:
         etag=item.get("ETag", "").strip('"'),
         size_bytes=item.get("Size", 0),
         modified_at=item["LastModified"].astimezone(UTC),
+        is_deleted=is_deleted,
     )
 
 

@@ -136,7 +136,8 @@ def is_orphan(
     """Returns whether nothing needs an object; the snapshot was read after the listing.
 
     A young object is none: its row may be about to be written, or a drop about to be registered. A
-    copy of an erased image is one at any age.
+    copy of an erased image is one at any age; so is, when it is no longer young, what its sender
+    deleted before it was registered.
     """
     images = images_of(bucket, found)
     if snapshot.references & {(found.key, found.version), (found.key, None)}:
@@ -149,7 +150,9 @@ def is_orphan(
         return False
     if bucket is not ImageBucket.RAW:
         return True
-    return clock.is_due(retention_starts_at(found)) or is_copy(found, snapshot.raw_keys)
+    if found.is_deleted or is_copy(found, snapshot.raw_keys):
+        return True
+    return clock.is_due(retention_starts_at(found))
 
 
 def is_marker_expired(

@@ -157,7 +157,8 @@ class Inventory:
     def _count_unknown(self, bucket: ImageBucket, unknown: Sequence[ObjectVersion]) -> int:
         """Counts objects that still exist although neither a row nor a run accounts for them."""
         clock = RetentionClock(self.now, self.platform.settings.purge_age)
-        old = [one for one in unknown if one.modified_at <= self.now - GRACE]
+        # What its sender deleted is left to the next purge; at its age it counts as too old.
+        old = [one for one in unknown if one.modified_at <= self.now - GRACE and not one.is_deleted]
         if not old:
             return 0
         images = {image for one in old for image in images_of(bucket, one)}

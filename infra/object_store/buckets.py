@@ -79,7 +79,11 @@ def provision_buckets(s3: S3Client, sqs: SQSClient, settings: Settings) -> list[
     arn = attributes["Attributes"]["QueueArn"]
     _allow_notifications(sqs, url, arn, settings)
     wanted: list[QueueConfigurationTypeDef] = [
-        {"Id": "raw-events", "QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}
+        {
+            "Id": "raw-events",
+            "QueueArn": arn,
+            "Events": ["s3:ObjectCreated:*", "s3:ObjectRemoved:DeleteMarkerCreated"],
+        }
     ]
     current = s3.get_bucket_notification_configuration(Bucket=settings.raw_bucket)
     if current.get("QueueConfigurations") != wanted:

@@ -215,12 +215,3 @@ def test_a_drop_that_is_gone_before_it_was_seen_is_rejected_as_missing(platform)
     assert platform.states() == {"object_missing": 1}
     with platform.warehouse.connect() as connection:
         assert (balance(connection)["difference"] == 0).all()
-
-
-def test_an_object_hidden_by_a_delete_marker_is_still_an_image(platform, pictures):
-    platform.drop("hidden.jpg", pictures[0].body)
-    platform.object_store.delete(platform.settings.raw_bucket, [("hidden.jpg", None)])
-    platform.forget_notifications()
-    platform.register()
-    platform.process()
-    assert platform.states() == {"processed": 1}

@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.ingestion.bucket.source import object_origin
-from assets.resources.objects import ObjectVersion, listed_version, objects_created
+from assets.resources.objects import (
+    Notification,
+    ObjectVersion,
+    listed_version,
+    read_events,
+    remaining,
+)
 from tests.unit.arrivals import object_version
 
 
@@ -33,7 +39,7 @@ def record(event: str = "ObjectCreated:Put", **changes: Any) -> dict[str, Any]:
 
 
 def created(*records: dict[str, Any]) -> tuple[ObjectVersion, ...]:
-    return objects_created(json.dumps({"Records": records}))
+    return tuple(remaining([Notification("handle", read_events(json.dumps({"Records": records})))]))
 
 
 def listed(**changes: Any) -> ObjectVersion:
@@ -57,7 +63,7 @@ def test_a_notification_and_a_listing_tell_the_same_of_an_object() -> None:
 
 def test_a_buckets_test_event_tells_of_no_object() -> None:
     body = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "darkroom-raw"}
-    assert objects_created(json.dumps(body)) == ()
+    assert read_events(json.dumps(body)) == ()
 
 
 @pytest.mark.parametrize(
@@ -76,6 +82,22 @@ def test_every_way_of_creating_an_object_counts(event: str) -> None:
 )  # fmt: skip
 def test_what_creates_no_object_is_left_out(event: str) -> None:
     assert created(record(event)) == ()
+
+
+@pytest.mark.parametrize(
+    ("put", "deleted", "is_left"),
+    [("0A", "0B", False), ("0B", "0A", True), ("0A1", "0B", False), ("0B", "0A1", True)],
+)
+def test_an_object_is_left_unless_it_was_deleted_after_it_was_put(put, deleted, is_left) -> None:
+    marker = record("ObjectRemoved:DeleteMarkerCreated", sequencer=deleted, versionId="v2")
+    assert bool(created(marker, record(sequencer=put))) is is_left
+    assert bool(created(record(sequencer=put), marker)) is is_left
+
+
+def test_a_deletion_hides_its_own_key_only() -> None:
+    marker = record("ObjectRemoved:DeleteMarkerCreated", sequencer="0F")
+    found = created(record(sequencer="0A"), record(key="other.jpg", sequencer="0A"), marker)
+    assert [one.key for one in found] == ["other.jpg"]
 
 
 def test_a_removal_does_not_hide_its_neighbours() -> None:
@@ -151,4 +173,4 @@ def test_a_time_that_tells_no_moment_makes_no_object(time: str | None) -> None:
 )  # fmt: skip
 def test_a_message_that_is_no_notification_tells_of_no_object(body: str) -> None:
     """Anybody may put a message into a queue; the notifications beside it still count."""
-    assert objects_created(body) == ()
+    assert read_events(body) == ()

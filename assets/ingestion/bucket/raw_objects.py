@@ -30,6 +30,7 @@ class ObjectStatus(Enum):
     LANDING: its source stored it, as far as anybody can tell, and registers it itself.
     EXPIRED: it has reached the purge age, or its image has; retention deletes it.
     INVALID: no row can name it, or its timestamp is in the future.
+    DELETED: somebody deleted it before it was registered; retention deletes what is left.
     FOLDER: the empty object with which consoles and clients show a folder; it is no image.
     NEW: an image that is not registered yet.
     """
@@ -39,6 +40,7 @@ class ObjectStatus(Enum):
     LANDING = "landing"
     EXPIRED = "overdue"
     INVALID = "impossible"
+    DELETED = "deleted"
     FOLDER = "folder"
     NEW = "new"
 
@@ -122,7 +124,7 @@ def classify(
         is_young = found.modified_at > now - registration.grace - delay
         if is_young or found.key in known.awaited:
             return ObjectStatus.LANDING
-    return ObjectStatus.NEW
+    return ObjectStatus.DELETED if found.is_deleted else ObjectStatus.NEW
 
 
 def is_copy(found: ObjectVersion, object_keys: Mapping[UUID, str]) -> bool:

@@ -29,7 +29,7 @@ from assets.resources.object_store import (
     ObjectUnreadableError,
     QueueMissingError,
 )
-from assets.resources.objects import Notification, ObjectVersion
+from assets.resources.objects import Notification, ObjectVersion, remaining
 from assets.resources.warehouse import try_lock
 from assets.timing import utc_now
 
@@ -92,8 +92,7 @@ class Registration:
         notifications = self._receive(wait_seconds)
         if not notifications:
             return Registered()
-        created = [found for notification in notifications for found in notification.created]
-        new_images = self._register(created)
+        new_images = self._register(remaining(notifications))
         self.platform.object_store.acknowledge(notifications)
         return Registered(notified=len(notifications), new_images=new_images)
 
