@@ -21,6 +21,7 @@ from tests.integration.test_sensors import tick
 from tests.integration.topic import (
     bodies_landed,
     fill,
+    fill_compressed,
     gaps_of,
     images,
     landing_meanwhile,
@@ -58,14 +59,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 
 @pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
 def test_compressed_batches_land_whatever_their_codec(platform, codec):
-    producer = KafkaProducer(
-        bootstrap_servers=platform.settings.kafka_bootstrap_servers,
-        compression_type=codec,
-        linger_ms=200,
-    )
-    for body in images(20):
-        producer.send(platform.settings.kafka_topic, value=body, partition=0)
-    producer.close()
+    fill_compressed(platform, codec, images(20))
     assert platform.land().new_images == 20
     assert bodies_landed(platform) == set(images(20))
 

@@ -4,7 +4,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 
 from assets.errors import ServerUnavailableError
 from assets.ingestion.kafka import topics
@@ -16,6 +16,7 @@ from tests.integration.topic import (
     MEBIBYTE,
     bodies_landed,
     fill,
+    fill_compressed,
     images,
     landing_meanwhile,
     next_offsets,
@@ -33,14 +34,7 @@ def test_every_message_becomes_one_object_and_one_waiting_row(platform, pictures
 
 @pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
 def test_compressed_batches_land_whatever_their_codec(platform, codec):
-    producer = KafkaProducer(
-        bootstrap_servers=platform.settings.kafka_bootstrap_servers,
-        compression_type=codec,
-        linger_ms=200,
-    )
-    for body in images(20):
-        producer.send(platform.settings.kafka_topic, value=body, partition=0)
-    producer.close()
+    fill_compressed(platform, codec, images(20))
     assert platform.land().new_images == 20
     assert bodies_landed(platform) == set(images(20))
 

@@ -47,6 +47,18 @@ def fill(
     producer.close()
 
 
+def fill_compressed(platform: Platform, codec: str, bodies: Sequence[bytes]) -> None:
+    """Sends messages to the first partition in batches that a codec compresses."""
+    producer = KafkaProducer(
+        bootstrap_servers=platform.settings.kafka_bootstrap_servers,
+        compression_type=codec,
+        linger_ms=200,
+    )
+    for body in bodies:
+        producer.send(platform.settings.kafka_topic, value=body, partition=0)
+    producer.close()
+
+
 def delete_topic(platform: Platform) -> None:
     admin = KafkaAdminClient(bootstrap_servers=platform.settings.kafka_bootstrap_servers)
     admin.delete_topics([platform.settings.kafka_topic])
