@@ -272,9 +272,9 @@ def _process(pid: int) -> psutil.Process | None:
 
 
 def _is_alive(process: psutil.Process) -> bool:
-    """A zombie is dead: its parent, another command, has not read its exit code yet."""
+    """A zombie is dead, unless threads outlive its first one and keep its files and ports open."""
     try:
-        return process.status() != psutil.STATUS_ZOMBIE
+        return process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1
     except psutil.NoSuchProcess:
         return False
 

@@ -31,7 +31,7 @@ def disk(tmp_path, request):
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={request.param}", "tmpfs", str(folder)]
-    unmount = ["umount", str(folder)]
+    unmount = ["umount", "--lazy", str(folder)]
     subprocess.run(mount, check=True)
     yield folder
     subprocess.run(unmount, check=True)

@@ -12,8 +12,13 @@ import pytest
 from assets.errors import StackError
 from infra.local.server import Health, Server, accepts_connections, check_ports
 from tests.unit.tiny_server import LISTEN, WAIT, MakeServer
+from tests.waiting import wait_until
 
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+LEAVE_A_THREAD = (
+    "import ctypes, threading; threading.Thread(target=time.sleep, args=(60,)).start(); "
+    "time.sleep(0.5); ctypes.CDLL(None).pthread_exit(None)"
+)
 WITH_CHILD = (
     "import subprocess; child = subprocess.Popen([sys.executable, '-S', '-c', 'import time; "
     "time.sleep(60)']); print(child.pid, flush=True); "
@@ -97,6 +102,17 @@ def test_a_server_that_does_not_listen_to_reason_is_ended(tiny: MakeServer) -> N
     process = server.process()
     server.stop()
     assert has_ended(process)
+
+
+def test_a_server_runs_until_its_last_thread_has_ended(tiny: MakeServer) -> None:
+    server = tiny(LISTEN + LEAVE_A_THREAD)
+    server.start()
+    process = server.process()
+    assert process is not None
+    wait_until(lambda: process.status() == psutil.STATUS_ZOMBIE, "the first thread to end")
+    assert server.health() is Health.RUNNING
+    server.stop()
+    assert not accepts_connections(server.port)
 
 
 def test_what_a_killed_server_leaves_behind_is_ended_with_it(tiny: MakeServer) -> None:
