@@ -158,9 +158,9 @@ def chaos(
         int | None, typer.Option(help="Repeat the images and faults of an earlier campaign.")
     ] = None,
 ) -> None:
-    """Kill, pause, cut, delay and delete while images stream in, then count them.
+    """Kill, pause, cut, delay, delete, fill a disk and erase while images stream in; count them.
 
-    Exit code 1 if any is lost or duplicated.
+    Exit code 1 if any is lost, duplicated, stuck or back after its erasure.
     """
     from tests.campaigns.chaos.campaign import run
 

@@ -19,6 +19,7 @@ from infra.local.state import StateFolder
 from infra.object_store.buckets import create_bucket, provision_buckets
 from infra.object_store.durability import MIN_FREE_BYTES
 from infra.object_store.programs import OPERATOR
+from infra.source_clients import SOURCE_CLIENTS, Addresses, NoAcknowledgementError
 
 BUCKET = "filled"
 BODY = os.urandom(1024**2)
@@ -122,13 +123,29 @@ def without_space(tmp_path, platform):
         server.stop()
 
 
-def test_an_upload_is_answered_with_507_and_a_sentence(serve, without_space, pictures):
+@pytest.fixture
+def full_api(serve, without_space):
     changed = ("aws_endpoint_url", "aws_secret_access_key")
-    api = serve(**{name: getattr(without_space.settings, name) for name in changed})
-    answer = api.send(pictures[0].body)
+    return serve(**{name: getattr(without_space.settings, name) for name in changed})
+
+
+def test_an_upload_is_answered_with_507_and_a_sentence(full_api, without_space, pictures):
+    answer = full_api.send(pictures[0].body)
     assert answer.status_code == 507
     assert answer.json()["type"] == "urn:darkroom:problem:storage-full"
     assert without_space.states() == {}
+
+
+@pytest.mark.parametrize("source", ["bucket", "upload"])
+def test_the_senders_of_campaigns_take_that_for_not_accepted(
+    source, full_api, without_space, pictures
+):
+    url = f"{full_api.address}/v1/images"
+    addresses = Addresses(without_space.settings, url, full_api.key, "folder", 30)
+    client = SOURCE_CLIENTS[source](addresses)
+    with pytest.raises(NoAcknowledgementError):
+        client.send("a.jpg", pictures[0].body, "image/jpeg")
+    client.close()
 
 
 def test_landing_waits_and_loses_nothing(platform, without_space):

@@ -37,7 +37,7 @@ def test_one_round_has_every_fault(seed):
 
 
 @given(seed=st.integers())
-def test_kills_and_deletions_take_no_time_and_other_faults_a_few_seconds(seed):
+def test_kills_deletions_and_erasures_take_no_time_and_other_faults_a_few_seconds(seed):
     for fault in islice(faults(seed), ROUND):
-        lasts = fault.kind not in {FaultKind.KILL, FaultKind.DELETE}
+        lasts = fault.kind not in {FaultKind.KILL, FaultKind.DELETE, FaultKind.ERASE}
         assert 2 <= fault.seconds <= 8 if lasts else fault.seconds == 0

@@ -35,6 +35,12 @@ def test_a_late_line_does_not_take_an_acknowledgement_back(record, tmp_path):
     assert read_records(tmp_path)[CAT.sha256].is_acknowledged
 
 
+def test_an_erasure_is_kept_beside_the_acknowledgement(record, tmp_path):
+    for event in (Event.ACKNOWLEDGED, Event.ERASED, Event.UNKNOWN):
+        record.write(CAT, event, NOW)
+    assert read_records(tmp_path) == {CAT.sha256: Sent(CAT, True, 1, is_erased=True)}
+
+
 def test_what_is_expected_of_an_image_is_kept(record, tmp_path):
     record.write(LETTER, Event.ACKNOWLEDGED, NOW)
     assert read_records(tmp_path)[LETTER.sha256].image == LETTER

@@ -96,6 +96,54 @@ def test_an_image_that_arrived_by_another_source_is_unexpected():
     assert judged(replace(CAT_ROW, source="bucket"), LETTER_ROW, ROSE_ROW).unexpected == 1
 
 
+def erased(*images: Image) -> dict[str, Sent]:
+    return SENT | {image.sha256: Sent(image, True, is_erased=True) for image in images}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.source)
+def test_an_erased_image_is_accounted_for_by_its_receipt(row):
+    sent = erased(SENT[row.sha256].image)
+    in_bucket = row.source == "bucket"
+    copies = {CAT.sha256: 1} if in_bucket else COPIES
+    others = [other for other in ROWS if other != row]
+    verdict = evaluate(sent, Evidence(others, copies, erased_in_receipts=1))
+    assert (verdict.is_clean, verdict.erased, verdict.lost) == (True, 1, 0)
+
+
+def test_an_erased_image_without_a_receipt_is_lost():
+    verdict = evaluate(erased(CAT), Evidence((LETTER_ROW, ROSE_ROW), COPIES))
+    assert (verdict.lost, verdict.resurrected, verdict.is_clean) == (1, 0, False)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.source)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"is_erased": True},
+        {"is_erased": True, "sha256": None},
+        {"is_erased": True, "outcome": "waiting"},
+        {"origin": "another"},
+    ],
+    ids=["as it was", "without its original", "requeued", "under another origin"],
+)
+def test_a_row_of_an_erased_image_is_resurrected_and_nothing_else(row, changes):
+    sent = erased(SENT[row.sha256].image)
+    rows = [replace(row, **changes), *(other for other in ROWS if other != row)]
+    copies = {digest: count for digest, count in COPIES.items() if digest != row.sha256}
+    verdict = evaluate(sent, Evidence(rows, copies, erased_in_receipts=1))
+    assert verdict.resurrected == 1
+    assert {name for name, count in verdict.violations.items() if count} == {"resurrected"}
+
+
+def test_a_copy_of_an_erased_image_in_a_bucket_is_resurrected_and_in_the_topic_not():
+    in_bucket = Evidence((CAT_ROW, ROSE_ROW), COPIES, erased_in_receipts=1)
+    assert evaluate(erased(LETTER), in_bucket).resurrected == 1
+    in_topic = Evidence((LETTER_ROW, ROSE_ROW), COPIES, erased_in_receipts=1)
+    assert evaluate(erased(CAT), in_topic).is_clean
+    left = replace(in_topic, erased_copies_left=3)
+    assert evaluate(erased(CAT), left).resurrected == 3
+
+
 @pytest.mark.parametrize("image", [CAT, LETTER, ROSE], ids=lambda image: image.source)
 def test_an_image_never_acknowledged_may_be_there_or_not(image):
     sent = SENT | {image.sha256: Sent(image, unknown_attempts=3)}
@@ -142,7 +190,10 @@ def test_offsets_without_a_message_are_the_platforms_fault_unless_the_broker_lea
 def test_each_thing_that_must_not_happen_is_a_bound_of_the_report():
     clean = report_of("tansu", evaluate(SENT, Evidence(ROWS, COPIES)), [], 1.0)
     assert clean.missed == []
-    for found in ("stuck_runs", "missing_files", "unbalanced_hours", "unexplained_gaps"):
+    for found in (
+        *("stuck_runs", "missing_files", "unbalanced_hours", "unexplained_gaps"),
+        "erased_copies_left",
+    ):
         verdict = evaluate(SENT, Evidence(ROWS, COPIES, **{found: 2}))
         assert [bound.value for bound in report_of("tansu", verdict, [], 1.0).missed] == [2]
 

@@ -16,12 +16,15 @@ from random import Random
 import psycopg
 
 from assets.errors import DarkroomError, ServerError
+from assets.platform import Platform
 from assets.processing.batch_runner import LEASE_DURATION
+from assets.retention.purge import Purge
 from assets.timing import utc_now
 from infra.console import console
 from infra.local.dagster_api import runs_in_flight
 from infra.progress import progress_bar
 from infra.source_clients import SOURCE_CLIENTS
+from tests.campaigns.chaos.erasures import replay_topic
 from tests.campaigns.chaos.evidence import collect
 from tests.campaigns.chaos.faults import Fault, FaultInjector, faults, moments
 from tests.campaigns.chaos.platform import CampaignPlatform, report, running_platform
@@ -42,10 +45,13 @@ _STALLED_SECONDS = 1.5 * LEASE_DURATION.total_seconds()
 _RECOUNT_SECONDS = 15.0
 _PROGRESS = """
     select
-        count(*),
-        count(*) filter (where state <> 'waiting'),
+        landed,
+        landed - (
+            select count(*) from image_catalog.image
+            where state = 'waiting' or withdrawn_at is not null
+        ),
         (select min(completed_at) from image_catalog.bucket_sweep)
-    from image_catalog.image
+    from (select coalesce(sum(landed_count), 0)::bigint as landed from image_catalog.arrival_count)
 """
 
 
@@ -59,7 +65,8 @@ class Progress:
 
     Attributes:
         acknowledged: Images that the sources have acknowledged.
-        finished: Rows that are processed or rejected.
+        known: Images that were ever registered.
+        finished: Those of them that are processed, rejected, or erased and gone.
         listed_at: When the last sweep of the raw bucket was completed (UTC).
     """
 
@@ -103,7 +110,7 @@ class Campaign:
         when another server did not recover.
         """
         rng = Random(self.options.seed)  # noqa: S311 - chooses targets, no secret
-        injector = FaultInjector(self.platform.stack, self.platform.network, rng)
+        injector = FaultInjector(self.platform.stack, self.platform.network, self.records, rng)
         started = time.monotonic()
         with self._sending():
             self._inject_faults(injector, started)
@@ -168,13 +175,31 @@ class Campaign:
             self._poll()
 
     def _verdict(self) -> Verdict:
-        """Waits, counts, and counts again while something is missing and time is left."""
+        """Waits and counts; then replays the topic, which must change nothing, and counts again.
+
+        First a purge deletes what the hourly one would: objects that a killed run stored for an
+        image which was erased meanwhile.
+        """
         count = sum(self.options.counts.values())
         deadline = time.monotonic() + _FINISH_SECONDS + count / _IMAGES_FINISHED_PER_SECOND
         report("everything is sent; waiting until everything is finished")
         self._wait_until_idle(deadline)
         report("waiting until the runs in flight end")
         stuck_runs = self._count_stuck_runs()
+        platform = Platform.from_settings(self.platform.addresses.settings)
+        if self.progress.is_complete:
+            report("purging")
+            self._retried(deadline, lambda: Purge(platform).run(utc_now()))
+        verdict = self._count_until_clean(stuck_runs, deadline)
+        if not verdict.is_clean:
+            return verdict
+        report("replaying the topic and counting again")
+        self._retried(deadline, lambda: replay_topic(platform))
+        self._wait_until_idle(deadline)
+        return self._count_until_clean(stuck_runs, deadline)
+
+    def _count_until_clean(self, stuck_runs: int, deadline: float) -> Verdict:
+        """Counts, and counts again while something is missing and time is left."""
         while True:
             verdict = self._count(stuck_runs, deadline)
             if verdict is not None and (verdict.is_clean or time.monotonic() > deadline):
@@ -183,6 +208,19 @@ class Campaign:
             until = time.monotonic() + _RECOUNT_SECONDS
             while time.monotonic() < until:
                 self._poll()
+
+    def _retried(self, deadline: float, act: Callable[[], object]) -> None:
+        """Acts, and again as long as a server is recovering and time is left."""
+        while True:
+            try:
+                act()
+            except ServerError as error:
+                if time.monotonic() > deadline:
+                    raise
+                report(str(error))
+                self._poll()
+            else:
+                return
 
     def _count(self, stuck_runs: int, deadline: float) -> Verdict | None:
         settings, sent = self.platform.addresses.settings, read_records(self.records)
@@ -274,8 +312,9 @@ def run(
         minutes: How long images are sent; None: 12 seconds per fault.
         seed: Repeats the images and faults of an earlier campaign.
 
-    Raises `BoundMissedError` when an image was lost, duplicated or stuck, or something else is
-    wrong, and `DarkroomError` when a server cannot be started, or the platform does not recover.
+    Raises `BoundMissedError` when an image was lost, duplicated, stuck or resurrected, or something
+    else is wrong, and `DarkroomError` when a server cannot be started, or the platform does not
+    recover.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # its servers end with it
     seed = secrets.randbelow(10**6) if seed is None else seed

@@ -2,11 +2,12 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import PurePosixPath
+from uuid import UUID
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
@@ -17,7 +18,16 @@ from assets.processing.recipe import read_recipe
 from assets.resources.brokers import connection
 from assets.resources.event_log import EventLog
 from assets.resources.object_store import ObjectMissingError, ObjectStore
-from assets.resources.warehouse import Warehouse, read_rows, read_value, read_values
+from assets.resources.warehouse import (
+    Connection,
+    Warehouse,
+    read_rows,
+    read_value,
+    read_values,
+)
+from assets.retention.image_buckets import ImageBucket, images_of, list_bucket
+from assets.retention.receipt_store import read_receipts
+from assets.retention.receipts import DeletionReason
 from assets.settings import Settings
 from tests.campaigns.chaos.platform import FOLDER
 from tests.campaigns.chaos.record import Sent
@@ -29,8 +39,8 @@ _MAX_SILENT_POLLS = 60
 _MAX_MESSAGE_BYTES = 12 * 1024 * 1024
 _ROWS = """
     select
-        source, origin, coalesce(reason_code, state) as outcome, object_key, object_version,
-        quarantine_key
+        image_id, source, origin, coalesce(reason_code, state) as outcome, object_key,
+        object_version, quarantine_key
     from image_catalog.image
 """
 _RENDITION_KEYS = "select object_key from image_catalog.rendition"
@@ -38,8 +48,13 @@ _GAPS = "select count(*) from image_catalog.kafka_gap where explained_at is null
 _SEEN = "select coalesce(sum(landed_images), 0)::bigint from analytics.view_image_daily_summary"
 
 
+_ERASED = "select distinct unnest(image_ids) from retention.erasure_request"
+_RENDITIONS_LEFT = "select count(*) from image_catalog.rendition where image_id = any(%s)"
+
+
 @dataclass(frozen=True)
 class _Row:
+    image_id: UUID
     source: str
     origin: str
     outcome: str
@@ -60,10 +75,14 @@ def collect(
         )
         unbalanced = int((balance(connection)["difference"] != 0).sum())
         gaps = read_value(connection, _GAPS)
+        erased = set(read_values(connection, _ERASED))
+        renditions_left = read_value(connection, _RENDITIONS_LEFT, [list(erased)])
+        proven = count_in_receipts(connection, erased)
     with analyst.connect() as connection:
         seen = read_value(connection, _SEEN)
     with ThreadPoolExecutor(_THREADS) as threads:
-        rows = list(threads.map(lambda row: _with_digest(store, row), stored))
+        recorded = threads.map(lambda row: _with_digest(store, row, erased), stored)
+        rows = list(recorded)
     return Evidence(
         rows=rows,
         copies=_topic_copies(settings) + _bucket_copies(store, sent),
@@ -74,16 +93,34 @@ def collect(
         unexplained_gaps=gaps,
         may_have_gaps=not EventLog(settings).read_state(settings.kafka_topic).is_exact,
         rows_missing_in_views=abs(len(rows) - seen),
+        erased_copies_left=renditions_left + count_objects_left(store, erased),
+        erased_in_receipts=proven,
     )
 
 
-def _with_digest(store: ObjectStore, row: _Row) -> RecordedImage:
+def count_objects_left(store: ObjectStore, erased: Set[UUID]) -> int:
+    """Counts the versions and delete markers in all image buckets that belong to erased images."""
+    return sum(
+        not erased.isdisjoint(images_of(bucket, one))
+        for bucket in ImageBucket
+        for page in list_bucket(store, bucket.name_in(store.settings))
+        for one in (*page.versions, *page.delete_markers)
+    )
+
+
+def count_in_receipts(connection: Connection, erased: Set[UUID]) -> int:
+    """Counts the erased images that a receipt of an erasure names."""
+    receipts = [one for one in read_receipts(connection) if one.why is DeletionReason.ERASURE]
+    return sum(any(receipt.names(image) for receipt in receipts) for image in erased)
+
+
+def _with_digest(store: ObjectStore, row: _Row, erased: Set[UUID]) -> RecordedImage:
     """Adds the digest of a row's original from the bucket that has it."""
     settings = store.settings
     digest = _digest(store, settings.raw_bucket, row.object_key, row.object_version)
     if digest is None and row.quarantine_key is not None:
         digest = _digest(store, settings.quarantine_bucket, row.quarantine_key, None)
-    return RecordedImage(row.source, row.origin, row.outcome, digest)
+    return RecordedImage(row.source, row.origin, row.outcome, digest, row.image_id in erased)
 
 
 def _digest(store: ObjectStore, bucket: str, key: str, version: str | None) -> str | None:

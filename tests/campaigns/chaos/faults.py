@@ -1,13 +1,18 @@
 """Faults: which are injected and when, drawn from a seed, and how.
 
 A fault kills or pauses processes that the campaign's stack has started, cuts or delays the
-connections to them, or deletes what they depend on.
+connections to them, deletes what they depend on, fills a server's disk, or erases images while they
+are requeued and purged.
 """
 
+import resource
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
+from pathlib import Path
 from random import Random
 from threading import Timer
 from typing import Final
@@ -15,10 +20,12 @@ from typing import Final
 import psutil
 
 from assets.errors import ServerError
+from assets.platform import Platform
 from assets.resources.event_log import administrator
 from assets.resources.object_store import ObjectStore
 from infra.local.dagster import run_processes
 from infra.local.stack import Stack
+from tests.campaigns.chaos.erasures import ErasureRace
 from tests.campaigns.chaos.platform import report
 from tests.campaigns.chaos.proxy import Network
 
@@ -31,10 +38,12 @@ class FaultKind(StrEnum):
     CUT = "cut"
     DELAY = "delay"
     DELETE = "delete"
+    FILL = "fill"
+    ERASE = "erase"
 
 
 class Target(StrEnum):
-    """The targets of faults: processes, the connections to a server, a queue, a group."""
+    """The targets of faults: processes, connections to a server or its disk, what they work on."""
 
     RUN = "run"
     WORKER = "worker"
@@ -48,18 +57,22 @@ class Target(StrEnum):
     POSTGRES = "postgres"
     QUEUE = "queue"
     GROUP = "group"
+    IMAGES = "images"
 
 
 SERVERS = (Target.POSTGRES, Target.OBJECT_STORE, Target.KAFKA)
 """Servers whose connections can be cut and delayed."""
 
-_PROCESSES = tuple(one for one in Target if one not in {Target.QUEUE, Target.GROUP})
+_OTHERS = {Target.QUEUE, Target.GROUP, Target.IMAGES}
+_PROCESSES = tuple(one for one in Target if one not in _OTHERS)
 TARGETS: Final[Mapping[FaultKind, tuple[Target, ...]]] = {
     FaultKind.KILL: _PROCESSES,
     FaultKind.PAUSE: _PROCESSES,
     FaultKind.CUT: SERVERS,
     FaultKind.DELAY: SERVERS,
     FaultKind.DELETE: (Target.QUEUE, Target.GROUP),
+    FaultKind.FILL: (Target.OBJECT_STORE,),
+    FaultKind.ERASE: (Target.IMAGES,),
 }
 """What each kind of fault can happen to."""
 
@@ -73,7 +86,8 @@ class Fault:
     """One fault.
 
     Attributes:
-        seconds: How long processes are paused, or connections cut or delayed; otherwise 0.
+        seconds: How long processes are paused, connections cut or delayed, or a disk is full;
+            otherwise 0.
     """
 
     kind: FaultKind
@@ -97,7 +111,7 @@ def faults(seed: int) -> Iterator[Fault]:
     once.append((FaultKind.KILL, Target.RUN))
     while True:
         for kind, target in rng.sample(once, k=len(once)):
-            lasts = kind not in {FaultKind.KILL, FaultKind.DELETE}
+            lasts = kind not in {FaultKind.KILL, FaultKind.DELETE, FaultKind.ERASE}
             seconds = rng.uniform(_MIN_SECONDS, _MAX_SECONDS) if lasts else 0.0
             yield Fault(kind, target, round(seconds, 1))
 
@@ -107,13 +121,17 @@ class FaultInjector:
     """Injects faults into one stack and the connections to it.
 
     Args:
-        rng: Chooses among several possible processes.
+        records: The folder of the senders' records; erased images are recorded there too.
+        rng: Chooses among several possible processes or images.
     """
 
     stack: Stack
     network: Network
+    records: Path
     rng: Random
     _restore_timers: list[Timer] = field(default_factory=list)
+    _races: list[Future[None]] = field(default_factory=list)
+    _threads: ThreadPoolExecutor = field(default_factory=ThreadPoolExecutor)
 
     def inject(self, fault: Fault) -> bool:
         """Injects a fault; returns False when its target is not running right now."""
@@ -124,6 +142,10 @@ class FaultInjector:
                 return self._pause(fault)
             case FaultKind.DELETE:
                 return self._delete(fault)
+            case FaultKind.FILL:
+                return self._fill(fault)
+            case FaultKind.ERASE:
+                return self._erase()
             case FaultKind.CUT:
                 self.network.cut(fault.target)
             case FaultKind.DELAY:
@@ -133,10 +155,16 @@ class FaultInjector:
         return True
 
     def restore_all(self) -> None:
-        """Waits until all connections work and all processes go on again."""
+        """Waits until connections work, processes go on, disks have space, and erasures are done.
+
+        Raises `ServerError` when an erasure could not be requested.
+        """
         for timer in self._restore_timers:
             timer.join()
         self._restore_timers.clear()
+        for race in self._races:
+            race.result()
+        self._races.clear()
 
     def _later(self, seconds: float, restore: Callable[..., None], *arguments: object) -> None:
         timer = Timer(seconds, restore, arguments)
@@ -166,6 +194,31 @@ class FaultInjector:
             report(f"the {fault.target} cannot be deleted now: {error}")
             return False
         report(f"delete the {fault.target}")
+        return True
+
+    def _fill(self, fault: Fault) -> bool:
+        """Lets the kernel refuse whatever makes a file of the server longer, as on a full disk."""
+        found = _find(self.stack, fault.target, self.rng)
+        _each(found, partial(_limit_files, size_bytes=0))
+        self._later(fault.seconds, _each, found, _limit_files)
+        if found:
+            report(f"the disk of {fault.target} is full for {fault.seconds:.0f} s")
+        return bool(found)
+
+    def _erase(self) -> bool:
+        race = ErasureRace(Platform.from_settings(self.stack.settings()), self.records)
+        try:
+            chosen = race.choose(self.rng)
+        except ServerError as error:
+            report(f"no images can be erased now: {error}")
+            return False
+        if chosen is None:
+            return False
+        self._races.append(self._threads.submit(race.run, chosen))
+        report(
+            f"erase {len(chosen.images)} images while those rejected as {chosen.reason} are "
+            "requeued and a purge runs"
+        )
         return True
 
     def _kill(self, fault: Fault) -> bool:
@@ -201,6 +254,12 @@ def _each(processes: list[psutil.Process], act: Callable[[psutil.Process], None]
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             act(process)
+
+
+def _limit_files(process: psutil.Process, size_bytes: int = resource.RLIM_INFINITY) -> None:
+    """Limits the size of the files that a process may write, as far as it may raise it again."""
+    _, most = process.rlimit(psutil.RLIMIT_FSIZE)
+    process.rlimit(psutil.RLIMIT_FSIZE, (size_bytes if size_bytes >= 0 else most, most))
 
 
 def _with_children(process: psutil.Process) -> list[psutil.Process]:

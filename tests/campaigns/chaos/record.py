@@ -33,6 +33,7 @@ class Event(StrEnum):
     BEGUN = "begun"
     UNKNOWN = "unknown"  # an attempt without an answer: the image may have been accepted or not
     ACKNOWLEDGED = "acknowledged"
+    ERASED = "erased"  # its erasure is about to be requested
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,13 @@ class Sent:
     Attributes:
         is_acknowledged: Whether the source has confirmed that it has it.
         unknown_attempts: How many attempts got no answer.
+        is_erased: Whether the campaign has requested its erasure.
     """
 
     image: Image
     is_acknowledged: bool = False
     unknown_attempts: int = 0
+    is_erased: bool = False
 
 
 class Record:
@@ -102,6 +105,7 @@ def read_lines(lines: Iterable[str]) -> dict[str, Sent]:
             image,
             before.is_acknowledged or event is Event.ACKNOWLEDGED,
             before.unknown_attempts + (event is Event.UNKNOWN),
+            before.is_erased or event is Event.ERASED,
         )
     return found
 

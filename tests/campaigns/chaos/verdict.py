@@ -14,6 +14,7 @@ _NAMES = {
     "lost": ("lost", "images"),
     "duplicated": ("duplicated", "images"),
     "stuck": ("stuck", "images or runs"),
+    "resurrected": ("resurrected after their erasure", "images or copies"),
     "unexpected": ("in the ledger, but not sent", "images"),
     "missing_files": ("missing renditions and originals", "files"),
     "unbalanced_hours": ("unbalanced", "hours"),
@@ -29,12 +30,14 @@ class RecordedImage:
     Attributes:
         outcome: `waiting`, `processed`, or the reason of the rejection.
         sha256: Digest of the original as read from its bucket; None if it is missing.
+        is_erased: Whether its erasure was requested.
     """
 
     source: str
     origin: str
     outcome: str
     sha256: str | None
+    is_erased: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class Evidence:
         unbalanced_hours: Hours in which landed ≠ waiting + processed + rejected + purged.
         may_have_gaps: Whether a killed broker leaves offsets without a message.
         rows_missing_in_views: Images that are missing in the analysts' views, or there twice.
+        erased_copies_left: Renditions and objects, in all versions, of erased images.
+        erased_in_receipts: Erased images that a receipt of an erasure names.
     """
 
     rows: Sequence[RecordedImage]
@@ -61,6 +66,8 @@ class Evidence:
     unexplained_gaps: int = 0
     may_have_gaps: bool = False
     rows_missing_in_views: int = 0
+    erased_copies_left: int = 0
+    erased_in_receipts: int = 0
 
 
 @dataclass(frozen=True)
@@ -68,9 +75,12 @@ class Verdict:
     """The outcome of a campaign's images.
 
     Attributes:
-        lost: Acknowledged, and not in the ledger with the expected outcome.
+        erased: Erased on the campaign's request.
+        lost: Acknowledged, and not in the ledger with the expected outcome; or erased, and not in a
+            receipt.
         duplicated: Ledger rows beyond the copies in topic, bucket and uploads.
         stuck: Images that still wait at the end, and runs that do not end.
+        resurrected: Rows and copies of erased images.
         unexpected: Ledger rows whose original was not sent, or is missing.
         repeated_by_senders: Further copies in the sources, made by retries after a lost answer.
         unknown_attempts: Attempts of the senders that got no answer.
@@ -81,9 +91,11 @@ class Verdict:
     acknowledged: int
     processed: int
     rejected: int
+    erased: int
     lost: int
     duplicated: int
     stuck: int
+    resurrected: int
     unexpected: int
     repeated_by_senders: int
     unknown_attempts: int
@@ -98,6 +110,7 @@ class Verdict:
             "lost": self.lost,
             "duplicated": self.duplicated,
             "stuck": self.stuck,
+            "resurrected": self.resurrected,
             "unexpected": self.unexpected,
             "missing_files": evidence.missing_files,
             "unbalanced_hours": evidence.unbalanced_hours,
@@ -114,25 +127,31 @@ class Verdict:
 
 
 def evaluate(sent: Mapping[str, Sent], evidence: Evidence) -> Verdict:
-    """Counts: a missing row is lost, an additional one duplicated, a waiting one stuck."""
+    """Counts: a missing row is lost, an additional one duplicated, a waiting one stuck.
+
+    An erased image has a receipt in place of a row; any row of it is resurrected.
+    """
     rows: dict[str, list[RecordedImage]] = defaultdict(list)
     for row in evidence.rows:
-        rows[row.sha256 or ""].append(row)
+        if not row.is_erased:
+            rows[row.sha256 or ""].append(row)
     problems = Counter[str]()
     examples: list[str] = []
     for kind, sentence in _problems(sent, rows, evidence):
         problems[kind] += 1
         if len(examples) < _EXAMPLES:
             examples.append(f"{kind}: {sentence}")
-    outcomes = Counter(row.outcome for row in evidence.rows)
+    outcomes = Counter(row.outcome for row in evidence.rows if not row.is_erased)
     return Verdict(
         sent=len(sent),
         acknowledged=sum(one.is_acknowledged for one in sent.values()),
         processed=outcomes["processed"],
         rejected=outcomes.total() - outcomes["processed"] - outcomes["waiting"],
+        erased=sum(one.is_erased for one in sent.values()),
         lost=problems["lost"],
         duplicated=problems["duplicated"],
         stuck=problems["stuck"] + evidence.stuck_runs,
+        resurrected=problems["resurrected"] + evidence.erased_copies_left,
         unexpected=problems["unexpected"],
         repeated_by_senders=sum(max(0, count - 1) for count in evidence.copies.values()),
         unknown_attempts=sum(one.unknown_attempts for one in sent.values()),
@@ -147,12 +166,20 @@ def _problems(
     origins = Counter((row.source, row.origin) for row in evidence.rows)
     for (source, origin), count in origins.items():
         yield from [("duplicated", f"{source} {origin} has {count} rows")] * (count - 1)
+    for row in evidence.rows:
+        if row.is_erased:
+            yield "resurrected", f"{row.source} {row.origin} is {row.outcome} after its erasure"
+    for _ in range(sum(one.is_erased for one in sent.values()) - evidence.erased_in_receipts):
+        yield "lost", "an erased image has no receipt"
     for digest in rows.keys() - sent.keys():
         for row in rows[digest]:
             yield "unexpected", f"{row.source} {row.origin} is {row.outcome}, its original unknown"
     for digest, one in sent.items():
         found = _distinct(rows.get(digest, ()))
-        yield from _image_problems(one, found, _copies(one, found, evidence.copies))
+        if one.is_erased:
+            yield from _erased_problems(one, found, evidence.copies)
+        else:
+            yield from _image_problems(one, found, _copies(one, found, evidence.copies))
 
 
 def _image_problems(
@@ -174,6 +201,17 @@ def _image_problems(
             )
         elif row.outcome != expected:
             yield "lost", f"{image.name} is {row.outcome} instead of {expected}"
+
+
+def _erased_problems(
+    one: Sent, found: Sequence[RecordedImage], copies: Mapping[str, int]
+) -> Iterator[tuple[str, str]]:
+    """An erased image may be left in the topic alone."""
+    for row in found:
+        yield "resurrected", f"{one.image.name} is {row.outcome} as {row.source} {row.origin}"
+    if one.image.source == "bucket":
+        for _ in range(copies.get(one.image.sha256, 0)):
+            yield "resurrected", f"{one.image.name} is in the raw bucket"
 
 
 def _copies(one: Sent, found: Sequence[RecordedImage], copies: Mapping[str, int]) -> int:
@@ -219,6 +257,7 @@ def print_report(verdict: Verdict, injected: Sequence[Fault]) -> None:
         "acknowledged by the sources": verdict.acknowledged,
         "processed": verdict.processed,
         "rejected": verdict.rejected,
+        "erased": verdict.erased,
         "renditions without a row": evidence.orphaned_renditions,
         "attempts without an answer": verdict.unknown_attempts,
         "copies made by senders' retries": verdict.repeated_by_senders,
