@@ -29,6 +29,18 @@ class ServerRefusedError(ServerError):
         )
 
 
+class ItemRefusedError(DarkroomError):
+    """A server refuses one item, such as a message or a row, and serves others."""
+
+    def __init__(self, server: str, address: str, reason: object) -> None:
+        super().__init__(f"{server} at {address} refuses one item ({reason}), and serves others.")
+
+
+Meaning = type[ServerUnavailableError] | type[ServerRefusedError] | type[ItemRefusedError] | None
+"""What an error of a server means: it is down, it refuses, it refuses this item, or None for a
+bug of our own, which is raised as it is."""
+
+
 class StorageFullError(ServerError):
     """The object store has no space left."""
 

@@ -3,10 +3,9 @@
 import time
 from typing import Annotated
 
-import psycopg
 import typer
 
-from assets.errors import StackError
+from assets.resources.warehouse import Warehouse
 from infra.console import OK, console, counted, print_table, say
 from infra.demo.sales.seed import SCALES, Scale, rows_per_table, seed
 from infra.local.stack import Stack
@@ -62,29 +61,26 @@ def fill(stack: Stack, scale: Scale) -> None:
     """Starts what is missing, seeds as the owner of the tables, and prints the tables' sizes.
 
     Raises:
-        StackError: A server cannot be started, or the database refused; then nothing is added.
+        StackError: A server cannot be started.
+        ServerError: The database went away or refused; then nothing is added.
     """
     stack.start()
     started = time.monotonic()
-    try:
-        with (
-            stack.migrator() as conninfo,
-            psycopg.connect(conninfo, autocommit=True) as owner,
-        ):
-            with progress_bar() as progress:
-                task = progress.add_task("members and items", total=scale.transactions)
+    with (
+        stack.migrator() as conninfo,
+        Warehouse(conninfo).connect(autocommit=True) as owner,
+    ):
+        with progress_bar() as progress:
+            task = progress.add_task("members and items", total=scale.transactions)
 
-                def advance(count: int) -> None:
-                    progress.update(task, advance=count, description="transactions")
-                    if progress.tasks[task].finished:
-                        progress.update(task, description="indexes and keys")
+            def advance(count: int) -> None:
+                progress.update(task, advance=count, description="transactions")
+                if progress.tasks[task].finished:
+                    progress.update(task, description="indexes and keys")
 
-                seed(owner, scale, advance)
-                progress.update(task, description="transactions")
-            rows = rows_per_table(owner)
-    except psycopg.Error as error:
-        reason = str(error).partition("\n")[0]
-        raise StackError(f"The database refused, and nothing was added: {reason}") from error
+            seed(owner, scale, advance)
+            progress.update(task, description="transactions")
+        rows = rows_per_table(owner)
     print_table([{"table": name, "rows": count} for name, count in rows.items()])
     seconds = time.monotonic() - started
     console.print(f"{OK} {counted(scale.transactions, 'transaction')} added in {seconds:.0f} s.")

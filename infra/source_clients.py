@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-import psycopg
 import requests
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
@@ -20,6 +19,7 @@ from assets.errors import ServerError
 from assets.ingestion.upload import api_keys
 from assets.resources.brokers import connection
 from assets.resources.object_store import ObjectStore
+from assets.resources.warehouse import Warehouse
 from assets.settings import Settings
 from infra.local.stack import Stack
 
@@ -59,7 +59,7 @@ class Addresses:
     @staticmethod
     def of(stack: Stack, uploader: str, folder: str, answer_seconds: int) -> "Addresses":
         """Issues a key of the upload API to an uploader; returns where the sources are."""
-        with psycopg.connect(stack.environment()["DATABASE_ADMIN_URL"]) as admin:
+        with Warehouse(stack.environment()["DATABASE_ADMIN_URL"]).connect() as admin:
             key = api_keys.issue(admin, uploader)
         url = f"http://127.0.0.1:{stack.ports.upload_api}/v1/images"
         return Addresses(stack.settings(), url, key.text, folder, answer_seconds)

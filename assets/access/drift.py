@@ -84,7 +84,7 @@ def apply(conninfo: str, policy: Policy, revoke: bool = False) -> Applied:
     The drift is read again afterwards: the administration role may not change everything.
 
     Raises `AccessError` when the file names a role that the server does not have, and
-    `ServerUnavailableError` when the database does not answer.
+    `ServerError` when the database does not answer.
     """
     with Warehouse(conninfo).connect() as connection:
         lock(connection, "assets.access.apply")

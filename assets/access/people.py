@@ -6,8 +6,6 @@ Passwords are generated here, shown once, and sent to the server only as SCRAM v
 
 import re
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
@@ -41,18 +39,6 @@ class Person:
     sessions: int
 
 
-@contextmanager
-def administration(conninfo: str) -> Iterator[Connection]:
-    """Opens a connection of the administration role; a refused statement is an `AccessError`."""
-    with Warehouse(conninfo).connect() as connection:
-        try:
-            yield connection
-        except psycopg.errors.InsufficientPrivilege as error:
-            raise AccessError(
-                f"PostgreSQL refuses: {error.diag.message_primary}; only a superuser can do this."
-            ) from error
-
-
 def find_team(policy: Policy, name: str) -> str:
     """Returns the name of the team given as `sales` or `TEAM_SALES`. Raises `AccessError`."""
     wanted = f"TEAM_{name.upper().removeprefix('TEAM_')}"
@@ -84,7 +70,7 @@ def create_person(conninfo: str, policy: Policy, name: str, team: str) -> str:
             f"“{name}” is not a valid name for a person: use at most 31 lower-case letters, "
             "digits, “_”, “.” and “-”, begin with a letter, and not with pg_ or darkroom_."
         )
-    with administration(conninfo) as connection:
+    with Warehouse(conninfo).connect() as connection:
         _refuse_taken_name(connection, policy, name)
         connection.execute(fill("create role {} login", name))
         return _grant_team_defaults(connection, policy, name, team)
@@ -95,7 +81,7 @@ def reset_person(conninfo: str, policy: Policy, name: str) -> str:
 
     Raises `AccessError` when there is no such person.
     """
-    with administration(conninfo) as connection:
+    with Warehouse(conninfo).connect() as connection:
         return _grant_team_defaults(connection, policy, name, _teams(connection, policy, name)[0])
 
 
@@ -105,7 +91,7 @@ def remove_person(conninfo: str, policy: Policy, name: str) -> None:
     Raises `AccessError` when the role is not a person, owns objects, or has privileges that only a
     superuser can revoke.
     """
-    with administration(conninfo) as connection:
+    with Warehouse(conninfo).connect() as connection:
         _teams(connection, policy, name)
         if owned := read_value(connection, _OWNED, [name]):
             raise AccessError(

@@ -15,6 +15,7 @@ from assets.access.facts import fill
 from assets.access.policy import Policy
 from assets.access.subjects import Subject, subjects
 from assets.errors import AccessError
+from assets.resources.postgres_errors import sqlstate
 from assets.resources.warehouse import Warehouse
 
 _MAX_ATTEMPTS = 4
@@ -86,8 +87,8 @@ class Report:
 def make_report(environment: Mapping[str, str], policy: Policy) -> Report:
     """Tries everything as every subject; changes nothing, and can run beside a working platform.
 
-    Raises `AccessError` when the views are not built, or the administration role may not create
-    people, and `ServerUnavailableError` when the database does not answer.
+    Raises `AccessError` when the views are not built, and `ServerError` when the database does not
+    answer, or the administration role may not create people.
     """
     with Warehouse(environment["DATABASE_ADMIN_URL"]).connect() as connection:
         catalog = read_catalog(connection, policy)
@@ -100,14 +101,8 @@ def make_report(environment: Mapping[str, str], policy: Policy) -> Report:
         attempts = Attempts(subject.role, wanted.facts, policy, catalog)
         return list(_try_all(subject, attempts, others))
 
-    try:
-        with subjects(environment, policy) as found, ThreadPoolExecutor(2) as threads:
-            results = tuple(chain.from_iterable(threads.map(try_all, found)))
-    except psycopg.OperationalError as error:
-        raise AccessError(
-            f"The connection to PostgreSQL was lost ({' '.join(str(error).split())}); "
-            "try again when the server answers."
-        ) from error
+    with subjects(environment, policy) as found, ThreadPoolExecutor(2) as threads:
+        results = tuple(chain.from_iterable(threads.map(try_all, found)))
     return Report(tuple(subject.title for subject in found), results)
 
 
@@ -131,7 +126,8 @@ def _try_all(
     yield connected
     if connected.outcome is not Outcome.ALLOWED:
         return
-    with psycopg.connect(subject.conninfo, connect_timeout=5, prepare_threshold=None) as connection:
+    with Warehouse(subject.conninfo).connect() as connection:
+        connection.prepare_threshold = None
         yield from _check_defaults(connection, subject, attempts.policy)
         connection.execute(_SESSION)
         connection.commit()
@@ -163,10 +159,9 @@ def _try_connection(subject: Subject, database: str, is_allowed: bool) -> Result
     try:
         psycopg.connect(subject.conninfo, dbname=database, connect_timeout=5).close()
     except psycopg.OperationalError as error:
-        answer = " ".join(str(error).split())
-        refused = "permission denied for database" in answer
+        refused = sqlstate(error) == psycopg.errors.InsufficientPrivilege.sqlstate
         outcome = Outcome.DENIED if refused else Outcome.UNDECIDED
-        return Result(subject.title, attempt, outcome, answer)
+        return Result(subject.title, attempt, outcome, " ".join(str(error).split()))
     return Result(subject.title, attempt, Outcome.ALLOWED)
 
 

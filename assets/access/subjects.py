@@ -13,10 +13,10 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from assets.access.facts import fill
-from assets.access.people import administration, create_person, drop_login, generate_password
+from assets.access.people import create_person, drop_login, generate_password
 from assets.access.policy import Policy
 from assets.errors import AccessError
-from assets.resources.warehouse import read_value, read_values
+from assets.resources.warehouse import Warehouse, read_value, read_values
 
 _LEFT_OVER = """
     select rolname::text
@@ -38,14 +38,14 @@ class Subject:
 def subjects(environment: Mapping[str, str], policy: Policy) -> Iterator[list[Subject]]:
     """Creates the people of the report, and removes them after the block.
 
-    Raises `AccessError` when the administration role may not create people, or a program role is
-    not in the file, and `ServerUnavailableError` when the database does not answer.
+    Raises `AccessError` when a program role is not in the file, and `ServerError` when the database
+    does not answer, or the administration role may not create people.
     """
     admin = environment["DATABASE_ADMIN_URL"]
-    with administration(admin) as connection:
+    with Warehouse(admin).connect() as connection:
         left_over = read_values(connection, _LEFT_OVER)
     for name in left_over:
-        with administration(admin) as connection:
+        with Warehouse(admin).connect() as connection:
             drop_login(connection, name)
     programs = list(_programs(environment, policy))
     with ExitStack() as stack:
@@ -77,14 +77,14 @@ def _person(admin: str, policy: Policy, team: str | None) -> Iterator[Subject]:
     if team:
         password = create_person(admin, policy, name, team)
     else:
-        with administration(admin) as connection:
+        with Warehouse(admin).connect() as connection:
             connection.execute(fill("create role {} login", name))
             password = generate_password(connection, name)
     try:
-        with administration(admin) as connection:
+        with Warehouse(admin).connect() as connection:
             soon = read_value(connection, "select (now() + interval '1 hour')::text")
             connection.execute(fill("alter role {} valid until {}", name, sql.Literal(soon)))
         yield Subject(title, team or name, make_conninfo(admin, user=name, password=password))
     finally:
-        with administration(admin) as connection:
+        with Warehouse(admin).connect() as connection:
             drop_login(connection, name)

@@ -11,24 +11,26 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from threading import Event
 from typing import Self
 
+import psycopg
 from psycopg import sql
 
 from assets.catalog import outcomes
 from assets.catalog.leases import LeaseRequest, claim, release_leases, renew_leases
 from assets.catalog.records import LeasedImage, Outcome, Rejected
 from assets.catalog.visibility import VISIBLE
-from assets.errors import ServerError
+from assets.errors import ItemRefusedError, ServerError
 from assets.platform import Platform
 from assets.processing.contract import ProcessorError
 from assets.processing.image_stages import FinishedImage, ImageStages
 from assets.processing.recipe import Recipe
 from assets.processing.replaced import delete_replaced
-from assets.processing.run_summary import ImageTiming, RunSummary
+from assets.processing.run_summary import DEFERRED, ImageTiming, RunSummary
+from assets.resources.postgres_errors import describe, meaning
 from assets.resources.warehouse import Connection, Warehouse, read_values
 from assets.timing import utc_now
 
@@ -166,15 +168,31 @@ class OutcomeRecorder:
             is_last or age >= _GROUP_SECONDS or len(self._pending) >= _GROUP_SIZE
         ):
             group, self._pending = self._pending[:_GROUP_SIZE], self._pending[_GROUP_SIZE:]
-            recorded = [outcome for outcome, _ in group]
-            key = self._platform.settings.erasure_key
+            self._write_group(group)
+
+    def _write_group(self, group: Sequence[tuple[Outcome, ImageTiming]]) -> None:
+        """Writes outcomes; one with a value that PostgreSQL refuses is left to a later run."""
+        recorded = [outcome for outcome, _ in group]
+        key = self._platform.settings.erasure_key
+        try:
             written = outcomes.write(self._connection, self._run_id, recorded, utc_now(), key)
-            if written < len(group):
-                self.summary.lost += len(group) - written
-                self._delete_objects_of_invisible_images(recorded)
-            self._connection.commit()
-            for _, timing in group:
-                self.summary.add(timing)
+        except psycopg.Error as error:
+            if meaning(error) is not ItemRefusedError:
+                raise
+            self._connection.rollback()
+            if len(group) > 1:
+                for one in group:
+                    self._write_group([one])
+            else:
+                failure = f"PostgreSQL refuses the outcome: {describe(error)}"
+                self.summary.add(replace(group[0][1], outcome=DEFERRED, failure=failure))
+            return
+        if written < len(group):
+            self.summary.lost += len(group) - written
+            self._delete_objects_of_invisible_images(recorded)
+        self._connection.commit()
+        for _, timing in group:
+            self.summary.add(timing)
 
     def _delete_objects_of_invisible_images(self, group: Sequence[Outcome]) -> None:
         """Deletes what was stored for images that expired or were withdrawn meanwhile.

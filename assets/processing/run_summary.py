@@ -27,7 +27,7 @@ class ImageTiming:
     Attributes:
         outcome: `PROCESSED`, `DEFERRED` or the reason of the rejection.
         megapixels: Size of the original; 0 if unknown.
-        failure: What the processor raised or S3 answered, if it failed with this image.
+        failure: What the processor raised, or a server answered, if it failed with this image.
     """
 
     outcome: str
@@ -53,7 +53,7 @@ class RunSummary:
     Attributes:
         busy_seconds: Time during which at least one image was in flight.
         lost: Images whose leases were lost before they were finished.
-        failures: What the processor raised or S3 answered for single images, and how often.
+        failures: What the processor raised or a server answered for single images, and how often.
         layers: What isolated the workers.
     """
 

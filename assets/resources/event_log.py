@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from kafka.errors import AuthorizationError, KafkaError, SaslAuthenticationFailedError
 
-from assets.errors import ServerRefusedError, ServerUnavailableError
 from assets.resources.brokers import connection
 from assets.resources.event_reader import Reader
+from assets.resources.kafka_errors import translated
 from assets.resources.messages import Position, TopicState
 from assets.resources.record_batches import install
 from assets.resources.topic_states import read_state
@@ -58,7 +57,7 @@ class EventLog:
     def _consumer(self, topic: TopicState) -> Iterator[KafkaConsumer]:
         """Opens a consumer that returns half a chunk of messages at once, and fetches as much."""
         max_bytes = self.settings.kafka_chunk_bytes // 2 // max(1, topic.brokers)
-        with _translated(self.settings.kafka_bootstrap_servers), ExitStack() as on_exit:
+        with translated(self.settings.kafka_bootstrap_servers), ExitStack() as on_exit:
             install()
             consumer = KafkaConsumer(
                 **connection(self.settings),
@@ -79,8 +78,8 @@ class EventLog:
 
 @contextmanager
 def administrator(settings: Settings) -> Iterator[KafkaAdminClient]:
-    """Opens a client that reads and changes topics; its errors are raised as `ServerError`."""
-    with _translated(settings.kafka_bootstrap_servers):
+    """Opens a client that reads and changes topics; its errors are raised as what they mean."""
+    with translated(settings.kafka_bootstrap_servers):
         admin = KafkaAdminClient(
             **connection(settings),
             bootstrap_timeout_ms=_TIMEOUT_MS,
@@ -88,14 +87,3 @@ def administrator(settings: Settings) -> Iterator[KafkaAdminClient]:
         )
         with closing(admin):
             yield admin
-
-
-@contextmanager
-def _translated(servers: str) -> Iterator[None]:
-    """Raises the errors of Kafka clients inside the block as `ServerError`."""
-    try:
-        yield
-    except (AuthorizationError, SaslAuthenticationFailedError) as error:
-        raise ServerRefusedError("Kafka", servers, type(error).__name__) from error
-    except (KafkaError, OSError) as error:
-        raise ServerUnavailableError("Kafka", servers, type(error).__name__) from error

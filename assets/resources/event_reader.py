@@ -12,6 +12,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
 from kafka.structs import OffsetAndMetadata
 
+from assets.resources.kafka_errors import describe, meaning
 from assets.resources.messages import (
     Message,
     Position,
@@ -178,7 +179,9 @@ class Reader:
         try:
             self._consumer.commit(news, timeout_ms=_TIMEOUT_MS)
         except KafkaError as error:
-            _LOG.warning("The consumer group refused the offsets: %s", type(error).__name__)
+            if meaning(error) is None:
+                raise
+            _LOG.warning("The consumer group did not take the offsets: %s", describe(error))
             return False
         return True
 

@@ -7,7 +7,7 @@ listings, queues and batch deletes go through boto3.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -19,11 +19,11 @@ from uuid import uuid4
 import boto3
 import obstore
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from obstore.exceptions import BaseError as ObstoreError
 from obstore.store import S3Store
 
-from assets.errors import ServerRefusedError, ServerUnavailableError, StorageFullError
+from assets.errors import ItemRefusedError, ServerRefusedError
 from assets.resources.objects import (
     ListingPage,
     Notification,
@@ -32,6 +32,7 @@ from assets.resources.objects import (
     read_events,
     read_head,
 )
+from assets.resources.s3_errors import SERVER_ERROR, code, status, translated
 from assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -52,8 +53,6 @@ if TYPE_CHECKING:
 _DELETE_BATCH = 1000
 _RECEIVE_BATCH = 10
 # A HEAD has no body that says more: 404 for what is not there, 405 for a delete marker.
-_CLIENT_ERROR = 4
-_STORAGE_FULL = 507  # an answer of the embedded store; AWS has no such error
 _MISSING = {"404", "NoSuchKey", "NoSuchVersion", "405", "MethodNotAllowed"}
 
 
@@ -69,7 +68,7 @@ class QueueMissingError(ServerRefusedError):
     """The queue of notifications does not exist; the listing finds what it would announce."""
 
 
-class ObjectUnreadableError(ServerRefusedError):
+class ObjectUnreadableError(ItemRefusedError):
     """The store refuses one object, such as an archived one, and serves others of its bucket."""
 
 
@@ -216,7 +215,8 @@ class ObjectStore:
                 answer = self.s3.delete_objects(Bucket=bucket, Delete=request)
             if errors := answer.get("Errors"):
                 codes = sorted({error.get("Code", "?") for error in errors})
-                raise self._refused(f"{len(errors)} deletions: {', '.join(codes)}")
+                reason = f"{len(errors)} deletions: {', '.join(codes)}"
+                raise ServerRefusedError("S3", self._address, reason)
 
     def server_time(self) -> datetime:
         """Returns the time of the store's clock, to the second."""
@@ -297,17 +297,9 @@ class ObjectStore:
             self._stores[bucket] = open_store(bucket, self.settings)
         return self._stores[bucket]
 
-    @contextmanager
-    def translated(self) -> Iterator[None]:
+    def translated(self) -> AbstractContextManager[None]:
         """Raises the errors of clients inside the block as `ServerError`."""
-        try:
-            yield
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == _STORAGE_FULL:
-                raise StorageFullError(self._address) from error
-            raise self._refused(_code(error)) from error
-        except (BotoCoreError, ObstoreError, OSError) as error:
-            raise no_answer(error, self._address) from error
+        return translated("S3", self._address)
 
     @contextmanager
     def _reading(self, bucket: str) -> Iterator[None]:
@@ -318,13 +310,10 @@ class ObjectStore:
             except FileNotFoundError as error:
                 raise ObjectMissingError(bucket) from error
             except ClientError as error:
-                code, status = _code(error), error.response["ResponseMetadata"]["HTTPStatusCode"]
-                if code in _MISSING:
+                if code(error) in _MISSING:
                     raise ObjectMissingError(bucket) from error
-                is_refusal = status // 100 == _CLIENT_ERROR
-                if is_refusal and self._serves(bucket):
-                    reason = f"{code} for one object"
-                    raise ObjectUnreadableError("S3", self._address, reason) from error
+                if status(error) < SERVER_ERROR and self._serves(bucket):
+                    raise ObjectUnreadableError("S3", self._address, code(error)) from error
                 raise
 
     @contextmanager
@@ -341,15 +330,12 @@ class ObjectStore:
         try:
             self.s3.get_object(Bucket=bucket, Key=f"absent-{uuid4()}")
         except ClientError as error:
-            return _code(error) == "NoSuchKey"
+            return code(error) == "NoSuchKey"
         return True
 
     @property
     def _address(self) -> str:
         return self.settings.aws_endpoint_url or "AWS"
-
-    def _refused(self, reason: str) -> ServerRefusedError:
-        return ServerRefusedError("S3", self._address, reason)
 
 
 @overload
@@ -378,20 +364,6 @@ def open_client(
             max_pool_connections=32,
         ),
     )
-
-
-def no_answer(error: Exception, address: str) -> StorageFullError | ServerUnavailableError:
-    """Returns what an error of obstore or of the connection says about S3.
-
-    obstore names the status of an answer in its text only.
-    """
-    if f"status code: {_STORAGE_FULL}" in str(error):
-        return StorageFullError(address)
-    return ServerUnavailableError("S3", address, type(error).__name__)
-
-
-def _code(error: ClientError) -> str:
-    return error.response["Error"].get("Code", "?")
 
 
 def _is_plain(key: str) -> bool:

@@ -53,7 +53,7 @@ def read_shape(admin: KafkaAdminClient, topic: str) -> tuple[UUID | None, dict[i
             "KAFKA_TOPIC to another."
         )
     if found["error_code"]:
-        raise for_code(found["error_code"])
+        raise for_code(found["error_code"])(topic)
     topic_id = UUID(found["topic_id"] or _NO_ID.hex)
     leaders = {one["partition_index"]: one["leader_id"] for one in found["partitions"]}
     return (None if topic_id == _NO_ID else topic_id), dict(sorted(leaders.items()))

@@ -12,7 +12,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow, class_row, scalar_row
 
-from assets.errors import ServerUnavailableError
+from assets.resources.postgres_errors import translated
 from assets.settings import Settings
 
 Row = TypeVar("Row")
@@ -33,17 +33,17 @@ class Warehouse:
         return Warehouse(settings.database_url.get_secret_value())
 
     @contextmanager
-    def connect(self) -> Iterator[Connection]:
+    def connect(self, *, autocommit: bool = False) -> Iterator[Connection]:
         """Opens a connection that commits when the block ends well and rolls back otherwise.
 
-        Raises `ServerUnavailableError` when the database cannot be reached or goes away.
+        Raises `ServerError` when the database cannot be reached, goes away or refuses, and
+        `ItemRefusedError` when it refuses values.
         """
-        try:
-            with psycopg.connect(self.conninfo, connect_timeout=5) as connection:
-                yield connection
-        except psycopg.OperationalError as error:
-            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            raise ServerUnavailableError("PostgreSQL", address(self.conninfo), reason) from error
+        with (
+            translated(address(self.conninfo)),
+            psycopg.connect(self.conninfo, connect_timeout=5, autocommit=autocommit) as connection,
+        ):
+            yield connection
 
 
 def address(conninfo: str) -> str:

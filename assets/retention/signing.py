@@ -14,7 +14,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PrivateKey,
@@ -30,8 +29,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from assets.errors import DarkroomError, ServerUnavailableError
+from assets.errors import DarkroomError
 from assets.resources.object_store import open_client
+from assets.resources.s3_errors import translated
 from assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Signer(Protocol):
     def sign(self, message: bytes) -> bytes:
         """Returns the signature of a message, 64 bytes.
 
-        Raises `ServerUnavailableError` when a server that holds the key does not sign.
+        Raises `ServerError` when a server that holds the key does not sign.
         """
 
 
@@ -91,26 +91,19 @@ class KmsSigner:
     @cached_property
     def public_key(self) -> Ed25519PublicKey:
         """The key that verifies its signatures."""
-        try:
+        with translated("KMS", self.key):
             found = load_der_public_key(self.kms.get_public_key(KeyId=self.key)["PublicKey"])
-        except (BotoCoreError, ClientError) as error:
-            raise self._unavailable(error) from error
         return _require_ed25519(found, self.key)
 
     def sign(self, message: bytes) -> bytes:
         """Returns the signature of a message."""
-        try:
+        with translated("KMS", self.key):
             return self.kms.sign(
                 KeyId=self.key,
                 Message=message,
                 MessageType="RAW",
                 SigningAlgorithm="ED25519_SHA_512",
             )["Signature"]
-        except (BotoCoreError, ClientError) as error:
-            raise self._unavailable(error) from error
-
-    def _unavailable(self, error: Exception) -> ServerUnavailableError:
-        return ServerUnavailableError("KMS", self.key, type(error).__name__)
 
 
 def open_signer(settings: Settings) -> Signer:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-import psycopg
 from psycopg.conninfo import make_conninfo
 
 from assets.access.people import create_person, list_people, remove_person
@@ -17,6 +16,7 @@ from assets.access.policy import load_policy
 from assets.errors import DarkroomError, TopicError
 from assets.ingestion.kafka.producer import OutgoingImage, send
 from assets.resources.object_store import ObjectStore
+from assets.resources.warehouse import Connection, Warehouse
 from assets.settings import Settings
 from assets.timing import utc_now
 from infra.console import counted, say
@@ -107,7 +107,7 @@ class Demo:
         started_at = utc_now()
         with (
             _analyst(env) as analyst,
-            psycopg.connect(env["DATABASE_URL"], autocommit=True) as loader,
+            Warehouse(env["DATABASE_URL"]).connect(autocommit=True) as loader,
         ):
             before = outcome.seen_by(analyst)
             with self.step("send"):
@@ -157,7 +157,7 @@ class Demo:
         """Adds sales as the owner of the tables; returns how many transactions there are then."""
         with (
             self.stack.migrator() as conninfo,
-            psycopg.connect(conninfo, autocommit=True) as owner,
+            Warehouse(conninfo).connect(autocommit=True) as owner,
         ):
             seed(owner, SCALES["demo"], lambda _: None)
             return outcome.count_transactions(owner)
@@ -184,8 +184,8 @@ class Demo:
 
     def _wait(
         self,
-        analyst: psycopg.Connection,
-        loader: psycopg.Connection,
+        analyst: Connection,
+        loader: Connection,
         before: AnalystView,
         expected: AnalystView,
     ) -> bool:
@@ -248,7 +248,7 @@ class Demo:
 
     def _missing(
         self,
-        analyst: psycopg.Connection,
+        analyst: Connection,
         expected: AnalystView,
         outcomes: Sequence[SourceOutcome],
         sent: dict[str, int],
@@ -273,7 +273,7 @@ def _job_of(state: CheckState) -> str:
 
 
 @contextmanager
-def _analyst(env: Mapping[str, str]) -> Iterator[psycopg.Connection]:
+def _analyst(env: Mapping[str, str]) -> Iterator[Connection]:
     """Connects as an analyst who exists during the block; one of a killed demo is replaced."""
     admin, policy = env["DATABASE_ADMIN_URL"], load_policy()
     if outcome.ANALYST in {person.name for person in list_people(admin, policy)}:
@@ -281,7 +281,7 @@ def _analyst(env: Mapping[str, str]) -> Iterator[psycopg.Connection]:
     password = create_person(admin, policy, outcome.ANALYST, "TEAM_ANALYTICS")
     conninfo = make_conninfo(env["DATABASE_URL"], user=outcome.ANALYST, password=password)
     try:
-        with psycopg.connect(conninfo, autocommit=True) as analyst:
+        with Warehouse(conninfo).connect(autocommit=True) as analyst:
             yield analyst
     finally:
         remove_person(admin, policy, outcome.ANALYST)
@@ -307,8 +307,7 @@ def produce_to_topic(
 ) -> None:
     """Sends photographs to the topic, one message each, and waits until the broker has them all.
 
-    Raises `ServerUnavailableError` when the broker does not answer, `TopicError` when it
-    refuses one.
+    Raises `ServerError` when the broker does not answer, `TopicError` when it refuses one.
     """
     outgoing = (OutgoingImage(one.name, one.body, _headers(one)) for one in photographs)
     if refused := send(settings, outgoing, lambda _: sent()):

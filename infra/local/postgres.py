@@ -20,7 +20,8 @@ import psutil
 import psycopg
 from filelock import FileLock
 
-from assets.errors import StackError
+from assets.errors import ServerRefusedError, StackError
+from assets.resources.postgres_errors import meaning
 from infra.local.server import Server
 from infra.local.state import StateFolder
 from infra.programs import run_program
@@ -164,9 +165,9 @@ def _as_server_user() -> tuple[str, ...]:
 
 
 def _accepts_connections(port: int) -> bool:
-    """Connects without a password: that it is refused for want of one is an answer."""
+    """Connects without a password: that it is refused is an answer."""
     try:
         psycopg.connect(host="127.0.0.1", port=port, user=SUPERUSER, connect_timeout=2).close()
     except psycopg.OperationalError as error:
-        return "no password supplied" in str(error)
+        return meaning(error) is ServerRefusedError
     return True

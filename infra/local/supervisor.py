@@ -4,9 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
-from kafka.errors import KafkaError
 from sqlalchemy.exc import SQLAlchemyError
 
 from assets.errors import ServerError, StackError
@@ -18,8 +16,7 @@ _REPAIR_SECONDS = 60.0
 _MAX_FAILURES = 15
 # Raised by a start during which a server goes away; it is repeated.
 _RETRYABLE_ERRORS = (
-    *(StackError, ServerError, BotoCoreError, ClientError, KafkaError),
-    *(OSError, SQLAlchemyError, psycopg.Error),
+    *(StackError, ServerError, BotoCoreError, ClientError, OSError, SQLAlchemyError),
 )
 
 

@@ -7,12 +7,12 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-import psycopg
 from psycopg.conninfo import make_conninfo
 
 from assets.access.catalog import catalog_query
 from assets.access.facts import fill
 from assets.access.people import set_password
+from assets.resources.warehouse import Connection, Warehouse
 
 WAREHOUSE = "darkroom"
 DAGSTER_STORAGE = "darkroom_dagster"
@@ -56,8 +56,10 @@ def bootstrap(superuser_conninfo: str, passwords: Mapping[str, str]) -> None:
 
     Args:
         superuser_conninfo: A superuser's connection to any database of the server.
+
+    Raises `ServerError` when the server goes away or refuses.
     """
-    with psycopg.connect(superuser_conninfo, autocommit=True) as server:
+    with Warehouse(superuser_conninfo).connect(autocommit=True) as server:
         _create_roles(server, passwords)
         for database, owner in _DATABASE_OWNERS.items():
             _create_database(server, database, owner)
@@ -66,7 +68,7 @@ def bootstrap(superuser_conninfo: str, passwords: Mapping[str, str]) -> None:
             close_database(server, database)
     for database in (name for name, may_connect in databases if may_connect):
         conninfo = make_conninfo(superuser_conninfo, dbname=database)
-        with psycopg.connect(conninfo, autocommit=True) as connection:
+        with Warehouse(conninfo).connect(autocommit=True) as connection:
             _close_to_public(connection)
             if database == WAREHOUSE:
                 _create_schemas(connection)
@@ -76,7 +78,7 @@ def bootstrap(superuser_conninfo: str, passwords: Mapping[str, str]) -> None:
 def migrator(superuser_conninfo: str) -> Iterator[str]:
     """Lets the migrator log in for the block; yields its connection, which acts as the owner."""
     password = secrets.token_urlsafe(24)
-    with psycopg.connect(superuser_conninfo, autocommit=True) as server:
+    with Warehouse(superuser_conninfo).connect(autocommit=True) as server:
         set_password(server, MIGRATOR, password)
         server.execute(fill("alter role {} login", MIGRATOR))
     try:
@@ -85,7 +87,7 @@ def migrator(superuser_conninfo: str) -> Iterator[str]:
         )
         yield as_owner(conninfo)
     finally:
-        with psycopg.connect(superuser_conninfo, autocommit=True) as server:
+        with Warehouse(superuser_conninfo).connect(autocommit=True) as server:
             server.execute(fill("alter role {} nologin password null", MIGRATOR))
 
 
@@ -94,7 +96,7 @@ def as_owner(conninfo: str) -> str:
     return make_conninfo(conninfo, options=f"-c role={OWNER}")
 
 
-def _create_roles(server: psycopg.Connection, passwords: Mapping[str, str]) -> None:
+def _create_roles(server: Connection, passwords: Mapping[str, str]) -> None:
     for role in (OWNER, MIGRATOR, *TEAMS):
         _create_role(server, role)
     for role, password in passwords.items():
@@ -111,7 +113,7 @@ def _create_roles(server: psycopg.Connection, passwords: Mapping[str, str]) -> N
         server.execute(fill("grant {} to {}", owner, MIGRATOR))
 
 
-def _create_schemas(connection: psycopg.Connection) -> None:
+def _create_schemas(connection: Connection) -> None:
     for schema, owner in _SCHEMA_OWNERS.items():
         create = "create schema if not exists {} authorization {}"
         connection.execute(fill(create, schema, owner))
@@ -125,29 +127,29 @@ def _create_schemas(connection: psycopg.Connection) -> None:
         connection.execute(fill(revoke, "ASSESSMENT", ADMIN))
 
 
-def _close_to_public(connection: psycopg.Connection) -> None:
+def _close_to_public(connection: Connection) -> None:
     """Revokes what PostgreSQL grants everybody in a new database."""
     connection.execute("revoke all on schema public from public")
     for (revoke,) in connection.execute(_OPEN_ROUTINES).fetchall():
         connection.execute(revoke)
 
 
-def _exists(server: psycopg.Connection, role: str) -> bool:
+def _exists(server: Connection, role: str) -> bool:
     found = server.execute("select from pg_roles where rolname = %s", [role])
     return found.fetchone() is not None
 
 
-def _create_role(server: psycopg.Connection, role: str) -> None:
+def _create_role(server: Connection, role: str) -> None:
     if not _exists(server, role):
         server.execute(fill("create role {} nologin", role))
 
 
-def _create_database(server: psycopg.Connection, database: str, owner: str) -> None:
+def _create_database(server: Connection, database: str, owner: str) -> None:
     found = server.execute("select from pg_database where datname = %s", [database])
     if found.fetchone() is None:
         server.execute(fill("create database {} owner {}", database, owner))
 
 
-def close_database(server: psycopg.Connection, database: str) -> None:
+def close_database(server: Connection, database: str) -> None:
     """Revokes what PostgreSQL grants PUBLIC on every new database, such as CONNECT."""
     server.execute(fill("revoke all on database {} from public", database))

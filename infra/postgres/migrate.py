@@ -2,14 +2,28 @@
 
 from pathlib import Path
 
+import psycopg
 from alembic import command
 from alembic.config import Config
+from sqlalchemy.exc import DBAPIError
+
+from assets.resources.postgres_errors import translated
+from assets.resources.warehouse import address
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def migrate(conninfo: str) -> None:
-    """Applies the missing migrations as the owner of the tables, each in one transaction."""
+    """Applies the missing migrations as the owner of the tables, each in one transaction.
+
+    Raises `ServerError` when the server goes away or refuses.
+    """
     config = Config(attributes={"conninfo": conninfo})
     config.set_main_option("script_location", str(_MIGRATIONS))
-    command.upgrade(config, "head")
+    with translated(address(conninfo)):
+        try:
+            command.upgrade(config, "head")
+        except DBAPIError as error:
+            if isinstance(error.orig, psycopg.Error):
+                raise error.orig from None
+            raise

@@ -11,11 +11,12 @@ from functools import partial
 from uuid import UUID, uuid4
 from weakref import WeakValueDictionary
 
+import psycopg
 from pydantic import SecretStr
 
 from assets.catalog import ledger
 from assets.catalog.records import Arrival
-from assets.errors import ServerError
+from assets.errors import ItemRefusedError, ServerError
 from assets.ingestion.upload import lookup
 from assets.ingestion.upload.lookup import Upload
 from assets.ingestion.upload.signature import Statement, read_statement
@@ -38,6 +39,7 @@ _LOG = logging.getLogger(__name__)
 _DEFAULT_TYPE = "application/octet-stream"
 _MAX_BATCH_SIZE = 100
 _GATHER_SECONDS = 0.01
+_LEDGER_ERRORS = (ServerError, ItemRefusedError, psycopg.Error)
 
 _Waiting = tuple[Arrival, "asyncio.Future[Upload | None]"]
 
@@ -169,7 +171,8 @@ class Acceptance:
     async def _find(self, image: UUID) -> Upload | None:
         try:
             return await self._database.run(partial(_look_up, image))
-        except ServerError:
+        except _LEDGER_ERRORS as error:
+            _report("An upload could not be looked up", error)
             return None  # S3 refuses a second object in the same hour, the ledger a second row
 
     async def _store(
@@ -198,8 +201,8 @@ class Acceptance:
         )
         try:
             upload = await self._registrar.register(arrival)
-        except ServerError as error:
-            _LOG.warning("An upload is stored and not registered yet: %s", error)
+        except _LEDGER_ERRORS as error:
+            _report("An upload is stored and not registered yet", error)
             return Accepted(lookup.as_registered(arrival), Outcome.STORED)
         if upload is None:  # the purge deletes the object that was just stored
             raise _gone()
@@ -227,6 +230,11 @@ class Acceptance:
         if found.sha256 != said.sha256:
             raise _key_reused()
         return stored.version
+
+
+def _report(what: str, error: Exception) -> None:
+    """Writes a warning; of a bug of our own the traceback too."""
+    _LOG.warning("%s: %s", what, error, exc_info=isinstance(error, psycopg.Error))
 
 
 def _check_same(known: Upload, sha256: bytes) -> None:

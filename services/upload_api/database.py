@@ -7,15 +7,18 @@ them.
 import asyncio
 import os
 import socket
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg_pool import ConnectionPool
+from psycopg.rows import TupleRow
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 from assets.errors import ServerRefusedError, ServerUnavailableError
+from assets.resources.postgres_errors import translated
 from assets.resources.warehouse import Connection, address
 
 _CONNECTIONS = 4
@@ -23,6 +26,8 @@ _PAUSE_SECONDS = 1.0
 _KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 
 Result = TypeVar("Result")
+_Pause = tuple[type[ServerUnavailableError] | type[ServerRefusedError], float]
+"""What calls raise until a time of the event loop's clock."""
 
 
 class Database:
@@ -33,11 +38,13 @@ class Database:
 
     def __init__(self, conninfo: str, seconds: float) -> None:
         self._seconds = seconds
-        self._paused_until = 0.0
+        self._pause: _Pause = (ServerUnavailableError, 0.0)
         self._threads = ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="database")
+        self._refusals: deque[psycopg.Error] = deque(maxlen=1)
         limit = f"-c statement_timeout={int(seconds * 1000)}"
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             conninfo,
+            connection_class=_recording(self._refusals),
             kwargs={"connect_timeout": max(2, int(seconds)), "options": limit, **_KEEPALIVE},
             min_size=1,
             max_size=_CONNECTIONS,
@@ -60,25 +67,48 @@ class Database:
         """Runs a function in a transaction of its own.
 
         Raises:
-            ServerUnavailableError: The database does not answer in time. Further calls fail at
-                once for a second, so that requests do not pile up.
-            ServerRefusedError: The database reports another error.
+            ServerUnavailableError: The database does not answer in time.
+            ServerRefusedError: The database refuses.
+            ItemRefusedError: The database refuses a value.
+
+        Without a connection further calls fail at once for a second, so that requests do not pile
+        up.
         """
         loop = asyncio.get_running_loop()
-        if loop.time() < self._paused_until:
-            raise ServerUnavailableError("PostgreSQL", self._address, "it did not a moment ago")
+        error_of_pause, until = self._pause
+        if loop.time() < until:
+            raise error_of_pause("PostgreSQL", self._address, "as a moment ago")
         transaction = _Transaction(self._pool)
         try:
-            async with asyncio.timeout(self._seconds):
-                return await loop.run_in_executor(self._threads, transaction.run, work)
-        except (psycopg.OperationalError, TimeoutError) as error:
-            if isinstance(error, TimeoutError):
-                transaction.abort()
-            self._paused_until = loop.time() + _PAUSE_SECONDS
-            reason = type(error).__name__
-            raise ServerUnavailableError("PostgreSQL", self._address, reason) from error
-        except psycopg.Error as error:
-            raise ServerRefusedError("PostgreSQL", self._address, type(error).__name__) from error
+            with translated(self._address):
+                try:
+                    async with asyncio.timeout(self._seconds):
+                        return await loop.run_in_executor(self._threads, transaction.run, work)
+                except (TimeoutError, PoolTimeout) as error:
+                    transaction.abort()
+                    late = psycopg.OperationalError(f"not within {self._seconds:g} s")
+                    raise [*self._refusals, late][0] from error  # the pool does not say why
+        except (ServerUnavailableError, ServerRefusedError) as error:
+            if self._refusals or isinstance(error, ServerUnavailableError):
+                self._pause = (type(error), loop.time() + _PAUSE_SECONDS)
+            raise
+
+
+def _recording(refusals: deque[psycopg.Error]) -> type[Connection]:
+    """Returns a class that keeps why the latest connection could not be opened."""
+
+    class Recording(psycopg.Connection[TupleRow]):
+        @classmethod
+        def connect(cls, *arguments: Any, **options: Any) -> Any:
+            try:
+                connection = super().connect(*arguments, **options)
+            except psycopg.Error as error:
+                refusals.append(error)
+                raise
+            refusals.clear()
+            return connection
+
+    return Recording
 
 
 class _Transaction:

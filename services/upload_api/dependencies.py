@@ -6,10 +6,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from assets.errors import ServerError
 from assets.ingestion.upload.api_keys import Caller, read_key
 from assets.timing import utc_now
-from services.upload_api.problems import UNAUTHORIZED, UNAVAILABLE, ProblemError
+from services.upload_api.problems import UNAUTHORIZED, ProblemError
 from services.upload_api.state import app_state_of
 
 _REALM = 'Bearer realm="darkroom"'
@@ -27,8 +26,8 @@ async def authenticated(
 ) -> Caller:
     """Returns the caller.
 
-    Raises `ProblemError` without a valid key, when an uncached key cannot be looked up, and for
-    any uncached key from an address that sent too many wrong ones.
+    Raises `ProblemError` without a valid key, and for any uncached key from an address that sent
+    too many wrong ones, and `ServerError` when an uncached key cannot be looked up.
     """
     key = read_key(credentials.credentials) if credentials else None
     if key is None:
@@ -42,13 +41,7 @@ async def authenticated(
         return caller
     address = request.client.host if request.client else ""
     await state.wrong_keys.check(address)
-    try:
-        caller = await state.api_key_cache.caller(key)
-    except ServerError as error:
-        raise ProblemError(
-            UNAVAILABLE,
-            "Your API key cannot be looked up at the moment; try again in a few seconds.",
-        ) from error
+    caller = await state.api_key_cache.caller(key)
     if caller is None:
         await state.wrong_keys.count(address)
         raise ProblemError(

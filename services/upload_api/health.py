@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Awaitable
+from typing import Literal
 
 from fastapi import APIRouter, Request
 
-from assets.errors import ServerError
+from assets.errors import ServerError, ServerRefusedError
 from assets.resources.warehouse import Connection
 from services.upload_api.models import Health, Readiness
 from services.upload_api.problems import INTERNAL, UNAVAILABLE, ProblemError, documented
@@ -36,29 +37,31 @@ async def healthz() -> Health:
 async def readyz(request: Request) -> Readiness:
     """Answers 200 while images can be stored durably, also without the database."""
     state = app_state_of(request)
-    has_object_store, has_database = await asyncio.gather(
-        _answers(state.storage.ping(_PING_SECONDS)), _answers(state.database.run(_ping))
+    object_store, database = await asyncio.gather(
+        _state(state.storage.ping(_PING_SECONDS)), _state(state.database.run(_ping))
     )
-    if not has_object_store:
-        raise ProblemError(UNAVAILABLE, "S3 does not answer, so no image can be stored.")
-    if has_database:
+    if object_store != "answers":
+        raise ProblemError(UNAVAILABLE, f"S3 {object_store}, so no image can be stored.")
+    if database == "answers":
         both = "Both servers answer."
         return Readiness(status="ready", object_store="answers", database="answers", detail=both)
     return Readiness(
         status="degraded",
         object_store="answers",
-        database="does not answer",
-        detail="Images are stored; they are registered when PostgreSQL answers again.",
+        database=database,
+        detail="Images are stored; they are registered when PostgreSQL can be used again.",
     )
 
 
-async def _answers(request: Awaitable[object]) -> bool:
+async def _state(
+    request: Awaitable[object],
+) -> Literal["answers", "does not answer", "refuses"]:
     try:
         await request
     except ServerError as error:
         _LOG.warning("Not ready: %s", error)
-        return False
-    return True
+        return "refuses" if isinstance(error, ServerRefusedError) else "does not answer"
+    return "answers"
 
 
 def _ping(connection: Connection) -> None:

@@ -42,8 +42,8 @@ from services.upload_api.storage import UPLOAD_LIFE
 
 _STATUS = {Outcome.REGISTERED: 201, Outcome.REPEATED: 200, Outcome.STORED: 202}
 _STORED_NOTE = (
-    "The image is stored safely. The database does not answer at the moment; the image will be "
-    "registered automatically, and its status URL works from then on."
+    "The image is stored safely. It cannot be registered at the moment; that is done automatically "
+    "later, and its status URL works from then on."
 )
 _IMAGE_PROBLEMS = (
     *(NOT_AN_IMAGE, REFUSED, KEY_REUSED, NOT_COMPARABLE, GONE, TOO_SLOW, STORAGE_FULL),

@@ -82,11 +82,11 @@ class DirectUploadUrl(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Which servers answer."""
+    """Which servers serve this program."""
 
     status: Literal["ready", "degraded"]
     object_store: Literal["answers"]
-    database: Literal["answers", "does not answer"]
+    database: Literal["answers", "does not answer", "refuses"]
     detail: str
 
 

@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Match
 
-from assets.errors import ServerError, StorageFullError
+from assets.errors import ServerError, ServerRefusedError, StorageFullError
 
 _LOG = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -70,7 +70,7 @@ HEADERS_TOO_LARGE = Kind("headers-too-large", "The headers are too large", 431)
 INTERNAL = Kind("internal-error", "The server failed", 500)
 BUSY = Kind("busy", "Too many uploads are in flight", 503, {"Retry-After": "1"})
 UNAVAILABLE = Kind(
-    "unavailable", "A server behind the upload API does not answer", 503, {"Retry-After": "5"}
+    "unavailable", "A server behind the upload API cannot be used", 503, {"Retry-After": "5"}
 )
 
 STORAGE_FULL = Kind(
@@ -147,11 +147,12 @@ async def _handle_disconnect(request: Request, _error: ClientDisconnect) -> Resp
 
 
 async def _handle_server_error(request: Request, error: ServerError) -> Response:
-    _LOG.warning("A server did not answer a request: %s", error)
+    _LOG.warning("A request could not be served: %s", error)
+    what = "refuses what it needs" if isinstance(error, ServerRefusedError) else "does not answer"
     return answer(
         request,
         UNAVAILABLE,
-        "A server behind the upload API does not answer, so nothing was done; try again in a few "
+        f"A server behind the upload API {what}, so nothing was done; try again in a few "
         "seconds, for an upload with the same Idempotency-Key.",
     )
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import AlreadyExistsError
-from obstore.exceptions import BaseError as ObstoreError
 from obstore.store import S3Store
 
-from assets.resources.object_store import DISPOSITION, no_answer, open_client, open_store
+from assets.resources.object_store import DISPOSITION, open_client, open_store
+from assets.resources.s3_errors import translated
 from assets.settings import UploadSettings
 from services.upload_api.models import DirectUpload
 
@@ -63,8 +63,8 @@ class Storage:
 
         An object is never overwritten; the attributes are Content-Type and its metadata.
 
-        Raises `AlreadyStoredError` when the key already has an object, `StorageFullError` when S3
-        has no space left, and `ServerUnavailableError` when it does not answer in time, or refuses.
+        Raises `AlreadyStoredError` when the key already has an object, and `ServerError` when S3
+        has no space left, does not answer in time, or refuses.
         """
         async with self._request():
             try:
@@ -132,7 +132,7 @@ class Storage:
         return url, headers
 
     async def ping(self, seconds: float) -> None:
-        """Raises `ServerUnavailableError` unless S3 answers for the raw bucket in time."""
+        """Raises `ServerError` unless S3 answers for the raw bucket in time."""
         async with self._request(seconds):
             await obstore.list_with_delimiter_async(self.raw, "nothing/is/here")
 
@@ -144,8 +144,6 @@ class Storage:
 
     @asynccontextmanager
     async def _request(self, seconds: float | None = None) -> AsyncIterator[None]:
-        try:
+        with translated("S3", self.settings.aws_endpoint_url or "AWS"):
             async with asyncio.timeout(seconds or self.settings.upload_store_seconds):
                 yield
-        except (ObstoreError, OSError) as error:
-            raise no_answer(error, self.settings.aws_endpoint_url or "AWS") from error

@@ -11,11 +11,20 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
-from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
+from kafka.admin import (
+    ACL,
+    ACLOperation,
+    ACLPermissionType,
+    ResourcePattern,
+    ResourceType,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
 
-from assets.errors import ServerError
+from assets.errors import ServerError, ServerRefusedError
 from assets.ingestion.kafka.producer import OutgoingImage, send
 from assets.resources.event_log import EventLog, administrator
+from assets.resources.messages import Position, TopicState
 from assets.settings import Settings
 from infra.kafka.topics import provision_topic
 from infra.local.apache_kafka import apache_kafka_server, prepare_apache_kafka
@@ -33,7 +42,11 @@ listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=\\
     org.apache.kafka.common.security.scram.ScramLoginModule required;
 ssl.keystore.type=PEM
 ssl.keystore.location={keystore}
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=true
+super.users=User:ANONYMOUS
 """
+FORBIDDEN = "forbidden"
 USER, PASSWORD = "darkroom", "a password of many words"
 
 
@@ -64,6 +77,12 @@ def broker(ports, tmp_path_factory) -> Iterator[Path]:
         user = UserScramCredentialUpsertion(USER, ScramMechanism.SCRAM_SHA_512, PASSWORD)
         with administrator(some_settings(kafka_bootstrap_servers=server.address)) as admin:
             assert admin.alter_user_scram_credentials([user]) == {USER: None}
+            pattern = ResourcePattern(ResourceType.TOPIC, FORBIDDEN)
+            may_see = (ACLOperation.CREATE, ACLOperation.DESCRIBE, ACLOperation.DESCRIBE_CONFIGS)
+            allowed = [
+                ACL(f"User:{USER}", "*", one, ACLPermissionType.ALLOW, pattern) for one in may_see
+            ]
+            assert not admin.create_acls(allowed)["failed"]
         yield folder / "authority.pem"
     finally:
         server.stop()
@@ -88,7 +107,7 @@ def test_messages_are_sent_and_read_with_a_password_by_tls(settings):
     log = EventLog(settings)
     topic = log.read_state(settings.kafka_topic)
     read = []
-    with log.reader(topic, topic.beginnings) as reader:
+    with log.reader(topic, positions_of(topic)) as reader:
         while not reader.is_at_end():
             read += reader.read(1).messages
     assert [message.value for message in read] == [b"bytes"]
@@ -105,8 +124,32 @@ def test_messages_are_sent_and_read_with_a_password_by_tls(settings):
     ],
 )
 def test_without_password_or_authority_nothing_is_answered(settings, changed):
+    """kafka-python repeats a refused login until its time is up, and says why in its log only."""
+    other = with_changes(settings, **changed)
+    with pytest.raises(ServerError) as raised:
+        EventLog(other).read_state(other.kafka_topic)
+    assert PASSWORD not in str(raised.value)
+
+
+def test_a_topic_that_the_user_may_not_read_or_write_is_refused_by_name(settings):
+    forbidden = with_changes(settings, kafka_topic=FORBIDDEN)
+    provision_topic(forbidden)
+    log = EventLog(forbidden)
+    topic = log.read_state(FORBIDDEN)
+    with (
+        pytest.raises(ServerRefusedError, match=r"TopicAuthorizationFailedError.*forbidden"),
+        log.reader(topic, positions_of(topic)) as reader,
+    ):
+        reader.read(10)
+    with pytest.raises(ServerRefusedError, match="TopicAuthorizationFailedError"):
+        send(forbidden, [OutgoingImage("a.jpg", b"bytes")], lambda _: None)
+
+
+def positions_of(topic: TopicState) -> dict[int, Position]:
+    return {partition: Position(offset, 0) for partition, offset in topic.beginnings.items()}
+
+
+def with_changes(settings: Settings, **changed: str) -> Settings:
     password = settings.kafka_sasl_password.get_secret_value()
     given = {name: getattr(settings, name) for name in settings.model_fields_set}
-    other = some_settings(**given | {"kafka_sasl_password": password} | changed)
-    with pytest.raises(ServerError):
-        EventLog(other).read_state(other.kafka_topic)
+    return some_settings(**given | {"kafka_sasl_password": password} | changed)

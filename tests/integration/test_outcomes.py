@@ -3,12 +3,12 @@
 from dataclasses import replace
 from datetime import datetime
 
-import psycopg
 import pytest
 
 from assets.catalog import outcomes
 from assets.catalog.facts import ImageFacts
 from assets.catalog.records import Rejected
+from assets.errors import ItemRefusedError
 from assets.validation.reasons import Reason
 from tests.integration.catalogue import (
     DIGEST,
@@ -148,7 +148,7 @@ def test_two_groups_of_outcomes_go_into_one_transaction(platform, catalogue):
 def test_one_impossible_value_fails_the_whole_batch_and_writes_nothing(platform, catalogue):
     good, bad = catalogue.claimed(2)
     before = catalogue.everything()
-    with pytest.raises(psycopg.errors.CheckViolation):
+    with pytest.raises(ItemRefusedError, match="CheckViolation"):
         catalogue.write(processed(good), processed(bad, replace(SMALL_FACTS, orientation=9)))
     assert catalogue.everything() == before
 

@@ -52,7 +52,7 @@ def test_it_is_left_to_later_runs_and_its_neighbour_is_processed(with_a_neighbou
     summary = with_a_neighbour.process()
     assert (summary.processed, summary.deferred, summary.rejected) == (1, 1, 0)
     [(what, times)] = summary.failures.items()
-    assert "for one object" in what
+    assert "refuses one item" in what
     assert times == 1
     assert with_a_neighbour.states() == {"processed": 1, "waiting": 1}
 
@@ -127,7 +127,7 @@ def test_it_is_told_from_a_missing_object(platform, key):
     bucket = platform.settings.raw_bucket
     put(platform, key, b"bytes", ENCRYPTED)
     for ask in (platform.object_store.get, platform.object_store.head):
-        with pytest.raises(ObjectUnreadableError, match="for one object"):
+        with pytest.raises(ObjectUnreadableError, match="refuses one item"):
             ask(bucket, key)
         with pytest.raises(ObjectMissingError):
             ask(bucket, f"{key} that is not there")

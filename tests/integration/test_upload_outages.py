@@ -82,7 +82,9 @@ def test_while_postgresql_is_down_an_image_is_stored_and_registered_later(platfo
     sent = proxied.api.send(OTHER, Content_Type="image/png", X_Filename="b%20c.png")
     said = sent.json()
     assert (sent.status_code, said["state"]) == (202, "received")
-    assert said["note"].startswith("The image is stored safely. The database does not answer")
+    assert said["note"].startswith(
+        "The image is stored safely. It cannot be registered at the moment"
+    )
     assert sent.headers["Location"] == said["status_url"]
     assert proxied.api.get(said["status_url"]).status_code == 503
     assert platform.states() == {"waiting": 1}

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError, RetriableError
+from kafka.errors import KafkaError
 
-from assets.errors import ServerUnavailableError, TopicError
+from assets.errors import ItemRefusedError, TopicError
 from assets.ingestion.bucket.source import SOURCE
 from assets.resources.brokers import connection
+from assets.resources.kafka_errors import describe, meaning, translated
 from assets.resources.object_store import ObjectStore
 from assets.settings import Settings
 from assets.validation.headers import MAX_IMAGE_BYTES
@@ -106,8 +107,8 @@ def send(
 
     Calls `done` with each image that they have acknowledged; returns those that they refused.
 
-    Raises `ServerUnavailableError` when the brokers do not answer; images for which `done` was not
-    called may or may not have arrived.
+    Raises `ServerError` when the brokers do not answer or refuse the sender; images for which
+    `done` was not called may or may not have arrived.
     """
     refused: list[NotSent] = []
     in_flight: deque[tuple[OutgoingImage, Any]] = deque()
@@ -125,10 +126,11 @@ def send(
                 image, future = in_flight.popleft()
                 try:
                     offset = future.get(timeout=2 * _DELIVERY_MS / 1000).offset
-                except RetriableError:
-                    raise
                 except KafkaError as error:
-                    refused.append(NotSent(image.name, f"the brokers refused it ({error})"))
+                    if meaning(error) is not ItemRefusedError:
+                        raise
+                    reason = f"the brokers refused it ({describe(error)})"
+                    refused.append(NotSent(image.name, reason))
                     continue
                 if offset < 0:
                     # The brokers report a duplicate. Tansu also does so for messages that it lost
@@ -146,8 +148,7 @@ def send(
 
 @contextmanager
 def _producer(settings: Settings) -> Iterator[KafkaProducer]:
-    servers = settings.kafka_bootstrap_servers
-    try:
+    with translated(settings.kafka_bootstrap_servers), ExitStack() as on_exit:
         producer = KafkaProducer(
             **connection(settings),
             acks="all",
@@ -158,8 +159,5 @@ def _producer(settings: Settings) -> Iterator[KafkaProducer]:
             request_timeout_ms=_TIMEOUT_MS,
             delivery_timeout_ms=_DELIVERY_MS,
         )
-        with ExitStack() as on_exit:
-            on_exit.callback(producer.close, timeout=_TIMEOUT_MS / 1000)
-            yield producer
-    except KafkaError as error:
-        raise ServerUnavailableError("Kafka", servers, type(error).__name__) from error
+        on_exit.callback(producer.close, timeout=_TIMEOUT_MS / 1000)
+        yield producer
