@@ -30,7 +30,7 @@ FOLDER = "chaos"
 # A killed S3 forgets notifications: the bucket is listed often, so that nobody waits long. A run
 # that waited for more as long as that would never end.
 _INTERVALS = {"SWEEP_INTERVAL_SECONDS": "20", "RUN_LINGER_SECONDS": "10"}
-_VIEWS_SECONDS = 600
+_VIEWS_SECONDS = 1800
 _ANALYST = "chaos_analyst"
 _ANSWER_SECONDS = 15
 

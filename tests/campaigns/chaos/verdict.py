@@ -14,7 +14,7 @@ _NAMES = {
     "lost": ("lost", "images"),
     "duplicated": ("duplicated", "images"),
     "stuck": ("stuck", "images or runs"),
-    "resurrected": ("resurrected after their erasure", "images or copies"),
+    "resurrected": ("resurrected", "images or copies"),
     "unexpected": ("in the ledger, but not sent", "images"),
     "missing_files": ("missing renditions and originals", "files"),
     "unbalanced_hours": ("unbalanced", "hours"),
