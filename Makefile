@@ -1,6 +1,6 @@
 # What a newcomer and CI need; everything else is the `darkroom` command (.venv/bin/darkroom --help).
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-check setup-browser up demo test test-apache-kafka test-browser check format lock mutate
+.PHONY: help setup setup-check setup-browser up demo test test-apache-kafka test-browser check format lock mutate record-state
 
 PYTHON ?= python3
 VENV := .venv
@@ -73,6 +73,9 @@ format: setup-check ## format the code and fix what the linters can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/sqlfluff fix --disable-progress-bar --quiet dbt_project/models dbt_project/tests infra benchmarks
+
+record-state: setup-check ## record the state of a new migration, from which later versions upgrade
+	@$(BIN)/python -m tests.integration.upgrades.record_state
 
 lock: setup ## lock the newest allowed versions, with hashes, without addresses
 	@$(BIN)/python requirements/lock.py

@@ -1,0 +1,1 @@
+"""States of earlier versions, and the program that records today's."""
