@@ -1,15 +1,16 @@
 """Keeps the embedded object store from acknowledging what it cannot keep.
 
 MiniStack answers 200 for an object that it could not write to the disk, and only logs that: after
-its next start the object is gone, and until then a repeated request finds it there. On a full disk
-PostgreSQL fails as well, so that objects are refused while there is still room. Both answers are
-507, which AWS itself never gives.
+its next start the object is gone, and until then a repeated request finds it there. It also
+announces an object before it writes it. On a full disk PostgreSQL fails as well, so that objects
+are refused while there is still room. Both answers are 507, which AWS itself never gives.
 """
 
 import logging
 import shutil
 from collections.abc import Awaitable, Callable, Collection
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +22,25 @@ MIN_FREE_BYTES: Final = 1024**3
 """Free space below which no object is stored; the rest is for PostgreSQL and for logs."""
 
 _NOT_WRITTEN: ContextVar[list[str] | None] = ContextVar("not_written", default=None)
+_WAITING: ContextVar[list[Callable[[], None]] | None] = ContextVar("waiting", default=None)
 _BODY = "<Error><Code>InsufficientStorage</Code><Message>{}</Message></Error>"
+
+
+def announce_when_written(announce: Callable[..., None]) -> Callable[..., None]:
+    """Returns a function that announces an object's change when its request is answered.
+
+    A change that was refused is not announced.
+    """
+
+    def later(*arguments: object, **named: object) -> None:
+        waiting, context = _WAITING.get(), copy_context()
+        act = partial(context.run, partial(announce, *arguments, **named))
+        if waiting is None:
+            act()
+        else:
+            waiting.append(act)
+
+    return later
 
 
 class Durability:
@@ -51,10 +70,14 @@ class Durability:
             await _full(scope, receive, send)
             return
         not_written: list[str] = []
+        waiting: list[Callable[[], None]] = []
         _NOT_WRITTEN.set(not_written)
+        _WAITING.set(waiting)
 
         async def send_if_written(message: Message) -> None:
             if not not_written:
+                while waiting:
+                    waiting.pop(0)()
                 await send(message)
             elif message["type"] == "http.response.start":
                 await self._forget(scope, message)

@@ -39,10 +39,11 @@ def main() -> None:
         is_root_access_key,
         resolve_credential,
     )
+    from ministack.services import s3
     from ministack.services.iam import load_persisted_state
     from ministack.services.s3 import handle_request
 
-    from infra.object_store.durability import Durability
+    from infra.object_store.durability import Durability, announce_when_written
     from infra.object_store.guard import Guard
 
     def secret_of(access_key_id: str) -> str | None:
@@ -59,6 +60,8 @@ def main() -> None:
         query = {"versionId": [version]} if version else {}
         await handle_request("DELETE", path, {}, b"", query, internal=True)
 
+    # MiniStack has no setting for when it announces.
+    s3._fire_s3_event_async = announce_when_written(s3._fire_s3_event_async)  # noqa: SLF001
     _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
     config = Config()

@@ -54,6 +54,8 @@ def test_a_full_disk_refuses_objects_for_a_while_and_keeps_what_was_acknowledged
     with pytest.raises(StorageFullError):
         store.put(bucket, "meanwhile", b"refused", "image/png")
     injector.restore_all()
+    announced = {event.found.key for one in store.receive() for event in one.events}
+    assert announced == {"before"}
     store.put(bucket, "after", b"kept", "image/png")
     process = server.process()
     process.kill()
