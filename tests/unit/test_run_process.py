@@ -42,6 +42,7 @@ def test_a_missing_module_or_manifest_is_a_change(loaded, which):
 
 def test_a_run_has_the_environment_of_its_family_only(loaded, monkeypatch):
     seen = []
+    monkeypatch.setattr(run_process, "_LOADED_AT", time.time())
     monkeypatch.setattr(os, "environ", {"SECRET_OF_ANOTHER": "1"})
     monkeypatch.setattr(run_process, "api_cli", lambda command: seen.append(command))
     execute_run("{}", {"OWN": "2"})
