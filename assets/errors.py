@@ -41,6 +41,25 @@ Meaning = type[ServerUnavailableError] | type[ServerRefusedError] | type[ItemRef
 bug of our own, which is raised as it is."""
 
 
+class TablesVersionError(ServerError):
+    """The tables of the warehouse have another migration than this program works with."""
+
+    def __init__(self, address: str, found: str | None, known: str) -> None:
+        if found is not None and found > known:
+            message = (
+                f"The tables of PostgreSQL at {address} are of a newer version (migration {found}) "
+                f"than this program, which knows them up to {known}: use the newer program, or "
+                "restore a backup that was taken before the upgrade. Nothing was changed."
+            )
+        else:
+            message = (
+                f"The tables of PostgreSQL at {address} are of an earlier version (migration "
+                f"{found or 'unknown'}) than this program, which needs {known}: `darkroom up` "
+                "upgrades them. Nothing was changed."
+            )
+        super().__init__(message)
+
+
 class StorageFullError(ServerError):
     """The object store has no space left."""
 

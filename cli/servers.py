@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from assets.errors import StackError
 from assets.platform import Platform
-from assets.resources.warehouse import Connection, Warehouse
+from assets.resources.warehouse import NEWEST_MIGRATION, Connection, Warehouse
 from infra.console import say
 from infra.local.stack import Stack
 
@@ -19,15 +19,20 @@ def running_database(stack: Stack | None = None) -> Iterator[Mapping[str, str]]:
     An embedded one that does not run is started, and stopped afterwards unless the rest of the
     platform was started meanwhile. An outside one is used as it is.
 
-    Raises `StackError` when it cannot be started.
+    Raises:
+        StackError: It cannot be started.
+        TablesVersionError: Its tables are of another version.
     """
     stack = stack or Stack.of_project(say)
     server = next((server for server in stack.servers if server.name == "postgres"), None)
     is_temporary = server is not None and not server.is_running
-    if is_temporary:
-        stack.start_database()
     try:
-        yield stack.environment()
+        if is_temporary:
+            stack.start_database()
+        env = stack.environment()
+        with Warehouse(env["DATABASE_URL"], NEWEST_MIGRATION).connect():
+            pass  # its tables are of this version
+        yield env
     finally:
         others = [one for one in (*stack.servers, *stack.programs) if one is not server]
         if is_temporary and not any(one.is_recorded() for one in others):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, LiteralString, TypeVar
+from typing import Any, Final, LiteralString, TypeVar
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow, class_row, scalar_row
 
+from assets.errors import TablesVersionError
 from assets.resources.postgres_errors import translated
 from assets.settings import Settings
 
@@ -20,30 +21,54 @@ Connection = psycopg.Connection[TupleRow]
 Query = LiteralString | sql.SQL | sql.Composed
 Parameters = Sequence[object] | Mapping[str, object] | None
 
+NEWEST_MIGRATION: Final = "0018"
+"""The migration whose tables this version works with."""
+
 
 @dataclass(frozen=True)
 class Warehouse:
-    """The warehouse as one role; `conninfo` holds a password and is never shown."""
+    """The warehouse as one role.
+
+    Attributes:
+        conninfo: A connection string; it holds a password and is never shown.
+        migration: The only migration whose tables this program works with; None for any.
+    """
 
     conninfo: str = field(repr=False)
+    migration: str | None = None
 
     @staticmethod
     def from_settings(settings: Settings) -> Warehouse:
-        """Returns the warehouse as the loading role."""
-        return Warehouse(settings.database_url.get_secret_value())
+        """Returns the warehouse of this version, as the role of this program."""
+        return Warehouse(settings.database_url.get_secret_value(), NEWEST_MIGRATION)
 
     @contextmanager
     def connect(self, *, autocommit: bool = False) -> Iterator[Connection]:
         """Opens a connection that commits when the block ends well and rolls back otherwise.
 
-        Raises `ServerError` when the database cannot be reached, goes away or refuses, and
-        `ItemRefusedError` when it refuses values.
+        Raises `ServerError` when the database cannot be reached, goes away, refuses or has the
+        tables of another version, and `ItemRefusedError` when it refuses values.
         """
         with (
             translated(address(self.conninfo)),
             psycopg.connect(self.conninfo, connect_timeout=5, autocommit=autocommit) as connection,
         ):
+            if self.migration is not None:
+                self._require(connection, self.migration)
             yield connection
+
+    def _require(self, connection: Connection, migration: str) -> None:
+        found = None
+        with suppress(psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
+            found = read_migration(connection)
+        connection.rollback()
+        if found != migration:
+            raise TablesVersionError(address(self.conninfo), found, migration)
+
+
+def read_migration(connection: Connection) -> str:
+    """Returns the migration that the tables have."""
+    return str(read_value(connection, "select version_num from migration.alembic_version"))
 
 
 def address(conninfo: str) -> str:

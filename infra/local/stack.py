@@ -20,6 +20,7 @@ from assets.access.drift import apply
 from assets.access.policy import PolicyError, load_policy
 from assets.errors import AccessError, StackError
 from assets.resources.object_store import open_client
+from assets.resources.warehouse import Warehouse
 from assets.retention.signing import new_private_key
 from assets.settings import Settings
 from infra.kafka.topics import provision_topic
@@ -36,7 +37,7 @@ from infra.local.state import StateFolder
 from infra.object_store.buckets import create_bucket, provision_buckets, put_policies
 from infra.object_store.programs import ARCHIVE, KAFKA_BUCKET, OPERATOR, secret_variable
 from infra.postgres import bootstrap
-from infra.postgres.migrate import migrate
+from infra.postgres.migrate import migrate, refuse_newer_tables
 
 OUTSIDE_SERVERS = ("DATABASE_URL", "AWS_ENDPOINT_URL", "KAFKA_BOOTSTRAP_SERVERS")
 """Variables with the addresses of servers that are used in place of embedded ones."""
@@ -361,13 +362,18 @@ class Stack:
 
     def _provision_database(self) -> None:
         if not self._is_database_outside:
+            if bootstrap.has_warehouse(self.superuser_conninfo()):
+                refuse_newer_tables(self.superuser_conninfo(bootstrap.WAREHOUSE))
             self.say("roles, databases and schemas")
             known = asdict(self.state.secrets())
             passwords = {role: known[role] for role in bootstrap.PROGRAMS}
             bootstrap.bootstrap(self.superuser_conninfo(), passwords)
         elif _MIGRATOR_URL not in self.outside:
             self.say(f"tables and grants stay as they are: {_MIGRATOR_URL} is not set")
-            return
+            with Warehouse.from_settings(self.settings()).connect():
+                return  # its tables are of this version
+        else:
+            refuse_newer_tables(self.granting_conninfo())
         self.say("tables")
         with self.migrator() as conninfo:
             migrate(conninfo)

@@ -74,6 +74,12 @@ def bootstrap(superuser_conninfo: str, passwords: Mapping[str, str]) -> None:
                 _create_schemas(connection)
 
 
+def has_warehouse(superuser_conninfo: str) -> bool:
+    """Returns whether the server has the database of the warehouse."""
+    with Warehouse(superuser_conninfo).connect() as server:
+        return _has_database(server, WAREHOUSE)
+
+
 @contextmanager
 def migrator(superuser_conninfo: str) -> Iterator[str]:
     """Lets the migrator log in for the block; yields its connection, which acts as the owner."""
@@ -145,9 +151,13 @@ def _create_role(server: Connection, role: str) -> None:
 
 
 def _create_database(server: Connection, database: str, owner: str) -> None:
-    found = server.execute("select from pg_database where datname = %s", [database])
-    if found.fetchone() is None:
+    if not _has_database(server, database):
         server.execute(fill("create database {} owner {}", database, owner))
+
+
+def _has_database(server: Connection, database: str) -> bool:
+    found = server.execute("select from pg_database where datname = %s", [database])
+    return found.fetchone() is not None
 
 
 def close_database(server: Connection, database: str) -> None:

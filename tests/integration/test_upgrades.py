@@ -1,12 +1,16 @@
-"""Every state that an earlier version left is upgraded, and keeps its rows."""
+"""Every state that an earlier version left is upgraded; that of a newer one is refused."""
 
 import json
 import lzma
+import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
+import dagster as dg
 import psycopg
 import pytest
 from psycopg import sql
@@ -14,7 +18,9 @@ from psycopg import sql
 from assets.access.drift import read_drift
 from assets.access.policy import load_policy
 from assets.catalog.checks import balance
-from assets.resources.warehouse import Warehouse
+from assets.errors import TablesVersionError
+from assets.platform import Platform
+from assets.resources.warehouse import NEWEST_MIGRATION, Warehouse
 from assets.retention.receipt_store import read_receipts
 from assets.retention.receipts import verify
 from assets.retention.signing import from_pem, key_id
@@ -25,8 +31,10 @@ from infra.local.stack import Stack
 from infra.local.state import StateFolder
 from infra.postgres import migrations
 from infra.postgres.bootstrap import DAGSTER_STORAGE, WAREHOUSE
+from orchestration.sensors import image_backlog
+from tests.commands import darkroom
 from tests.integration.conftest import without_durability
-from tests.integration.upgrades.record_state import STATES
+from tests.integration.upgrades.record_state import STATES, dump
 
 RECORDED = sorted(STATES.glob("*.sql.xz"))
 OLDEST = RECORDED[0]
@@ -179,3 +187,65 @@ def test_the_views_of_the_oldest_state_are_built_and_its_sales_add_up(stack, tmp
 def test_every_migration_has_its_recorded_state():
     landed = {path.name[:4] for path in MIGRATIONS.glob("versions/*.sql")}
     assert landed - {path.name[:4] for path in RECORDED} == WITHOUT_STATE
+
+
+@pytest.fixture(scope="module")
+def newer(stack: Stack) -> Stack:
+    """The state that a newer version would leave."""
+    restore(stack, RECORDED[-1])
+    stack.start_database()
+    with psycopg.connect(stack.superuser_conninfo(WAREHOUSE), autocommit=True) as connection:
+        connection.execute("update migration.alembic_version set version_num = '9999'")
+    return stack
+
+
+def variables(stack: Stack) -> dict[str, str]:
+    ports = {f"{name.upper()}_PORT": str(port) for name, port in asdict(stack.ports).items()}
+    ports["UPLOAD_PORT"] = ports["UPLOAD_API_PORT"]
+    return {**os.environ, **ports, "DARKROOM_STATE": str(stack.state.root)}
+
+
+def refusal(newer: Stack) -> str:
+    return (
+        f"The tables of PostgreSQL at 127.0.0.1:{newer.ports.postgres} are of a newer version "
+        f"(migration 9999) than this program, which knows them up to {NEWEST_MIGRATION}: use the "
+        "newer program, or restore a backup that was taken before the upgrade. "
+        "Nothing was changed."
+    )
+
+
+def run(name: str, *arguments: str, env: dict[str, str]) -> tuple[int, str]:
+    """Runs a program of this Python environment; returns its exit code and its messages."""
+    command = [Path(sys.executable).with_name(name), *arguments]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    return done.returncode, " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize("command", ["keys list", "people list", "access diff", "topic gaps"])
+def test_commands_refuse_the_tables_of_a_newer_version(newer, command):
+    done = darkroom(*command.split(), env=variables(newer))
+    assert (done.exit_code, " ".join(done.stderr.split())) == (1, f"✗ {refusal(newer)}")
+
+
+def test_sensors_refuse_the_tables_of_a_newer_version(newer):
+    resources = {"platform": Platform.from_settings(newer.settings())}
+    with (
+        dg.DagsterInstance.ephemeral() as instance,
+        dg.build_sensor_context(instance=instance, resources=resources) as context,
+        pytest.raises(TablesVersionError, match="use the newer program"),
+    ):
+        image_backlog(context)
+
+
+def test_the_upload_api_refuses_the_tables_of_a_newer_version(newer):
+    env = newer.environment()
+    env["DATABASE_URL"] = env["DATABASE_UPLOADER_URL"]
+    assert run("python", "-m", "services.upload_api", env=os.environ | env) == (1, refusal(newer))
+
+
+def test_a_start_refuses_the_state_of_a_newer_version_and_changes_nothing(newer):
+    before = dump(newer)
+    code, messages = run("darkroom", "up", env=variables(newer))
+    assert (code, messages.endswith(refusal(newer))) == (1, True)
+    newer.servers[0].start()  # the command stopped what it had found
+    assert dump(newer) == before

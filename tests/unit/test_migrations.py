@@ -5,6 +5,7 @@ from pathlib import Path
 
 from alembic.script import ScriptDirectory
 
+from assets.resources.warehouse import NEWEST_MIGRATION
 from infra.postgres import migrations
 
 FOLDER = Path(migrations.__file__).parent
@@ -16,6 +17,7 @@ def test_each_migration_follows_the_one_with_the_number_before() -> None:
     newest_first = ScriptDirectory(FOLDER).walk_revisions()
     chain = [(one.down_revision, one.revision) for one in newest_first][::-1]
     assert chain == list(pairwise([None, *numbers]))
+    assert numbers[-1] == NEWEST_MIGRATION
 
 
 def test_each_migration_has_its_sql_beside_it() -> None:
