@@ -42,10 +42,10 @@ def test_a_run_killed_in_the_middle_of_a_batch_costs_no_image_and_doubles_none(r
         is_under_way = before < running.finished() < before + sent
         return started[0] if started and is_under_way else None
 
-    wait_until(half_done, "a processing run in the middle of its work", 90)
+    wait_until(half_done, "a processing run in the middle of its work")
     victim = half_done()
     psutil.Process(running.pid_of(victim.run_id)).kill()
-    wait_until(lambda: running.finished() == before + sent, "every image to be finished", 120)
+    wait_until(lambda: running.finished() == before + sent, "every image to be finished")
     failed = running.runs("process_images", DagsterRunStatus.FAILURE)
     assert victim.run_id in {run.run_id for run in failed}
     [(renditions, images)] = running.query(
@@ -70,15 +70,15 @@ def test_a_server_that_is_killed_fails_the_ticks_plainly_and_the_backlog_is_work
 ):
     before = running.finished()
     wait_until(
-        lambda: not running.runs("land_messages", DagsterRunStatus.STARTED), "an idle platform", 60
+        lambda: not running.runs("land_messages", DagsterRunStatus.STARTED), "an idle platform"
     )
     running.kill(server)
     wait_until(
-        lambda: any(message in said for said in running.failed_ticks(sensor)), "a failed tick", 60
+        lambda: any(message in said for said in running.failed_ticks(sensor)), "a failed tick"
     )
     running.stack.start()
     sent = send(running, f"after {server}", 5)
-    wait_until(lambda: running.finished() == before + sent, "the backlog to be worked off", 120)
+    wait_until(lambda: running.finished() == before + sent, "the backlog to be worked off")
     assert_counts_add_up(running)
 
 
@@ -89,5 +89,5 @@ def test_a_database_that_is_killed_comes_back_and_the_backlog_is_worked_off(runn
     drop_into_bucket(running.object_store, "without a database", pictures, lambda: None)
     produce_to_topic(running.stack.settings(), pictures, lambda: None)
     running.stack.start()
-    wait_until(lambda: running.finished() == before + 10, "the backlog to be worked off", 150)
+    wait_until(lambda: running.finished() == before + 10, "the backlog to be worked off")
     assert_counts_add_up(running)

@@ -71,7 +71,6 @@ def test_contact_data_of_a_member_are_found_nowhere_else(running):
         wait_until(
             lambda: "analytics.view_member_sales_summary" in relations_with(warehouse, MEMBER),
             "the member to be seen by analysts",
-            90,
         )
         assert "ASSESSMENT.TB_AUDIT_LOG" in relations_with(warehouse, LAST_NAME)
         for canary in CANARIES:

@@ -64,4 +64,4 @@ def test_web_server_and_daemon_run_the_workspace(own_stack, tmp_path):
             is_loaded = [entry["name"] for entry in locations] == ["orchestration.definitions"]
             return is_loaded and all(d["healthy"] for d in daemons if d["required"])
 
-        wait_until(is_healthy, "web server and daemon to be healthy", 120)
+        wait_until(is_healthy, "web server and daemon to be healthy")

@@ -92,4 +92,4 @@ def test_images_are_processed_after_the_code_server_came_back(running, superviso
     supervisor.poll()
     before = running.finished()
     send(running, "after its code came back", 3)
-    wait_until(lambda: running.finished() == before + 6, "images to be processed", 120)
+    wait_until(lambda: running.finished() == before + 6, "images to be processed")

@@ -159,7 +159,7 @@ def test_a_killed_server_knows_every_key_again(tmp_path):
 def test_runs_of_ingestion_take_notifications_and_sensors_count_them(stack):
     settings, ingestion = stack.settings(), store_of(stack, "ingestion")
     store_of(stack, OPERATOR).put(settings.raw_bucket, f"drop/{uuid4()}", b"x", "image/jpeg")
-    wait_until(lambda: store_of(stack, "code_server").notifications_waiting(), "a notification", 10)
+    wait_until(lambda: store_of(stack, "code_server").notifications_waiting(), "a notification")
     received = ingestion.receive(wait_seconds=10)
     ingestion.acknowledge(received)
     assert received

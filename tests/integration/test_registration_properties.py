@@ -99,12 +99,12 @@ def wait_for_notified(platform, count: int) -> None:
         return len(registered(platform)) >= count
 
     not_due(platform)
-    wait_until(is_registered, f"{count} rows", 30)
+    wait_until(is_registered, f"{count} rows")
 
 
 def learn(platform, way: Way, count: int) -> None:
     if way is Way.LISTING:
-        wait_until(platform.object_store.notifications_waiting, "a notification", 30)
+        wait_until(platform.object_store.notifications_waiting, "a notification")
         platform.forget_notifications()
     if way in {Way.NOTIFICATIONS, Way.LISTING_LATER}:
         wait_for_notified(platform, count)
@@ -137,7 +137,7 @@ def test_notifications_of_a_killed_run_come_back_and_are_registered_once(
     for number in range(12):
         put(short_intervals, f"{number} + ☃.jpg")
     waiting = short_intervals.object_store.notifications_waiting
-    wait_until(lambda: waiting() >= 12, "12 notifications", 30)
+    wait_until(lambda: waiting() >= 12, "12 notifications")
     run_killed_after_writing(short_intervals, monkeypatch)
     assert short_intervals.states() == {}
     wait_for_notified(short_intervals, 12)

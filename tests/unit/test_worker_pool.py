@@ -314,4 +314,4 @@ def test_a_retry_alone_ends_with_the_block_too() -> None:
             while len(children := set(me.children()) - before) < 2:
                 time.sleep(0.02)
         assert isinstance(hanging.exception(), CancelledError)
-    wait_until(lambda: not any(map(is_alive, children)), "the workers to end", 20)
+    wait_until(lambda: not any(map(is_alive, children)), "the workers to end")

@@ -85,7 +85,7 @@ def _take_advisory_locks(target: Target) -> Iterator[str]:
 
 def _lock_tables(target: Target) -> Iterator[str]:
     with psycopg.connect(target.person("TEAM_ANALYTICS"), autocommit=True) as analyst:
-        wait_until(lambda: len(_readable(analyst)) > 5, "the views to be built", _WAIT_SECONDS)
+        wait_until(lambda: len(_readable(analyst)) > 5, "the views to be built")
     yield from _try_as_each_team(target, _locks)
 
 
