@@ -372,8 +372,6 @@ class Stack:
             self.say(f"tables and grants stay as they are: {_MIGRATOR_URL} is not set")
             with Warehouse.from_settings(self.settings()).connect():
                 return  # its tables are of this version
-        else:
-            refuse_newer_tables(self.granting_conninfo())
         self.say("tables")
         with self.migrator() as conninfo:
             migrate(conninfo)

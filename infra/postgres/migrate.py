@@ -32,8 +32,9 @@ def refuse_newer_tables(conninfo: str) -> None:
 def migrate(conninfo: str) -> None:
     """Applies the missing migrations as the owner of the tables, each in one transaction.
 
-    Raises `ServerError` when the server goes away or refuses.
+    Raises `ServerError` when the server goes away or refuses, or has newer tables.
     """
+    refuse_newer_tables(conninfo)
     config = Config(attributes={"conninfo": conninfo})
     config.set_main_option("script_location", str(_MIGRATIONS))
     with translated(address(conninfo)):
