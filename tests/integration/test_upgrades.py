@@ -14,6 +14,7 @@ import dagster as dg
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from assets.access.drift import read_drift
 from assets.access.policy import load_policy
@@ -29,7 +30,7 @@ from infra.local.ports import free_ports
 from infra.local.postgres import program
 from infra.local.stack import Stack
 from infra.local.state import StateFolder
-from infra.postgres import migrations
+from infra.postgres import bootstrap, migrations
 from infra.postgres.bootstrap import DAGSTER_STORAGE, WAREHOUSE
 from orchestration.sensors import image_backlog
 from tests.commands import darkroom
@@ -174,6 +175,18 @@ def test_a_recorded_state_is_upgraded_and_keeps_its_rows(stack, fresh_schema, pa
         days = connection.execute(_PARTITIONS).fetchall()
     shapes = {_DAY.sub("_DAY", str((parent, *rest))) for parent, _, *rest in days}
     assert len(days) > len(shapes) == 2
+
+
+def test_an_outside_database_is_upgraded_by_its_migrator(stack, fresh_schema, tmp_path):
+    restore(stack, RECORDED[-2])
+    known = asdict(stack.state.secrets())
+    bootstrap.bootstrap(stack.superuser_conninfo(), {one: known[one] for one in bootstrap.PROGRAMS})
+    with bootstrap.migrator(stack.superuser_conninfo()) as owner:
+        outside = stack.environment() | {"DATABASE_MIGRATOR_URL": make_conninfo(owner, options="")}
+        Stack(StateFolder(tmp_path), free_ports(), outside=outside).start_database()
+    assert schema(stack) == fresh_schema
+    with Warehouse(stack.environment()["DATABASE_URL"], NEWEST_MIGRATION).connect() as connection:
+        assert read_drift(connection, load_policy()).differences == ()
 
 
 def test_the_views_of_the_oldest_state_are_built_and_its_sales_add_up(stack, tmp_path):
