@@ -28,7 +28,8 @@ from infra.local.dagster_api import CheckState, check_states, launch_job, runs_i
 from infra.local.stack import Stack
 from infra.progress import progress_bar
 
-_STALL_SECONDS = 180.0
+_STALL_SECONDS = 600.0
+"""A run of many checks may take minutes on a small machine that also does other work."""
 _CHECK_ROUNDS = 3
 _MAX_NAMED = 5
 _EVALUATED = ("SUCCEEDED", "FAILED")
@@ -212,14 +213,17 @@ class Demo:
         Raises `DemoIncompleteError` when one fails or does not run.
         """
         port = self.stack.ports.dagster
+        self.drain()  # a view that a run builds again has to be checked again
         states = check_states(port)
         for _ in range(_CHECK_ROUNDS):
             jobs = {_job_of(state) for state in states if state.status not in _EVALUATED}
             if not jobs:
                 break
             say(f"running {counted(len(jobs), 'job')} of checks")
-            self._wait_for_runs({launch_job(port, job) for job in sorted(jobs)})
+            have_ended = self._wait_for_runs({launch_job(port, job) for job in sorted(jobs)})
             states = check_states(port)
+            if not have_ended:
+                break
         red = [one for one in states if one.is_error or one.status not in _EVALUATED]
         if red or not states:
             names = ", ".join(f"{one.name} of {one.asset}" for one in red[:_MAX_NAMED])
@@ -236,14 +240,16 @@ class Demo:
             say(f"waiting for {counted(len(runs), 'run')} to end")
         self._wait_for_runs(None)
 
-    def _wait_for_runs(self, run_ids: set[str] | None) -> None:
-        """Waits until these runs have ended, or all; gives up when none ends for long."""
+    def _wait_for_runs(self, run_ids: set[str] | None) -> bool:
+        """Waits until these runs have ended, or all; False: none has ended for long."""
         detector = StallDetector(_STALL_SECONDS)
         while True:
             runs = runs_in_flight(self.stack.ports.dagster)
             left = None if runs is None else set(runs if run_ids is None else run_ids & set(runs))
-            if left == set() or detector.is_stalled(left, time.monotonic()):
-                return
+            if left == set():
+                return True
+            if detector.is_stalled(left, time.monotonic()):
+                return False
             time.sleep(0.5)
 
     def _missing(

@@ -28,6 +28,12 @@ def small_pages(monkeypatch):
     monkeypatch.setattr(ObjectStore, "page_of_versions", two)
 
 
+@pytest.fixture
+def at_now(monkeypatch):
+    """Registration at `NOW`, in whichever hour the test itself runs."""
+    monkeypatch.setattr(registration, "utc_now", lambda: NOW)
+
+
 def test_the_listing_is_not_repeated_before_it_is_due(platform):
     platform.register()
     platform.drop("quiet.jpg", b"x")
@@ -84,8 +90,7 @@ def test_a_key_with_more_versions_than_a_slice_is_listed_to_its_end(platform, sm
     assert sorted(keys_of_rows(platform)) == ["same.jpg"] * 5 + ["z.jpg"]
 
 
-def test_the_last_hours_are_listed_before_the_sweep_gets_there(platform, small_pages, monkeypatch):
-    monkeypatch.setattr(registration, "utc_now", lambda: NOW)
+def test_the_last_hours_are_listed_before_the_sweep_gets_there(platform, small_pages, at_now):
     bounded = with_settings(platform, sweep_pages=1)
     folders = [f"{NOW - timedelta(hours=back):%Y-%m-%d/%H}" for back in range(4)]
     for folder in folders:
@@ -99,7 +104,7 @@ def test_the_last_hours_are_listed_before_the_sweep_gets_there(platform, small_p
     assert f"drop/{folders[3]}/new.jpg" not in found
 
 
-def test_an_hour_with_very_many_objects_costs_no_more_than_its_share(platform, small_pages):
+def test_an_hour_with_very_many_objects_costs_no_more_than_its_share(platform, small_pages, at_now):
     bounded = with_settings(platform, sweep_pages=6, hourly_prefixes="drop")
     for number in range(20):
         platform.drop(f"drop/{NOW:%Y-%m-%d/%H}/{number:02}.jpg", b"x")

@@ -45,15 +45,15 @@ class ListedPage:
     sweep: Sweep | None
 
 
-def pages_of_slice(platform: Platform, sweep: Sweep) -> Iterator[ListedPage]:
-    """Lists one slice: the folders of the last hours, then a part of the sweep.
+def pages_of_slice(platform: Platform, sweep: Sweep, now: datetime) -> Iterator[ListedPage]:
+    """Lists one slice: the folders of the last hours until now, then a part of the sweep.
 
     Each of the two has at most `sweep_pages` pages, or one page per folder. The last page marks the
     slice as ended; a slice that is interrupted before is due again at once.
     """
     settings = platform.settings
     configured = settings.hourly_folders
-    folders = recent_folders(hourly_folders() if configured is None else configured, utc_now())
+    folders = recent_folders(hourly_folders() if configured is None else configured, now)
     for folder in folders:
         yield from _recent_pages(platform, folder, max(1, settings.sweep_pages // len(folders)))
     yield from _sweep_pages(platform, sweep)

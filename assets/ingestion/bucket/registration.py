@@ -109,8 +109,9 @@ class Registration:
         with self.platform.warehouse.connect() as connection:
             sweep = read_sweep(connection, self.platform.settings.raw_bucket)
         while True:
-            if sweep.is_due(utc_now(), self.platform.settings.sweep_interval):
-                for page in pages_of_slice(self.platform, sweep):
+            now = utc_now()
+            if sweep.is_due(now, self.platform.settings.sweep_interval):
+                for page in pages_of_slice(self.platform, sweep, now):
                     yield page
                     sweep = page.sweep or sweep
             yield None
