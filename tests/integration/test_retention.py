@@ -114,14 +114,19 @@ def test_a_day_that_holds_more_than_was_seen_is_not_dropped(platform, pictures):
     assert sum(platform.states().values()) == len(pictures) + 3
 
 
-def test_a_day_that_somebody_reads_all_the_time_is_emptied_instead(platform, pictures):
+def test_a_day_that_somebody_reads_all_the_time_is_emptied_and_dropped_by_the_next_purge(
+    platform, pictures
+):
     fill(platform, pictures)
+    before = partitions(platform)
     with platform.warehouse.connect() as reader:
         reader.execute("select count(*) from image_catalog.image")
         purge(platform, when_their_day_is_over(platform))
     assert_nothing_is_left(platform)
     assert_it_balances(platform)
-    assert partitions(platform) >= 1
+    assert partitions(platform) == before
+    purge(platform, when_their_day_is_over(platform))
+    assert partitions(platform) == before - 1
 
 
 def test_readers_and_writers_go_on_while_a_day_is_waited_for_and_counted(platform, pictures):
