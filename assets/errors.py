@@ -70,6 +70,18 @@ class StorageFullError(ServerError):
         )
 
 
+class DeletionRefusedError(ServerError):
+    """The object store keeps objects that are to be deleted; all others were deleted."""
+
+    def __init__(self, address: str, objects: int, codes: str) -> None:
+        super().__init__(
+            f"S3 at {address} keeps objects that have to be deleted: {objects:,} ({codes}). An "
+            "Object Lock or a legal hold protects them, or this role may not delete them. All "
+            "others were deleted; the rows of these stay, hidden from readers, and the next purge "
+            "tries them again."
+        )
+
+
 class StackError(DarkroomError):
     """The local servers cannot do what was requested."""
 

@@ -205,6 +205,15 @@ class ObjectStore:
 
         Raises `ServerRefusedError` when the store refuses any of them.
         """
+        if refused := self.delete_unlocked(bucket, objects):
+            reason = f"{len(refused)} deletions: {', '.join(sorted(set(refused.values())))}"
+            raise ServerRefusedError("S3", self.address, reason)
+
+    def delete_unlocked(
+        self, bucket: str, objects: Sequence[tuple[str, str | None]]
+    ) -> dict[tuple[str, str | None], str]:
+        """Deletes objects as `delete` does; returns the error code of each that the store keeps."""
+        refused: dict[tuple[str, str | None], str] = {}
         for start in range(0, len(objects), _DELETE_BATCH):
             batch: list[ObjectIdentifierTypeDef] = [
                 {"Key": key} if version is None else {"Key": key, "VersionId": version}
@@ -213,10 +222,9 @@ class ObjectStore:
             request: DeleteTypeDef = {"Objects": batch, "Quiet": True}
             with self.translated():
                 answer = self.s3.delete_objects(Bucket=bucket, Delete=request)
-            if errors := answer.get("Errors"):
-                codes = sorted({error.get("Code", "?") for error in errors})
-                reason = f"{len(errors)} deletions: {', '.join(codes)}"
-                raise ServerRefusedError("S3", self._address, reason)
+            for error in answer.get("Errors", []):
+                refused[error["Key"], error.get("VersionId") or None] = error.get("Code", "?")
+        return refused
 
     def server_time(self) -> datetime:
         """Returns the time of the store's clock, to the second."""
@@ -299,7 +307,7 @@ class ObjectStore:
 
     def translated(self) -> AbstractContextManager[None]:
         """Raises the errors of clients inside the block as `ServerError`."""
-        return translated("S3", self._address)
+        return translated("S3", self.address)
 
     @contextmanager
     def _reading(self, bucket: str) -> Iterator[None]:
@@ -313,7 +321,7 @@ class ObjectStore:
                 if code(error) in _MISSING:
                     raise ObjectMissingError(bucket) from error
                 if status(error) < SERVER_ERROR and self._serves(bucket):
-                    raise ObjectUnreadableError("S3", self._address, code(error)) from error
+                    raise ObjectUnreadableError("S3", self.address, code(error)) from error
                 raise
 
     @contextmanager
@@ -323,7 +331,7 @@ class ObjectStore:
                 yield
             except self.sqs.exceptions.QueueDoesNotExist as error:
                 reason = f"no queue {self.settings.raw_events_queue}"
-                raise QueueMissingError("SQS", self._address, reason) from error
+                raise QueueMissingError("SQS", self.address, reason) from error
 
     def _serves(self, bucket: str) -> bool:
         """Whether this role may read objects of a bucket: it is told that there is no such key."""
@@ -334,7 +342,8 @@ class ObjectStore:
         return True
 
     @property
-    def _address(self) -> str:
+    def address(self) -> str:
+        """The endpoint, for messages."""
         return self.settings.aws_endpoint_url or "AWS"
 
 

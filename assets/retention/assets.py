@@ -6,6 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from assets import asset_keys
+from assets.errors import DeletionRefusedError
 from assets.platform import Platform
 from assets.retention.clocks import earliest, read_clocks
 from assets.retention.purge import Purge
@@ -46,7 +47,7 @@ def purge_receipt(
     now = earliest(read_clocks(platform))
     try:
         gone = Purge(platform, may_take_any_share=config.any_share).run(now)
-    except ImplausiblePurgeError as error:
+    except (ImplausiblePurgeError, DeletionRefusedError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     last_day = cutoff(now, platform.settings.retention).date()
     for day in context.instance.get_dynamic_partitions(asset_keys.ARRIVAL_DAYS.name or ""):

@@ -2,12 +2,13 @@
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from itertools import groupby, islice
 from threading import Lock
+from uuid import UUID
 
 from assets.catalog import erased
 from assets.ingestion.registry import parse_key
@@ -19,6 +20,7 @@ from assets.retention import ledger_rows
 from assets.retention.ledger_rows import DueImage
 from assets.retention.receipt_store import DeletionContext
 from assets.retention.receipts import Copy, DeletionReason, HashedIds, ProgressCallback, Tally
+from assets.retention.refusals import PinnedKey, Refusals
 from assets.retention.throttle import DeletionThrottle
 from assets.validation.headers import MAX_IMAGE_BYTES
 
@@ -35,12 +37,17 @@ _KEY_LOOKUPS_PER_PAGE = 10
 class Deletion:
     """Deletes images with all their copies.
 
+    An image stays in the ledger while the object store keeps one of its objects; `refusals` holds
+    those objects, and the caller raises them when it is done.
+
     Raises `ServerError` when a server goes away or refuses; the next purge finishes the rest.
     """
 
     platform: Platform
     throttle: DeletionThrottle
     show: ProgressCallback = lambda _: None
+    refusals: Refusals = field(default_factory=Refusals, init=False)
+    _kept: dict[UUID, DueImage] = field(default_factory=dict, init=False, repr=False)
     # Two batches taken at once would divide the images between them: more receipts than needed.
     _taking: Lock = field(default_factory=Lock, init=False, repr=False)
 
@@ -54,27 +61,30 @@ class Deletion:
 
     def _work(self, context: DeletionContext) -> Tally:
         total = Tally()
-        while (gone := self._delete_batch(context)).by_copy:
+        while (gone := self._delete_batch(context)) is not None:
             total += gone
         return total
 
-    def _delete_batch(self, context: DeletionContext) -> Tally:
+    def _delete_batch(self, context: DeletionContext) -> Tally | None:
+        """Deletes a batch of images that are due; None if there are none but those kept."""
         with self.platform.warehouse.connect() as connection:
             is_erasure = context.reason is DeletionReason.ERASURE
             with self._taking:
-                images = _take(connection, context)
+                images = _take(connection, context, list(self._kept))
             if not images:
-                return Tally()
+                return None
             if is_erasure:
                 self.record_content(connection, images, context.began_at)
-            tally = self.delete_objects(images, with_duplicates=is_erasure)
-            replaced = [(key, None) for key in ledger_rows.take_replaced(connection, images)]
-            bucket = self.platform.settings.processed_bucket
-            self.platform.object_store.delete(bucket, replaced)
-            ledger_rows.delete(connection, images)
-            ids = HashedIds()
-            ids.add(image.image_id for image in images)
-            context.issue_receipt(connection, tally, ids)
+            deleted = self.delete_objects(images, with_duplicates=is_erasure)
+            tally = tally_of(deleted)
+            if deleted:
+                replaced = [(key, None) for key in ledger_rows.take_replaced(connection, deleted)]
+                bucket = self.platform.settings.processed_bucket
+                self.refusals.delete(self.platform.object_store, bucket, replaced)
+                ledger_rows.delete(connection, deleted)
+                ids = HashedIds()
+                ids.add(image.image_id for image in deleted)
+                context.issue_receipt(connection, tally, ids)
         self.show(tally)
         return tally
 
@@ -88,6 +98,8 @@ class Deletion:
             for images in self._delete_objects_of(day):
                 ids.add(image.image_id for image in images)
                 tally += tally_of(images)
+            if any(one.arrived_at.astimezone(UTC).date() == day for one in self._kept.values()):
+                return None
             with self.platform.warehouse.connect() as connection:
                 if ledger_rows.drop_day(connection, day, tally):
                     context.issue_receipt(connection, tally, ids)
@@ -95,22 +107,23 @@ class Deletion:
         return None
 
     def _delete_objects_of(self, day: date) -> Iterator[list[DueImage]]:
-        """Yields a day's images by batch, without objects; reads on while those are deleted."""
-        in_flight: deque[tuple[list[DueImage], Future[Tally]]] = deque()
+        """Yields a day's images whose objects are deleted; reads on while others are."""
+        in_flight: deque[Future[list[DueImage]]] = deque()
         with (
             self.platform.warehouse.connect() as connection,
             ThreadPoolExecutor(WORKERS) as threads,
         ):
             for images in ledger_rows.read_images(connection, day, _BATCH_IMAGES):
-                in_flight.append((images, threads.submit(self.delete_objects, images)))
+                in_flight.append(threads.submit(self.delete_objects, images))
                 if len(in_flight) > 2 * WORKERS:
-                    yield self._finished(*in_flight.popleft())
+                    yield self._finished(in_flight.popleft())
             while in_flight:
-                yield self._finished(*in_flight.popleft())
+                yield self._finished(in_flight.popleft())
 
-    def _finished(self, images: list[DueImage], deletion: Future[Tally]) -> list[DueImage]:
-        self.show(deletion.result())
-        return images
+    def _finished(self, deletion: Future[list[DueImage]]) -> list[DueImage]:
+        deleted = deletion.result()
+        self.show(tally_of(deleted))
+        return deleted
 
     def record_content(
         self, connection: Connection, images: Sequence[DueImage], erased_at: datetime
@@ -138,8 +151,10 @@ class Deletion:
             pass
         return None
 
-    def delete_objects(self, images: Sequence[DueImage], *, with_duplicates: bool = False) -> Tally:
-        """Deletes the objects of images, and counts all their copies.
+    def delete_objects(
+        self, images: Sequence[DueImage], *, with_duplicates: bool = False
+    ) -> list[DueImage]:
+        """Deletes the objects of images, and returns the images of which the store keeps none.
 
         Duplicates of the originals are only searched for on request; a purge finds them as orphans.
         """
@@ -150,10 +165,14 @@ class Deletion:
         quarantined = [(image.quarantine_key, None) for image in images if image.quarantine_key]
         settings = self.platform.settings
         keys: tuple[Sequence[tuple[str, str | None]], ...] = (raw, processed, quarantined)
+        store, kept = self.platform.object_store, set[PinnedKey]()
         for bucket, of_bucket in zip(settings.image_buckets, keys, strict=True):
             for batch in self.throttle.batches(of_bucket):
-                self.platform.object_store.delete(bucket, batch)
-        return tally_of(images)
+                kept |= self.refusals.delete(store, bucket, batch)
+        if not kept:
+            return list(images)
+        self._kept.update((one.image_id, one) for one in images if not kept.isdisjoint(_keys(one)))
+        return [one for one in images if one.image_id not in self._kept]
 
     def _duplicates(self, images: Sequence[DueImage]) -> Iterator[tuple[str, str]]:
         """Finds all versions of the keys that belong to one image alone."""
@@ -178,10 +197,18 @@ class Deletion:
             yield [pin_version(one.key, one.version) for one in found]
 
 
-def _take(connection: Connection, context: DeletionContext) -> list[DueImage]:
+def _take(
+    connection: Connection, context: DeletionContext, kept: Collection[UUID]
+) -> list[DueImage]:
     if context.until is None:
-        return ledger_rows.take_withdrawn(connection, context.requested_by, _BATCH_IMAGES)
-    return ledger_rows.take_due(connection, context.until, _BATCH_IMAGES)
+        return ledger_rows.take_withdrawn(connection, context.requested_by, _BATCH_IMAGES, kept)
+    return ledger_rows.take_due(connection, context.until, _BATCH_IMAGES, kept)
+
+
+def _keys(image: DueImage) -> set[PinnedKey]:
+    keys: set[PinnedKey] = {pin_version(image.object_key, image.object_version)}
+    keys |= {(key, None) for key, _ in image.renditions}
+    return keys | ({(image.quarantine_key, None)} if image.quarantine_key else set())
 
 
 def tally_of(images: Iterable[DueImage]) -> Tally:

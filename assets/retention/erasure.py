@@ -57,11 +57,13 @@ class Erasure:
 
         Raises:
             ErasureRequestError: no request has that number.
+            DeletionRefusedError: the store keeps some objects; the request stays open.
             ServerError: a server went away or refused.
         """
         deletion = Deletion(self.platform, DeletionThrottle(), self.show)
         gone = erase_requested(self.platform, deletion, now, number)
         archive_receipts(self.platform)
+        deletion.refusals.raise_any(self.platform.object_store)
         return gone
 
 

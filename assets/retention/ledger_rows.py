@@ -4,7 +4,7 @@ Functions take an open connection and never commit. What rows reference in the b
 `ledger_references`, requested erasures are in `erasure_requests`, receipts in `receipt_store`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
@@ -104,15 +104,20 @@ def count_renditions(connection: Connection, image: UUID) -> int:
     return int(read_value(connection, query, [image]))
 
 
-def take_due(connection: Connection, until: datetime, limit: int) -> list[DueImage]:
-    """Locks images that arrived at or before `until`, skipping those that are locked already."""
-    return _take(connection, sql.SQL("arrived_at <= %(until)s"), {"until": until, "limit": limit})
+def take_due(
+    connection: Connection, until: datetime, limit: int, kept: Collection[UUID] = ()
+) -> list[DueImage]:
+    """Locks images that arrived at or before `until`, without those kept or locked already."""
+    parameters = {"until": until, "limit": limit, "kept": list(kept)}
+    return _take(connection, sql.SQL("arrived_at <= %(until)s"), parameters)
 
 
-def take_withdrawn(connection: Connection, by: str | None, limit: int) -> list[DueImage]:
-    """Locks images whose erasure a role requested, skipping those that are locked already."""
+def take_withdrawn(
+    connection: Connection, by: str | None, limit: int, kept: Collection[UUID] = ()
+) -> list[DueImage]:
+    """Locks images whose erasure a role requested, without those kept or locked already."""
     condition = sql.SQL("withdrawn_at is not null and withdrawn_by is not distinct from %(by)s")
-    return _take(connection, condition, {"by": by, "limit": limit})
+    return _take(connection, condition, {"by": by, "limit": limit, "kept": list(kept)})
 
 
 def read_withdrawing_roles(connection: Connection) -> list[str | None]:
@@ -127,7 +132,12 @@ def read_withdrawing_roles(connection: Connection) -> list[str | None]:
 def _take(
     connection: Connection, condition: sql.SQL, parameters: Mapping[str, object]
 ) -> list[DueImage]:
-    query = sql.SQL("{} where {} limit %(limit)s for update skip locked").format(_DUE, condition)
+    query = sql.SQL("""
+        {}
+        where {} and image_id <> all(%(kept)s::uuid[])
+        limit %(limit)s
+        for update skip locked
+    """).format(_DUE, condition)
     return _with_renditions(connection, read_rows(connection, DueImage, query, parameters))
 
 

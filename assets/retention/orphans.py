@@ -26,6 +26,7 @@ from assets.retention.image_buckets import (
 )
 from assets.retention.ledger_references import lock_and_read, read_snapshot
 from assets.retention.receipts import Copy, ProgressCallback, Tally
+from assets.retention.refusals import PinnedKey, Refusals
 from assets.retention.throttle import DeletionThrottle
 from assets.retention_policy import ImplausiblePurgeError, cutoff, is_plausible
 
@@ -42,6 +43,7 @@ class OrphanPurge:
 
     Attributes:
         may_take_any_share: Whether to delete however many objects of a bucket belong to no row.
+        refusals: The objects that the store keeps; the caller raises them.
     """
 
     platform: Platform
@@ -49,6 +51,7 @@ class OrphanPurge:
     throttle: DeletionThrottle = field(default_factory=DeletionThrottle)
     show: ProgressCallback = lambda _: None
     may_take_any_share: bool = False
+    refusals: Refusals = field(default_factory=Refusals)
 
     def run(self, tally: Tally) -> None:
         """Deletes orphans in the image buckets, expired logs, and unfinished uploads.
@@ -161,10 +164,11 @@ class OrphanPurge:
     ) -> Tally:
         """Deletes objects of one bucket, and counts them; without an image bucket they are logs."""
         gone = Tally()
+        pinned = {pin_version(one.key, one.version): one for one in due}
+        kept = set[PinnedKey]()
         if due:
-            pinned = [pin_version(one.key, one.version) for one in due]
-            self.platform.object_store.delete(due[0].bucket, pinned)
-        for one in due:
+            kept = self.refusals.delete(self.platform.object_store, due[0].bucket, list(pinned))
+        for one in (one for key, one in pinned.items() if key not in kept):
             gone.add(copy, arrived_by(bucket, one) if bucket else one.modified_at, one.size_bytes)
         return gone
 

@@ -36,6 +36,7 @@ class Purge:
 
         Raises:
             ImplausiblePurgeError: an implausible share is due; nothing was hidden or deleted.
+            DeletionRefusedError: the store keeps some objects; everything else was deleted.
             ServerError: a server went away or refused; the next purge deletes the rest.
         """
         settings, warehouse = self.platform.settings, self.platform.warehouse
@@ -53,11 +54,15 @@ class Purge:
         for day in days:
             total += deletion.drop_day(day, expiry) or Tally()
         total += deletion.delete(expiry)
-        total += self._purge_orphans(now, throttle, expiry)
+        orphans = OrphanPurge(
+            self.platform, now, throttle, self.show, self.may_take_any_share, deletion.refusals
+        )
+        total += self._purge_orphans(orphans, expiry)
         with warehouse.connect() as connection:
             ledger_rows.delete_erased(connection, cutoff(now, settings.retention))
             erasure_requests.forget(connection, until)
         archive_receipts(self.platform)
+        deletion.refusals.raise_any(self.platform.object_store)
         return total
 
     def _refuse_implausible(self, due: int, total: int) -> None:
@@ -84,12 +89,9 @@ class Purge:
             return DeletionThrottle()
         return DeletionThrottle(settings.purge_time_share, count_landed)
 
-    def _purge_orphans(
-        self, now: datetime, throttle: DeletionThrottle, context: DeletionContext
-    ) -> Tally:
+    def _purge_orphans(self, orphans: OrphanPurge, context: DeletionContext) -> Tally:
         """Deletes orphans, and ends the purge with a receipt even if there are none or it fails."""
         tally = Tally()
-        orphans = OrphanPurge(self.platform, now, throttle, self.show, self.may_take_any_share)
         try:
             orphans.run(tally)
         finally:

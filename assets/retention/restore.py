@@ -11,7 +11,7 @@ from assets.errors import DarkroomError
 from assets.platform import Platform
 from assets.resources.warehouse import Connection
 from assets.retention import ledger_rows, receipt_store
-from assets.retention.deletion import Deletion
+from assets.retention.deletion import Deletion, tally_of
 from assets.retention.ledger_rows import DueImage
 from assets.retention.receipt_archive import ReceiptArchive
 from assets.retention.receipts import (
@@ -112,7 +112,8 @@ class Restore:
         gone = Tally()
         if images:
             deletion = Deletion(self.platform, DeletionThrottle())
-            gone += deletion.delete_objects(images, with_duplicates=True)
+            gone += tally_of(deletion.delete_objects(images, with_duplicates=True))
+            deletion.refusals.raise_any(self.platform.object_store)
             ledger_rows.delete(connection, images)
         self.show(gone)
         return gone

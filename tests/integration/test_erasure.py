@@ -108,10 +108,10 @@ def test_images_that_fit_into_one_batch_have_one_receipt(platform, pictures, mon
     platform.produce([picture.body for picture in pictures])
     platform.land()
 
-    def slowly(connection, by, limit):
-        take_withdrawn(connection, by, limit // 2)  # what it locks is still there for itself
+    def slowly(connection, by, limit, kept):
+        take_withdrawn(connection, by, limit // 2, kept)  # what it locks is still there for itself
         time.sleep(0.2)
-        return take_withdrawn(connection, by, limit)
+        return take_withdrawn(connection, by, limit, kept)
 
     monkeypatch.setattr(deletion, "_BATCH_IMAGES", len(pictures))
     monkeypatch.setattr(ledger_rows, "take_withdrawn", slowly)
