@@ -26,7 +26,7 @@ from infra.progress import progress_bar
 from infra.source_clients import SOURCE_CLIENTS
 from tests.campaigns.chaos.erasures import replay_topic
 from tests.campaigns.chaos.evidence import collect
-from tests.campaigns.chaos.faults import Fault, FaultInjector, faults, moments
+from tests.campaigns.chaos.faults import Fault, FaultInjector, Target, faults, moments
 from tests.campaigns.chaos.platform import CampaignPlatform, report, running_platform
 from tests.campaigns.chaos.record import Event, read_records
 from tests.campaigns.chaos.senders import CampaignOptions, send_all
@@ -39,6 +39,7 @@ _FINISH_SECONDS = 600.0
 _IMAGES_FINISHED_PER_SECOND = 5.0
 _POLL_SECONDS = 1.0
 _TARGET_WAIT_SECONDS = 45.0
+_IMAGES_WAIT_SECONDS = 600.0  # until enough images are processed and rejected to erase some
 _MAX_MISSES = 12
 _RUN_ENDS_SECONDS = 600.0
 _STALLED_SECONDS = 1.5 * LEASE_DURATION.total_seconds()
@@ -143,7 +144,7 @@ class Campaign:
                 sender.join()
 
     def _inject_faults(self, injector: FaultInjector, started: float) -> None:
-        """Injects each fault at its moment, or as soon as its target is running.
+        """Injects each fault at its moment, or as soon as it is possible.
 
         Other faults are injected while one is waiting for its target.
         """
@@ -155,15 +156,15 @@ class Campaign:
             now = time.monotonic()
             while planned and planned[0] <= now:
                 planned.pop(0)
-                waiting.append((next(drawn), now + _TARGET_WAIT_SECONDS))
+                waiting.append(_waiting(next(drawn), now))
             due, waiting = waiting, []
             for fault, deadline in due:
                 if injector.inject(fault):
                     self.injected.append(fault)
                     misses = 0
                 elif now > deadline:
-                    report(f"skipped: {fault.target} was not running in time")
-                    waiting.append((next(drawn), now + _TARGET_WAIT_SECONDS))
+                    report(f"skipped: {fault.kind} {fault.target} was not possible in time")
+                    waiting.append(_waiting(next(drawn), now))
                     misses += 1
                 else:
                     waiting.append((fault, deadline))
@@ -327,6 +328,12 @@ def run(
     else:
         console.print(f"State and logs are in {folder}")
     report_of(kafka, verdict, injected, time.monotonic() - started).finish()
+
+
+def _waiting(fault: Fault, now: float) -> tuple[Fault, float]:
+    """Returns a fault and until when it is waited for."""
+    is_of_images = fault.target is Target.IMAGES
+    return fault, now + (_IMAGES_WAIT_SECONDS if is_of_images else _TARGET_WAIT_SECONDS)
 
 
 def _options(count: int, images: int, minutes: float | None, seed: int) -> CampaignOptions:
