@@ -45,14 +45,14 @@ def purge_receipt(
     early. A person has to confirm the deletion of an implausible share of all images.
     """
     now = earliest(read_clocks(platform))
-    try:
-        gone = Purge(platform, may_take_any_share=config.any_share).run(now)
-    except (ImplausiblePurgeError, DeletionRefusedError) as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
     last_day = cutoff(now, platform.settings.retention).date()
     for day in context.instance.get_dynamic_partitions(asset_keys.ARRIVAL_DAYS.name or ""):
         if date.fromisoformat(day) < last_day:
             context.instance.delete_dynamic_partition(asset_keys.ARRIVAL_DAYS.name or "", day)
+    try:
+        gone = Purge(platform, may_take_any_share=config.any_share).run(now)
+    except (ImplausiblePurgeError, DeletionRefusedError) as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
     return dg.MaterializeResult(
         metadata={
             "images": gone.items(Copy.LEDGER_ROW),

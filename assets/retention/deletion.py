@@ -37,8 +37,8 @@ _KEY_LOOKUPS_PER_PAGE = 10
 class Deletion:
     """Deletes images with all their copies.
 
-    An image stays in the ledger while the object store keeps one of its objects; `refusals` holds
-    those objects, and the caller raises them when it is done.
+    An image stays in the ledger while the object store keeps one of its objects; `kept` holds those
+    images, `refusals` the objects, and the caller raises them when it is done.
 
     Raises `ServerError` when a server goes away or refuses; the next purge finishes the rest.
     """
@@ -47,7 +47,7 @@ class Deletion:
     throttle: DeletionThrottle
     show: ProgressCallback = lambda _: None
     refusals: Refusals = field(default_factory=Refusals, init=False)
-    _kept: dict[UUID, DueImage] = field(default_factory=dict, init=False, repr=False)
+    kept: dict[UUID, DueImage] = field(default_factory=dict, init=False, repr=False)
     # Two batches taken at once would divide the images between them: more receipts than needed.
     _taking: Lock = field(default_factory=Lock, init=False, repr=False)
 
@@ -70,7 +70,7 @@ class Deletion:
         with self.platform.warehouse.connect() as connection:
             is_erasure = context.reason is DeletionReason.ERASURE
             with self._taking:
-                images = _take(connection, context, list(self._kept))
+                images = _take(connection, context, list(self.kept))
             if not images:
                 return None
             if is_erasure:
@@ -98,7 +98,7 @@ class Deletion:
             for images in self._delete_objects_of(day):
                 ids.add(image.image_id for image in images)
                 tally += tally_of(images)
-            if any(one.arrived_at.astimezone(UTC).date() == day for one in self._kept.values()):
+            if any(one.arrived_at.astimezone(UTC).date() == day for one in self.kept.values()):
                 return None
             with self.platform.warehouse.connect() as connection:
                 if ledger_rows.drop_day(connection, day, tally):
@@ -171,8 +171,8 @@ class Deletion:
                 kept |= self.refusals.delete(store, bucket, batch)
         if not kept:
             return list(images)
-        self._kept.update((one.image_id, one) for one in images if not kept.isdisjoint(_keys(one)))
-        return [one for one in images if one.image_id not in self._kept]
+        self.kept.update((one.image_id, one) for one in images if not kept.isdisjoint(_keys(one)))
+        return [one for one in images if one.image_id not in self.kept]
 
     def _duplicates(self, images: Sequence[DueImage]) -> Iterator[tuple[str, str]]:
         """Finds all versions of the keys that belong to one image alone."""

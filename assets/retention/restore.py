@@ -48,6 +48,7 @@ class Restore:
         Raises:
             BrokenArchiveError: a receipt is missing from the archive or was changed; nothing was
                 done.
+            DeletionRefusedError: the store keeps some objects; everything else was deleted.
             ServerError: a server went away or refused.
         """
         receipts = self._read_archive()
@@ -59,11 +60,13 @@ class Restore:
                 receipt_store.insert(connection, receipt)
             if until:
                 ledger_rows.advance_horizon(connection, until)
-        gone = self._delete_expired(until) if until else Tally()
+        deletion = Deletion(self.platform, DeletionThrottle())
+        gone = self._delete_expired(deletion, until) if until else Tally()
         for receipt in receipts:
             if receipt.why is DeletionReason.ERASURE:
-                gone += self._delete_erased(receipt)
+                gone += self._delete_erased(deletion, receipt)
                 self._block_erased(receipt)
+        deletion.refusals.raise_any(self.platform.object_store)
         return len(missing), gone
 
     def _read_archive(self) -> list[Receipt]:
@@ -78,16 +81,17 @@ class Restore:
             raise BrokenArchiveError(f"The archived receipts are not intact: {' '.join(problems)}")
         return receipts
 
-    def _delete_expired(self, until: datetime) -> Tally:
+    def _delete_expired(self, deletion: Deletion, until: datetime) -> Tally:
         gone = Tally()
         while True:
             with self.platform.warehouse.connect() as connection:
-                images = ledger_rows.take_due(connection, until, _BATCH_IMAGES)
-                gone += self._delete(connection, images)
+                kept = list(deletion.kept)
+                images = ledger_rows.take_due(connection, until, _BATCH_IMAGES, kept)
+                gone += self._delete(deletion, connection, images)
             if not images:
                 return gone
 
-    def _delete_erased(self, receipt: Receipt) -> Tally:
+    def _delete_erased(self, deletion: Deletion, receipt: Receipt) -> Tally:
         gone, hashes = Tally(), receipt.separate_hashes()
         with self.platform.warehouse.connect() as reading:
             for images in ledger_rows.read_images(reading, None, _BATCH_IMAGES):
@@ -95,9 +99,8 @@ class Restore:
                 with self.platform.warehouse.connect() as connection:
                     ids = [image.image_id for image in due]
                     ledger_rows.record_erased(connection, ids, receipt.ended_at)
-                    deletion = Deletion(self.platform, DeletionThrottle())
                     deletion.record_content(connection, due, receipt.ended_at)
-                    gone += self._delete(connection, due)
+                    gone += self._delete(deletion, connection, due)
         return gone
 
     def _block_erased(self, receipt: Receipt) -> None:
@@ -107,13 +110,14 @@ class Restore:
             with self.platform.warehouse.connect() as connection:
                 ledger_rows.record_restored(connection, receipt.salt, hashes, receipt.ended_at)
 
-    def _delete(self, connection: Connection, images: Sequence[DueImage]) -> Tally:
+    def _delete(
+        self, deletion: Deletion, connection: Connection, images: Sequence[DueImage]
+    ) -> Tally:
         """Deletes images without another receipt: their deletion has one."""
         gone = Tally()
         if images:
-            deletion = Deletion(self.platform, DeletionThrottle())
-            gone += tally_of(deletion.delete_objects(images, with_duplicates=True))
-            deletion.refusals.raise_any(self.platform.object_store)
-            ledger_rows.delete(connection, images)
+            deleted = deletion.delete_objects(images, with_duplicates=True)
+            ledger_rows.delete(connection, deleted)
+            gone += tally_of(deleted)
         self.show(gone)
         return gone

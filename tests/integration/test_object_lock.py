@@ -10,6 +10,7 @@ from assets.retention.erasure import Erasure
 from assets.retention.erasure_requests import ErasureSelection, newest_open
 from assets.retention.inventory import Inventory
 from assets.retention.receipts import Copy
+from assets.retention.restore import Restore
 from tests.integration.bucket import keys_of_rows, put
 from tests.integration.retention_helpers import problems, purge
 
@@ -130,3 +131,18 @@ def test_an_erasure_stays_open_until_its_locked_object_is_gone(lockable):
     assert keys_of_rows(lockable) == []
     with lockable.warehouse.connect() as connection:
         assert newest_open(connection) is None
+
+
+def test_a_restore_deletes_again_all_but_the_locked_objects(lockable):
+    """A purge of a later time has left its receipt; the images are there, as with an older dump."""
+    put(lockable, "purged.jpg")
+    lockable.register()
+    purge(lockable, at_the_purge_age(lockable))
+    place = drop_two(lockable)
+    hold(lockable, place, "ON")
+    with pytest.raises(DeletionRefusedError):
+        Restore(lockable).reapply()
+    assert keys_of_rows(lockable) == ["locked.jpg"]
+    hold(lockable, place, "OFF")
+    Restore(lockable).reapply()
+    assert keys_of_rows(lockable) == []
