@@ -2,7 +2,7 @@
 
 In turns, in one run, over the same servers: a day's partition dropped beside a DELETE; a purge of
 images with all their objects beside bare batch deletes; a landing alone beside a landing during a
-purge; and how long an erasure takes.
+purge; and how long an erasure takes, and a purge of Dagster's run records.
 """
 
 import statistics
@@ -17,6 +17,7 @@ from typer import Option
 from benchmarks.retention_days import DELETE, DROP, Cost, measure_days
 from benchmarks.retention_ingest import ALONE, DURING_PURGE, measure_ingestion
 from benchmarks.retention_objects import BARE, PURGE, Deleted, measure_deletion, measure_erasure
+from benchmarks.retention_runs import measure_runs
 from benchmarks.rounds import (
     ONLY,
     Comparison,
@@ -33,11 +34,12 @@ from benchmarks.stack import fresh_stack
 from infra.console import console
 from infra.report import Bound, Direction, Report
 
-Part = StrEnum("Part", ["days", "objects", "ingestion", "erasure"])
+Part = StrEnum("Part", ["days", "objects", "ingestion", "erasure", "runs"])
 
 DELETION_RATES = Comparison(PURGE, "objects", {BARE: 0.90})
 SLOWDOWN_LIMIT = 0.20
 ERASURE_LIMIT_SECONDS = 60
+RUNS_LIMIT_SECONDS = 120
 
 _MIB = 1024**2
 
@@ -49,6 +51,7 @@ def run(
     messages: Annotated[int, Option(help="50 kB each, landed per round.")] = 6_000,
     purged: Annotated[int, Option(help="Images purged during the landing.")] = 20_000,
     erased: Annotated[int, Option(help="Images, per round.")] = 10_000,
+    runs: Annotated[int, Option(help="Run records purged, per round.")] = 20_000,
     kafka: Kafka = "tansu",
     only: Annotated[list[Part] | None, ONLY] = None,
 ) -> None:
@@ -74,6 +77,11 @@ def run(
             erasure = partial(measure_erasure, stack, erased)
             what = f"an erasure of {erased:,} images"
             report_erasure(report, erased, measure_rounds(what, rounds, erasure))
+        if "runs" in parts:
+            what = f"a purge of {runs:,} run records"
+            report_runs(
+                report, runs, measure_rounds(what, rounds, partial(measure_runs, stack, runs))
+            )
     report.finish()
 
 
@@ -132,6 +140,14 @@ def report_erasure(report: Report, images: int, measured: Sequence[float]) -> No
     name = f"erasure of {images:,} images"
     report.check(Bound(name, seconds, Direction.UNDER, ERASURE_LIMIT_SECONDS, "s"))
     report.add({"erasure_seconds": seconds, "erased_images": images})
+
+
+def report_runs(report: Report, runs: int, measured: Sequence[float]) -> None:
+    """Reports how long a purge of run records takes; the limit was set for 20,000 of them."""
+    seconds = statistics.median(measured)
+    name = f"purge of {runs:,} run records"
+    report.check(Bound(name, seconds, Direction.UNDER, RUNS_LIMIT_SECONDS, "s"))
+    report.add({"purge_runs_seconds": seconds, "purged_runs": runs})
 
 
 def _median_cost(costs: Sequence[Cost]) -> Cost:
