@@ -11,6 +11,7 @@ from pathlib import Path
 
 import dagster as dg
 from dagster._core.storage.cloud_storage_compute_log_manager import CloudStorageComputeLogManager
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 
 from assets import asset_keys
@@ -38,10 +39,17 @@ def oldest_run(instance: dg.DagsterInstance) -> datetime | None:
 def purge_runs(
     instance: dg.DagsterInstance, before: datetime, limit: int = MAX_RUNS_PER_PURGE
 ) -> Iterator[Tally]:
-    """Deletes finished runs that were requested before a time, oldest first; yields by batch."""
-    for storage in (instance.event_log_storage, instance.run_storage):
-        # Keeps its connection open, where Dagster otherwise opens one for each statement.
-        storage.optimize_for_webserver(_STATEMENT_MILLISECONDS, pool_recycle=-1, max_overflow=0)
+    """Deletes finished runs that were requested before a time, oldest first; yields by batch.
+
+    The instance must keep its events in one SQL database, such as PostgreSQL.
+    """
+    events, runs = instance.event_log_storage, instance.run_storage
+    if not isinstance(events, SqlEventLogStorage):
+        raise TypeError(f"The events of runs are kept by {type(events).__name__}, not in SQL.")
+    for storage in (events, runs):
+        # Keeps its connection open, where Dagster otherwise opens one for each statement. To store
+        # an event it opens a second one.
+        storage.optimize_for_webserver(_STATEMENT_MILLISECONDS, pool_recycle=-1, max_overflow=10)
     due = dg.RunsFilter(statuses=_FINISHED, created_before=before)
     for start in range(0, limit, _BATCH_RUNS):
         batch = min(_BATCH_RUNS, limit - start)
@@ -49,11 +57,14 @@ def purge_runs(
         if not records:
             return
         tally = Tally()
-        for record in records:
-            run_id = record.dagster_run.run_id
-            instance.event_log_storage.delete_events(run_id)
-            instance.run_storage.delete_run(run_id)  # last: a retry finds the events by it
-            tally.add(Copy.RUN_RECORD, _requested_at(record))
+        # Storage's `delete_events` repeats the same statements for databases that keep each run's
+        # events apart, and releases concurrency slots, which a finished run does not hold.
+        with events.index_connection() as connection:
+            for record in records:
+                run_id = record.dagster_run.run_id
+                events.delete_events_for_run(connection, run_id)
+                runs.delete_run(run_id)  # last: a retry finds the events by it
+                tally.add(Copy.RUN_RECORD, _requested_at(record))
         yield tally
 
 

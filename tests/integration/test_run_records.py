@@ -1,5 +1,6 @@
 """Dagster's own copies, on a real instance: records of runs, their events, logs left on disk."""
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,10 +9,13 @@ from pathlib import Path
 from uuid import uuid4
 
 import dagster as dg
+import psycopg
 import pytest
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import event
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import URL, Engine
 
 from assets.retention.receipt_store import read_receipts
 from assets.retention.receipts import Copy
@@ -33,19 +37,25 @@ def nothing():
     """A job without a step still has a run with events."""
 
 
-@pytest.fixture
-def instance(tmp_path):
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as made:
-        yield made
+@pytest.fixture(scope="module")
+def database(stack) -> Iterator[str]:
+    """The address of a database for records, which the platform keeps in PostgreSQL as well."""
+    name = f"dagster_{uuid4().hex[:12]}"
+    place = conninfo_to_dict(stack.superuser_conninfo(name))
+    host, port = place["host"], int(place["port"])
+    url = URL.create("postgresql", place["user"], place["password"], host, port, name)
+    with psycopg.connect(stack.superuser_conninfo(), autocommit=True) as server:
+        server.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        yield url.render_as_string(hide_password=False)
+        server.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
 
 @pytest.fixture
-def postgres_instance(stack, tmp_path, monkeypatch):
-    """An instance that keeps its records where the platform does."""
-    monkeypatch.setenv("DAGSTER_DATABASE_URL", stack.environment()["DAGSTER_DATABASE_URL"])
-    storage = "storage: {postgres: {postgres_url: {env: DAGSTER_DATABASE_URL}}}"
-    (tmp_path / "dagster.yaml").write_text(storage)
+def instance(database, tmp_path):
+    settings = {"storage": {"postgres": {"postgres_url": database}}}
+    tmp_path.joinpath("dagster.yaml").write_text(json.dumps(settings))
     with dg.DagsterInstance.from_config(str(tmp_path)) as made:
+        made.wipe()
         yield made
 
 
@@ -89,14 +99,14 @@ def test_a_finished_run_goes_with_its_events_once_it_is_old_enough(instance):
     assert (run_ids(instance), list(instance.all_logs(run_id))) == (set(), [])
 
 
-def test_many_runs_are_deleted_over_few_connections(postgres_instance):
-    made = {nothing.execute_in_process(instance=postgres_instance).run_id for _ in range(10)}
+def test_many_runs_are_deleted_over_few_connections(instance):
+    made = {nothing.execute_in_process(instance=instance).run_id for _ in range(10)}
     opened = []
     with listening(Engine, "connect", lambda *_: opened.append(1)):
-        assert purged(postgres_instance, datetime.now(UTC)) == [len(made)]
+        assert purged(instance, datetime.now(UTC)) == [len(made)]
     assert len(opened) < len(made)
-    assert not made & run_ids(postgres_instance)
-    assert not [run_id for run_id in made if list(postgres_instance.all_logs(run_id))]
+    assert run_ids(instance) == set()
+    assert not [run_id for run_id in made if list(instance.all_logs(run_id))]
 
 
 def test_a_run_is_kept_until_then(instance):
