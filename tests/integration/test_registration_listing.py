@@ -1,5 +1,6 @@
 """The listing finds what no notification announced, in slices, and survives being killed."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -148,3 +149,19 @@ def test_a_slice_that_is_due_while_a_long_run_goes_on_is_listed_by_it(platform):
     platform.drop("quiet.jpg", b"x")
     platform.forget_notifications()
     assert restless.register().listed > 1
+
+
+def test_a_queue_that_answers_slowly_does_not_hold_up_the_listing(
+    platform, small_pages, monkeypatch
+):
+    acknowledge = ObjectStore.acknowledge
+
+    def acknowledge_slowly(*arguments):
+        time.sleep(1.0)
+        acknowledge(*arguments)
+
+    monkeypatch.setattr(ObjectStore, "acknowledge", acknowledge_slowly)
+    for number in range(9):
+        platform.drop(f"{number}.jpg", b"x")
+    hurried = with_settings(platform, run_budget_seconds=0.5, hourly_prefixes="")
+    assert hurried.register().listed > 2

@@ -67,24 +67,34 @@ class Registration:
         budget_ends = time.monotonic() + self.platform.settings.run_budget_seconds
         idle_since = time.monotonic()
         while time.monotonic() < budget_ends:
+            began = time.monotonic()
             try:
                 drained = self._drain(wait_seconds)
             except QueueMissingError:  # the listing goes on, and a check turns red
                 time.sleep(wait_seconds)
                 drained = Registered()
-            page = next(pages)
-            done += drained
-            if page is not None:
-                new_images = self._register(page.versions, page.sweep)
-                done += Registered(listed=len(page.versions), new_images=new_images)
-            if page is not None or drained.notified:
+            # As much time for the listing: a long queue that answers slowly does not hold it up.
+            listed = self._list(pages, until=2 * time.monotonic() - began)
+            done += drained + (listed or Registered())
+            if listed is not None or drained.notified:
                 idle_since = time.monotonic()
             elif (
                 time.monotonic() - idle_since + _WAIT_SECONDS
                 > self.platform.settings.run_linger_seconds
             ):
                 break
-            wait_seconds = 0 if page is not None else _WAIT_SECONDS
+            wait_seconds = 0 if listed is not None else _WAIT_SECONDS
+        return done
+
+    def _list(self, pages: Iterator[ListedPage | None], until: float) -> Registered | None:
+        """Registers pages of the listing until a time, at least one; None if none is due."""
+        done: Registered | None = None
+        while (page := next(pages)) is not None:
+            new_images = self._register(page.versions, page.sweep)
+            counts = Registered(listed=len(page.versions), new_images=new_images)
+            done = done + counts if done else counts
+            if time.monotonic() >= until:
+                break
         return done
 
     def _drain(self, wait_seconds: int) -> Registered:
