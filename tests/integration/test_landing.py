@@ -1,6 +1,5 @@
 """Kafka messages become objects and ledger rows, once."""
 
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -22,6 +21,7 @@ from tests.integration.topic import (
     next_offsets,
     with_settings,
 )
+from tests.waiting import wait_until
 
 
 def test_every_message_becomes_one_object_and_one_waiting_row(platform, pictures):
@@ -140,10 +140,9 @@ def test_a_run_takes_what_comes_while_it_lingers(platform):
     lingering = with_settings(platform, run_linger_seconds=6.0)
     fill(platform, 0, images(1, "first"))
     with landing_meanwhile(lingering) as landed:
-        while next_offsets(platform).get(0) != 1:
-            time.sleep(0.1)
+        wait_until(lambda: next_offsets(platform).get(0) == 1, "the first message lands")
         fill(platform, 1, images(2, "later"))
-    assert landed[0].messages == 3
+    assert landed.result().messages == 3
 
 
 def test_a_run_whose_time_is_up_leaves_the_rest_to_the_next(platform):

@@ -1,6 +1,6 @@
 """Topics that change, and messages that are gone: noticed, recorded, and nothing else lost."""
 
-import time
+from threading import Lock
 
 import dagster as dg
 import pytest
@@ -13,6 +13,7 @@ from assets.ingestion.kafka.assets import (
     no_offset_gap_is_unexplained,
 )
 from assets.ingestion.kafka.topics import TopicChangedError
+from assets.resources.event_reader import Reader
 from assets.resources.topic_states import TopicMissingError
 from tests.integration.topic import (
     bodies_landed,
@@ -28,6 +29,7 @@ from tests.integration.topic import (
     recreate_topic,
     with_settings,
 )
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -89,15 +91,23 @@ def test_a_topic_recreated_twice_is_counted_twice(platform):
     assert bodies_landed(platform) == {b"first 0", b"second 0", b"third 0"}
 
 
-def test_a_topic_recreated_while_it_is_read_is_read_from_its_beginning(platform):
+def test_a_topic_recreated_while_it_is_read_is_read_from_its_beginning(platform, monkeypatch):
+    """The run does not look while there is no topic; the test after the next is about that."""
+    look, recreating = Reader.is_topic_unchanged, Lock()
+
+    def look_later(reader):
+        with recreating:
+            return look(reader)
+
+    monkeypatch.setattr(Reader, "is_topic_unchanged", look_later)
     lingering = with_settings(platform, run_linger_seconds=8.0)
     fill(platform, 0, images(3, "old"))
     with landing_meanwhile(lingering) as landed:
-        while next_offsets(platform).get(0) != 3:
-            time.sleep(0.1)
-        recreate_topic(platform)
+        wait_until(lambda: next_offsets(platform).get(0) == 3, "the first messages land")
+        with recreating:
+            recreate_topic(platform)
         fill(platform, 0, images(2, "new"))
-    assert landed[0].new_images == 5
+    assert landed.result().new_images == 5
     assert "~1/0/1" in origins(platform)
 
 
@@ -146,8 +156,7 @@ def test_other_partitions_go_on_while_a_hole_is_watched(platform):
     fill(platform, 1, images(2, "one"))
     lose(platform, 0, 0)
     with landing_meanwhile(patient):
-        while next_offsets(platform).get(1) != 2:
-            time.sleep(0.1)
+        wait_until(lambda: next_offsets(platform).get(1) == 2, "the first messages land")
         assert next_offsets(platform)[0] == 0
     assert next_offsets(platform)[0] == 2
 
@@ -157,10 +166,9 @@ def test_a_message_that_is_late_is_waited_for_and_landed(platform):
     fill(platform, 0, images(4))
     lost = lose(platform, 0, 1)
     with landing_meanwhile(patient) as landed:
-        while next_offsets(platform).get(0) != 1:
-            time.sleep(0.1)
+        wait_until(lambda: next_offsets(platform).get(0) == 1, "the first messages land")
         put_back(platform, lost)
-    assert landed[0].new_images == 4
+    assert landed.result().new_images == 4
     assert gaps_of(platform) == []
 
 
@@ -169,10 +177,9 @@ def test_a_message_that_is_late_at_the_very_end_is_waited_for_and_landed(platfor
     fill(platform, 0, images(3))
     lost = lose(platform, 0, 2)
     with landing_meanwhile(patient) as landed:
-        while next_offsets(platform).get(0) != 2:
-            time.sleep(0.1)
+        wait_until(lambda: next_offsets(platform).get(0) == 2, "the first messages land")
         put_back(platform, lost)
-    assert landed[0].new_images == 3
+    assert landed.result().new_images == 3
     assert gaps_of(platform) == []
 
 

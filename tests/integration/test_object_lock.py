@@ -137,7 +137,7 @@ def test_a_restore_deletes_again_all_but_the_locked_objects(lockable):
     """A purge of a later time has left its receipt; the images are there, as with an older dump."""
     put(lockable, "purged.jpg")
     lockable.register()
-    purge(lockable, at_the_purge_age(lockable))
+    purge(lockable, when_the_day_is_over(lockable))
     place = drop_two(lockable)
     hold(lockable, place, "ON")
     with pytest.raises(DeletionRefusedError):

@@ -1,9 +1,9 @@
 """Short ways to fill a topic, to lose messages of it, and to look at what has been landed."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from threading import Thread
 
 from kafka import KafkaAdminClient, KafkaProducer
 
@@ -85,15 +85,10 @@ def put_back(platform: Platform, lost: tuple[str, bytes]) -> None:
 
 
 @contextmanager
-def landing_meanwhile(platform: Platform) -> Iterator[list[Landed]]:
-    """Lands in the background; what was landed is there when the block has ended."""
-    landed: list[Landed] = []
-    thread = Thread(target=lambda: landed.append(platform.land()))
-    thread.start()
-    try:
-        yield landed
-    finally:
-        thread.join()
+def landing_meanwhile(platform: Platform) -> Iterator[Future[Landed]]:
+    """Lands in the background; the end of the block waits for it."""
+    with ThreadPoolExecutor(1) as background:
+        yield background.submit(platform.land)
 
 
 def next_offsets(platform: Platform) -> dict[int, int]:
