@@ -60,6 +60,10 @@ class TablesVersionError(ServerError):
         super().__init__(message)
 
 
+class RowsRefusedError(DarkroomError):
+    """A migration changed nothing, because rows break a rule that it brings."""
+
+
 class StorageFullError(ServerError):
     """The object store has no space left."""
 

@@ -42,11 +42,14 @@ select
 from copied
 inner join "ASSESSMENT"."TB_TRANSACTION" as bought on copied.old_id = bought."TRANSACTION_ID_NO";
 
-insert into "ASSESSMENT"."TB_TRANSACTION_ITEM_MAPPING" ("TRANSACTION_ID_NO", "ITEM_ID_NO", "QUANTITY_NO")
+insert into "ASSESSMENT"."TB_TRANSACTION_ITEM_MAPPING" (
+    "TRANSACTION_ID_NO", "ITEM_ID_NO", "QUANTITY_NO", "UNIT_PRICE_NO"
+)
 select
     copied.new_id,
     line."ITEM_ID_NO",
-    line."QUANTITY_NO"
+    line."QUANTITY_NO",
+    line."UNIT_PRICE_NO"
 from copied
 inner join "ASSESSMENT"."TB_TRANSACTION_ITEM_MAPPING" as line on copied.old_id = line."TRANSACTION_ID_NO";
 

@@ -7,11 +7,13 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy.exc import DBAPIError
 
-from assets.errors import TablesVersionError
+from assets.errors import RowsRefusedError, TablesVersionError
 from assets.resources.postgres_errors import translated
 from assets.resources.warehouse import NEWEST_MIGRATION, Warehouse, address, read_migration
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_ROWS_REFUSED = "U0002"
+"""The SQLSTATE with which a migration refuses rows; its message names their keys."""
 
 
 def refuse_newer_tables(conninfo: str) -> None:
@@ -32,7 +34,8 @@ def refuse_newer_tables(conninfo: str) -> None:
 def migrate(conninfo: str) -> None:
     """Applies the missing migrations as the owner of the tables, each in one transaction.
 
-    Raises `ServerError` when the server goes away or refuses, or has newer tables.
+    Raises `ServerError` when the server goes away or refuses, or has newer tables, and
+    `RowsRefusedError` when rows break a rule of a missing migration.
     """
     refuse_newer_tables(conninfo)
     config = Config(attributes={"conninfo": conninfo})
@@ -40,7 +43,10 @@ def migrate(conninfo: str) -> None:
     with translated(address(conninfo)):
         try:
             command.upgrade(config, "head")
-        except DBAPIError as error:
-            if isinstance(error.orig, psycopg.Error):
-                raise error.orig from None
-            raise
+        except (DBAPIError, psycopg.Error) as error:
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            if not isinstance(cause, psycopg.Error):
+                raise
+            if cause.sqlstate == _ROWS_REFUSED:
+                raise RowsRefusedError(cause.diag.message_primary) from None
+            raise cause from None

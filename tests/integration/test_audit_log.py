@@ -152,10 +152,11 @@ def test_the_stamps_name_the_acting_person_too(portal, owner):
         program.execute(f"set role {person}")
         program.execute(ADD_ITEM, ["Lamp", "Lumen"])
     stamps = owner.execute(
-        'select "CREATED_BY_ID_NO"::oid::regrole::text, "UPDATED_BY_ID_NO"::oid::regrole::text '
-        'from "ASSESSMENT"."TB_ITEM"'
+        'select "ROLE_NAME_TXT", "CREATED_BY_ID_NO" = "UPDATED_BY_ID_NO" '
+        'from "ASSESSMENT"."TB_ITEM" '
+        'inner join "ASSESSMENT"."TB_PERSON" on "PERSON_ID_NO" = "CREATED_BY_ID_NO"'
     ).fetchall()
-    assert stamps == [(person, person)]
+    assert stamps == [(person, True)]
 
 
 def test_settings_invented_by_a_session_change_nothing_in_the_log(people, log):

@@ -267,3 +267,36 @@ def test_an_aggregate_does_not_add_up_a_book_that_was_rebuilt(warehouse, build):
         build()
     build("--full-refresh")
     assert differences(warehouse) == NONE
+
+
+def test_no_value_that_the_tables_can_hold_makes_a_view_unreadable(warehouse, build):
+    for statement in (
+        'update "ASSESSMENT"."TB_ITEM" set "COST_NO" = 99999999.99, "WEIGHT_KG" = 99999999.99',
+        """
+        with bought as (
+            insert into "ASSESSMENT"."TB_TRANSACTION" (
+                "MEMBERSHIP_ID_TXT", "TOTAL_PRICE_NO", "TOTAL_WEIGHT_KG", "TRANSACTION_DTTM"
+            )
+            select 'tan_a1b2c', 9999999999.99, 9999999999.99, bought_at
+            from unnest(array[
+                timestamptz '1900-01-01 00:00:00+00', '2999-12-31 23:59:59.999999+00'
+            ]) as bought_at
+            cross join generate_series(1, 5250)
+            returning "TRANSACTION_ID_NO"
+        )
+        insert into "ASSESSMENT"."TB_TRANSACTION_ITEM_MAPPING"
+        select "TRANSACTION_ID_NO", 1, 1000000 from bought
+        """,
+    ):
+        warehouse.execute(statement)
+    everything = (*SALES_MODELS, "marts.logistics")
+    for options in ([], ["--full-refresh"]):
+        build(*options, models=everything)
+        views = warehouse.execute(
+            "select viewname from pg_views where schemaname = 'analytics'"
+        ).fetchall()
+        assert len(views) == 7
+        for (view,) in views:
+            assert warehouse.execute(f"select * from analytics.{view}").fetchall()
+        assert differences(warehouse) == NONE
+    warehouse.execute('delete from "ASSESSMENT"."TB_TRANSACTION"')

@@ -120,6 +120,16 @@ def test_totals_are_the_sums_of_the_items_but_for_a_few_prices(seeded):
     assert column(seeded, OFF_BY.format(column="WEIGHT_KG", total="TOTAL_WEIGHT_KG")) == []
 
 
+def test_every_line_has_the_price_of_its_item(seeded):
+    others = column(
+        seeded,
+        'select count(*) from "ASSESSMENT"."TB_TRANSACTION_ITEM_MAPPING" '
+        'inner join "ASSESSMENT"."TB_ITEM" using ("ITEM_ID_NO") '
+        'where "UNIT_PRICE_NO" is distinct from "COST_NO"',
+    )
+    assert others == [0]
+
+
 def test_no_item_is_sold_after_it_was_retired_and_some_were_sold_before(seeded):
     retired = seeded.execute(
         'select count(*) filter (where "TRANSACTION_DTTM" >= "DELETED_DTTM"), count(*), '

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from psycopg.conninfo import make_conninfo
 from assets.access.drift import read_drift
 from assets.access.policy import load_policy
 from assets.catalog.checks import balance
-from assets.errors import TablesVersionError
+from assets.errors import RowsRefusedError, TablesVersionError
 from assets.platform import Platform
 from assets.resources.warehouse import NEWEST_MIGRATION, Warehouse
 from assets.retention.receipt_store import read_receipts
@@ -109,9 +110,12 @@ def schema(stack: Stack) -> list[str]:
     return sorted(found.split("\n\n\n"))
 
 
-def restore(stack: Stack, path: Path) -> str:
-    """Replaces database and roles by a recorded state, and returns its text."""
-    text = lzma.decompress(path.read_bytes()).decode()
+def read_state(path: Path) -> str:
+    return lzma.decompress(path.read_bytes()).decode()
+
+
+def restore(stack: Stack, text: str) -> str:
+    """Replaces database and roles by a recorded state, and returns it."""
     with psycopg.connect(stack.superuser_conninfo(), autocommit=True) as server:
         for database in (WAREHOUSE, DAGSTER_STORAGE):
             server.execute(f"drop database if exists {database} with (force)")
@@ -161,7 +165,7 @@ def expected_changes(revision: str, before: dict[str, list[dict]]) -> dict[str, 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.name.partition(".")[0])
 def test_a_recorded_state_is_upgraded_and_keeps_its_rows(stack, fresh_schema, path):
-    signed_by = _PUBLIC_KEY.search(restore(stack, path))
+    signed_by = _PUBLIC_KEY.search(restore(stack, read_state(path)))
     before = rows(stack)
     stack.start_database()
     assert schema(stack) == fresh_schema
@@ -178,7 +182,7 @@ def test_a_recorded_state_is_upgraded_and_keeps_its_rows(stack, fresh_schema, pa
 
 
 def test_an_outside_database_is_upgraded_by_its_migrator(stack, fresh_schema, tmp_path):
-    restore(stack, RECORDED[-2])
+    restore(stack, read_state(RECORDED[-2]))
     known = asdict(stack.state.secrets())
     bootstrap.bootstrap(stack.superuser_conninfo(), {one: known[one] for one in bootstrap.PROGRAMS})
     with bootstrap.migrator(stack.superuser_conninfo()) as owner:
@@ -190,7 +194,7 @@ def test_an_outside_database_is_upgraded_by_its_migrator(stack, fresh_schema, tm
 
 
 def test_the_views_of_the_oldest_state_are_built_and_its_sales_add_up(stack, tmp_path):
-    restore(stack, OLDEST)
+    restore(stack, read_state(OLDEST))
     stack.start_database()
     build(stack.environment(), "--exclude", "test_type:generic", outputs=tmp_path)
     with Warehouse(stack.environment()["DATABASE_URL"]).connect() as connection:
@@ -202,10 +206,179 @@ def test_every_migration_has_its_recorded_state():
     assert landed - {path.name[:4] for path in RECORDED} == WITHOUT_STATE
 
 
+SALES = '"ASSESSMENT"."TB_{}"'.format
+ITEM, MEMBER, BOUGHT, LINE = map(
+    SALES, ("ITEM", "MEMBERSHIP", "TRANSACTION", "TRANSACTION_ITEM_MAPPING")
+)
+ADD_ITEM = 'call "ASSESSMENT".add_item(%s, %s, %s, 1)'
+RECORD = 'call "ASSESSMENT".record_transaction(%s, %s::bigint[], %s::integer[])'
+
+
+@contextmanager
+def before_careful_sales(stack: Stack) -> Iterator[psycopg.Connection]:
+    """The superuser's connection to tables of the version before migration 0019."""
+    restore(stack, read_state(STATES / "0018.sql.xz"))
+    with psycopg.connect(stack.superuser_conninfo(WAREHOUSE), autocommit=True) as connection:
+        yield connection
+
+
+def test_an_upgrade_stops_at_values_that_no_sum_can_hold_names_them_and_changes_nothing(
+    stack, fresh_schema
+):
+    keep = {}
+    broken = {
+        (ITEM, "COST_NO"): ("NaN", '"ITEM_ID_NO" = 1'),
+        (MEMBER, "BIRTH_DT"): ("infinity", "\"EMAIL_ADDR\" = 'new@example.com'"),
+        (BOUGHT, "TRANSACTION_DTTM"): ("-infinity", '"TRANSACTION_ID_NO" <= 23'),
+        (LINE, "QUANTITY_NO"): (1_000_001, '"TRANSACTION_ID_NO" = 25 and "ITEM_ID_NO" = 1'),
+    }
+    with before_careful_sales(stack) as connection:
+        [(member_id,)] = connection.execute(
+            f'select "MEMBERSHIP_ID_TXT" from {MEMBER} where "EMAIL_ADDR" = \'new@example.com\''
+        )
+        for (table, column), (value, rows_to_break) in broken.items():
+            [(keep[table],)] = connection.execute(
+                f'select max("{column}") from {table} where {rows_to_break}'
+            )
+            connection.execute(f'update {table} set "{column}" = %s where {rows_to_break}', [value])
+        before = dump(stack)
+        with pytest.raises(RowsRefusedError) as refusal:
+            stack.start_database()
+        assert dump(stack) == before
+        message = str(refusal.value)
+        for named in (
+            '"TB_ITEM"."COST_NO" of the rows with the keys 1;',
+            f'"TB_MEMBERSHIP"."BIRTH_DT" of the rows with the keys {member_id};',
+            f'"TB_TRANSACTION"."TRANSACTION_DTTM" of the rows with the keys '
+            f"{','.join(map(str, range(1, 21)))} and 3 more;",
+            '"TB_TRANSACTION_ITEM_MAPPING"."QUANTITY_NO" of the rows with the keys 25/1. Correct',
+        ):
+            assert named in message
+        for (table, column), (_, broken_rows) in broken.items():
+            repair = f'update {table} set "{column}" = %s where {broken_rows}'
+            connection.execute(repair, [keep[table]])
+    stack.start_database()
+    assert schema(stack) == fresh_schema
+
+
+def test_an_upgrade_derives_the_price_of_a_line_where_it_is_certain(stack):
+    prices = (
+        f'select "UNIT_PRICE_NO" from {LINE} where "TRANSACTION_ID_NO" = %s order by "ITEM_ID_NO"'
+    )
+    with before_careful_sales(stack) as connection:
+        [(member_id,)] = connection.execute(
+            f'select min("MEMBERSHIP_ID_TXT") from {MEMBER} where "STATUS_CD" = \'ACTIVE\''
+        )
+        items = [
+            connection.execute(ADD_ITEM, [name, "Lumen", cost]).fetchone()[0]
+            for name, cost in (("Lamp", 10), ("Flash", "0.50"))
+        ]
+
+        def buy(*quantities: int) -> int:
+            parameters = [member_id, items[: len(quantities)], list(quantities)]
+            return connection.execute(RECORD, parameters).fetchone()[0]
+
+        both_before, one_before = buy(2, 3), buy(4)
+        connection.execute('call "ASSESSMENT".change_item(%s, cost => 11)', [items[0]])
+        connection.execute(f'delete from {ITEM} where "ITEM_NAME" = \'Tripod "42"\'')
+        both_after, one_after = buy(1, 1), buy(1)
+        thirds, rebate = buy(3), buy(1, 1)
+        for number, total in ((thirds, "10.00"), (rebate, "10.99")):
+            connection.execute(
+                f'update {BOUGHT} set "TOTAL_PRICE_NO" = %s where "TRANSACTION_ID_NO" = %s',
+                [total, number],
+            )
+        connection.execute("delete from change_queue.changed_transaction")
+        entries = connection.execute(f"select count(*) from {SALES('AUDIT_LOG')}").fetchone()
+    stack.start_database()
+    with psycopg.connect(stack.superuser_conninfo(WAREHOUSE)) as connection:
+        found = {
+            number: [price and str(price) for (price,) in connection.execute(prices, [number])]
+            for number in (both_before, one_before, both_after, one_after, thirds, rebate)
+        }
+        queued = connection.execute("select transaction_id from change_queue.changed_transaction")
+        assert {both_before, one_before, both_after} <= {number for (number,) in queued}
+        logged = connection.execute(f"select count(*) from {SALES('AUDIT_LOG')}")
+        assert logged.fetchone() == entries
+    assert found == {
+        both_before: ["10.00", "0.50"],
+        one_before: ["10.00"],
+        both_after: ["11.00", "0.50"],
+        one_after: ["11.00"],
+        thirds: [None],
+        rebate: [None, None],
+    }
+
+
+NAMES = f"""
+    select item."ITEM_NAME", creator."ROLE_NAME_TXT", updater."ROLE_NAME_TXT"
+    from {ITEM} as item
+    inner join {SALES("PERSON")} as creator on item."CREATED_BY_ID_NO" = creator."PERSON_ID_NO"
+    inner join {SALES("PERSON")} as updater on item."UPDATED_BY_ID_NO" = updater."PERSON_ID_NO"
+    where item."MANUFACTURER_NAME" = 'Nobody'
+    order by item."ITEM_ID_NO"
+"""
+OID = "select oid from pg_roles where rolname = 'ann'"
+
+
+def write_as(connection: psycopg.Connection, person: str, item_name: str) -> None:
+    connection.execute(f"set role {person}")
+    connection.execute(ADD_ITEM, [item_name, "Nobody", 1])
+    connection.execute("reset role")
+
+
+def test_an_upgrade_finds_the_names_of_roles_that_are_gone_or_were_created_again(stack):
+    create = 'create role {0}; grant "TEAM_SALES" to {0}'.format
+    with before_careful_sales(stack) as connection:
+        for person in ("ann", "bob"):
+            connection.execute(create(person))
+            write_as(connection, person, f"first of {person}")
+            connection.execute(f"drop role {person}")
+        connection.execute(create("ann"))
+        write_as(connection, "ann", "second of ann")
+        connection.execute("set session_replication_role = replica")
+        connection.execute(
+            f'insert into {ITEM} ("ITEM_NAME", "MANUFACTURER_NAME", "COST_NO", "WEIGHT_KG", '
+            "\"CREATED_BY_ID_NO\") values ('of nobody', 'Nobody', 1, 1, 999999)"
+        )
+    stack.start_database()
+    with psycopg.connect(stack.superuser_conninfo(WAREHOUSE), autocommit=True) as connection:
+        write_as(connection, "ann", "third of ann")
+        assert connection.execute(NAMES).fetchall() == [
+            ("first of ann", "ann", "ann"),
+            ("first of bob", "bob", "bob"),
+            ("second of ann", "ann", "ann"),
+            ("of nobody", "unknown role 999999", "postgres"),
+            ("third of ann", "ann", "ann"),
+        ]
+
+
+def test_stamps_still_name_the_person_after_a_restore_on_another_cluster(stack):
+    restore(stack, read_state(STATES / "0018.sql.xz"))
+    stack.start_database()
+    with psycopg.connect(stack.superuser_conninfo(WAREHOUSE), autocommit=True) as connection:
+        for person in ("bob", "ann"):
+            connection.execute(f'create role {person}; grant "TEAM_SALES" to {person}')
+            write_as(connection, person, f"before, of {person}")
+        oid = connection.execute(OID).fetchone()
+    restore(stack, dump(stack))  # drops all roles and creates them with other OIDs
+    with psycopg.connect(stack.superuser_conninfo(WAREHOUSE), autocommit=True) as connection:
+        assert connection.execute(OID).fetchone() != oid
+        write_as(connection, "ann", "after, of ann")
+        assert connection.execute(NAMES).fetchall() == [
+            ("before, of bob", "bob", "bob"),
+            ("before, of ann", "ann", "ann"),
+            ("after, of ann", "ann", "ann"),
+        ]
+        assert connection.execute(
+            f"select count(*) from {SALES('PERSON')} where \"ROLE_NAME_TXT\" = 'ann'"
+        ).fetchone() == (1,)
+
+
 @pytest.fixture(scope="module")
 def newer(stack: Stack) -> Stack:
     """The state that a newer version would leave."""
-    restore(stack, RECORDED[-1])
+    restore(stack, read_state(RECORDED[-1]))
     stack.start_database()
     with psycopg.connect(stack.superuser_conninfo(WAREHOUSE), autocommit=True) as connection:
         connection.execute("update migration.alembic_version set version_num = '9999'")

@@ -2,6 +2,11 @@
 -- days. Numbers go on from the last transaction's.
 with
 
+-- Asked once, and not by the default of every row.
+writer as materialized (
+    select "ASSESSMENT".acting_person() as person_id
+),
+
 numbered as materialized (
     select
         nextval(
@@ -106,7 +111,8 @@ totals as (
 -- One total in two thousand is not the sum of its lines, as in real data.
 bought as (
     insert into "ASSESSMENT"."TB_TRANSACTION" (
-        "TRANSACTION_ID_NO", "MEMBERSHIP_ID_TXT", "TOTAL_PRICE_NO", "TOTAL_WEIGHT_KG", "TRANSACTION_DTTM", "STATUS_CD"
+        "TRANSACTION_ID_NO", "MEMBERSHIP_ID_TXT", "TOTAL_PRICE_NO", "TOTAL_WEIGHT_KG", "TRANSACTION_DTTM", "STATUS_CD",
+        "CREATED_BY_ID_NO", "UPDATED_BY_ID_NO"
     )
     overriding system value
     select
@@ -123,16 +129,23 @@ bought as (
             when purchases.age_days < 5 and purchases.status_chance < 0.55 then 'PENDING'
             when purchases.status_chance < 0.065 then 'PENDING'
             else 'COMPLETED'
-        end as transaction_status
+        end as transaction_status,
+        (select writer.person_id from writer) as created_by,
+        (select writer.person_id from writer) as updated_by
     from purchases
     inner join totals on purchases.transaction_id = totals.transaction_id
     order by purchases.transaction_id
 )
 
-insert into "ASSESSMENT"."TB_TRANSACTION_ITEM_MAPPING" ("TRANSACTION_ID_NO", "ITEM_ID_NO", "QUANTITY_NO")
+insert into "ASSESSMENT"."TB_TRANSACTION_ITEM_MAPPING" (
+    "TRANSACTION_ID_NO", "ITEM_ID_NO", "QUANTITY_NO", "UNIT_PRICE_NO", "CREATED_BY_ID_NO", "UPDATED_BY_ID_NO"
+)
 select
     transaction_id,
     item_id,
-    quantity
+    quantity,
+    cost,
+    (select writer.person_id from writer) as created_by,
+    (select writer.person_id from writer) as updated_by
 from lines
 order by transaction_id, item_id;

@@ -60,10 +60,10 @@ final as (
             coalesce(previous.cancelled_transactions, 0) + coalesce(changes.cancelled_transactions, 0)
         )::bigint as cancelled_transactions,
         (coalesce(previous.items, 0) + coalesce(changes.items, 0))::bigint as items,
-        (coalesce(previous.total_sales, 0) + coalesce(changes.total_sales, 0))::numeric(16, 2) as total_sales,
+        (coalesce(previous.total_sales, 0) + coalesce(changes.total_sales, 0))::numeric(30, 2) as total_sales,
         (
             coalesce(previous.total_weight_kg, 0) + coalesce(changes.total_weight_kg, 0)
-        )::numeric(16, 2) as total_weight_kg
+        )::numeric(30, 2) as total_weight_kg
     from changes
     left join previous on changes.transaction_on = previous.transaction_on
 )

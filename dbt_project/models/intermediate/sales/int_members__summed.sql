@@ -96,7 +96,7 @@ final as (
         (coalesce(previous.{{ sum }}, 0) + coalesce(changes.{{ sum }}, 0))::bigint as {{ sum }},
         {% endfor %}
         {% for sum in ['total_spent', 'total_weight_kg'] %}
-        (coalesce(previous.{{ sum }}, 0) + coalesce(changes.{{ sum }}, 0))::numeric(16, 2) as {{ sum }},
+        (coalesce(previous.{{ sum }}, 0) + coalesce(changes.{{ sum }}, 0))::numeric(30, 2) as {{ sum }},
         {% endfor %}
         case
             when looked_up.member_id is null then least(previous.first_purchase_at, changes.first_gained_at)

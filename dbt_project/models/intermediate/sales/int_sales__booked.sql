@@ -44,8 +44,8 @@ fresh as (
         transactions.transaction_status,
         1::bigint as transactions,
         coalesce(baskets.items, 0)::bigint as items,
-        transactions.total_price::numeric(16, 2) as total_price,
-        transactions.total_weight_kg::numeric(16, 2) as total_weight_kg
+        transactions.total_price::numeric(30, 2) as total_price,
+        transactions.total_weight_kg::numeric(30, 2) as total_weight_kg
     from transactions
     left join baskets on transactions.transaction_id = baskets.transaction_id
     union all
@@ -57,8 +57,8 @@ fresh as (
         transactions.transaction_status,
         1::bigint as transactions,
         transaction_items.quantity::bigint as items,
-        null::numeric(16, 2) as total_price,
-        null::numeric(16, 2) as total_weight_kg
+        null::numeric(30, 2) as total_price,
+        null::numeric(30, 2) as total_weight_kg
     from transaction_items
     inner join transactions on transaction_items.transaction_id = transactions.transaction_id
 ),
@@ -88,8 +88,8 @@ differences as (
         transaction_status,
         sum(transactions)::bigint as transactions,
         sum(items)::bigint as items,
-        sum(total_price)::numeric(16, 2) as total_price,
-        sum(total_weight_kg)::numeric(16, 2) as total_weight_kg
+        sum(total_price)::numeric(30, 2) as total_price,
+        sum(total_weight_kg)::numeric(30, 2) as total_weight_kg
     from (
         select * from fresh
         union all

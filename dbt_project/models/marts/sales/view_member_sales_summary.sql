@@ -13,7 +13,7 @@ select
     items,
     total_spent,
     total_weight_kg,
-    (total_spent / nullif(sales, 0))::numeric(16, 2) as average_basket,
+    (total_spent / nullif(sales, 0))::numeric(30, 2) as average_basket,
     first_purchase_at,
     last_purchase_at
 from {{ ref('int_members__summed') }}

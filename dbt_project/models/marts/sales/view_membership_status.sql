@@ -14,10 +14,10 @@ final as (
         count(members.member_id) as members,
         count(members.member_id) filter (where members.is_above_18) as members_above_18,
         count(members.member_id) filter (where members.sales > 0) as buying_members,
-        coalesce(sum(members.total_spent), 0)::numeric(16, 2) as total_spent,
+        coalesce(sum(members.total_spent), 0)::numeric(30, 2) as total_spent,
         (
             sum(members.total_spent) / nullif(count(members.member_id) filter (where members.sales > 0), 0)
-        )::numeric(16, 2) as average_spent,
+        )::numeric(30, 2) as average_spent,
         max(members.last_purchase_at) as last_purchase_at
     from statuses
     left join members on statuses.membership_status = members.membership_status

@@ -21,16 +21,16 @@ final as (
         transactions.transaction_status,
         transactions.total_price as stored_price,
         sums.items_price,
-        (transactions.total_price - sums.items_price)::numeric(16, 2) as price_difference,
+        (transactions.total_price - sums.items_price)::numeric(30, 2) as price_difference,
         transactions.total_weight_kg as stored_weight_kg,
         sums.items_weight_kg,
-        (transactions.total_weight_kg - sums.items_weight_kg)::numeric(16, 2) as weight_difference_kg
+        (transactions.total_weight_kg - sums.items_weight_kg)::numeric(30, 2) as weight_difference_kg
     from transactions
     cross join
         lateral (
             select
-                coalesce(sum(transaction_items.quantity * items.cost), 0)::numeric(16, 2) as items_price,
-                coalesce(sum(transaction_items.quantity * items.weight_kg), 0)::numeric(16, 2) as items_weight_kg
+                coalesce(sum(transaction_items.quantity * items.cost), 0)::numeric(30, 2) as items_price,
+                coalesce(sum(transaction_items.quantity * items.weight_kg), 0)::numeric(30, 2) as items_weight_kg
             from transaction_items
             inner join items on transaction_items.item_id = items.item_id
             where transaction_items.transaction_id = transactions.transaction_id
