@@ -29,6 +29,8 @@ items as (
         retired_at,
         transactions,
         items_sold,
+        total_sales,
+        items_without_price,
         first_sold_at,
         last_sold_at
     from analytics.view_item_sales_summary

@@ -41,6 +41,14 @@ select
     item."DELETED_DTTM" as retired_at,
     count(bought."TRANSACTION_ID_NO") as transactions,
     coalesce(sum(line."QUANTITY_NO") filter (where bought."TRANSACTION_ID_NO" is not null), 0) as items_sold,
+    coalesce(
+        sum(line."QUANTITY_NO" * line."UNIT_PRICE_NO") filter (where bought."TRANSACTION_ID_NO" is not null), 0
+    ) as total_sales,
+    coalesce(
+        sum(line."QUANTITY_NO") filter (
+            where bought."TRANSACTION_ID_NO" is not null and line."UNIT_PRICE_NO" is null
+        ), 0
+    ) as items_without_price,
     min(bought."TRANSACTION_DTTM") as first_sold_at,
     max(bought."TRANSACTION_DTTM") as last_sold_at
 from "ASSESSMENT"."TB_ITEM" as item

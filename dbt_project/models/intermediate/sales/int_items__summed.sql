@@ -19,6 +19,8 @@ changes as (
         item_id,
         sum(transactions) as sales,
         sum(items) as items_sold,
+        sum(total_price) as total_sales,
+        sum(items) filter (where total_price is null) as items_without_price,
         min(transaction_at) filter (where transactions > 0) as first_gained_at,
         max(transaction_at) filter (where transactions > 0) as last_gained_at,
         min(transaction_at) filter (where transactions < 0) as first_lost_at,
@@ -33,6 +35,8 @@ previous as (
         item_id,
         sales,
         items_sold,
+        total_sales,
+        items_without_price,
         first_sold_at,
         last_sold_at
     from {{ this }}
@@ -43,6 +47,8 @@ previous as (
         null::bigint as item_id,
         null::bigint as sales,
         null::bigint as items_sold,
+        null::numeric as total_sales,
+        null::bigint as items_without_price,
         null::timestamptz as first_sold_at,
         null::timestamptz as last_sold_at
     where false
@@ -82,6 +88,10 @@ final as (
         items.retired_at,
         (coalesce(previous.sales, 0) + coalesce(changes.sales, 0))::bigint as sales,
         (coalesce(previous.items_sold, 0) + coalesce(changes.items_sold, 0))::bigint as items_sold,
+        (coalesce(previous.total_sales, 0) + coalesce(changes.total_sales, 0))::numeric(30, 2) as total_sales,
+        (
+            coalesce(previous.items_without_price, 0) + coalesce(changes.items_without_price, 0)
+        )::bigint as items_without_price,
         case
             when looked_up.item_id is null then least(previous.first_sold_at, changes.first_gained_at)
             else looked_up.first_sold_at

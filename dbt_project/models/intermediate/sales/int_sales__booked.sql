@@ -57,7 +57,7 @@ fresh as (
         transactions.transaction_status,
         1::bigint as transactions,
         transaction_items.quantity::bigint as items,
-        null::numeric(30, 2) as total_price,
+        (transaction_items.quantity * transaction_items.unit_price)::numeric(30, 2) as total_price,
         null::numeric(30, 2) as total_weight_kg
     from transaction_items
     inner join transactions on transaction_items.transaction_id = transactions.transaction_id
@@ -95,7 +95,8 @@ differences as (
         union all
         select * from reversed
     ) as booked
-    group by transaction_id, item_id, member_id, transaction_at, transaction_status
+    -- A price that becomes known or unknown is a reversal and a new booking, so that pieces without a price can be counted.
+    group by transaction_id, item_id, member_id, transaction_at, transaction_status, total_price is null
 ),
 {% endif %}
 

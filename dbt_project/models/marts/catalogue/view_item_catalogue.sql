@@ -23,7 +23,13 @@ final as (
             where transaction_items.item_id = items.item_id
         ) as has_transactions,
         items.created_at as listed_at,
-        items.updated_at as changed_at
+        items.updated_at as changed_at,
+        items.retired_at is null and count(*) over (
+            partition by
+                items.retired_at is null,
+                lower(regexp_replace(items.item_name, '\s', '', 'g')),
+                lower(regexp_replace(items.manufacturer_name, '\s', '', 'g'))
+        ) > 1 as has_duplicate
     from items
 )
 

@@ -12,7 +12,8 @@ select
     retired_at,
     sales as transactions,
     items_sold,
-    (items_sold * cost)::numeric(30, 2) as total_sales_at_cost,
+    total_sales,
+    items_without_price,
     (items_sold * weight_kg)::numeric(30, 2) as total_weight_kg,
     first_sold_at,
     last_sold_at

@@ -29,7 +29,9 @@ final as (
     cross join
         lateral (
             select
-                coalesce(sum(transaction_items.quantity * items.cost), 0)::numeric(30, 2) as items_price,
+                coalesce(
+                    sum(transaction_items.quantity * coalesce(transaction_items.unit_price, items.cost)), 0
+                )::numeric(30, 2) as items_price,
                 coalesce(sum(transaction_items.quantity * items.weight_kg), 0)::numeric(30, 2) as items_weight_kg
             from transaction_items
             inner join items on transaction_items.item_id = items.item_id

@@ -4,5 +4,6 @@ select
     "ITEM_ID_NO" as item_id,
     "QUANTITY_NO" as quantity,
     "CREATED_DTTM" as created_at,
-    "UPDATED_DTTM" as updated_at
+    "UPDATED_DTTM" as updated_at,
+    "UNIT_PRICE_NO" as unit_price
 from {{ source('ASSESSMENT', 'TB_TRANSACTION_ITEM_MAPPING') }}
