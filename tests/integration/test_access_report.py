@@ -143,7 +143,7 @@ CHANGES = [
         'grant execute on procedure "ASSESSMENT".retire_item(bigint) to public',
         'revoke execute on procedure "ASSESSMENT".retire_item(bigint) from public',
         "logistics, execute ASSESSMENT.retire_item(bigint): the file says denied, PostgreSQL "
-        "allowed: cannot execute UPDATE in a read-only transaction.",
+        "allowed: Give the number of the item.",
     ),
     (
         'grant truncate on "ASSESSMENT"."TB_ITEM" to "TEAM_SALES"',
