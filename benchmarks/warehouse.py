@@ -1,9 +1,10 @@
 """`darkroom bench warehouse`: how fast the views answer, and what keeping them up to date costs.
 
-Two warehouses of invented sales, one ten times the other. In each the views are built from nothing.
-In the larger one, ten thousand transactions anywhere in the history are changed and the views are
-refreshed; then an analyst's questions are asked over TCP, of the views and of plain views over the
-base tables. At the end the views are compared with the plain ones, row by row.
+The views of images are measured in `image_views`. Of sales there are two warehouses, invented too,
+one ten times the other. In each the views are built from nothing. In the larger one, ten thousand
+transactions anywhere in the history are changed and the views are refreshed; then an analyst's
+questions are asked over TCP, of the views and of plain views over the base tables. At the end the
+views are compared with the plain ones, row by row.
 """
 
 import statistics
@@ -11,19 +12,19 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, LiteralString
 
 import psutil
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
 from typer import Option
 
-from assets.access.people import create_person
-from assets.access.policy import load_policy
 from assets.resources.warehouse import Query, read_value
-from benchmarks.rounds import key, table_of
+from benchmarks.analyst import as_analyst
+from benchmarks.image_views import measure_image_views, report_image_views
+from benchmarks.rounds import ONLY, key, table_of
 from benchmarks.sampling import maximum_of, unshared_bytes
 from benchmarks.stack import fresh_stack
 from infra.console import console
@@ -33,6 +34,8 @@ from infra.local.stack import Stack
 from infra.local.warehouses import copy_of_warehouse
 from infra.progress import progress_bar
 from infra.report import Bound, Direction, Report
+
+Part = StrEnum("Part", ["sales", "images"])
 
 SMALLER = {"large": "medium", "medium": "small"}
 """By scale, the one with a tenth of the rows."""
@@ -47,7 +50,6 @@ COLD_REFRESH, REFRESH = "refresh from a cold disk", "refresh"
 NO_CHANGES = "refresh without changes"
 
 _HERE = Path(__file__).parent
-_ANALYST = "bench_analyst"
 _QUESTIONS: dict[str, LiteralString] = {
     "top 10 members": (
         "select member_id, first_name, last_name, total_spent from {member_sales} "
@@ -174,17 +176,6 @@ def _warm_up(stack: Stack, database: str) -> None:
     _settle(stack)
 
 
-@contextmanager
-def _as_analyst(env: Mapping[str, str]) -> Iterator[psycopg.Connection]:
-    """Connects as a member of TEAM_ANALYTICS, without its timeout: plain views are slow."""
-    password = create_person(env["DATABASE_ADMIN_URL"], load_policy(), _ANALYST, "TEAM_ANALYTICS")
-    conninfo = make_conninfo(
-        env["DATABASE_URL"], user=_ANALYST, password=password, options="-c statement_timeout=0"
-    )
-    with psycopg.connect(conninfo, autocommit=True) as analyst:
-        yield analyst
-
-
 def _create_plain_views(admin: psycopg.Connection) -> None:
     admin.execute((_HERE / "plain_views.sql").read_text())
     admin.execute('grant usage on schema plain to "TEAM_ANALYTICS"')
@@ -219,11 +210,24 @@ def run(
     scale: Annotated[Literal["large", "medium"], Option(help="Medium is a tenth.")] = "large",
     changes: Annotated[int, Option(help="Transactions per refresh.")] = 10_000,
     rounds: Annotated[int, Option(help="Refreshes, and slow questions asked.")] = 5,
+    images: Annotated[int, Option(help="With two renditions each.")] = 10_000_000,
+    compared: Annotated[int, Option(help="Images over which plain SQL is asked too.")] = 200_000,
+    only: Annotated[list[Part] | None, ONLY] = None,
 ) -> None:
-    """Measure the sales views over millions of rows (the large scale takes half an hour)."""
+    """Measure the views over millions of rows (each part takes half an hour)."""
     report = Report("warehouse")
+    parts = only or list(Part)
     with fresh_stack() as stack:
-        report_warehouse(report, scale, *_measure(stack, scale, changes, rounds))
+        if "sales" in parts:
+            report_warehouse(report, scale, *_measure(stack, scale, changes, rounds))
+        if "images" in parts:
+            report_image_views(
+                report,
+                [
+                    measure_image_views(stack, compared, is_plain_asked=True),
+                    measure_image_views(stack, images, is_plain_asked=False),
+                ],
+            )
     report.finish()
 
 
@@ -244,7 +248,7 @@ def _measure(
         _warm_up(stack, env["DBT_DBNAME"])
         builds[REFRESH] = _median([_refresh(stack, env, changes) for _ in range(rounds)])
         builds[NO_CHANGES] = _build(stack, env, "--select", "intermediate.sales")
-        with _as_analyst(env) as analyst:
+        with as_analyst(env) as analyst:
             found = _answers(analyst, rounds)
         different = admin.execute((_HERE / "plain_differences.sql").read_text()).fetchone()
     return builds, found, sum(different or ())

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import (
     DagsterDbtTranslator,
+    DagsterDbtTranslatorSettings,
     DbtCliResource,
     DbtProject,
     build_dbt_asset_selection,
@@ -60,7 +61,11 @@ class Translator(DagsterDbtTranslator):
         )
 
 
-@dbt_assets(manifest=PROJECT.manifest_path, project=PROJECT, dagster_dbt_translator=Translator())
+# The totals of images are part of the ledger: statements that change it append to them.
+TRANSLATOR = Translator(DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
+
+
+@dbt_assets(manifest=PROJECT.manifest_path, project=PROJECT, dagster_dbt_translator=TRANSLATOR)
 def views(
     context: dg.AssetExecutionContext,
     dbt: dg.ResourceParam[DbtCliResource],

@@ -62,6 +62,9 @@ RESULT: tuple[Column[Outcome], ...] = (
     _of_processed("recipe", "text", lambda one: one.recipe.title),
     _of_processed("recipe_hash", "text", lambda one: one.recipe.hash),
     _of_processed("processor", "text", lambda one: _text(one.processor)),
+    _of_processed(
+        "renditions_bytes", "int8", lambda one: sum(r.size_bytes for r in one.renditions)
+    ),
     _of_processed("processing_seconds", "float4", lambda one: _work(one.seconds)),
     _of_processed("fetch_seconds", "float4", lambda one: one.seconds.fetch),
     _of_processed("wait_seconds", "float4", lambda one: one.seconds.wait),

@@ -165,4 +165,4 @@ def test_a_new_day_has_every_index_and_statistic_of_the_catalogue(platform, cata
         ) as one (relation)
         """
     )
-    assert parts == [(11, 4), (11, 4)]
+    assert parts == [(12, 4), (12, 4)]

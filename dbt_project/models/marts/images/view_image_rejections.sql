@@ -1,7 +1,7 @@
 with
 
-images as (
-    select * from {{ ref('stg_image_catalog__images') }}
+totals as (
+    select * from {{ ref('stg_image_catalog__image_totals') }}
 ),
 
 explanations (reason_code, explanation, advice) as (
@@ -16,8 +16,8 @@ rejections as (
         source,
         arrived_on,
         reason_code,
-        count(*) as rejected_images
-    from images
+        sum(images)::bigint as rejected_images
+    from totals
     where state = 'rejected'
     group by source, arrived_on, reason_code
 ),
