@@ -61,7 +61,8 @@ _CALLS = (
     'call "ASSESSMENT".change_item(1, cost => 1)',
     'call "ASSESSMENT".retire_item(2)',
     'call "ASSESSMENT".complete_transaction('
-    '(select min("TRANSACTION_ID_NO") from "ASSESSMENT"."TB_TRANSACTION"))',
+    '(select min("TRANSACTION_ID_NO") from "ASSESSMENT"."TB_TRANSACTION" '
+    "where \"STATUS_CD\" = 'PENDING'))",
 )
 _CHANGES = ('delete from "ASSESSMENT"."TB_ITEM"', 'truncate "ASSESSMENT"."TB_ITEM"')
 _LIMITS = (
