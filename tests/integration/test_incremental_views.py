@@ -280,6 +280,21 @@ def test_an_aggregate_does_not_add_up_a_book_that_was_rebuilt(warehouse, build):
     assert differences(warehouse) == NONE
 
 
+def test_a_price_that_becomes_known_or_unknown_again_moves_its_pieces(warehouse, build):
+    buy(warehouse, MEMBERS[0])
+    warehouse.execute(
+        'insert into "ASSESSMENT"."TB_TRANSACTION_ITEM_MAPPING" '
+        '("TRANSACTION_ID_NO", "ITEM_ID_NO", "QUANTITY_NO") '
+        'select max("TRANSACTION_ID_NO"), 1, 7 from "ASSESSMENT"."TB_TRANSACTION"'
+    )
+    for price in (None, "1.50", None):
+        warehouse.execute(
+            'update "ASSESSMENT"."TB_TRANSACTION_ITEM_MAPPING" set "UNIT_PRICE_NO" = %s', [price]
+        )
+        build()
+        assert differences(warehouse) == NONE
+
+
 def test_no_value_that_the_tables_can_hold_makes_a_view_unreadable(warehouse, build):
     for statement in (
         'update "ASSESSMENT"."TB_ITEM" set "COST_NO" = 99999999.99, "WEIGHT_KG" = 99999999.99',
