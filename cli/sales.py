@@ -1,6 +1,8 @@
-"""`darkroom sales`: invented sales in the sales tables."""
+"""`darkroom sales`: invented sales in the sales tables, and repair of what is summed up of them."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -8,6 +10,7 @@ import typer
 from assets.resources.warehouse import Warehouse
 from infra.console import OK, console, counted, print_table, say
 from infra.demo.sales.seed import SCALES, Scale, rows_per_table, seed
+from infra.local.dbt import repair
 from infra.local.stack import Stack
 from infra.progress import progress_bar
 
@@ -48,13 +51,36 @@ def seed_sales(
         raise typer.BadParameter(sentence, param_hint="--scale")
     stack = Stack.of_project(say)
     is_running = stack.web_server.is_running
-    try:
+    with stopped_afterwards(stack):
         fill(stack, SCALES[scale])
+    then = "the running platform starts it" if is_running else "`darkroom up` starts it"
+    console.print(f"The views follow with the next build: {then}.")
+
+
+@app.command("repair")
+def repair_sums() -> None:
+    """Recompute the sales book and its sums from the sales tables, and write what differs.
+
+    The daily job check_sales tells when that is needed, for example after rows were loaded past the
+    triggers. Analysts can read the views meanwhile. Afterwards the checks are repeated.
+    """
+    stack = Stack.of_project(say)
+    with stopped_afterwards(stack):
+        stack.start()
+        rows = repair(stack.environment())
+    print_table([{"table": name, "rows written": count} for name, count in rows.items()])
+    console.print(f"{OK} The sums agree with the sales tables.")
+
+
+@contextmanager
+def stopped_afterwards(stack: Stack) -> Iterator[None]:
+    """Stops the servers at the end, unless the platform was running before."""
+    is_running = stack.web_server.is_running
+    try:
+        yield
     finally:
         if not is_running:
             stack.stop()
-    then = "the running platform starts it" if is_running else "`darkroom up` starts it"
-    console.print(f"The views follow with the next build: {then}.")
 
 
 def fill(stack: Stack, scale: Scale) -> None:

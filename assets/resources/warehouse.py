@@ -21,7 +21,7 @@ Connection = psycopg.Connection[TupleRow]
 Query = LiteralString | sql.SQL | sql.Composed
 Parameters = Sequence[object] | Mapping[str, object] | None
 
-NEWEST_MIGRATION: Final = "0020"
+NEWEST_MIGRATION: Final = "0021"
 """The migration whose tables this version works with."""
 
 

@@ -5,34 +5,20 @@
 -#}
 {% macro select_new_bookings() -%}
     {%- set bookings = ref('int_sales__booked') -%}
+    {%- set this_aggregate = "aggregate_name = '" ~ this.name ~ "'" -%}
     insert into change_queue.summed_batch (aggregate_name)
     values ('{{ this.name }}')
     on conflict (aggregate_name) do nothing;
     update change_queue.summed_batch
-    set
-        after_batch = {{ 'upto_batch' if is_incremental() else 0 }},
-        upto_batch = coalesce((select max(batch) from {{ bookings }}), {{ 'upto_batch' if is_incremental() else 0 }})
-    where aggregate_name = '{{ this.name }}'
+    set after_batch = upto_batch, upto_batch = coalesce((select max(batch) from {{ bookings }}), upto_batch)
+    where {{ this_aggregate }}
     {%- if is_incremental() %};
-    do $check$
-    begin
-        if exists (
-            select from change_queue.summed_batch
-            where
-                aggregate_name = '{{ this.name }}'
-                and after_batch > 0
-                and not exists (select from {{ bookings }} where batch <= after_batch)
-        ) then
-            raise exception 'The bookings were recreated; build {{ this.name }} with --full-refresh too.';
-        end if;
-    end
-    $check$;
     create temporary table new_bookings on commit drop as
     select bookings.*
     from {{ bookings }} as bookings
     where
-        bookings.batch > (select after_batch from change_queue.summed_batch where aggregate_name = '{{ this.name }}')
-        and bookings.batch <= (select upto_batch from change_queue.summed_batch where aggregate_name = '{{ this.name }}');
+        bookings.batch > (select after_batch from change_queue.summed_batch where {{ this_aggregate }})
+        and bookings.batch <= (select upto_batch from change_queue.summed_batch where {{ this_aggregate }});
     analyze new_bookings
     {%- endif %}
 {%- endmacro %}

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -17,11 +18,16 @@ DBT_PROJECT = Path(__file__).parents[2] / "dbt_project"
 
 @dataclass(frozen=True)
 class DbtResult:
-    """The result of a command: whether it succeeded, its output, seconds by model name."""
+    """The result of a command: whether it succeeded, its output, seconds and rows by model name.
+
+    Attributes:
+        rows: Inserted and updated rows of the models that are tables.
+    """
 
     succeeded: bool
     output: str
     seconds: Mapping[str, float]
+    rows: Mapping[str, int]
 
 
 def run_dbt(env: Mapping[str, str], *arguments: str, outputs: Path | None = None) -> DbtResult:
@@ -42,8 +48,17 @@ def run_dbt(env: Mapping[str, str], *arguments: str, outputs: Path | None = None
         text=True,
         check=False,
     )
-    results = (outputs or DBT_PROJECT / "target") / "run_results.json"
-    return DbtResult(done.returncode == 0, done.stdout, _seconds(results))
+    results = _models((outputs or DBT_PROJECT / "target") / "run_results.json")
+    return DbtResult(
+        done.returncode == 0,
+        done.stdout,
+        {name: float(node["execution_time"]) for name, node in results.items()},
+        {
+            name: int(node["adapter_response"]["rows_affected"])
+            for name, node in results.items()
+            if node["adapter_response"].get("rows_affected", -1) >= 0
+        },
+    )
 
 
 def build(env: Mapping[str, str], *arguments: str, outputs: Path | None = None) -> DbtResult:
@@ -56,6 +71,14 @@ def build(env: Mapping[str, str], *arguments: str, outputs: Path | None = None) 
     if not result.succeeded:
         raise StackError(f"The views could not be built; dbt said: {result.output[-2000:]}")
     return result
+
+
+def repair(env: Mapping[str, str], outputs: Path | None = None) -> Mapping[str, int]:
+    """Recomputes what the sales views read, and returns the rows written by table.
+
+    Raises `StackError` when it fails, or when a table is still not what it should be.
+    """
+    return build(env, "--full-refresh", "--select", "intermediate.sales", outputs=outputs).rows
 
 
 def parse_dbt_project(env: Mapping[str, str]) -> None:
@@ -73,12 +96,12 @@ def parse_dbt_project(env: Mapping[str, str]) -> None:
         raise StackError(f"The dbt project does not parse; `dbt parse` said: {result.output}")
 
 
-def _seconds(results: Path) -> dict[str, float]:
+def _models(results: Path) -> dict[str, Any]:
     if not results.exists():
         return {}
     nodes = json.loads(results.read_text())["results"]
     return {
-        node["unique_id"].split(".")[2]: float(node["execution_time"])
+        node["unique_id"].split(".")[2]: node
         for node in nodes
         if node["unique_id"].startswith("model.")
     }

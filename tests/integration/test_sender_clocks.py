@@ -2,11 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from assets.catalog import ledger
 from assets.catalog.checks import balance
-from tests.integration.retention_helpers import purge
+from infra.local.dbt import build
+from tests.integration.retention_helpers import problems, purge
 
 ANCIENT = datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
 FAR_AHEAD = datetime(2120, 1, 1, tzinfo=UTC)
@@ -27,7 +30,9 @@ def test_an_impossible_date_changes_neither_arrival_nor_retention(platform, pict
     assert platform.keys(platform.settings.raw_bucket) == set()
 
 
-def test_after_two_days_without_landing_the_backlog_is_processed_day_by_day(platform, pictures):
+def test_after_two_days_without_landing_the_backlog_is_processed_day_by_day(
+    stack, platform, pictures, tmp_path
+):
     """A sender's clock within the retention is believed: these messages waited for two days."""
     now = datetime.now(UTC)
     platform.produce([pictures[0].body], sent_at=now - timedelta(days=2))
@@ -41,3 +46,11 @@ def test_after_two_days_without_landing_the_backlog_is_processed_day_by_day(plat
     assert platform.states() == {"processed": 2}
     with platform.warehouse.connect() as connection:
         assert (balance(connection)["difference"] == 0).all()
+    assert problems(platform) == []
+    loader = conninfo_to_dict(platform.settings.database_url.get_secret_value())
+    env = stack.environment() | {"DBT_DBNAME": str(loader["dbname"])}
+    build(env, "--select", "+marts.images", outputs=tmp_path)  # with all tests of the views
+    conninfo = make_conninfo(stack.superuser_conninfo(), dbname=env["DBT_DBNAME"])
+    with psycopg.connect(conninfo) as reader:
+        query = "select arrived_on from analytics.view_image_daily_summary order by 1"
+        assert [day for (day,) in reader.execute(query)] == days

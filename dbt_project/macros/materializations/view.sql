@@ -2,8 +2,9 @@
     A view that is replaced in place, and only when it differs from what its model says: to replace a view waits for
     everybody who reads it, and the next reader waits behind it. dbt's default drops the old view and its
     dependants, so analysts would find nothing until the dependants are built again, or for as long as a failing test
-    blocks them. PostgreSQL can replace a view that keeps its columns or adds some at the end; after any other change the
-    old view and its dependants are dropped, and dbt builds them again in the same run.
+    blocks them. PostgreSQL can replace a view that keeps its columns or adds some at the end. Before any other change the
+    old view makes place under a name with `__replaced_`: views over it go on reading it until they are built again, and
+    `drop_replaced_views` drops it when none does.
 
     A view that is in use is tried again for a minute and a half, and holds nobody up for longer than `lock_timeout`.
 -#}
@@ -47,7 +48,7 @@
                             {{ sql }}
                         );
                     exception when invalid_table_definition then
-                        drop view {{ view }} cascade;
+                        alter view {{ view }} rename to {{ adapter.quote(this.identifier ~ '__replaced_' ~ run_started_at.strftime('%Y%m%d%H%M%S')) }};
                         create view {{ view }} with (security_barrier = {{ is_barrier }}) as (
                             {{ sql }}
                         );
@@ -74,3 +75,40 @@
     {{ return({'relations': [view]}) }}
 
 {% endmaterialization %}
+
+{#-
+    Drops the views that were replaced, when no view reads them any more; the project runs it at the end of each run. To try
+    and drop a view that others read would lock these: a deadlock with their readers.
+-#}
+{% macro drop_replaced_views() -%}
+    do $drop$
+    declare
+        replaced regclass;
+        has_dropped boolean := true;
+    begin
+        set local lock_timeout = '2s';
+        while has_dropped loop
+            has_dropped := false;
+            for replaced in
+                select oid from pg_class
+                where
+                    relkind = 'v' and relname like '%\_\_replaced\_%' and relowner = current_user::regrole
+                    and not exists (
+                        select from pg_depend
+                        inner join pg_rewrite on pg_rewrite.oid = objid
+                        where
+                            classid = 'pg_rewrite'::regclass and refclassid = 'pg_class'::regclass
+                            and refobjid = pg_class.oid and ev_class <> pg_class.oid
+                    )
+            loop
+                begin
+                    execute format('drop view %s', replaced);
+                    has_dropped := true;
+                exception when lock_not_available then
+                    null;
+                end;
+            end loop;
+        end loop;
+    end
+    $drop$
+{%- endmacro %}

@@ -12,8 +12,13 @@ bookings as (
     select
         *,
         (transaction_at at time zone 'UTC')::date as transaction_on
-    from {{ 'new_bookings' if is_incremental() else ref('int_sales__booked') }}
+    {% if is_incremental() %}
+    from {{ new_bookings() }}
     where item_id is null
+    {% else %}
+    from {{ ref('int_sales__booked') }}
+    where item_id is null and batch <= {{ last_batch('int_days__summed') }}
+    {% endif %}
 ),
 
 changes as (

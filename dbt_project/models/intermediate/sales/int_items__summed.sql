@@ -2,17 +2,62 @@
     config(
         unique_key='item_id',
         pre_hook=["{{ consume_changes('changed_item', 'item_id') }}", "{{ select_new_bookings() }}"],
-        incremental_predicates=['kept.item_id in (select item_id from changed_item_consumed)'],
+        incremental_predicates=[
+            'kept.item_id in (select item_id from changed_item_consumed union select item_id from new_bookings)'
+        ],
         indexes=[{'columns': ['item_id'], 'unique': true}, {'columns': ['items_sold']}],
     )
 }}
 
 with
 
-bookings as (
-    select * from {{ 'new_bookings' if is_incremental() else ref('int_sales__booked') }}
-    where item_id is not null and is_sale
+{% if is_incremental() %}
+keys as (
+    select consumed.item_id from {{ consumed('changed_item') }} as consumed
+    union
+    select new.item_id from {{ new_bookings() }} as new
+    where new.item_id is not null
 ),
+
+previous as (
+    select * from {{ this }}
+    where item_id in (select keys.item_id from keys)
+),
+
+bookings as (
+    select new.* from {{ new_bookings() }} as new
+    where new.item_id in (select previous.item_id from previous)
+    union all
+    -- Without a row here, everything is summed up: the item may have been deleted and made again during a build.
+    select * from {{ ref('int_sales__booked') }}
+    where
+        item_id in (select keys.item_id from keys)
+        and item_id not in (select previous.item_id from previous)
+        and batch <= {{ last_batch('int_items__summed') }}
+),
+{% else %}
+previous as (
+    select
+        null::bigint as item_id,
+        null::text as item_name,
+        null::text as manufacturer_name,
+        null::numeric as cost,
+        null::numeric as weight_kg,
+        null::timestamptz as retired_at,
+        null::bigint as sales,
+        null::bigint as items_sold,
+        null::numeric as total_sales,
+        null::bigint as items_without_price,
+        null::timestamptz as first_sold_at,
+        null::timestamptz as last_sold_at
+    where false
+),
+
+bookings as (
+    select * from {{ ref('int_sales__booked') }}
+    where item_id is not null and batch <= {{ last_batch('int_items__summed') }}
+),
+{% endif %}
 
 changes as (
     select
@@ -26,34 +71,9 @@ changes as (
         min(transaction_at) filter (where transactions < 0) as first_lost_at,
         max(transaction_at) filter (where transactions < 0) as last_lost_at
     from bookings
+    where is_sale
     group by item_id
 ),
-
-{% if is_incremental() %}
-previous as (
-    select
-        item_id,
-        sales,
-        items_sold,
-        total_sales,
-        items_without_price,
-        first_sold_at,
-        last_sold_at
-    from {{ this }}
-),
-{% else %}
-previous as (
-    select
-        null::bigint as item_id,
-        null::bigint as sales,
-        null::bigint as items_sold,
-        null::numeric as total_sales,
-        null::bigint as items_without_price,
-        null::timestamptz as first_sold_at,
-        null::timestamptz as last_sold_at
-    where false
-),
-{% endif %}
 
 -- Items whose first or last sale was reversed: the new first or last sale is looked up among all their bookings.
 to_look_up as (
@@ -72,20 +92,19 @@ looked_up as (
 items as (
     select * from {{ ref('stg_assessment__items') }}
     {% if is_incremental() %}
-    where
-        item_id in (select changed_item_consumed.item_id from changed_item_consumed)
-        or item_id in (select changes.item_id from changes)
+    where item_id in (select keys.item_id from keys)
     {% endif %}
 ),
 
-final as (
+summed as (
     select
-        items.item_id,
-        items.item_name,
-        items.manufacturer_name,
-        items.cost,
-        items.weight_kg,
-        items.retired_at,
+        items.item_id is not null as is_there,
+        coalesce(items.item_id, previous.item_id) as item_id,
+        coalesce(items.item_name, previous.item_name) as item_name,
+        coalesce(items.manufacturer_name, previous.manufacturer_name) as manufacturer_name,
+        coalesce(items.cost, previous.cost) as cost,
+        coalesce(items.weight_kg, previous.weight_kg) as weight_kg,
+        case when items.item_id is null then previous.retired_at else items.retired_at end as retired_at,
         (coalesce(previous.sales, 0) + coalesce(changes.sales, 0))::bigint as sales,
         (coalesce(previous.items_sold, 0) + coalesce(changes.items_sold, 0))::bigint as items_sold,
         (coalesce(previous.total_sales, 0) + coalesce(changes.total_sales, 0))::numeric(30, 2) as total_sales,
@@ -101,9 +120,28 @@ final as (
             else looked_up.last_sold_at
         end as last_sold_at
     from items
-    left join previous on items.item_id = previous.item_id
-    left join changes on items.item_id = changes.item_id
-    left join looked_up on items.item_id = looked_up.item_id
+    full join previous on items.item_id = previous.item_id
+    left join changes on coalesce(items.item_id, previous.item_id) = changes.item_id
+    left join looked_up on coalesce(items.item_id, previous.item_id) = looked_up.item_id
+),
+
+-- An item that was deleted after the bookings were made stays until the next build reverses them.
+final as (
+    select
+        item_id,
+        item_name,
+        manufacturer_name,
+        cost,
+        weight_kg,
+        retired_at,
+        sales,
+        items_sold,
+        total_sales,
+        items_without_price,
+        first_sold_at,
+        last_sold_at
+    from summed
+    where is_there or sales > 0
 )
 
 select * from final

@@ -1,6 +1,5 @@
 {{
     config(
-        incremental_strategy='append',
         pre_hook="{{ consume_changes('changed_transaction', 'transaction_id') }}",
         indexes=[
             {'columns': ['transaction_id']},
@@ -16,14 +15,14 @@ with
 transactions as (
     select * from {{ ref('stg_assessment__transactions') }}
     {% if is_incremental() %}
-    where transaction_id in (select changed_transaction_consumed.transaction_id from changed_transaction_consumed)
+    where transaction_id in (select consumed.transaction_id from {{ consumed('changed_transaction') }} as consumed)
     {% endif %}
 ),
 
 transaction_items as (
     select * from {{ ref('stg_assessment__transaction_items') }}
     {% if is_incremental() %}
-    where transaction_id in (select changed_transaction_consumed.transaction_id from changed_transaction_consumed)
+    where transaction_id in (select consumed.transaction_id from {{ consumed('changed_transaction') }} as consumed)
     {% endif %}
 ),
 
@@ -63,7 +62,7 @@ fresh as (
     inner join transactions on transaction_items.transaction_id = transactions.transaction_id
 ),
 
-{% if is_incremental() %}
+{% if is_built() %}
 reversed as (
     select
         transaction_id,
@@ -76,7 +75,9 @@ reversed as (
         -total_price as total_price,
         -total_weight_kg as total_weight_kg
     from {{ this }}
-    where transaction_id in (select changed_transaction_consumed.transaction_id from changed_transaction_consumed)
+    {% if is_incremental() %}
+    where transaction_id in (select consumed.transaction_id from {{ consumed('changed_transaction') }} as consumed)
+    {% endif %}
 ),
 
 differences as (
@@ -113,7 +114,7 @@ final as (
         items,
         total_price,
         total_weight_kg
-    {% if is_incremental() %}
+    {% if is_built() %}
     from differences
     where transactions <> 0 or items <> 0 or total_price <> 0 or total_weight_kg <> 0
     {% else %}

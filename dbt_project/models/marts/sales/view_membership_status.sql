@@ -1,7 +1,15 @@
 with
 
+-- Named columns, not `*`: a column that makes place for another must not be read by a new view.
 members as (
-    select * from {{ ref('int_members__summed') }}
+    select
+        member_id,
+        membership_status,
+        is_above_18,
+        sales,
+        total_spent,
+        last_purchase_at
+    from {{ ref('int_members__summed') }}
 ),
 
 statuses (membership_status) as (
