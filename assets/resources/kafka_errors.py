@@ -4,6 +4,7 @@
 Kafka documentation, “Protocol guide”, error codes.
 """
 
+import logging
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from kafka.errors import KafkaError
 
 from assets.errors import ItemRefusedError, Meaning, ServerRefusedError, ServerUnavailableError
 
+_MANAGER_LOG = logging.getLogger("kafka.net.manager")
 _DOWN = (
     # Connections, leaders, coordinators and replicas that are not there at the moment.
     *(errors.RetriableError, errors.KafkaProtocolError, errors.UnknownError),
@@ -104,12 +106,38 @@ def translated(servers: str) -> Iterator[None]:
     Args:
         servers: Addresses of the brokers, as the messages name them.
     """
+    failure = _ConnectionFailure()
+    _MANAGER_LOG.addHandler(failure)
     try:
         yield
     except (KafkaError, OSError) as error:
-        if (found := meaning(error)) is None:
+        told = failure.error or error if isinstance(error, errors.KafkaTimeoutError) else error
+        if (found := meaning(told)) is None:
             raise
-        raise found("Kafka", servers, describe(error)) from error
+        raise found("Kafka", servers, describe(told)) from error
+    finally:
+        _MANAGER_LOG.removeHandler(failure)
+
+
+class _ConnectionFailure(logging.Handler):
+    """Keeps why a client could not connect, such as a refused password.
+
+    kafka-python tries again until its time is up, says why in its log, and raises that time is up.
+    """
+
+    error: BaseException | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Takes the error from the message about a failed connection."""
+        if not record.msg.startswith("Bootstrap connection to"):
+            return
+        for told in record.args or ():
+            # A refusal says more than the attempt after it, which had no time left.
+            if isinstance(told, Exception) and not self._is_refusal():
+                self.error = told
+
+    def _is_refusal(self) -> bool:
+        return self.error is not None and meaning(self.error) is ServerRefusedError
 
 
 def describe(error: BaseException) -> str:

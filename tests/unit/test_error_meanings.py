@@ -1,6 +1,7 @@
 """Every error of a server's client means one of four things, and its message says which."""
 
 import inspect
+import logging
 
 import psycopg
 import pytest
@@ -88,6 +89,20 @@ def test_a_bug_of_our_own_is_raised_as_it_is_and_not_as_kafka(raised):
     with pytest.raises(type(raised)) as found, translated_from_kafka("broker:9092"):
         raise raised
     assert found.value is raised
+
+
+def test_a_refused_login_that_was_repeated_until_the_end_is_told_as_a_refusal():
+    """As kafka-python does, which logs why an attempt failed, and raises that its time is up."""
+    refused, cut_short = kafka_errors.SaslAuthenticationFailedError("no"), TimeoutError("late")
+    with (
+        pytest.raises(ServerRefusedError, match="SaslAuthenticationFailedError"),
+        translated_from_kafka("broker:9092"),
+    ):
+        for failure in (refused, cut_short):
+            logging.getLogger("kafka.net.manager").warning(
+                "Bootstrap connection to %s failed: %s (backoff %.2f secs)", "broker", failure, 0.1
+            )
+        raise kafka_errors.KafkaTimeoutError("Unable to bootstrap")
 
 
 def test_the_message_names_what_kafka_refused():
