@@ -91,18 +91,22 @@ def test_a_bug_of_our_own_is_raised_as_it_is_and_not_as_kafka(raised):
     assert found.value is raised
 
 
+def connect_in_vain(*failures: Exception) -> None:
+    """As kafka-python does: it logs why each attempt failed, and raises that its time is up."""
+    for failure in failures:
+        logging.getLogger("kafka.net.manager").warning(
+            "Bootstrap connection to %s failed: %s (backoff %.2f secs)", "broker", failure, 0.1
+        )
+    raise kafka_errors.KafkaTimeoutError("Unable to bootstrap")
+
+
 def test_a_refused_login_that_was_repeated_until_the_end_is_told_as_a_refusal():
-    """As kafka-python does, which logs why an attempt failed, and raises that its time is up."""
     refused, cut_short = kafka_errors.SaslAuthenticationFailedError("no"), TimeoutError("late")
     with (
         pytest.raises(ServerRefusedError, match="SaslAuthenticationFailedError"),
         translated_from_kafka("broker:9092"),
     ):
-        for failure in (refused, cut_short):
-            logging.getLogger("kafka.net.manager").warning(
-                "Bootstrap connection to %s failed: %s (backoff %.2f secs)", "broker", failure, 0.1
-            )
-        raise kafka_errors.KafkaTimeoutError("Unable to bootstrap")
+        connect_in_vain(refused, cut_short)
 
 
 def test_the_message_names_what_kafka_refused():
