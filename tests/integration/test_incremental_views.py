@@ -2,8 +2,12 @@
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import Enum
 from pathlib import Path
+from threading import Timer
 
 import psycopg
 import pytest
@@ -149,7 +153,48 @@ CHANGES = st.one_of(
         place=place,
     ),
 )
-HISTORIES = st.lists(st.lists(CHANGES, min_size=1, max_size=12), min_size=1, max_size=3)
+SALES_TABLES = ("TB_ITEM", "TB_MEMBERSHIP", "TB_TRANSACTION", "TB_TRANSACTION_ITEM_MAPPING")
+KILL = """
+    select count(pg_terminate_backend(pid)) from pg_stat_activity
+    where datname = current_database() and usename = 'darkroom_builder'
+"""
+
+
+class Build(Enum):
+    """What happens after some changes: a build, or what disturbs one."""
+
+    WHOLE = "whole"
+    FULL_REFRESH = "full refresh"
+    OF_SOME_MODELS = "of some models"
+    KILLED = "killed"
+    WHILE_SALES_GO_ON = "while sales go on"
+
+
+@dataclass(frozen=True)
+class Step:
+    """Changes, whether the triggers notice them, and the build that follows."""
+
+    changes: list[Change]
+    is_noticed: bool
+    build: Build
+    models: list[str]
+    killed_after: float
+
+
+STEPS = st.builds(
+    Step,
+    changes=st.lists(CHANGES, min_size=1, max_size=12),
+    is_noticed=st.sampled_from([True, True, True, False]),
+    build=st.sampled_from([Build.WHOLE, Build.WHOLE, *Build]),
+    models=st.lists(
+        st.sampled_from(["int_sales__booked", "int_members__summed", "int_items__summed"]),
+        min_size=1,
+        max_size=2,
+        unique=True,
+    ),
+    killed_after=st.floats(0, 2),
+)
+HISTORIES = st.lists(STEPS, min_size=1, max_size=4)
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +239,8 @@ def build(warehouse, variables, tmp_path_factory):
             command = ["run", "--select", *models, *options, *folders]
             done = dbtRunner(manifest=manifest).invoke(command)
             if not done.success:
-                raise BuildFailedError("; ".join(str(result.message) for result in done.result))
+                told = [str(one.message) for one in done.result or ()] or [str(done.exception)]
+                raise BuildFailedError("; ".join(told))
 
         run()
         yield run
@@ -206,7 +252,7 @@ def differences(connection: psycopg.Connection) -> dict[str, int]:
 
 
 @settings(
-    max_examples=15,
+    max_examples=10,
     deadline=None,
     phases=[Phase.generate],  # each step of a shrinking would be several builds
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -214,11 +260,51 @@ def differences(connection: psycopg.Connection) -> dict[str, int]:
 @given(history=HISTORIES)
 def test_whatever_the_history_incremental_views_equal_full_ones(warehouse, build, history):
     warehouse.execute('delete from "ASSESSMENT"."TB_TRANSACTION"')
-    for changes in history:
-        for one in changes:
-            warehouse.execute(one.statement, one.parameters)
-        build()
-        assert differences(warehouse) == NONE
+    are_all_noticed = True
+    for step in history:
+        if step.build is not Build.WHILE_SALES_GO_ON:
+            make(warehouse, step)
+            are_all_noticed &= step.is_noticed
+        run(warehouse, build, step)
+        if step.build is Build.FULL_REFRESH:
+            are_all_noticed = True
+        if step.build is Build.FULL_REFRESH or (step.build is Build.WHOLE and are_all_noticed):
+            assert differences(warehouse) == NONE
+    build("--full-refresh")
+    assert differences(warehouse) == NONE
+
+
+def make(connection: psycopg.Connection, step: Step) -> None:
+    """Makes a step's changes, if need be past the triggers."""
+    switch = "enable" if step.is_noticed else "disable"
+    for each in (switch, "enable"):
+        for table in SALES_TABLES:
+            connection.execute(f'alter table "ASSESSMENT"."{table}" {each} trigger user')
+        if each is switch:
+            for one in step.changes:
+                connection.execute(one.statement, one.parameters)
+
+
+def run(connection: psycopg.Connection, build, step: Step) -> None:
+    """Runs a step's build; one that is killed may fail, and heals later."""
+    match step.build:
+        case Build.WHOLE:
+            build()
+        case Build.FULL_REFRESH:
+            build("--full-refresh")
+        case Build.OF_SOME_MODELS:
+            build(models=tuple(step.models))
+        case Build.KILLED:
+            killer = Timer(step.killed_after, connection.execute, [KILL])
+            killer.start()
+            with suppress(BuildFailedError):
+                build()
+            killer.join()
+        case Build.WHILE_SALES_GO_ON:
+            with ThreadPoolExecutor(1) as sales:
+                going_on = sales.submit(make, connection, replace(step, is_noticed=True))
+                build()
+            going_on.result()
 
 
 def test_a_full_build_equals_an_incremental_one(warehouse, build):
