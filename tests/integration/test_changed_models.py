@@ -274,7 +274,7 @@ def read_all_views(conninfo: str, done: threading.Event) -> int:
 
 
 def kill_at(conninfo: str, sessions: int, seconds: float, built: threading.Event) -> None:
-    """Ends all connections of a build, as a crash does, some time after it has begun so many."""
+    """Ends all connections of a build some time after it opened that many, as a crash would."""
     known: set[int] = set()
     with psycopg.connect(conninfo, autocommit=True) as connection:
         while len(known) < sessions and not built.is_set():
