@@ -125,6 +125,7 @@ class Attempts:
     def _on_relation(self, relation: Relation) -> Iterator[Attempt]:
         on = describe(relation.kind, relation.name)
         is_own_view = relation.is_view and self._owns(relation)
+        denied_by = _REFUSED | _IMPOSSIBLE if relation.is_view else _REFUSED
         columns = [name for name, _ in relation.columns]
         for action in ("select",) if is_own_view else OF_RELATIONS:
             yield Attempt(
@@ -133,7 +134,7 @@ class Attempts:
                 action=action,
                 statement=_statement(action, relation, columns),
                 is_allowed=self._may(relation, action.upper()),
-                denied_by=_REFUSED | _IMPOSSIBLE if relation.is_view else _REFUSED,
+                denied_by=denied_by,
                 locks_last=action == "truncate",
             )
         if relation.name[0] in self.policy.built_by_dbt or relation.is_partition:
@@ -142,7 +143,7 @@ class Attempts:
             for action in OF_COLUMNS:
                 statement = _statement(action, relation, [column])
                 may = self._may_column(relation, column, action.upper())
-                yield Attempt("relations", on, action, statement, may, column)
+                yield Attempt("relations", on, action, statement, may, column, denied_by)
 
     def _on_sequence(self, sequence: Relation) -> Iterator[Attempt]:
         name = sql.Identifier(*sequence.name)

@@ -49,7 +49,9 @@ def test_after_two_days_without_landing_the_backlog_is_processed_day_by_day(
     assert problems(platform) == []
     loader = conninfo_to_dict(platform.settings.database_url.get_secret_value())
     env = stack.environment() | {"DBT_DBNAME": str(loader["dbname"])}
-    build(env, "--select", "+marts.images", outputs=tmp_path)  # with all tests of the views
+    build(
+        env, "--select", "staging.image_catalog", "marts.images", outputs=tmp_path
+    )  # with all tests
     conninfo = make_conninfo(stack.superuser_conninfo(), dbname=env["DBT_DBNAME"])
     with psycopg.connect(conninfo) as reader:
         query = "select arrived_on from analytics.view_image_daily_summary order by 1"
