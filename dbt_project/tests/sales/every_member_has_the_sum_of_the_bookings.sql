@@ -77,17 +77,7 @@ summed as (
 ),
 
 differences as (
-    (
-        select * from expected
-        except all
-        select * from summed
-    )
-    union all
-    (
-        select * from summed
-        except all
-        select * from expected
-    )
+    {{ differing_rows('expected', 'summed') }}
 ),
 
 waiting as (

@@ -50,17 +50,7 @@ booked as (
 ),
 
 differences as (
-    (
-        select * from expected
-        except all
-        select * from booked
-    )
-    union all
-    (
-        select * from booked
-        except all
-        select * from expected
-    )
+    {{ differing_rows('expected', 'booked') }}
 )
 
 select distinct transaction_id
